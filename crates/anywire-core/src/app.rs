@@ -1,0 +1,67 @@
+//! What an app gives the hub: one async function per socket, or callbacks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use anywire_protocol::{CloseReason, Message};
+
+use crate::{Sender, Socket};
+
+/// Callbacks: no task per session at all.
+///
+/// Calls for one session come one after the other, in order. They run on the task that brought the message, so they
+/// must not block; `sender` may be cloned and kept.
+pub trait Handler: Send + Sync + 'static {
+    /// A session has opened.
+    fn on_open(&self, sender: &Sender) {
+        let _ = sender;
+    }
+
+    /// A message has come.
+    fn on_message(&self, sender: &Sender, message: Message);
+
+    /// The session has ended; the last call for it.
+    fn on_close(&self, sender: &Sender, reason: &CloseReason) {
+        let _ = (sender, reason);
+    }
+}
+
+/// What an app does with its sessions.
+pub struct App(Kind);
+
+enum Kind {
+    Task(Box<dyn Fn(Socket) -> Task + Send + Sync>),
+    Callbacks(Arc<dyn Handler>),
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl App {
+    /// One async function per socket. When it returns, the session closes with 1000.
+    pub fn task<F>(run: impl Fn(Socket) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self(Kind::Task(Box::new(move |socket| Box::pin(run(socket)))))
+    }
+
+    /// Callbacks.
+    pub fn callbacks(handler: impl Handler) -> Self {
+        Self(Kind::Callbacks(Arc::new(handler)))
+    }
+
+    pub(crate) fn handler(&self) -> Option<&dyn Handler> {
+        match &self.0 {
+            Kind::Task(_) => None,
+            Kind::Callbacks(handler) => Some(handler.as_ref()),
+        }
+    }
+
+    /// Starts the socket's task, if the app is made of tasks.
+    pub(crate) fn start(&self, socket: impl FnOnce() -> Socket) {
+        if let Kind::Task(run) = &self.0 {
+            tokio::spawn(run(socket()));
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The seam that transports attach to: from an open or attach packet to a connection that carries the session. How
+//! packets become bytes is left to transports.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anywire_protocol::{
+    Attach, AttachError, Attachment, Carrier, CloseCode, CloseReason, ConnectionId, Fence,
+    Generation, Offset, Open, Opened, Packet, ProtocolError, Transmit, choose_protocol,
+};
+
+use crate::hub::{Hub, Inner};
+use crate::live::{Live, Wake};
+use crate::{Principal, Transport};
+
+/// Why the hub does not let a connection in. Tell the client [`Refusal::reason`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(CloseReason);
+
+impl Refusal {
+    /// A refusal with a code and what to do about it.
+    pub fn new(code: CloseCode, text: &str) -> Self {
+        Self(CloseReason::new(code, text))
+    }
+
+    /// The code and text for the client.
+    pub fn reason(&self) -> &CloseReason {
+        &self.0
+    }
+
+    fn unknown_session() -> Self {
+        Self::new(CloseCode::UNKNOWN_SESSION, "no such session: open a new one")
+    }
+}
+
+impl From<AttachError> for Refusal {
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Protocol(error) => Self(error.into()),
+            other => Self::new(CloseCode::SUPERSEDED, &other.to_string()),
+        }
+    }
+}
+
+impl From<ProtocolError> for Refusal {
+    fn from(error: ProtocolError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl Hub {
+    /// Opens a session, or finds the one that the key has opened (PROTOCOL §2.2).
+    ///
+    /// # Errors
+    /// The hub drains, or the key is another principal's.
+    pub fn open(&self, open: &Open, principal: Option<&Principal>) -> Result<Visit, Refusal> {
+        self.admit()?;
+        let protocol = choose_protocol(&open.protocols, self.protocols()).unwrap_or_default();
+        let live = self.inner.open(open.key, principal, protocol);
+        self.visit(live, open.generation, principal)
+    }
+
+    /// Finds the session that an attach names.
+    ///
+    /// # Errors
+    /// Unknown session, wrong secret and wrong principal look the same.
+    pub fn find(&self, attach: &Attach, principal: Option<&Principal>) -> Result<Visit, Refusal> {
+        // The secret is checked in any case, so that both refusals take the same time.
+        let is_valid = self.inner.secrets.is_valid(attach.session, &attach.secret);
+        match self.inner.session(attach.session) {
+            Some(live) if is_valid => self.visit(live, attach.generation, principal),
+            _ => {
+                self.inner.counters.refused.add(1);
+                Err(Refusal::unknown_session())
+            }
+        }
+    }
+
+    /// Opens a session for a raw connection (PROTOCOL §9).
+    ///
+    /// # Errors
+    /// The hub drains.
+    pub fn open_raw(
+        &self,
+        protocol: &str,
+        principal: Option<&Principal>,
+    ) -> Result<Connection, Refusal> {
+        self.admit()?;
+        let live = self.inner.open_raw(principal, protocol);
+        let visit = self.visit(live, Generation::new(1), principal)?;
+        visit.connect(Offset::default(), Transport::Raw, Carrier::Raw).map(|(connection, _)| connection)
+    }
+
+    fn admit(&self) -> Result<(), Refusal> {
+        if self.is_draining() {
+            self.inner.counters.refused.add(1);
+            return Err(Refusal::new(CloseCode::DRAINING, "the server is about to stop: try again"));
+        }
+        Ok(())
+    }
+
+    fn visit(
+        &self,
+        live: Arc<Live>,
+        generation: Generation,
+        principal: Option<&Principal>,
+    ) -> Result<Visit, Refusal> {
+        if live.principal.as_ref() != principal {
+            self.inner.counters.refused.add(1);
+            return Err(Refusal::unknown_session());
+        }
+        Ok(Visit { hub: self.inner.clone(), live, generation })
+    }
+}
+
+/// A client that has shown what it may attach to, and has not attached yet.
+pub struct Visit {
+    hub: Arc<Inner>,
+    live: Arc<Live>,
+    generation: Generation,
+}
+
+impl Visit {
+    /// A connection begins to carry the session; the one before is superseded. Send *opened* first.
+    ///
+    /// # Errors
+    /// A newer connection carries it, or `received` cannot be true.
+    pub fn attach(
+        &self,
+        received: Offset,
+        transport: Transport,
+        carrier: Carrier,
+    ) -> Result<(Connection, Opened), Refusal> {
+        let (connection, at) = self.connect(received, transport, carrier)?;
+        let names = (self.live.id, self.hub.secrets.secret(self.live.id));
+        let counts = (at.received, at.first);
+        let limits = &self.hub.limits;
+        Ok((connection, Opened::new(names, self.generation, counts, &self.live.protocol, limits)))
+    }
+
+    /// As [`Visit::attach`], for a connection that is not told *opened*.
+    ///
+    /// # Errors
+    /// As [`Visit::attach`].
+    pub fn connect(
+        &self,
+        received: Offset,
+        transport: Transport,
+        carrier: Carrier,
+    ) -> Result<(Connection, Attachment), Refusal> {
+        let attached = self.live.step(Wake::Connection, |state| {
+            let now = self.live.now();
+            state.session.handle_attach(self.generation, received, carrier, now)
+        });
+        match attached {
+            Ok(at) => {
+                self.live.set_transport(transport);
+                self.hub.counters.attached(transport);
+                Ok((Connection { live: self.live.clone(), hub: self.hub.clone(), id: at.id }, at))
+            }
+            Err(error) => {
+                self.hub.counters.refused.add(1);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Feeds the packets of an exchange, after `received`, which acts as an ack.
+    ///
+    /// When the inbox is full, messages are left out (PROTOCOL §6.6).
+    ///
+    /// # Errors
+    /// A newer connection carries the session, or the packets break a rule.
+    pub fn receive(&self, received: Offset, packets: Vec<Packet>) -> Result<(), Refusal> {
+        let fence = Fence::Generation(self.generation);
+        let count = packets.iter().filter(|packet| matches!(packet, Packet::Message(_))).count();
+        self.hub.counters.messages_up.add(count as u64);
+        self.live.step(Wake::Connection, |state| {
+            let now = self.live.now();
+            let has_room = state.session.has_inbox_room();
+            for packet in std::iter::once(Packet::Ack(received)).chain(packets) {
+                if has_room || matches!(packet, Packet::Ack(_)) {
+                    state.session.handle_packet(fence, packet, now)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has
+    /// come.
+    pub fn answer(&self) -> (Offset, Option<CloseReason>) {
+        self.live.step(Wake::Others, |state| state.session.poll_answer())
+    }
+}
+
+/// How a connection's part ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All has been said.
+    Finished,
+    /// A newer connection carries the session: say so.
+    Superseded,
+    /// The peer was silent for too long.
+    Stalled,
+}
+
+/// A connection that carries a session. Dropping it detaches.
+pub struct Connection {
+    hub: Arc<Inner>,
+    live: Arc<Live>,
+    id: ConnectionId,
+}
+
+impl Connection {
+    /// Feeds packets that came; then call [`Connection::poll_transmit`].
+    ///
+    /// # Errors
+    /// The connection is superseded, or the packets break a rule and the session has closed: transmit what is left.
+    pub fn receive(&self, packets: impl Iterator<Item = Packet>) -> Result<(), Refusal> {
+        let fence = Fence::Connection(self.id);
+        let mut messages = 0;
+        let outcome = self.live.step(Wake::Others, |state| {
+            let now = self.live.now();
+            for packet in packets {
+                messages += u64::from(matches!(packet, Packet::Message(_)));
+                state.session.handle_packet(fence, packet, now)?;
+            }
+            Ok(())
+        });
+        self.hub.counters.messages_up.add(messages);
+        outcome
+    }
+
+    /// The peer broke a rule below the packets: the session closes. Transmit what is left.
+    pub fn violate(&self, error: ProtocolError) {
+        let fence = Fence::Connection(self.id);
+        self.live.step(Wake::Others, |state| {
+            state.session.handle_violation(fence, error, self.live.now());
+        });
+    }
+
+    /// The peer showed life without completing a packet.
+    pub fn alive(&self) {
+        self.live.peek(|state| state.session.handle_alive(self.id, self.live.now()));
+    }
+
+    /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is
+    /// woken when there is more.
+    pub fn poll_transmit(
+        &self,
+        cx: &Context<'_>,
+        mut send: impl FnMut(Packet) -> Room,
+    ) -> Poll<End> {
+        let mut messages = 0;
+        let poll = self.live.step(Wake::Others, |state| {
+            loop {
+                match state.session.poll_transmit(self.id, self.live.now()) {
+                    Transmit::Packet(packet) => {
+                        messages += u64::from(matches!(packet, Packet::Message(_)));
+                        if send(packet) == Room::None {
+                            return Poll::Pending;
+                        }
+                    }
+                    Transmit::Idle => {
+                        // Only a connection that carries the session may be woken for it.
+                        match &mut state.connection {
+                            Some(waker) => waker.clone_from(cx.waker()),
+                            none => *none = Some(cx.waker().clone()),
+                        }
+                        return Poll::Pending;
+                    }
+                    Transmit::Finished => return Poll::Ready(End::Finished),
+                    Transmit::Superseded => return Poll::Ready(End::Superseded),
+                    Transmit::Stalled => return Poll::Ready(End::Stalled),
+                }
+            }
+        });
+        if messages > 0 {
+            self.hub.counters.messages_down.add(messages);
+        }
+        poll
+    }
+
+    /// Whether more may be read off the wire; if not, the task is woken when the app has taken messages.
+    pub fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.live.peek(|state| {
+            if state.session.has_inbox_room() || !state.session.is_current(self.id) {
+                return Poll::Ready(());
+            }
+            state.is_reading_paused = true;
+            state.connection = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+}
+
+/// Whether a connection takes more to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Go on.
+    Some,
+    /// Enough for now; the connection asks again.
+    None,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.live.step(Wake::Others, |state| {
+            if state.session.is_current(self.id) {
+                state.connection = None;
+            }
+            state.session.handle_detach(self.id, self.live.now());
+        });
+    }
+}

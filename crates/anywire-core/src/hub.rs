@@ -1,0 +1,218 @@
+//! This node's sessions. What happens inside one is left to `live.rs`, how a transport comes in to `attach.rs`.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anywire_protocol::{
+    CloseCode, CloseReason, Limits, Message, OpeningKey, Role, Session, SessionId,
+};
+use dashmap::DashMap;
+use tokio::sync::Notify;
+use tokio::time;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::deadlines::{Deadlines, Due};
+use crate::live::{Live, Wake};
+use crate::metrics::{Counters, Metrics};
+use crate::secrets::Secrets;
+use crate::socket::{Principal, Sender, Socket};
+use crate::topics::Topics;
+
+/// All sessions of one server. Clones share them; when the last is dropped, the sessions end.
+#[derive(Clone)]
+pub struct Hub {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) app: App,
+    pub(crate) topics: Topics,
+    pub(crate) deadlines: Arc<Deadlines>,
+    pub(crate) clock: Clock,
+    pub(crate) secrets: Secrets,
+    pub(crate) counters: Counters,
+    pub(crate) protocols: Vec<String>,
+    sessions: DashMap<SessionId, Arc<Live>>,
+    openings: Mutex<HashMap<OpeningKey, SessionId>>,
+    has_task: AtomicBool,
+    is_draining: AtomicBool,
+    has_fewer: Notify,
+}
+
+impl Hub {
+    /// A hub without sessions. `protocols` are the application's sub-protocols that it supports.
+    pub fn new(limits: Limits, protocols: Vec<String>, app: App) -> Self {
+        let inner = Inner {
+            limits: Arc::new(limits),
+            app,
+            topics: Topics::default(),
+            deadlines: Arc::default(),
+            clock: Clock::start(),
+            secrets: Secrets::new(),
+            counters: Counters::default(),
+            protocols,
+            sessions: DashMap::new(),
+            openings: Mutex::default(),
+            has_task: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
+            has_fewer: Notify::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What sessions of this hub allow.
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.inner.limits
+    }
+
+    /// The application's sub-protocols that the hub supports.
+    pub fn protocols(&self) -> &[String] {
+        &self.inner.protocols
+    }
+
+    /// Sends a message to every session that follows `topic`; returns to how many.
+    ///
+    /// The bytes are shared, not copied. A session whose outbox is full is closed with 4932: a slow reader slows nobody
+    /// but itself.
+    pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
+        self.inner.topics.publish(topic, &message.into())
+    }
+
+    /// How many sessions follow `topic`.
+    pub fn followers(&self, topic: &str) -> usize {
+        self.inner.topics.followers(topic)
+    }
+
+    /// A handle to a session by its public name, while it lives.
+    pub fn sender(&self, id: SessionId) -> Option<Sender> {
+        self.inner.session(id).map(Sender::new)
+    }
+
+    /// A reading of the counters.
+    pub fn metrics(&self) -> Metrics {
+        self.inner.counters.read(self.inner.sessions.len())
+    }
+
+    /// Whether new sessions are refused.
+    pub fn is_draining(&self) -> bool {
+        self.inner.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when none is
+    /// left, or aborts the rest after `within`. Returns how many had to be aborted.
+    pub async fn drain(&self, within: Duration) -> usize {
+        self.inner.is_draining.store(true, Ordering::Relaxed);
+        let reason = CloseReason::new(CloseCode::RESTART, "the server restarts");
+        for live in self.inner.all() {
+            let reason = reason.clone();
+            live.step(Wake::Connection, |state| state.session.close(reason, live.now()));
+        }
+        let emptied = async {
+            loop {
+                let fewer = self.inner.has_fewer.notified();
+                if self.inner.sessions.is_empty() {
+                    break;
+                }
+                fewer.await;
+            }
+        };
+        if time::timeout(within, emptied).await.is_ok() {
+            return 0;
+        }
+        let rest = self.inner.all();
+        for live in &rest {
+            let reason = reason.clone();
+            live.step(Wake::Connection, |state| state.session.abort(reason, live.now()));
+            self.inner.forget_session(live.id, &live.peek(|state| std::mem::take(&mut state.topics)));
+        }
+        rest.len()
+    }
+}
+
+impl Inner {
+    pub(crate) fn session(&self, id: SessionId) -> Option<Arc<Live>> {
+        self.sessions.get(&id).map(|entry| entry.value().clone())
+    }
+
+    /// The session that an opening key made, or a new one.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        key: OpeningKey,
+        principal: Option<&Principal>,
+        protocol: &str,
+    ) -> Arc<Live> {
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(live) = openings.get(&key).and_then(|id| self.session(*id)) {
+            return live;
+        }
+        let live = self.make(principal, protocol);
+        openings.insert(key, live.id);
+        drop(openings);
+        let now = self.clock.now();
+        let tick = Deadlines::tick(now + self.limits.open_window, now);
+        self.deadlines.insert(tick, Due::Opening(key));
+        self.begin(&live);
+        live
+    }
+
+    /// A new session without an opening key.
+    pub(crate) fn open_raw(
+        self: &Arc<Self>,
+        principal: Option<&Principal>,
+        protocol: &str,
+    ) -> Arc<Live> {
+        let live = self.make(principal, protocol);
+        self.begin(&live);
+        live
+    }
+
+    fn make(self: &Arc<Self>, principal: Option<&Principal>, protocol: &str) -> Arc<Live> {
+        let session = Session::new(Role::Server, self.limits.clone(), self.clock.now());
+        let (id, about) = (Secrets::new_id(), (principal.cloned(), protocol));
+        let live = Arc::new(Live::new(id, session, about, Arc::downgrade(self), self.clock));
+        self.sessions.insert(id, live.clone());
+        self.counters.opened.add(1);
+        live
+    }
+
+    /// Arms the session's deadline and tells the app.
+    fn begin(self: &Arc<Self>, live: &Arc<Live>) {
+        if !self.has_task.swap(true, Ordering::Relaxed) {
+            tokio::spawn(self.deadlines.clone().run(self.clock, Arc::downgrade(self)));
+        }
+        self.app.start(|| Socket::new(live.clone()));
+        live.step(Wake::Others, |_| ());
+    }
+
+    pub(crate) fn forget_session(&self, id: SessionId, topics: &[Arc<str>]) {
+        for topic in topics {
+            self.topics.unsubscribe(topic, id);
+        }
+        if self.sessions.remove(&id).is_some() {
+            self.counters.closed.add(1);
+            self.has_fewer.notify_waiters();
+        }
+    }
+
+    pub(crate) fn forget_opening(&self, key: &OpeningKey) {
+        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        openings.remove(key);
+        if openings.is_empty() {
+            *openings = HashMap::new();
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Live>> {
+        self.sessions.iter().map(|entry| entry.value().clone()).collect()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.deadlines.wake();
+    }
+}

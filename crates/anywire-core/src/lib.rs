@@ -1,0 +1,22 @@
+//! Anywire sessions alive on a server.
+//!
+//! A [`Hub`] holds this node's sessions. Transports come to it through [`Hub::open`] and [`Hub::find`], attach a
+//! [`Connection`], and feed it packets. Apps see a [`Socket`] (one async function per session) or a [`Handler`]
+//! (callbacks). The rules of the conversation are left to `anywire-protocol`.
+
+mod app;
+mod attach;
+mod clock;
+mod deadlines;
+mod hub;
+mod live;
+mod metrics;
+mod secrets;
+mod socket;
+mod topics;
+
+pub use app::{App, Handler};
+pub use attach::{Connection, End, Refusal, Room, Visit};
+pub use hub::Hub;
+pub use metrics::{Metrics, Transport};
+pub use socket::{Principal, Sender, Socket};

@@ -1,0 +1,280 @@
+//! A session alive on this server: plain state behind a short lock, with wakers for whoever waits. It owns no task and
+//! no timer. What the state means is left to `anywire-protocol`.
+
+use std::mem;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+
+use anywire_protocol::{CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp};
+
+use crate::Transport;
+use crate::clock::Clock;
+use crate::deadlines::{Deadlines, Due};
+use crate::hub::Inner;
+use crate::socket::{Principal, Sender};
+
+/// One session and whoever waits for it.
+///
+/// Wakers are called, and the app is called, only after the lock is let go.
+pub(crate) struct Live {
+    pub(crate) id: SessionId,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) protocol: Box<str>,
+    pub(crate) hub: Weak<Inner>,
+    clock: Clock,
+    transport: AtomicU8,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) session: Session,
+    /// The connection that carries the session, while it has nothing to do.
+    pub(crate) connection: Option<Waker>,
+    /// The connection does not read because the inbox is full.
+    pub(crate) is_reading_paused: bool,
+    /// Whoever waits for room in the outbox.
+    pub(crate) senders: Vec<Waker>,
+    /// The app's `recv`.
+    receiver: Option<Waker>,
+    /// Topics that the session follows.
+    pub(crate) topics: Vec<Arc<str>>,
+    /// The tick of the wheel entry that counts.
+    armed: Option<u64>,
+    has_opened: bool,
+    /// Somebody is calling the app's callbacks now, and will go on until there is nothing left.
+    is_dispatching: bool,
+    has_left: bool,
+}
+
+/// Who is to be woken after a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// The connection, and whoever waits for messages or room.
+    Connection,
+    /// The step was the connection's own.
+    Others,
+}
+
+impl Live {
+    pub(crate) fn new(
+        id: SessionId,
+        session: Session,
+        (principal, protocol): (Option<Principal>, &str),
+        hub: Weak<Inner>,
+        clock: Clock,
+    ) -> Self {
+        let state = State {
+            session,
+            connection: None,
+            is_reading_paused: false,
+            senders: Vec::new(),
+            receiver: None,
+            topics: Vec::new(),
+            armed: None,
+            has_opened: false,
+            is_dispatching: false,
+            has_left: false,
+        };
+        let transport = AtomicU8::new(Transport::Poll as u8);
+        let protocol = protocol.into();
+        Self { id, principal, protocol, hub, clock, transport, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match self.transport.load(Ordering::Relaxed) {
+            code if code == Transport::WebSocket as u8 => Transport::WebSocket,
+            code if code == Transport::Raw as u8 => Transport::Raw,
+            _ => Transport::Poll,
+        }
+    }
+
+    pub(crate) fn set_transport(&self, transport: Transport) {
+        self.transport.store(transport as u8, Ordering::Relaxed);
+    }
+
+    /// Feeds the state one input, then wakes, arms the deadline, tells the app, and leaves the hub if all is over.
+    pub(crate) fn step<T>(self: &Arc<Self>, wake: Wake, input: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let output = input(&mut state);
+        let mut after = self.settle(&mut state, wake);
+        drop(state);
+        after.wake();
+        self.dispatch();
+        if let Some(topics) = after.left
+            && let Some(hub) = self.hub.upgrade()
+        {
+            hub.forget_session(self.id, &topics);
+        }
+        output
+    }
+
+    /// Looks at or changes the state in a way that wakes nobody.
+    pub(crate) fn peek<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.lock())
+    }
+
+    /// The app sends; the caller wakes the connection later, if there is one to wake.
+    pub(crate) fn offer(self: &Arc<Self>, message: Message) -> Result<Option<Waker>, SendError> {
+        let mut state = self.lock();
+        state.session.send(message, self.clock.now())?;
+        self.arm(&mut state);
+        Ok(state.connection.take())
+    }
+
+    /// The wheel says that time has passed.
+    pub(crate) fn handle_deadline(self: &Arc<Self>) {
+        self.step(Wake::Connection, |state| {
+            state.armed = None;
+            state.session.handle_timeout(self.clock.now());
+        });
+    }
+
+    /// Calls the app's callbacks for whatever has happened, in order, one at a time.
+    fn dispatch(self: &Arc<Self>) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        let Some(handler) = hub.app.handler() else { return };
+        let mut dispatch = Dispatch { live: self, is_mine: false };
+        let mut sender = None;
+        while let Some(called) = dispatch.next() {
+            let sender = sender.get_or_insert_with(|| Sender::new(self.clone()));
+            match called {
+                Called::Open => handler.on_open(sender),
+                Called::Event(Event::Message(message)) => handler.on_message(sender, message),
+                Called::Event(Event::Closed(reason)) => handler.on_close(sender, &reason),
+            }
+        }
+    }
+
+    /// What follows from any input.
+    fn settle(self: &Arc<Self>, state: &mut State, wake: Wake) -> After {
+        self.arm(state);
+        let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
+        let has_room = state.session.has_room(0) || !state.session.is_open();
+        After {
+            connection: state.connection.take_if(|_| wake == Wake::Connection),
+            receiver: state.receiver.take_if(|_| state.session.has_event()),
+            senders: if has_room { mem::take(&mut state.senders) } else { Vec::new() },
+            left: has_left.then(|| mem::take(&mut state.topics)),
+        }
+    }
+
+    fn arm(self: &Arc<Self>, state: &mut State) {
+        let Some(at) = state.session.poll_timeout() else { return };
+        let tick = Deadlines::tick(at, self.clock.now());
+        if state.armed.is_none_or(|armed| tick < armed)
+            && let Some(hub) = self.hub.upgrade()
+        {
+            state.armed = Some(tick);
+            hub.deadlines.insert(tick, Due::Session(Arc::downgrade(self)));
+        }
+    }
+
+    /// The next message, for an app that receives; `Err` is the end. Leaves `waker` if there is nothing yet.
+    pub(crate) fn poll_receive(
+        self: &Arc<Self>,
+        waker: &Waker,
+    ) -> Option<Result<Message, CloseReason>> {
+        let mut state = self.lock();
+        let event = state.session.poll_event();
+        let output = match event {
+            Some(Event::Message(message)) => Some(Ok(message)),
+            Some(Event::Closed(reason)) => Some(Err(reason)),
+            None if state.session.is_ended() => {
+                let reason = state.session.close_reason().cloned();
+                Some(Err(reason.expect("an ended session has a reason")))
+            }
+            None => {
+                state.receiver = Some(waker.clone());
+                None
+            }
+        };
+        let connection = state.resume_reading(output.is_some());
+        drop(state);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+        output
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is plain data: a panic of the app never happens under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The app has taken a message: a connection that paused for want of room is to go on.
+    fn resume_reading(&mut self, has_taken: bool) -> Option<Waker> {
+        let is_paused = has_taken && mem::take(&mut self.is_reading_paused);
+        if is_paused { self.connection.take() } else { None }
+    }
+}
+
+enum Called {
+    Open,
+    Event(Event),
+}
+
+/// The right to call the app for one session; held by at most one thread.
+struct Dispatch<'a> {
+    live: &'a Arc<Live>,
+    is_mine: bool,
+}
+
+impl Dispatch<'_> {
+    /// The next call to make, or `None`: nothing is left, or another thread is at it and will see to it.
+    fn next(&mut self) -> Option<Called> {
+        let mut state = self.live.lock();
+        if state.is_dispatching && !self.is_mine {
+            return None;
+        }
+        let called = if mem::replace(&mut state.has_opened, true) {
+            state.session.poll_event().map(Called::Event)
+        } else {
+            Some(Called::Open)
+        };
+        self.is_mine = called.is_some();
+        state.is_dispatching = self.is_mine;
+        let connection = state.resume_reading(self.is_mine);
+        drop(state);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+        called
+    }
+}
+
+impl Drop for Dispatch<'_> {
+    fn drop(&mut self) {
+        if self.is_mine {
+            // A callback has panicked. The session cannot go on, the others can.
+            let mut state = self.live.lock();
+            state.is_dispatching = false;
+            let reason = CloseReason::new(CloseCode::INTERNAL, "the application failed");
+            state.session.abort(reason, self.live.now());
+        }
+    }
+}
+
+/// What to do once the lock is let go.
+struct After {
+    connection: Option<Waker>,
+    receiver: Option<Waker>,
+    senders: Vec<Waker>,
+    /// The topics to leave, when the session is to be forgotten.
+    left: Option<Vec<Arc<str>>>,
+}
+
+impl After {
+    fn wake(&mut self) {
+        let senders = mem::take(&mut self.senders);
+        for waker in self.connection.take().into_iter().chain(self.receiver.take()).chain(senders) {
+            waker.wake();
+        }
+    }
+}

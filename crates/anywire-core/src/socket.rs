@@ -1,0 +1,240 @@
+//! What an app holds of a session: [`Socket`] to receive and send, [`Sender`] to send from anywhere.
+
+use std::fmt::{self, Debug, Formatter};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
+
+use anywire_protocol::{CloseCode, CloseReason, Message, SendError, SessionId};
+use tokio_stream::Stream;
+
+use crate::Transport;
+use crate::live::{Live, Wake};
+
+/// Who the app's authorisation says that a client is. Sessions are bound to it (PROTOCOL §2.4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// A name that the app chooses: a user id, an account.
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One session, as the function that serves it sees it.
+///
+/// Also a [`Stream`] of messages. Dropping it closes the session with 1000, after everything sent has gone out; a panic
+/// that drops it closes with 1011.
+#[derive(Debug)]
+pub struct Socket {
+    sender: Sender,
+    close_reason: Option<CloseReason>,
+}
+
+impl Socket {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { sender: Sender::new(live), close_reason: None }
+    }
+
+    /// The next message; `None` when the session has ended, see [`Socket::close_reason`].
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Why the session ended, once [`Socket::recv`] has returned `None`.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.close_reason.as_ref()
+    }
+
+    /// A handle that sends from elsewhere, and may outlive the socket.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// As [`Sender::send`].
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender.send(message).await
+    }
+
+    /// As [`Sender::try_send`].
+    ///
+    /// # Errors
+    /// As [`Sender::try_send`].
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender.try_send(message)
+    }
+
+    /// As [`Sender::close`].
+    pub fn close(&self, reason: CloseReason) {
+        self.sender.close(reason);
+    }
+
+    /// As [`Sender::subscribe`].
+    pub fn subscribe(&self, topic: &str) {
+        self.sender.subscribe(topic);
+    }
+
+    /// As [`Sender::unsubscribe`].
+    pub fn unsubscribe(&self, topic: &str) {
+        self.sender.unsubscribe(topic);
+    }
+
+    /// The session's public name.
+    pub fn id(&self) -> SessionId {
+        self.sender.id()
+    }
+
+    /// What carries the session now, or carried it last.
+    pub fn transport(&self) -> Transport {
+        self.sender.transport()
+    }
+
+    /// Who the client is, if the app authorises.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.sender.principal()
+    }
+
+    /// The application's sub-protocol, or empty.
+    pub fn protocol(&self) -> &str {
+        self.sender.protocol()
+    }
+
+    fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        match self.sender.live.poll_receive(cx.waker()) {
+            Some(Ok(message)) => Poll::Ready(Some(message)),
+            Some(Err(reason)) => {
+                self.close_reason = Some(reason);
+                Poll::Ready(None)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Stream for Socket {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let code = if thread::panicking() { CloseCode::INTERNAL } else { CloseCode::NORMAL };
+        self.sender.close(code.into());
+    }
+}
+
+/// Sends to one session. Clones share it.
+#[derive(Clone)]
+pub struct Sender {
+    live: Arc<Live>,
+}
+
+impl Sender {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// Sends a message, waiting for room in the outbox. Once accepted, it arrives once and in order while the session
+    /// lives.
+    ///
+    /// # Errors
+    /// The session is closed, or the message is too large; see [`SendError`].
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| {
+            let offered = message.take().expect("a finished future is not polled again");
+            match self.try_send(offered) {
+                Err(SendError::Full(returned)) => {
+                    let waker = cx.waker().clone();
+                    let has_room = self.live.peek(|state| {
+                        let has_room = state.session.has_room(returned.len());
+                        if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
+                            state.senders.push(waker);
+                        }
+                        has_room
+                    });
+                    message = Some(returned);
+                    if has_room {
+                        cx.waker().wake_by_ref();
+                    }
+                    Poll::Pending
+                }
+                done => Poll::Ready(done),
+            }
+        })
+        .await
+    }
+
+    /// Sends a message if there is room in the outbox.
+    ///
+    /// # Errors
+    /// The message comes back; see [`SendError`].
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        if let Some(connection) = self.live.offer(message.into())? {
+            connection.wake();
+        }
+        Ok(())
+    }
+
+    /// Closes the session after everything sent has gone out. Later calls change nothing.
+    pub fn close(&self, reason: CloseReason) {
+        self.live.step(Wake::Connection, |state| state.session.close(reason, self.live.now()));
+    }
+
+    /// Follows a topic: what [`Hub::publish`](crate::Hub::publish) sends there comes to this session too.
+    pub fn subscribe(&self, topic: &str) {
+        if let Some(hub) = self.live.hub.upgrade() {
+            hub.topics.subscribe(topic, &self.live);
+        }
+    }
+
+    /// Follows a topic no more.
+    pub fn unsubscribe(&self, topic: &str) {
+        if let Some(hub) = self.live.hub.upgrade() {
+            self.live.peek(|state| state.topics.retain(|other| **other != *topic));
+            hub.topics.unsubscribe(topic, self.live.id);
+        }
+    }
+
+    /// The session's public name.
+    pub fn id(&self) -> SessionId {
+        self.live.id
+    }
+
+    /// What carries the session now, or carried it last.
+    pub fn transport(&self) -> Transport {
+        self.live.transport()
+    }
+
+    /// Who the client is, if the app authorises.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.live.principal.as_ref()
+    }
+
+    /// The application's sub-protocol, or empty.
+    pub fn protocol(&self) -> &str {
+        &self.live.protocol
+    }
+}
+
+impl Debug for Sender {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("id", &self.id()).finish_non_exhaustive()
+    }
+}

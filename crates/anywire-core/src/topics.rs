@@ -1,0 +1,81 @@
+//! Topics and fan-out: one message to many sessions, its bytes shared by all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anywire_protocol::{CloseCode, CloseReason, Message, SendError, SessionId};
+use dashmap::DashMap;
+
+use crate::live::{Live, Wake};
+
+/// Who follows what. A dashmap guard never leaves this file.
+#[derive(Default)]
+pub(crate) struct Topics {
+    by_name: DashMap<Arc<str>, Arc<Topic>>,
+}
+
+#[derive(Default)]
+struct Topic {
+    followers: Mutex<HashMap<SessionId, Arc<Live>>>,
+}
+
+impl Topics {
+    pub(crate) fn subscribe(&self, name: &str, live: &Arc<Live>) {
+        let name: Arc<str> = name.into();
+        // The entry stays locked until the follower is in, so that an emptied topic is not removed under it.
+        let topic = self.by_name.entry(name.clone()).or_default();
+        let followers = &topic.followers;
+        followers.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id, live.clone());
+        drop(topic);
+        let has_ended = live.peek(|state| {
+            if !state.topics.contains(&name) {
+                state.topics.push(name.clone());
+            }
+            state.session.is_finished()
+        });
+        if has_ended {
+            self.unsubscribe(&name, live.id);
+        }
+    }
+
+    pub(crate) fn unsubscribe(&self, name: &str, id: SessionId) {
+        self.by_name.remove_if(name, |_, topic| {
+            let mut followers = topic.followers.lock().unwrap_or_else(PoisonError::into_inner);
+            followers.remove(&id);
+            followers.is_empty()
+        });
+    }
+
+    /// Sends to all followers; returns to how many. One whose outbox is full is closed, so that it slows nobody.
+    pub(crate) fn publish(&self, name: &str, message: &Message) -> usize {
+        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else { return 0 };
+        let mut wakers = Vec::new();
+        let mut slow = Vec::new();
+        let mut count = 0;
+        let followers = topic.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        for live in followers.values() {
+            match live.offer(message.clone()) {
+                Ok(waker) => {
+                    count += 1;
+                    wakers.extend(waker);
+                }
+                Err(SendError::Full(_)) => slow.push(live.clone()),
+                Err(_) => {}
+            }
+        }
+        drop(followers);
+        for waker in wakers {
+            waker.wake();
+        }
+        for live in slow {
+            let reason = CloseReason::new(CloseCode::TOO_SLOW, "the outbox is full");
+            live.step(Wake::Connection, |state| state.session.abort(reason, live.now()));
+        }
+        count
+    }
+
+    pub(crate) fn followers(&self, name: &str) -> usize {
+        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else { return 0 };
+        topic.followers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}

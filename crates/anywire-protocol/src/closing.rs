@@ -1,0 +1,154 @@
+//! How a session ends: with one reason, told to the app once and to the peer until it has heard (PROTOCOL §8.1).
+//! Who asks for the end is left to the session.
+
+use crate::{CloseReason, Timestamp};
+
+/// ```text
+///          begin                    hear, or deadline
+///   Open ─────────▶ Asked ─────────────────────────────▶ Ended
+///     │                                                    ▲
+///     └────────────────────────────────────────────────────┘
+///                    hear, abort, end
+/// ```
+#[derive(Debug)]
+pub(crate) enum Closing {
+    Open,
+    /// We closed and wait for the peer's close.
+    Asked { reason: CloseReason, until: Timestamp },
+    Ended(Ended),
+}
+
+#[derive(Debug)]
+pub(crate) struct Ended {
+    reason: CloseReason,
+    is_reported: bool,
+    telling: Telling,
+}
+
+/// Whether the peer must still be told of the end.
+#[derive(Debug, PartialEq, Eq)]
+enum Telling {
+    /// It knows.
+    Done,
+    /// It closed first: one answer is enough, and if that is lost it gives up by itself.
+    Answer(Timestamp),
+    /// It must hear, again on each connection, until it answers.
+    Until(Timestamp),
+}
+
+impl Closing {
+    pub(crate) fn begin(&mut self, reason: CloseReason, until: Timestamp) {
+        if self.is_open() {
+            *self = Self::Asked { reason, until };
+        }
+    }
+
+    /// Ends at once; the peer is told until it answers or `until`.
+    pub(crate) fn abort(&mut self, reason: CloseReason, until: Timestamp) {
+        if !self.is_ended() {
+            let telling = Telling::Until(until);
+            *self = Self::Ended(Ended { reason, is_reported: false, telling });
+        }
+    }
+
+    /// Ends at once, without telling the peer.
+    pub(crate) fn end(&mut self, reason: CloseReason) {
+        match self {
+            Self::Open => {
+                let telling = Telling::Done;
+                *self = Self::Ended(Ended { reason, is_reported: false, telling });
+            }
+            Self::Asked { .. } => self.end_asked(),
+            Self::Ended(ended) => ended.telling = Telling::Done,
+        }
+    }
+
+    /// The peer closes, or answers our close.
+    pub(crate) fn hear(&mut self, reason: CloseReason, until: Timestamp) {
+        match self {
+            Self::Open => {
+                let telling = Telling::Answer(until);
+                *self = Self::Ended(Ended { reason, is_reported: false, telling });
+            }
+            Self::Asked { .. } => self.end_asked(),
+            Self::Ended(ended) => ended.telling = Telling::Done,
+        }
+    }
+
+    /// A close packet goes out.
+    pub(crate) fn tell(&mut self) {
+        if let Self::Ended(ended) = self
+            && matches!(ended.telling, Telling::Answer(_))
+        {
+            ended.telling = Telling::Done;
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            match self {
+                Self::Open => {}
+                Self::Asked { .. } => self.end_asked(),
+                Self::Ended(ended) => ended.telling = Telling::Done,
+            }
+        }
+    }
+
+    /// The reason for the app, once.
+    pub(crate) fn report(&mut self) -> Option<CloseReason> {
+        match self {
+            Self::Ended(ended) if !ended.is_reported => {
+                ended.is_reported = true;
+                Some(ended.reason.clone())
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Open => None,
+            Self::Asked { reason, .. } | Self::Ended(Ended { reason, .. }) => Some(reason),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::Open => None,
+            Self::Asked { until, .. } => Some(*until),
+            Self::Ended(ended) => match ended.telling {
+                Telling::Done => None,
+                Telling::Answer(until) | Telling::Until(until) => Some(until),
+            },
+        }
+    }
+
+    /// Whether the app has yet to be told.
+    pub(crate) fn is_unreported(&self) -> bool {
+        matches!(self, Self::Ended(Ended { is_reported: false, .. }))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    /// Whether we asked to close and the peer may still send.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::Asked { .. })
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self, Self::Ended(Ended { telling: Telling::Done, .. }))
+    }
+
+    fn end_asked(&mut self) {
+        if let Self::Asked { reason, .. } = std::mem::replace(self, Self::Open) {
+            let telling = Telling::Done;
+            *self = Self::Ended(Ended { reason, is_reported: false, telling });
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The connection that carries a session now, as the session sees it. Sockets are left to shells.
+
+use std::time::Duration;
+
+use crate::inbox::Inbox;
+use crate::{Generation, Limits, Offset, Packet, Timestamp};
+
+/// Tells a session's connections apart, in the order in which they attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub(crate) u32);
+
+/// What kind of connection carries a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// Both ways, until it breaks (PROTOCOL §5).
+    Duplex,
+    /// Both ways, without acks; the session ends with it (PROTOCOL §9).
+    Raw,
+    /// One payload and no more (PROTOCOL §6.3).
+    Exchange {
+        /// How long it may wait for something to send.
+        hold: Duration,
+    },
+}
+
+/// What a successful attach says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The connection's name in this session.
+    pub id: ConnectionId,
+    /// What this side has received.
+    pub received: Offset,
+    /// The offset of the first message that this side will send on the connection.
+    pub first: Offset,
+}
+
+/// By what right a packet comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// On a connection that carries the session.
+    Connection(ConnectionId),
+    /// In an exchange that does not attach but belongs to a leg of this generation.
+    Generation(Generation),
+}
+
+/// What a connection is to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// Send this, then ask again.
+    Packet(Packet),
+    /// Nothing now: wait for input, the app, or the deadline.
+    Idle,
+    /// All has been said: end the connection, or the answer.
+    Finished,
+    /// A newer connection carries the session: say so and end.
+    Superseded,
+    /// The peer was silent for too long: end.
+    Stalled,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) carrier: Carrier,
+    /// The offset of the next message to send on it.
+    pub(crate) cursor: Offset,
+    pub(crate) pong_owed: Option<Box<str>>,
+    attached_at: Timestamp,
+    has_told_ack: bool,
+    has_told_offset: bool,
+    has_told_close: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, carrier: Carrier, cursor: Offset, now: Timestamp) -> Self {
+        Self {
+            id,
+            carrier,
+            cursor,
+            pong_owed: None,
+            attached_at: now,
+            has_told_ack: false,
+            has_told_offset: false,
+            has_told_close: false,
+        }
+    }
+
+    pub(crate) fn is_exchange(&self) -> bool {
+        matches!(self.carrier, Carrier::Exchange { .. })
+    }
+
+    /// Whether acks go out on their own, when they fall due.
+    pub(crate) fn sends_acks(&self) -> bool {
+        self.carrier == Carrier::Duplex
+    }
+
+    /// Whether to transmit now: an exchange has one chance, and waits for something worth it.
+    pub(crate) fn is_due(&self, has_news: bool, now: Timestamp) -> bool {
+        has_news
+            || self.has_told_ack
+            || self.has_told_close
+            || self.held_until().is_none_or(|until| until <= now)
+    }
+
+    /// When a held exchange is answered whatever there is.
+    pub(crate) fn held_until(&self) -> Option<Timestamp> {
+        match self.carrier {
+            Carrier::Exchange { hold } => Some(self.attached_at + hold),
+            Carrier::Duplex | Carrier::Raw => None,
+        }
+    }
+
+    /// Whether an ack is to go out now. An exchange always carries one.
+    pub(crate) fn owes_ack(&mut self, inbox: &Inbox, limits: &Limits, now: Timestamp) -> bool {
+        match self.carrier {
+            Carrier::Raw => false,
+            Carrier::Duplex => inbox.ack_due(limits).is_some_and(|due| due <= now),
+            Carrier::Exchange { .. } => !std::mem::replace(&mut self.has_told_ack, true),
+        }
+    }
+
+    /// Whether an offset must come before the next message; marks it as told.
+    pub(crate) fn tell_offset(&mut self) -> bool {
+        self.is_exchange() && !std::mem::replace(&mut self.has_told_offset, true)
+    }
+
+    /// Whether the close is still to be told here; marks it as told.
+    pub(crate) fn tell_close(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_told_close, true)
+    }
+}

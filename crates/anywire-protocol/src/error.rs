@@ -1,0 +1,74 @@
+//! The three kinds of failure: the peer broke the rules, an attach is refused, the app must choose.
+
+use crate::{CloseCode, CloseReason, Message};
+
+/// The peer broke a rule of PROTOCOL. Close the session, or refuse the exchange, with [`Self::code`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct ProtocolError {
+    code: CloseCode,
+    what: &'static str,
+}
+
+impl ProtocolError {
+    /// A rule broken; `what` says which, in words for the peer's author.
+    pub const fn new(code: CloseCode, what: &'static str) -> Self {
+        Self { code, what }
+    }
+
+    pub(crate) const fn malformed(what: &'static str) -> Self {
+        Self::new(CloseCode::PROTOCOL_ERROR, what)
+    }
+
+    /// The close code.
+    pub const fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// Which rule, in words for the peer's author.
+    pub const fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
+impl From<ProtocolError> for CloseReason {
+    fn from(error: ProtocolError) -> Self {
+        Self::new(error.code, error.what)
+    }
+}
+
+/// Why a connection may not carry a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// A newer connection carries it: attach again with a higher generation, if at all (PROTOCOL §6.5).
+    #[error("a newer connection carries the session")]
+    Superseded,
+    /// The claim cannot be true; the session has been closed.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+}
+
+/// A message that was not accepted, given back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The outbox is full: wait for room, drop the message, or close.
+    #[error("the outbox is full: the peer has not acknowledged enough yet")]
+    Full(Message),
+    /// Over `max_message_bytes`: split it.
+    #[error("the message is longer than max_message_bytes")]
+    TooLarge(Message),
+    /// The session is closing or closed: nothing more can be sent.
+    #[error("the session is closed")]
+    Closed(Message),
+}
+
+impl SendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::TooLarge(message) | Self::Closed(message) => message,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The Anywire wire and session, as plain state.
+//!
+//! This crate has no clock, no randomness, no async and no I/O: a shell (a server, a client, a test)
+//! feeds a [`Session`] one input and then drains what it wants done. The wire is specified in
+//! `PROTOCOL.md` beside this crate's manifest; doc comments cite its clauses.
+
+mod close;
+mod closing;
+mod connection;
+mod error;
+mod heartbeat;
+mod identity;
+mod inbox;
+mod limits;
+mod message;
+mod open;
+mod outbox;
+mod packet;
+mod payload;
+mod session;
+mod time;
+
+pub use close::{CloseCode, CloseReason, Disposition};
+pub use error::{AttachError, ProtocolError, SendError};
+pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
+pub use limits::{Limits, LimitsError};
+pub use message::{Message, MessageKind};
+pub use open::{
+    Attach, Offer, Open, Opened, SUBPROTOCOL, VERSION, application_protocols, choose_protocol,
+};
+pub use packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
+pub use payload::{Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadWriter, decode_payload};
+pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};
+pub use time::Timestamp;

@@ -1,0 +1,162 @@
+//! Every size, count and duration of the wire and the session, in one home. Transports copy, never invent.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a session allows. Most of it is announced in *opened* (PROTOCOL §7).
+///
+/// Every field is public: `Limits { hold: …, ..Limits::default() }`. [`Limits::check`] says whether the
+/// values fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message in bytes. Default 1 MiB. Too small refuses honest apps; each session may hold one.
+    pub max_message_bytes: usize,
+    /// Longest HTTP body in bytes. Default 2 MiB. Must hold the longest message in base64.
+    pub max_payload_bytes: usize,
+    /// Longest content of a ping in bytes. Default 32 KiB.
+    pub max_ping_bytes: usize,
+    /// Most messages kept until acknowledged. Default 1,024. Too small stalls bursts.
+    pub max_outbox_messages: usize,
+    /// Most bytes kept until acknowledged. Default 1 MiB. One message always fits.
+    pub max_outbox_bytes: usize,
+    /// Longest that a message waits unacknowledged before the session closes. Default 150 s; should
+    /// exceed the resume window, else a resumable session may close for age.
+    pub max_outbox_age: Duration,
+    /// Most messages received but not yet taken by the app. Default 1,024. Beyond, reading pauses.
+    pub max_inbox_messages: usize,
+    /// Most bytes received but not yet taken by the app. Default 1 MiB.
+    pub max_inbox_bytes: usize,
+    /// Silence after which a side pings. Default 25 s. Longer, and proxies cut idle connections.
+    pub heartbeat: Duration,
+    /// Silence after a ping that means the connection is dead. Default 8 s.
+    pub heartbeat_timeout: Duration,
+    /// Longest that a received message stays unacknowledged. Default 1 s.
+    pub ack_delay: Duration,
+    /// Longest that a poll is held. Default 25 s; some proxies give up at 30 s.
+    pub hold: Duration,
+    /// How long a session without a connection lives. Default 120 s.
+    pub resume_window: Duration,
+    /// How long an opening key is remembered. Default 30 s.
+    pub open_window: Duration,
+    /// How long a closing side waits for the other's close. Default 10 s.
+    pub close_timeout: Duration,
+}
+
+impl Limits {
+    /// Most messages received before an ack is due (PROTOCOL §7.2).
+    pub const ACK_AFTER_MESSAGES: u64 = 128;
+    /// Most bytes received before an ack is due (PROTOCOL §7.2).
+    pub const ACK_AFTER_BYTES: usize = 131_072;
+    /// How long a WebSocket may stay without an attach (PROTOCOL §5.3).
+    pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
+    /// How long a connection may refuse to take bytes that wait for it.
+    pub const WRITE_STALL: Duration = Duration::from_secs(20);
+
+    /// How long after an unacknowledged message a silent peer is pinged (PROTOCOL §7.3).
+    pub(crate) fn probe_after(&self) -> Duration {
+        self.ack_delay * 2
+    }
+
+    /// Checks that the values fit together; call it once where the limits are taken into use.
+    ///
+    /// # Errors
+    /// Names the two settings that contradict each other.
+    pub fn check(&self) -> Result<(), LimitsError> {
+        // Base64 makes four bytes of three; the rest of a payload is short.
+        let needed = self.max_message_bytes.div_ceil(3) * 4 + 1_024;
+        if self.max_payload_bytes < needed {
+            return Err(LimitsError("max_payload_bytes must be at least 4/3 max_message_bytes + 1,024"));
+        }
+        if self.max_message_bytes == 0 || self.max_outbox_messages == 0 {
+            return Err(LimitsError("max_message_bytes and max_outbox_messages must not be zero"));
+        }
+        if self.heartbeat_timeout <= self.ack_delay {
+            return Err(LimitsError("heartbeat_timeout must be longer than ack_delay"));
+        }
+        if self.resume_window.is_zero() {
+            return Err(LimitsError("resume_window must not be zero: polls need it between two polls"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 1_048_576,
+            max_payload_bytes: 2_097_152,
+            max_ping_bytes: 32_768,
+            max_outbox_messages: 1_024,
+            max_outbox_bytes: 1_048_576,
+            max_outbox_age: Duration::from_secs(150),
+            max_inbox_messages: 1_024,
+            max_inbox_bytes: 1_048_576,
+            heartbeat: Duration::from_secs(25),
+            heartbeat_timeout: Duration::from_secs(8),
+            ack_delay: Duration::from_secs(1),
+            hold: Duration::from_secs(25),
+            resume_window: Duration::from_secs(120),
+            open_window: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Limits that contradict each other. The text names the settings to change.
+#[derive(Debug, thiserror::Error)]
+#[error("limits do not fit together: {0}")]
+pub struct LimitsError(&'static str);
+
+/// The limits as *opened* carries them (PROTOCOL §7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Announced {
+    max_message_bytes: usize,
+    max_payload_bytes: usize,
+    max_ping_bytes: usize,
+    heartbeat_ms: u64,
+    heartbeat_timeout_ms: u64,
+    ack_delay_ms: u64,
+    hold_ms: u64,
+    resume_window_ms: u64,
+    open_window_ms: u64,
+    close_timeout_ms: u64,
+}
+
+impl From<&Limits> for Announced {
+    fn from(limits: &Limits) -> Self {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            max_message_bytes: limits.max_message_bytes,
+            max_payload_bytes: limits.max_payload_bytes,
+            max_ping_bytes: limits.max_ping_bytes,
+            heartbeat_ms: ms(limits.heartbeat),
+            heartbeat_timeout_ms: ms(limits.heartbeat_timeout),
+            ack_delay_ms: ms(limits.ack_delay),
+            hold_ms: ms(limits.hold),
+            resume_window_ms: ms(limits.resume_window),
+            open_window_ms: ms(limits.open_window),
+            close_timeout_ms: ms(limits.close_timeout),
+        }
+    }
+}
+
+impl Announced {
+    /// The limits that a client keeps to after *opened*; what is not announced stays the client's own.
+    pub(crate) fn apply_to(&self, own: &Limits) -> Limits {
+        Limits {
+            max_message_bytes: self.max_message_bytes,
+            max_payload_bytes: self.max_payload_bytes,
+            max_ping_bytes: self.max_ping_bytes,
+            heartbeat: Duration::from_millis(self.heartbeat_ms),
+            heartbeat_timeout: Duration::from_millis(self.heartbeat_timeout_ms),
+            ack_delay: Duration::from_millis(self.ack_delay_ms),
+            hold: Duration::from_millis(self.hold_ms),
+            resume_window: Duration::from_millis(self.resume_window_ms),
+            open_window: Duration::from_millis(self.open_window_ms),
+            close_timeout: Duration::from_millis(self.close_timeout_ms),
+            ..own.clone()
+        }
+    }
+}

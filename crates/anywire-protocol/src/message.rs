@@ -1,0 +1,107 @@
+//! What an app sends: text or bytes, shared and never copied per recipient.
+
+use std::str;
+
+use bytes::Bytes;
+
+use crate::ProtocolError;
+
+/// Whether a message is text or bytes; part of the message on every transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// Unicode text.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// One message (PROTOCOL §1.2). Cloning shares the bytes.
+///
+/// A text message always holds valid UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    kind: MessageKind,
+    bytes: Bytes,
+}
+
+impl Message {
+    /// A text message.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { kind: MessageKind::Text, bytes: Bytes::from(text.into()) }
+    }
+
+    /// A binary message.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self { kind: MessageKind::Binary, bytes: bytes.into() }
+    }
+
+    /// A text message from bytes that came off the wire.
+    ///
+    /// # Errors
+    /// The bytes are not UTF-8: refuse the input that held them.
+    pub fn from_utf8(bytes: Bytes) -> Result<Self, ProtocolError> {
+        match str::from_utf8(&bytes) {
+            Ok(_) => Ok(Self { kind: MessageKind::Text, bytes }),
+            Err(_) => Err(ProtocolError::malformed("a text message must be UTF-8")),
+        }
+    }
+
+    /// Text or binary.
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// The text, or `None` for a binary message.
+    pub fn as_text(&self) -> Option<&str> {
+        match self.kind {
+            MessageKind::Text => {
+                Some(str::from_utf8(&self.bytes).expect("text is checked where it is made"))
+            }
+            MessageKind::Binary => None,
+        }
+    }
+
+    /// The bytes; of a text message, its UTF-8.
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The bytes without the kind.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether the message has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::binary(bytes)
+    }
+}

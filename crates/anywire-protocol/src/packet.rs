@@ -1,0 +1,117 @@
+//! Packets, and how a WebSocket frame holds one (PROTOCOL §3, §5.4). Payloads are left to `payload.rs`.
+
+use bytes::{BufMut, Bytes};
+
+use crate::identity::parse_number;
+use crate::open::{Attach, Open, Opened};
+use crate::{CloseReason, Message, MessageKind, Offset, ProtocolError};
+
+/// The character that tells a control packet from a text message in a WebSocket text frame.
+pub const CONTROL_MARK: u8 = 0x10;
+
+/// The unit on the wire (PROTOCOL §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packet {
+    /// Up: the client wants a session.
+    Open(Box<Open>),
+    /// Up: the client has a session and this connection is to carry it.
+    Attach(Box<Attach>),
+    /// Down: the session is open, this connection carries it.
+    Opened(Box<Opened>),
+    /// In a payload, the offset of the next message.
+    Offset(Offset),
+    /// A message.
+    Message(Message),
+    /// Everything up to here has been received.
+    Ack(Offset),
+    /// Are you there? The content comes back in the pong.
+    Ping(Box<str>),
+    /// Yes.
+    Pong(Box<str>),
+    /// The session closes.
+    Close(CloseReason),
+    /// Down: a newer connection carries the session.
+    Superseded,
+}
+
+impl Packet {
+    /// The letter that stands for the packet.
+    pub fn letter(&self) -> u8 {
+        match self {
+            Self::Open(_) => b'o',
+            Self::Attach(_) => b'x',
+            Self::Opened(_) => b'O',
+            Self::Offset(_) => b'n',
+            Self::Message(message) => match message.kind() {
+                MessageKind::Text => b't',
+                MessageKind::Binary => b'b',
+            },
+            Self::Ack(_) => b'a',
+            Self::Ping(_) => b'p',
+            Self::Pong(_) => b'q',
+            Self::Close(_) => b'c',
+            Self::Superseded => b's',
+        }
+    }
+
+    /// Reads a packet from its letter and text content. Binary messages do not come this way.
+    pub(crate) fn parse(letter: u8, content: &str) -> Result<Self, ProtocolError> {
+        match letter {
+            b'o' => Open::parse(content).map(Box::new).map(Self::Open),
+            b'x' => Attach::parse(content).map(Box::new).map(Self::Attach),
+            b'O' => Opened::parse(content).map(Box::new).map(Self::Opened),
+            b'n' => parse_number(content).map(Offset::new).map(Self::Offset),
+            b't' => Ok(Self::Message(Message::text(content))),
+            b'a' => parse_number(content).map(Offset::new).map(Self::Ack),
+            b'p' => Ok(Self::Ping(content.into())),
+            b'q' => Ok(Self::Pong(content.into())),
+            b'c' => CloseReason::parse(content).map(Self::Close),
+            b's' if content.is_empty() => Ok(Self::Superseded),
+            b's' => Err(ProtocolError::malformed("a superseded packet is empty")),
+            _ => Err(ProtocolError::malformed("a packet with an unknown letter")),
+        }
+    }
+
+    /// The text content of a control packet; messages have none.
+    pub(crate) fn control_content(&self) -> String {
+        match self {
+            Self::Open(open) => open.content(),
+            Self::Attach(attach) => attach.content(),
+            Self::Opened(opened) => opened.content(),
+            Self::Offset(offset) | Self::Ack(offset) => offset.to_string(),
+            Self::Ping(content) | Self::Pong(content) => content.to_string(),
+            Self::Close(reason) => reason.to_string(),
+            Self::Message(_) | Self::Superseded => String::new(),
+        }
+    }
+}
+
+/// Writes the text frame of a control packet (PROTOCOL §5.4).
+pub fn encode_control(packet: &Packet, out: &mut impl BufMut) {
+    debug_assert!(!matches!(packet, Packet::Message(_) | Packet::Offset(_)), "not a control frame");
+    out.put_u8(CONTROL_MARK);
+    out.put_u8(packet.letter());
+    out.put_slice(packet.control_content().as_bytes());
+}
+
+/// Reads the packet that a WebSocket frame holds (PROTOCOL §5.4).
+///
+/// # Errors
+/// Close the session with the error's code: the peer broke the rules.
+pub fn decode_frame(kind: MessageKind, data: Bytes) -> Result<Packet, ProtocolError> {
+    if kind == MessageKind::Binary {
+        return Ok(Packet::Message(Message::binary(data)));
+    }
+    match *data {
+        [CONTROL_MARK, CONTROL_MARK, ..] => Message::from_utf8(data.slice(1..)).map(Packet::Message),
+        [CONTROL_MARK, b't' | b'b' | b'n', ..] => {
+            Err(ProtocolError::malformed("this packet is for payloads only"))
+        }
+        [CONTROL_MARK, letter, ref content @ ..] => match std::str::from_utf8(content) {
+            Ok(content) => Packet::parse(letter, content),
+            Err(_) => Err(ProtocolError::malformed("a control packet must be UTF-8")),
+        },
+        [CONTROL_MARK] => Err(ProtocolError::malformed("a control packet without a letter")),
+        _ => Message::from_utf8(data).map(Packet::Message),
+    }
+}

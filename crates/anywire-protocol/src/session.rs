@@ -1,0 +1,484 @@
+//! The session: joins outbox, inbox, heartbeat and close for either role. Clocks, bytes and apps are left to
+//! shells, which feed one input and then drain [`Session::poll_transmit`], [`Session::poll_event`] and
+//! [`Session::poll_timeout`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::closing::Closing;
+use crate::connection::Connection;
+use crate::heartbeat::Heartbeat;
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+use crate::{
+    AttachError, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
+    ProtocolError, SendError, Timestamp,
+};
+
+pub use crate::connection::{Attachment, Carrier, ConnectionId, Fence, Transmit};
+
+/// Which side of the conversation a session is. Both run the same machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The side that connections come to.
+    Server,
+    /// The side that makes them.
+    Client,
+}
+
+/// What the app is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The next message from the peer.
+    Message(Message),
+    /// The session has ended; comes once, after the last message.
+    Closed(CloseReason),
+}
+
+/// An ordered stream of messages both ways, that outlives its connections.
+///
+/// At most one connection carries it; the newest attach wins. Every message that [`Session::send`] accepted stays in
+/// the outbox until the peer acknowledges it.
+#[derive(Debug)]
+pub struct Session {
+    role: Role,
+    limits: Arc<Limits>,
+    outbox: Outbox,
+    inbox: Inbox,
+    heartbeat: Heartbeat,
+    closing: Closing,
+    connection: Option<Connection>,
+    generation: Generation,
+    attaches: u32,
+    /// When the last connection was let go, or the session began.
+    detached_at: Timestamp,
+}
+
+impl Session {
+    /// A session that no connection carries yet; its resume window begins now.
+    pub fn new(role: Role, limits: Arc<Limits>, now: Timestamp) -> Self {
+        Self {
+            role,
+            limits,
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            heartbeat: Heartbeat::start(now),
+            closing: Closing::Open,
+            connection: None,
+            generation: Generation::default(),
+            attaches: 0,
+            detached_at: now,
+        }
+    }
+
+    // What the world does.
+
+    /// A connection begins to carry the session; the one before is superseded.
+    ///
+    /// `received` is what the peer says it has. For a client, call [`Session::seek`] with *opened*'s `first` next.
+    ///
+    /// # Errors
+    /// [`AttachError::Superseded`]: tell the peer, nothing has changed. [`AttachError::Protocol`]: tell the peer; the
+    /// session has closed.
+    pub fn handle_attach(
+        &mut self,
+        generation: Generation,
+        received: Offset,
+        carrier: Carrier,
+        now: Timestamp,
+    ) -> Result<Attachment, AttachError> {
+        if generation < self.generation {
+            return Err(AttachError::Superseded);
+        }
+        self.acknowledge(received, now)?;
+        self.generation = generation;
+        self.attaches += 1;
+        let id = ConnectionId(self.attaches);
+        if self.role == Role::Server || matches!(carrier, Carrier::Duplex | Carrier::Raw) {
+            self.heartbeat = Heartbeat::start(now);
+        }
+        self.connection = Some(Connection::new(id, carrier, self.outbox.base(), now));
+        self.inbox.seek(self.inbox.received());
+        Ok(Attachment { id, received: self.inbox.received(), first: self.outbox.base() })
+    }
+
+    /// The next message that comes has this offset: *opened*'s `first`, for a client.
+    pub fn seek(&mut self, first: Offset) {
+        self.inbox.seek(first);
+    }
+
+    /// A packet came.
+    ///
+    /// # Errors
+    /// [`AttachError::Superseded`]: its connection no longer carries the session, the packet is ignored.
+    /// [`AttachError::Protocol`]: the session has closed; transmit what it still has to say.
+    pub fn handle_packet(
+        &mut self,
+        fence: Fence,
+        packet: Packet,
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
+        self.pass(fence, now)?;
+        self.heartbeat.hear(now);
+        match packet {
+            Packet::Message(_) | Packet::Offset(_) if !self.is_open() && !self.closing.is_ours() => {
+                Ok(())
+            }
+            Packet::Offset(offset) => {
+                self.inbox.seek(offset);
+                Ok(())
+            }
+            Packet::Message(message) => self.accept(message, now),
+            Packet::Ack(received) => self.acknowledge(received, now),
+            Packet::Ping(content) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.pong_owed = Some(content);
+                }
+                Ok(())
+            }
+            Packet::Pong(_) => Ok(()),
+            Packet::Close(reason) => {
+                self.closing.hear(reason, now + self.limits.close_timeout);
+                self.forget();
+                self.end_if_raw();
+                Ok(())
+            }
+            Packet::Superseded if self.role == Role::Client => {
+                self.detach(now);
+                Ok(())
+            }
+            Packet::Open(_) | Packet::Attach(_) | Packet::Opened(_) | Packet::Superseded => {
+                let error = ProtocolError::malformed("this packet does not belong here");
+                self.abort(error.into(), now);
+                Err(error)
+            }
+        }
+        .map_err(AttachError::from)
+    }
+
+    /// Bytes came that are no packet yet, or the peer took bytes that waited: it is alive.
+    pub fn handle_alive(&mut self, id: ConnectionId, now: Timestamp) {
+        if self.is_current(id) {
+            self.heartbeat.hear(now);
+        }
+    }
+
+    /// The peer broke a rule below the packets (a frame, a size): the session closes.
+    pub fn handle_violation(&mut self, fence: Fence, error: ProtocolError, now: Timestamp) {
+        if self.pass(fence, now).is_ok() {
+            self.abort(error.into(), now);
+        }
+    }
+
+    /// A connection has ended. Nothing is lost: what it may not have delivered is still in the outbox.
+    pub fn handle_detach(&mut self, id: ConnectionId, now: Timestamp) {
+        if self.is_current(id) {
+            self.end_if_raw();
+            self.detach(now);
+        }
+    }
+
+    /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if self.is_open() && self.outbox.expires_at(&self.limits).is_some_and(|at| at <= now) {
+            let text = "a message waited too long to be acknowledged";
+            self.abort(CloseReason::new(CloseCode::TOO_OLD, text), now);
+        }
+        if self.heartbeat_applies() && self.heartbeat.dead_at(&self.limits).is_some_and(|at| at <= now) {
+            self.end_if_raw();
+            self.detach(now);
+        }
+        if self.expires_at().is_some_and(|at| at <= now) {
+            let text = "no connection carried the session within its resume window";
+            self.closing.end(CloseReason::new(CloseCode::EXPIRED, text));
+            self.forget();
+        }
+        self.closing.handle_timeout(now);
+    }
+
+    // What the app asks.
+
+    /// Accepts a message: from here it arrives once and in order while the session lives.
+    ///
+    /// # Errors
+    /// The message comes back; see [`SendError`].
+    pub fn send(&mut self, message: Message, now: Timestamp) -> Result<(), SendError> {
+        if !self.is_open() {
+            return Err(SendError::Closed(message));
+        }
+        self.outbox.push(message, &self.limits, now)
+    }
+
+    /// Closes after everything accepted has been sent. Later calls change nothing.
+    pub fn close(&mut self, reason: CloseReason, now: Timestamp) {
+        self.closing.begin(reason, now + self.limits.close_timeout);
+        self.end_if_detached_raw();
+    }
+
+    /// Closes at once: the close overtakes messages, which are dropped.
+    pub fn abort(&mut self, reason: CloseReason, now: Timestamp) {
+        self.closing.abort(reason, now + self.limits.close_timeout);
+        self.forget();
+    }
+
+    // What must be done next.
+
+    /// What the connection is to send next. Ask until it says otherwise than [`Transmit::Packet`].
+    pub fn poll_transmit(&mut self, id: ConnectionId, now: Timestamp) -> Transmit {
+        let Some(connection) = self.connection.as_mut().filter(|current| current.id == id) else {
+            return if self.attaches > id.0 { Transmit::Superseded } else { Transmit::Stalled };
+        };
+        if let Some(content) = connection.pong_owed.take() {
+            return Transmit::Packet(Packet::Pong(content));
+        }
+        let has_news = self.outbox.end() > connection.cursor || !self.closing.is_open();
+        if !connection.is_due(has_news, now) {
+            return Transmit::Idle;
+        }
+        let aborted = self.closing.is_ended();
+        if !aborted && connection.owes_ack(&self.inbox, &self.limits, now) {
+            return Transmit::Packet(Packet::Ack(self.inbox.acknowledge()));
+        }
+        if !aborted && self.outbox.end() > connection.cursor {
+            return Transmit::Packet(self.transmit_message(now));
+        }
+        if let Some(reason) = self.closing.reason().filter(|_| connection.tell_close()) {
+            let packet = Packet::Close(reason.clone());
+            self.closing.tell();
+            return Transmit::Packet(packet);
+        }
+        if aborted {
+            return Transmit::Finished;
+        }
+        if connection.is_exchange() {
+            return Transmit::Finished;
+        }
+        let interval = self.heartbeat_interval();
+        if self.heartbeat.ping_due(interval, &self.limits).is_some_and(|due| due <= now) {
+            self.heartbeat.ping(now);
+            return Transmit::Packet(Packet::Ping("".into()));
+        }
+        Transmit::Idle
+    }
+
+    /// What the answer to an exchange that does not attach says: what has been received, and the end if it has come.
+    pub fn poll_answer(&mut self) -> (Offset, Option<CloseReason>) {
+        let end = self.closing.reason().filter(|_| self.closing.is_ended()).cloned();
+        self.closing.tell();
+        (self.inbox.acknowledge(), end)
+    }
+
+    /// What the app is to be told next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(message) = self.inbox.take() {
+            return Some(Event::Message(message));
+        }
+        self.closing.report().map(Event::Closed)
+    }
+
+    /// When to call [`Session::handle_timeout`], and [`Session::poll_transmit`] after it.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let applies = self.heartbeat_applies();
+        let connection = self.connection.as_ref();
+        [
+            self.outbox.expires_at(&self.limits).filter(|_| self.is_open()),
+            self.inbox.ack_due(&self.limits).filter(|_| connection.is_some_and(Connection::sends_acks)),
+            self.heartbeat.ping_due(self.heartbeat_interval(), &self.limits).filter(|_| applies),
+            self.heartbeat.dead_at(&self.limits).filter(|_| applies),
+            connection.and_then(Connection::held_until),
+            self.expires_at(),
+            self.closing.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    // Questions.
+
+    /// Whether this connection carries the session.
+    pub fn is_current(&self, id: ConnectionId) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.id == id)
+    }
+
+    /// Whether messages may be sent.
+    pub fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
+    /// Whether the session has ended and the peer need not be told any more: forget it.
+    pub fn is_finished(&self) -> bool {
+        self.closing.is_finished()
+    }
+
+    /// Whether the session has ended; the peer may still have to be told.
+    pub fn is_ended(&self) -> bool {
+        self.closing.is_ended()
+    }
+
+    /// Whether [`Session::poll_event`] has something.
+    pub fn has_event(&self) -> bool {
+        self.inbox.is_waiting() || self.closing.is_unreported()
+    }
+
+    /// Why the session has ended or is about to.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.closing.reason()
+    }
+
+    /// Whether a message of so many bytes would be accepted now.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.outbox.has_room(bytes, &self.limits)
+    }
+
+    /// Whether more may be read off the wire; if not, wait until the app has taken messages.
+    pub fn has_inbox_room(&self) -> bool {
+        self.inbox.has_room(&self.limits)
+    }
+
+    /// How many messages came from the peer.
+    pub fn received(&self) -> Offset {
+        self.inbox.received()
+    }
+
+    /// How many messages the app has sent.
+    pub fn sent(&self) -> Offset {
+        self.outbox.end()
+    }
+
+    /// Bytes of messages that the peer has not acknowledged.
+    pub fn buffered_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+
+    /// How many messages the peer has acknowledged.
+    pub fn acknowledged(&self) -> Offset {
+        self.outbox.base()
+    }
+
+    /// The highest generation seen.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// What carries the session now.
+    pub fn carrier(&self) -> Option<Carrier> {
+        self.connection.as_ref().map(|connection| connection.carrier)
+    }
+
+    // Private.
+
+    /// Lets a packet pass only from the newest connection (PROTOCOL §6.5).
+    fn pass(&mut self, fence: Fence, now: Timestamp) -> Result<(), AttachError> {
+        match fence {
+            Fence::Connection(id) if self.is_current(id) => Ok(()),
+            Fence::Generation(generation) if generation >= self.generation => {
+                if generation > self.generation {
+                    // A send that overtook the poll of its own leg.
+                    self.generation = generation;
+                    self.attaches += 1;
+                    self.detach(now);
+                }
+                if self.connection.is_none() {
+                    self.detached_at = now;
+                }
+                Ok(())
+            }
+            Fence::Connection(_) | Fence::Generation(_) => Err(AttachError::Superseded),
+        }
+    }
+
+    fn accept(&mut self, message: Message, now: Timestamp) -> Result<(), ProtocolError> {
+        let accepted = if message.len() > self.limits.max_message_bytes {
+            let text = "a message is longer than maxMessageBytes";
+            Err(ProtocolError::new(CloseCode::TOO_LARGE, text))
+        } else {
+            self.inbox.accept(message, now)
+        };
+        accepted.inspect_err(|error| self.abort((*error).into(), now))
+    }
+
+    fn acknowledge(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
+        if self.closing.is_ended() {
+            return Ok(());
+        }
+        if let Err(error) = self.outbox.acknowledge(received) {
+            self.abort(error.into(), now);
+            return Err(error);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.cursor = connection.cursor.max(self.outbox.base());
+            if connection.cursor == self.outbox.base() {
+                self.heartbeat.settle();
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message for the current connection, or the offset that must come before it.
+    fn transmit_message(&mut self, now: Timestamp) -> Packet {
+        let connection = self.connection.as_mut().expect("only a connection transmits");
+        if connection.tell_offset() {
+            return Packet::Offset(connection.cursor);
+        }
+        let message = self.outbox.transmit(connection.cursor).expect("cursor is below the end");
+        connection.cursor = connection.cursor.after(1);
+        match connection.carrier {
+            Carrier::Raw => self.outbox.release(connection.cursor),
+            Carrier::Duplex => self.heartbeat.await_ack(now),
+            Carrier::Exchange { .. } => {}
+        }
+        Packet::Message(message)
+    }
+
+    fn detach(&mut self, now: Timestamp) {
+        self.connection = None;
+        self.detached_at = now;
+    }
+
+    /// A raw session ends with its connection (PROTOCOL §9).
+    fn end_if_raw(&mut self) {
+        if matches!(self.carrier(), Some(Carrier::Raw)) {
+            self.closing.end(CloseReason::new(CloseCode::ABNORMAL, "the connection ended"));
+        }
+    }
+
+    fn end_if_detached_raw(&mut self) {
+        if self.connection.is_none() && self.attaches == 0 {
+            // Nobody has ever attached, so there is nobody to tell.
+            self.closing.end(CloseReason::from(CloseCode::ABNORMAL));
+        }
+    }
+
+    /// Drops what can no longer be delivered.
+    fn forget(&mut self) {
+        self.outbox = Outbox::default();
+    }
+
+    fn heartbeat_applies(&self) -> bool {
+        matches!(self.carrier(), Some(Carrier::Duplex | Carrier::Raw)) && !self.closing.is_ended()
+    }
+
+    /// The client waits a quarter longer, so that in an idle session only the server pings.
+    fn heartbeat_interval(&self) -> Duration {
+        match self.role {
+            Role::Server => self.limits.heartbeat,
+            Role::Client => self.limits.heartbeat + self.limits.heartbeat / 4,
+        }
+    }
+
+    /// When the resume window ends (PROTOCOL §7.4).
+    fn expires_at(&self) -> Option<Timestamp> {
+        if self.closing.is_ended() {
+            return None;
+        }
+        let since = match (self.role, self.carrier()) {
+            (_, Some(Carrier::Duplex | Carrier::Raw)) => return None,
+            (Role::Server, Some(Carrier::Exchange { .. })) => return None,
+            (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
+            // A client makes its exchanges itself: only an answer proves that the session lives.
+            (Role::Client, _) => self.heartbeat.heard(),
+        };
+        Some(since + self.limits.resume_window)
+    }
+}

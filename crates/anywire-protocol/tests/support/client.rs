@@ -1,0 +1,314 @@
+//! A client's shell reduced to state: it switches transports when told, and follows PROTOCOL §12.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use anywire_protocol::*;
+use bytes::Bytes;
+
+use super::pair::numbered;
+use super::server::frame;
+
+/// What the shell wants done in the world.
+#[derive(Debug)]
+pub enum Leg {
+    Upgrade { link: u32, offer: Offer },
+    Frame { link: u32, kind: MessageKind, data: Bytes },
+    Hangup(u32),
+    Request { id: u32, encoding: Encoding, body: Bytes },
+    RetrySoon,
+}
+
+pub struct ClientShell {
+    pub session: Session,
+    pub outcomes: Vec<Leg>,
+    pub heard: VecDeque<Message>,
+    pub closed: Vec<CloseReason>,
+    pub sent: u64,
+    limits: Arc<Limits>,
+    encoding: Encoding,
+    opened: Option<(SessionId, Secret)>,
+    last_generation: u64,
+    links: HashMap<u32, Link>,
+    next: u32,
+    /// The leg that polls, by its generation.
+    polling: Option<Generation>,
+    poll: Option<u32>,
+    sending: Option<(u32, bool)>,
+    requests: HashMap<u32, (Generation, bool)>,
+    retry_pending: bool,
+}
+
+struct Link {
+    generation: Generation,
+    attached: Option<ConnectionId>,
+}
+
+impl ClientShell {
+    pub fn new(limits: Arc<Limits>, text: bool) -> Self {
+        Self {
+            session: Session::new(Role::Client, limits.clone(), Timestamp::default()),
+            outcomes: Vec::new(),
+            heard: VecDeque::new(),
+            closed: Vec::new(),
+            sent: 0,
+            limits,
+            encoding: if text { Encoding::Text } else { Encoding::Binary },
+            opened: None,
+            last_generation: 0,
+            links: HashMap::new(),
+            next: 0,
+            polling: None,
+            poll: None,
+            sending: None,
+            requests: HashMap::new(),
+            retry_pending: false,
+        }
+    }
+
+    pub fn send(&mut self, now: Timestamp) {
+        if self.session.send(numbered(self.sent), now).is_ok() {
+            self.sent += 1;
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.session.poll_timeout()
+    }
+
+    pub fn start_websocket(&mut self, _now: Timestamp) {
+        let generation = self.next_generation();
+        let received = self.session.received();
+        let offer = match self.opened {
+            None => Offer::Open(Open {
+                key: OpeningKey::from_bytes([3; 16]),
+                generation,
+                received,
+                hold: None,
+                protocols: Vec::new(),
+            }),
+            Some((session, secret)) => {
+                Offer::Attach(Attach { session, secret, generation, received, hold: None })
+            }
+        };
+        self.next += 1;
+        self.links.insert(self.next, Link { generation, attached: None });
+        self.outcomes.push(Leg::Upgrade { link: self.next, offer });
+    }
+
+    pub fn start_polling(&mut self) {
+        self.polling = Some(self.next_generation());
+        self.poll = None;
+        self.sending = None;
+    }
+
+    /// Tries whatever is not under way: without a live leg, a new one.
+    pub fn retry(&mut self) {
+        self.retry_pending = false;
+        if self.polling.is_none() && self.links.is_empty() {
+            self.start_polling();
+        }
+    }
+
+    pub fn handle_frame(&mut self, link: u32, kind: MessageKind, data: Bytes, now: Timestamp) {
+        let Some(state) = self.links.get_mut(&link) else { return };
+        let packet = decode_frame(kind, data).unwrap();
+        match (packet, state.attached) {
+            (Packet::Opened(opened), None) => {
+                self.opened = Some((opened.session, opened.secret));
+                let (generation, received) = (opened.generation, opened.received);
+                match self.session.handle_attach(generation, received, Carrier::Duplex, now) {
+                    Ok(at) => {
+                        state.attached = Some(at.id);
+                        self.session.seek(opened.first);
+                        // The sockets supersede the polls.
+                        self.polling = None;
+                    }
+                    Err(AttachError::Superseded) => self.hang_up(link),
+                    Err(error) => panic!("an honest server breaks a rule: {error}"),
+                }
+            }
+            (Packet::Superseded, None) => self.hang_up(link),
+            (Packet::Close(reason), None) => self.lost(&reason, now),
+            (packet, Some(id)) => match self.session.handle_packet(Fence::Connection(id), packet, now) {
+                Ok(()) | Err(AttachError::Superseded) => {}
+                Err(error) => panic!("an honest server breaks a rule: {error}"),
+            },
+            (packet, None) => panic!("{packet:?} before opened"),
+        }
+    }
+
+    pub fn handle_cut(&mut self, link: u32, now: Timestamp) {
+        if let Some(Link { attached: Some(id), .. }) = self.links.remove(&link) {
+            self.session.handle_detach(id, now);
+        }
+    }
+
+    pub fn handle_answer(
+        &mut self,
+        id: u32,
+        encoding: Encoding,
+        body: Option<Result<Bytes, CloseCode>>,
+        now: Timestamp,
+    ) {
+        let Some((generation, is_poll)) = self.requests.remove(&id) else { return };
+        let is_current = self.polling == Some(generation);
+        if is_poll && self.poll == Some(id) {
+            self.poll = None;
+        }
+        if self.sending.is_some_and(|(sending, _)| sending == id) {
+            self.sending = None;
+        }
+        match body {
+            Some(Ok(body)) => {
+                for packet in decode_payload(encoding, body).unwrap() {
+                    if let Packet::Opened(opened) = packet {
+                        self.opened = Some((opened.session, opened.secret));
+                        continue;
+                    }
+                    let fence = Fence::Generation(generation);
+                    match self.session.handle_packet(fence, packet, now) {
+                        Ok(()) | Err(AttachError::Superseded) => {}
+                        Err(error) => panic!("an honest server breaks a rule: {error}"),
+                    }
+                }
+            }
+            Some(Err(CloseCode::SUPERSEDED)) if is_current && is_poll => self.start_polling(),
+            Some(Err(CloseCode::SUPERSEDED)) => {}
+            Some(Err(code)) => self.lost(&code.into(), now),
+            None => {}
+        }
+    }
+
+    /// The server knows the session no more.
+    fn lost(&mut self, reason: &CloseReason, now: Timestamp) {
+        self.session.handle_violation(
+            Fence::Generation(self.session.generation()),
+            ProtocolError::new(reason.code, "the server said so"),
+            now,
+        );
+    }
+
+    /// Does all that the session wants done now.
+    pub fn drain(&mut self, now: Timestamp) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Message(message) => self.heard.push_back(message),
+                Event::Closed(reason) => self.closed.push(reason),
+            }
+        }
+        let links: Vec<_> = self.links.iter().map(|(link, state)| (*link, state.attached)).collect();
+        for (link, attached) in links {
+            if let Some(id) = attached {
+                self.drain_link(link, id, now);
+            }
+        }
+        if self.polling.is_some() {
+            self.drain_polling(now);
+        }
+        if self.polling.is_none() && self.links.is_empty() && !self.session.is_finished() {
+            self.retry_soon();
+        }
+    }
+
+    fn drain_link(&mut self, link: u32, id: ConnectionId, now: Timestamp) {
+        loop {
+            match self.session.poll_transmit(id, now) {
+                Transmit::Packet(packet) => {
+                    let (kind, data) = frame(&packet);
+                    self.outcomes.push(Leg::Frame { link, kind, data });
+                }
+                Transmit::Idle => return,
+                Transmit::Finished | Transmit::Superseded | Transmit::Stalled => break,
+            }
+        }
+        self.session.handle_detach(id, now);
+        self.hang_up(link);
+    }
+
+    fn drain_polling(&mut self, now: Timestamp) {
+        let generation = self.polling.expect("checked by the caller");
+        if self.session.is_finished() {
+            return;
+        }
+        if self.poll.is_none() && !self.session.is_ended() {
+            let head = self.head(generation, true);
+            let body = self.payload(head, None);
+            self.poll = Some(self.request(generation, true, body));
+        }
+        let has_news = self.session.sent() > self.session.acknowledged();
+        if self.opened.is_some() && self.sending.is_none() && (has_news || !self.session.is_open()) {
+            let carrier = Carrier::Exchange { hold: std::time::Duration::ZERO };
+            let acknowledged = self.session.acknowledged();
+            let at = self.session.handle_attach(generation, acknowledged, carrier, now);
+            let head = self.head(generation, false);
+            let body = self.payload(head, Some((at.unwrap().id, now)));
+            self.sending = Some((self.request(generation, false, body), true));
+        }
+    }
+
+    fn head(&self, generation: Generation, is_poll: bool) -> Packet {
+        let hold = is_poll.then_some(self.limits.hold);
+        let received = self.session.received();
+        match self.opened {
+            None => Packet::Open(Box::new(Open {
+                key: OpeningKey::from_bytes([3; 16]),
+                generation,
+                received,
+                hold,
+                protocols: Vec::new(),
+            })),
+            Some((session, secret)) => {
+                Packet::Attach(Box::new(Attach { session, secret, generation, received, hold }))
+            }
+        }
+    }
+
+    fn payload(&mut self, head: Packet, send: Option<(ConnectionId, Timestamp)>) -> Bytes {
+        let mut writer = PayloadWriter::new(self.encoding);
+        writer.push(&head);
+        if let Some((id, now)) = send {
+            let limits = &self.limits;
+            while writer.has_room(limits.max_message_bytes, limits.max_payload_bytes) {
+                match self.session.poll_transmit(id, now) {
+                    Transmit::Packet(packet) => writer.push(&packet),
+                    _ => break,
+                }
+            }
+            self.session.handle_detach(id, now);
+        }
+        writer.finish()
+    }
+
+    fn request(&mut self, generation: Generation, is_poll: bool, body: Bytes) -> u32 {
+        self.next += 1;
+        let id = self.next;
+        self.requests.insert(id, (generation, is_poll));
+        self.outcomes.push(Leg::Request { id, encoding: self.encoding, body });
+        id
+    }
+
+    fn hang_up(&mut self, link: u32) {
+        self.links.remove(&link);
+        self.outcomes.push(Leg::Hangup(link));
+    }
+
+    fn retry_soon(&mut self) {
+        if !self.retry_pending {
+            self.retry_pending = true;
+            self.outcomes.push(Leg::RetrySoon);
+        }
+    }
+
+    fn next_generation(&mut self) -> Generation {
+        self.last_generation += 1;
+        Generation::new(self.last_generation)
+    }
+}
+
+impl ClientShell {
+    /// Drops links that never showed *opened*, as a client's handshake deadline does.
+    pub fn abandon_unopened(&mut self) {
+        self.links.retain(|_, link| link.attached.is_some() || link.generation > self.session.generation());
+    }
+}

@@ -1,0 +1,231 @@
+//! A server's shell reduced to state: what `anywire-core` and the transports do, without sockets.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_protocol::*;
+use bytes::{Bytes, BytesMut};
+
+use super::pair::numbered;
+
+pub const ID: SessionId = SessionId::from_bytes([1; 16]);
+pub const SECRET: Secret = Secret::from_bytes([2; 16]);
+
+/// What the shell wants done in the world.
+#[derive(Debug)]
+pub enum Outcome {
+    Frame { link: u32, kind: MessageKind, data: Bytes },
+    Hangup(u32),
+    Answer { id: u32, encoding: Encoding, body: Result<Bytes, CloseCode> },
+}
+
+pub struct ServerShell {
+    pub session: Session,
+    pub outcomes: Vec<Outcome>,
+    pub heard: VecDeque<Message>,
+    pub closed: Vec<CloseReason>,
+    pub sent: u64,
+    limits: Arc<Limits>,
+    links: HashMap<u32, ConnectionId>,
+    held: HashMap<u32, (ConnectionId, Encoding, PayloadWriter)>,
+}
+
+impl ServerShell {
+    pub fn new(limits: Arc<Limits>) -> Self {
+        Self {
+            session: Session::new(Role::Server, limits.clone(), Timestamp::default()),
+            outcomes: Vec::new(),
+            heard: VecDeque::new(),
+            closed: Vec::new(),
+            sent: 0,
+            limits,
+            links: HashMap::new(),
+            held: HashMap::new(),
+        }
+    }
+
+    pub fn send(&mut self, now: Timestamp) {
+        if self.session.send(numbered(self.sent), now).is_ok() {
+            self.sent += 1;
+        }
+    }
+
+    pub fn handle_upgrade(&mut self, link: u32, offer: Offer, now: Timestamp) {
+        let (generation, received) = match offer {
+            Offer::Open(open) => (open.generation, open.received),
+            Offer::Attach(attach) => (attach.generation, attach.received),
+            Offer::Later { .. } => unreachable!("this client always offers"),
+        };
+        if self.session.is_finished() {
+            self.frame(link, &Packet::Close(CloseCode::UNKNOWN_SESSION.into()));
+            return self.outcomes.push(Outcome::Hangup(link));
+        }
+        match self.session.handle_attach(generation, received, Carrier::Duplex, now) {
+            Ok(at) => {
+                let counts = (at.received, at.first);
+                let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
+                self.frame(link, &Packet::Opened(Box::new(opened)));
+                self.links.insert(link, at.id);
+            }
+            Err(AttachError::Superseded) => {
+                self.frame(link, &Packet::Superseded);
+                self.outcomes.push(Outcome::Hangup(link));
+            }
+            Err(error) => panic!("an honest client is refused: {error}"),
+        }
+    }
+
+    pub fn handle_frame(&mut self, link: u32, kind: MessageKind, data: Bytes, now: Timestamp) {
+        let packet = decode_frame(kind, data).unwrap();
+        if let Some(id) = self.links.get(&link) {
+            match self.session.handle_packet(Fence::Connection(*id), packet, now) {
+                Ok(()) | Err(AttachError::Superseded) => {}
+                Err(error) => panic!("an honest client breaks a rule: {error}"),
+            }
+        }
+    }
+
+    pub fn handle_cut(&mut self, link: u32, now: Timestamp) {
+        if let Some(id) = self.links.remove(&link) {
+            self.session.handle_detach(id, now);
+        }
+    }
+
+    pub fn handle_request(&mut self, id: u32, encoding: Encoding, body: Bytes, now: Timestamp) {
+        let refuse = |code| Outcome::Answer { id, encoding, body: Err(code) };
+        if self.session.is_finished() {
+            return self.outcomes.push(refuse(CloseCode::UNKNOWN_SESSION));
+        }
+        let mut packets = decode_payload(encoding, body).unwrap().into_iter();
+        let (generation, received, hold, is_open) = match packets.next().unwrap() {
+            Packet::Open(open) => (open.generation, open.received, Some(Duration::ZERO), true),
+            Packet::Attach(attach) => (attach.generation, attach.received, attach.hold, false),
+            other => panic!("{other:?} begins a request"),
+        };
+        let mut writer = PayloadWriter::new(encoding);
+        let attached = match hold {
+            None => None,
+            Some(hold) => {
+                let carrier = Carrier::Exchange { hold: hold.min(self.limits.hold) };
+                match self.session.handle_attach(generation, received, carrier, now) {
+                    Ok(at) => Some(at),
+                    Err(_) => return self.outcomes.push(refuse(CloseCode::SUPERSEDED)),
+                }
+            }
+        };
+        let acks = [Packet::Ack(received)];
+        for packet in acks.into_iter().chain(packets) {
+            match self.session.handle_packet(Fence::Generation(generation), packet, now) {
+                Ok(()) => {}
+                Err(AttachError::Superseded) => {
+                    return self.outcomes.push(refuse(CloseCode::SUPERSEDED));
+                }
+                Err(error) => panic!("an honest client breaks a rule: {error}"),
+            }
+        }
+        match attached {
+            Some(at) => {
+                if is_open {
+                    let counts = (at.received, at.first);
+                    let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
+                    writer.push(&Packet::Opened(Box::new(opened)));
+                }
+                self.held.insert(id, (at.id, encoding, writer));
+            }
+            None => {
+                let (received, end) = self.session.poll_answer();
+                writer.push(&Packet::Ack(received));
+                if let Some(reason) = end {
+                    writer.push(&Packet::Close(reason));
+                }
+                self.outcomes.push(Outcome::Answer { id, encoding, body: Ok(writer.finish()) });
+            }
+        }
+    }
+
+    /// Does all that the session wants done now.
+    pub fn drain(&mut self, now: Timestamp) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Message(message) => self.heard.push_back(message),
+                Event::Closed(reason) => self.closed.push(reason),
+            }
+        }
+        for (link, id) in self.links.clone() {
+            self.drain_link(link, id, now);
+        }
+        let mut held: Vec<_> = self.held.drain().collect();
+        held.sort_by_key(|(id, _)| *id);
+        for (id, (connection, encoding, writer)) in held {
+            self.drain_exchange(id, connection, encoding, writer, now);
+        }
+    }
+
+    fn drain_link(&mut self, link: u32, id: ConnectionId, now: Timestamp) {
+        loop {
+            match self.session.poll_transmit(id, now) {
+                Transmit::Packet(packet) => self.frame(link, &packet),
+                Transmit::Idle => return,
+                Transmit::Superseded => {
+                    self.frame(link, &Packet::Superseded);
+                    break;
+                }
+                Transmit::Finished | Transmit::Stalled => break,
+            }
+        }
+        self.links.remove(&link);
+        self.session.handle_detach(id, now);
+        self.outcomes.push(Outcome::Hangup(link));
+    }
+
+    fn drain_exchange(
+        &mut self,
+        id: u32,
+        connection: ConnectionId,
+        encoding: Encoding,
+        mut writer: PayloadWriter,
+        now: Timestamp,
+    ) {
+        let body = loop {
+            if !writer.has_room(self.limits.max_message_bytes, self.limits.max_payload_bytes) {
+                break Ok(writer.finish());
+            }
+            match self.session.poll_transmit(connection, now) {
+                Transmit::Packet(packet) => writer.push(&packet),
+                Transmit::Idle => {
+                    self.held.insert(id, (connection, encoding, writer));
+                    return;
+                }
+                Transmit::Finished => break Ok(writer.finish()),
+                Transmit::Superseded | Transmit::Stalled => break Err(CloseCode::SUPERSEDED),
+            }
+        };
+        self.session.handle_detach(connection, now);
+        self.outcomes.push(Outcome::Answer { id, encoding, body });
+    }
+
+    fn frame(&mut self, link: u32, packet: &Packet) {
+        let (kind, data) = frame(packet);
+        self.outcomes.push(Outcome::Frame { link, kind, data });
+    }
+}
+
+/// A packet as a WebSocket frame's content.
+pub fn frame(packet: &Packet) -> (MessageKind, Bytes) {
+    match packet {
+        Packet::Message(message) => {
+            let mut data = BytesMut::new();
+            if message.kind() == MessageKind::Text && message.as_bytes().first() == Some(&CONTROL_MARK) {
+                data.extend_from_slice(&[CONTROL_MARK]);
+            }
+            data.extend_from_slice(message.as_bytes());
+            (message.kind(), data.freeze())
+        }
+        control => {
+            let mut data = BytesMut::new();
+            encode_control(control, &mut data);
+            (MessageKind::Text, data.freeze())
+        }
+    }
+}
