@@ -30,7 +30,10 @@ impl Refusal {
     }
 
     fn unknown_session() -> Self {
-        Self::new(CloseCode::UNKNOWN_SESSION, "no such session: open a new one")
+        Self::new(
+            CloseCode::UNKNOWN_SESSION,
+            "no such session: open a new one",
+        )
     }
 }
 
@@ -89,13 +92,18 @@ impl Hub {
         self.admit()?;
         let live = self.inner.open_raw(principal, protocol);
         let visit = self.visit(live, Generation::new(1), principal)?;
-        visit.connect(Offset::default(), Transport::Raw, Carrier::Raw).map(|(connection, _)| connection)
+        visit
+            .connect(Offset::default(), Transport::Raw, Carrier::Raw)
+            .map(|(connection, _)| connection)
     }
 
     fn admit(&self) -> Result<(), Refusal> {
         if self.is_draining() {
             self.inner.counters.refused.add(1);
-            return Err(Refusal::new(CloseCode::DRAINING, "the server is about to stop: try again"));
+            return Err(Refusal::new(
+                CloseCode::DRAINING,
+                "the server is about to stop: try again",
+            ));
         }
         Ok(())
     }
@@ -110,7 +118,11 @@ impl Hub {
             self.inner.counters.refused.add(1);
             return Err(Refusal::unknown_session());
         }
-        Ok(Visit { hub: self.inner.clone(), live, generation })
+        Ok(Visit {
+            hub: self.inner.clone(),
+            live,
+            generation,
+        })
     }
 }
 
@@ -136,7 +148,10 @@ impl Visit {
         let names = (self.live.id, self.hub.secrets.secret(self.live.id));
         let counts = (at.received, at.first);
         let limits = &self.hub.limits;
-        Ok((connection, Opened::new(names, self.generation, counts, &self.live.protocol, limits)))
+        Ok((
+            connection,
+            Opened::new(names, self.generation, counts, &self.live.protocol, limits),
+        ))
     }
 
     /// As [`Visit::attach`], for a connection that is not told *opened*.
@@ -151,13 +166,22 @@ impl Visit {
     ) -> Result<(Connection, Attachment), Refusal> {
         let attached = self.live.step(Wake::Connection, |state| {
             let now = self.live.now();
-            state.session.handle_attach(self.generation, received, carrier, now)
+            state
+                .session
+                .handle_attach(self.generation, received, carrier, now)
         });
         match attached {
             Ok(at) => {
                 self.live.set_transport(transport);
                 self.hub.counters.attached(transport);
-                Ok((Connection { live: self.live.clone(), hub: self.hub.clone(), id: at.id }, at))
+                Ok((
+                    Connection {
+                        live: self.live.clone(),
+                        hub: self.hub.clone(),
+                        id: at.id,
+                    },
+                    at,
+                ))
             }
             Err(error) => {
                 self.hub.counters.refused.add(1);
@@ -174,7 +198,10 @@ impl Visit {
     /// A newer connection carries the session, or the packets break a rule.
     pub fn receive(&self, received: Offset, packets: Vec<Packet>) -> Result<(), Refusal> {
         let fence = Fence::Generation(self.generation);
-        let count = packets.iter().filter(|packet| matches!(packet, Packet::Message(_))).count();
+        let count = packets
+            .iter()
+            .filter(|packet| matches!(packet, Packet::Message(_)))
+            .count();
         self.hub.counters.messages_up.add(count as u64);
         self.live.step(Wake::Connection, |state| {
             let now = self.live.now();
@@ -191,7 +218,8 @@ impl Visit {
     /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has
     /// come.
     pub fn answer(&self) -> (Offset, Option<CloseReason>) {
-        self.live.step(Wake::Others, |state| state.session.poll_answer())
+        self.live
+            .step(Wake::Others, |state| state.session.poll_answer())
     }
 }
 
@@ -237,13 +265,16 @@ impl Connection {
     pub fn violate(&self, error: ProtocolError) {
         let fence = Fence::Connection(self.id);
         self.live.step(Wake::Others, |state| {
-            state.session.handle_violation(fence, error, self.live.now());
+            state
+                .session
+                .handle_violation(fence, error, self.live.now());
         });
     }
 
     /// The peer showed life without completing a packet.
     pub fn alive(&self) {
-        self.live.peek(|state| state.session.handle_alive(self.id, self.live.now()));
+        self.live
+            .peek(|state| state.session.handle_alive(self.id, self.live.now()));
     }
 
     /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is

@@ -37,12 +37,16 @@ impl Deadlines {
     /// The tick at which `at` has passed, later than `now`.
     pub(crate) fn tick(at: Timestamp, now: Timestamp) -> u64 {
         let tick = TICK.as_millis() as u64;
-        at.as_millis().div_ceil(tick).max(now.as_millis() / tick + 1)
+        at.as_millis()
+            .div_ceil(tick)
+            .max(now.as_millis() / tick + 1)
     }
 
     pub(crate) fn insert(&self, tick: u64, due: Due) {
         let mut wheel = self.lock();
-        let is_first = wheel.first_key_value().is_none_or(|(first, _)| tick < *first);
+        let is_first = wheel
+            .first_key_value()
+            .is_none_or(|(first, _)| tick < *first);
         wheel.entry(tick).or_default().push(due);
         drop(wheel);
         if is_first {
@@ -83,7 +87,10 @@ impl Deadlines {
     fn take_due(&self, now: Timestamp) -> Vec<Due> {
         let mut wheel = self.lock();
         let later = wheel.split_off(&(now.as_millis() / TICK.as_millis() as u64 + 1));
-        mem::replace(&mut *wheel, later).into_values().flatten().collect()
+        mem::replace(&mut *wheel, later)
+            .into_values()
+            .flatten()
+            .collect()
     }
 
     fn next(&self) -> Option<Timestamp> {

@@ -61,7 +61,9 @@ impl Hub {
             is_draining: AtomicBool::new(false),
             has_fewer: Notify::new(),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// What sessions of this hub allow.
@@ -109,7 +111,9 @@ impl Hub {
         let reason = CloseReason::new(CloseCode::RESTART, "the server restarts");
         for live in self.inner.all() {
             let reason = reason.clone();
-            live.step(Wake::Connection, |state| state.session.close(reason, live.now()));
+            live.step(Wake::Connection, |state| {
+                state.session.close(reason, live.now())
+            });
         }
         let emptied = async {
             loop {
@@ -126,8 +130,13 @@ impl Hub {
         let rest = self.inner.all();
         for live in &rest {
             let reason = reason.clone();
-            live.step(Wake::Connection, |state| state.session.abort(reason, live.now()));
-            self.inner.forget_session(live.id, &live.peek(|state| std::mem::take(&mut state.topics)));
+            live.step(Wake::Connection, |state| {
+                state.session.abort(reason, live.now())
+            });
+            self.inner.forget_session(
+                live.id,
+                &live.peek(|state| std::mem::take(&mut state.topics)),
+            );
         }
         rest.len()
     }
@@ -173,7 +182,13 @@ impl Inner {
     fn make(self: &Arc<Self>, principal: Option<&Principal>, protocol: &str) -> Arc<Live> {
         let session = Session::new(Role::Server, self.limits.clone(), self.clock.now());
         let (id, about) = (Secrets::new_id(), (principal.cloned(), protocol));
-        let live = Arc::new(Live::new(id, session, about, Arc::downgrade(self), self.clock));
+        let live = Arc::new(Live::new(
+            id,
+            session,
+            about,
+            Arc::downgrade(self),
+            self.clock,
+        ));
         self.sessions.insert(id, live.clone());
         self.counters.opened.add(1);
         live
@@ -207,7 +222,10 @@ impl Inner {
     }
 
     fn all(&self) -> Vec<Arc<Live>> {
-        self.sessions.iter().map(|entry| entry.value().clone()).collect()
+        self.sessions
+            .iter()
+            .map(|entry| entry.value().clone())
+            .collect()
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
-use anywire_protocol::{CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp};
+use anywire_protocol::{
+    CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp,
+};
 
 use crate::Transport;
 use crate::clock::Clock;
@@ -78,7 +80,15 @@ impl Live {
         };
         let transport = AtomicU8::new(Transport::Poll as u8);
         let protocol = protocol.into();
-        Self { id, principal, protocol, hub, clock, transport, state: Mutex::new(state) }
+        Self {
+            id,
+            principal,
+            protocol,
+            hub,
+            clock,
+            transport,
+            state: Mutex::new(state),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -136,9 +146,16 @@ impl Live {
 
     /// Calls the app's callbacks for whatever has happened, in order, one at a time.
     fn dispatch(self: &Arc<Self>) {
-        let Some(hub) = self.hub.upgrade() else { return };
-        let Some(handler) = hub.app.handler() else { return };
-        let mut dispatch = Dispatch { live: self, is_mine: false };
+        let Some(hub) = self.hub.upgrade() else {
+            return;
+        };
+        let Some(handler) = hub.app.handler() else {
+            return;
+        };
+        let mut dispatch = Dispatch {
+            live: self,
+            is_mine: false,
+        };
         let mut sender = None;
         while let Some(called) = dispatch.next() {
             let sender = sender.get_or_insert_with(|| Sender::new(self.clone()));
@@ -158,19 +175,26 @@ impl Live {
         After {
             connection: state.connection.take_if(|_| wake == Wake::Connection),
             receiver: state.receiver.take_if(|_| state.session.has_event()),
-            senders: if has_room { mem::take(&mut state.senders) } else { Vec::new() },
+            senders: if has_room {
+                mem::take(&mut state.senders)
+            } else {
+                Vec::new()
+            },
             left: has_left.then(|| mem::take(&mut state.topics)),
         }
     }
 
     fn arm(self: &Arc<Self>, state: &mut State) {
-        let Some(at) = state.session.poll_timeout() else { return };
+        let Some(at) = state.session.poll_timeout() else {
+            return;
+        };
         let tick = Deadlines::tick(at, self.clock.now());
         if state.armed.is_none_or(|armed| tick < armed)
             && let Some(hub) = self.hub.upgrade()
         {
             state.armed = Some(tick);
-            hub.deadlines.insert(tick, Due::Session(Arc::downgrade(self)));
+            hub.deadlines
+                .insert(tick, Due::Session(Arc::downgrade(self)));
         }
     }
 
@@ -211,7 +235,11 @@ impl State {
     /// The app has taken a message: a connection that paused for want of room is to go on.
     fn resume_reading(&mut self, has_taken: bool) -> Option<Waker> {
         let is_paused = has_taken && mem::take(&mut self.is_reading_paused);
-        if is_paused { self.connection.take() } else { None }
+        if is_paused {
+            self.connection.take()
+        } else {
+            None
+        }
     }
 }
 
@@ -273,7 +301,13 @@ struct After {
 impl After {
     fn wake(&mut self) {
         let senders = mem::take(&mut self.senders);
-        for waker in self.connection.take().into_iter().chain(self.receiver.take()).chain(senders) {
+        for waker in self
+            .connection
+            .take()
+            .into_iter()
+            .chain(self.receiver.take())
+            .chain(senders)
+        {
             waker.wake();
         }
     }

@@ -15,7 +15,9 @@ impl Secrets {
     pub(crate) fn new() -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("a server cannot run without a random source");
-        Self { key: Hmac::new_from_slice(&key).expect("HMAC takes keys of any length") }
+        Self {
+            key: Hmac::new_from_slice(&key).expect("HMAC takes keys of any length"),
+        }
     }
 
     /// A new id, from a cryptographic generator.

@@ -41,7 +41,10 @@ pub struct Socket {
 
 impl Socket {
     pub(crate) fn new(live: Arc<Live>) -> Self {
-        Self { sender: Sender::new(live), close_reason: None }
+        Self {
+            sender: Sender::new(live),
+            close_reason: None,
+        }
     }
 
     /// The next message; `None` when the session has ended, see [`Socket::close_reason`].
@@ -92,6 +95,11 @@ impl Socket {
         self.sender.unsubscribe(topic);
     }
 
+    /// As [`Sender::publish`].
+    pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
+        self.sender.publish(topic, message)
+    }
+
     /// The session's public name.
     pub fn id(&self) -> SessionId {
         self.sender.id()
@@ -134,7 +142,11 @@ impl Stream for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let code = if thread::panicking() { CloseCode::INTERNAL } else { CloseCode::NORMAL };
+        let code = if thread::panicking() {
+            CloseCode::INTERNAL
+        } else {
+            CloseCode::NORMAL
+        };
         self.sender.close(code.into());
     }
 }
@@ -158,7 +170,9 @@ impl Sender {
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = Some(message.into());
         poll_fn(|cx| {
-            let offered = message.take().expect("a finished future is not polled again");
+            let offered = message
+                .take()
+                .expect("a finished future is not polled again");
             match self.try_send(offered) {
                 Err(SendError::Full(returned)) => {
                     let waker = cx.waker().clone();
@@ -194,7 +208,9 @@ impl Sender {
 
     /// Closes the session after everything sent has gone out. Later calls change nothing.
     pub fn close(&self, reason: CloseReason) {
-        self.live.step(Wake::Connection, |state| state.session.close(reason, self.live.now()));
+        self.live.step(Wake::Connection, |state| {
+            state.session.close(reason, self.live.now())
+        });
     }
 
     /// Follows a topic: what [`Hub::publish`](crate::Hub::publish) sends there comes to this session too.
@@ -207,9 +223,18 @@ impl Sender {
     /// Follows a topic no more.
     pub fn unsubscribe(&self, topic: &str) {
         if let Some(hub) = self.live.hub.upgrade() {
-            self.live.peek(|state| state.topics.retain(|other| **other != *topic));
+            self.live
+                .peek(|state| state.topics.retain(|other| **other != *topic));
             hub.topics.unsubscribe(topic, self.live.id);
         }
+    }
+
+    /// As [`Hub::publish`](crate::Hub::publish), on the hub that this session belongs to.
+    pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
+        self.live
+            .hub
+            .upgrade()
+            .map_or(0, |hub| hub.topics.publish(topic, &message.into()))
     }
 
     /// The session's public name.
@@ -235,6 +260,8 @@ impl Sender {
 
 impl Debug for Sender {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Sender")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }

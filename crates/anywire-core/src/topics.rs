@@ -25,7 +25,10 @@ impl Topics {
         // The entry stays locked until the follower is in, so that an emptied topic is not removed under it.
         let topic = self.by_name.entry(name.clone()).or_default();
         let followers = &topic.followers;
-        followers.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id, live.clone());
+        followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(live.id, live.clone());
         drop(topic);
         let has_ended = live.peek(|state| {
             if !state.topics.contains(&name) {
@@ -40,7 +43,10 @@ impl Topics {
 
     pub(crate) fn unsubscribe(&self, name: &str, id: SessionId) {
         self.by_name.remove_if(name, |_, topic| {
-            let mut followers = topic.followers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut followers = topic
+                .followers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             followers.remove(&id);
             followers.is_empty()
         });
@@ -48,11 +54,16 @@ impl Topics {
 
     /// Sends to all followers; returns to how many. One whose outbox is full is closed, so that it slows nobody.
     pub(crate) fn publish(&self, name: &str, message: &Message) -> usize {
-        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else { return 0 };
+        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else {
+            return 0;
+        };
         let mut wakers = Vec::new();
         let mut slow = Vec::new();
         let mut count = 0;
-        let followers = topic.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let followers = topic
+            .followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for live in followers.values() {
             match live.offer(message.clone()) {
                 Ok(waker) => {
@@ -69,13 +80,21 @@ impl Topics {
         }
         for live in slow {
             let reason = CloseReason::new(CloseCode::TOO_SLOW, "the outbox is full");
-            live.step(Wake::Connection, |state| state.session.abort(reason, live.now()));
+            live.step(Wake::Connection, |state| {
+                state.session.abort(reason, live.now())
+            });
         }
         count
     }
 
     pub(crate) fn followers(&self, name: &str) -> usize {
-        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else { return 0 };
-        topic.followers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else {
+            return 0;
+        };
+        topic
+            .followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 }

@@ -150,7 +150,10 @@ impl CloseReason {
     /// A reason; a longer text is cut at a character.
     pub fn new(code: CloseCode, text: &str) -> Self {
         let end = text.floor_char_boundary(Self::MAX_TEXT_BYTES);
-        Self { code, text: text[..end].into() }
+        Self {
+            code,
+            text: text[..end].into(),
+        }
     }
 
     /// The text for people.
@@ -166,9 +169,14 @@ impl CloseReason {
             .filter(|code| (1000..=4999).contains(code))
             .ok_or_else(|| ProtocolError::malformed("a close code is 1000 to 4999"))?;
         if text.len() > Self::MAX_TEXT_BYTES {
-            return Err(ProtocolError::malformed("a close reason is at most 123 bytes"));
+            return Err(ProtocolError::malformed(
+                "a close reason is at most 123 bytes",
+            ));
         }
-        Ok(Self { code: CloseCode(code), text: text.into() })
+        Ok(Self {
+            code: CloseCode(code),
+            text: text.into(),
+        })
     }
 }
 

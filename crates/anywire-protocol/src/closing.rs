@@ -14,7 +14,10 @@ use crate::{CloseReason, Timestamp};
 pub(crate) enum Closing {
     Open,
     /// We closed and wait for the peer's close.
-    Asked { reason: CloseReason, until: Timestamp },
+    Asked {
+        reason: CloseReason,
+        until: Timestamp,
+    },
     Ended(Ended),
 }
 
@@ -47,7 +50,11 @@ impl Closing {
     pub(crate) fn abort(&mut self, reason: CloseReason, until: Timestamp) {
         if !self.is_ended() {
             let telling = Telling::Until(until);
-            *self = Self::Ended(Ended { reason, is_reported: false, telling });
+            *self = Self::Ended(Ended {
+                reason,
+                is_reported: false,
+                telling,
+            });
         }
     }
 
@@ -56,7 +63,11 @@ impl Closing {
         match self {
             Self::Open => {
                 let telling = Telling::Done;
-                *self = Self::Ended(Ended { reason, is_reported: false, telling });
+                *self = Self::Ended(Ended {
+                    reason,
+                    is_reported: false,
+                    telling,
+                });
             }
             Self::Asked { .. } => self.end_asked(),
             Self::Ended(ended) => ended.telling = Telling::Done,
@@ -68,7 +79,11 @@ impl Closing {
         match self {
             Self::Open => {
                 let telling = Telling::Answer(until);
-                *self = Self::Ended(Ended { reason, is_reported: false, telling });
+                *self = Self::Ended(Ended {
+                    reason,
+                    is_reported: false,
+                    telling,
+                });
             }
             Self::Asked { .. } => self.end_asked(),
             Self::Ended(ended) => ended.telling = Telling::Done,
@@ -125,7 +140,13 @@ impl Closing {
 
     /// Whether the app has yet to be told.
     pub(crate) fn is_unreported(&self) -> bool {
-        matches!(self, Self::Ended(Ended { is_reported: false, .. }))
+        matches!(
+            self,
+            Self::Ended(Ended {
+                is_reported: false,
+                ..
+            })
+        )
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -142,13 +163,23 @@ impl Closing {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        matches!(self, Self::Ended(Ended { telling: Telling::Done, .. }))
+        matches!(
+            self,
+            Self::Ended(Ended {
+                telling: Telling::Done,
+                ..
+            })
+        )
     }
 
     fn end_asked(&mut self) {
         if let Self::Asked { reason, .. } = std::mem::replace(self, Self::Open) {
             let telling = Telling::Done;
-            *self = Self::Ended(Ended { reason, is_reported: false, telling });
+            *self = Self::Ended(Ended {
+                reason,
+                is_reported: false,
+                telling,
+            });
         }
     }
 }

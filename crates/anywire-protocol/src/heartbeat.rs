@@ -23,7 +23,11 @@ pub(crate) struct Heartbeat {
 impl Heartbeat {
     /// A connection begins.
     pub(crate) fn start(now: Timestamp) -> Self {
-        Self { heard: now, pinged: None, awaiting: None }
+        Self {
+            heard: now,
+            pinged: None,
+            awaiting: None,
+        }
     }
 
     /// Anything at all came from the peer, or it took bytes that waited for it.
@@ -79,16 +83,31 @@ mod tests {
         let limits = Limits::default();
         let interval = limits.heartbeat;
         let mut heartbeat = Heartbeat::start(Timestamp::from_millis(0));
-        assert_eq!(heartbeat.ping_due(interval, &limits), Some(Timestamp::from_millis(25_000)));
+        assert_eq!(
+            heartbeat.ping_due(interval, &limits),
+            Some(Timestamp::from_millis(25_000))
+        );
         heartbeat.await_ack(Timestamp::from_millis(100));
-        assert_eq!(heartbeat.ping_due(interval, &limits), Some(Timestamp::from_millis(2_100)));
+        assert_eq!(
+            heartbeat.ping_due(interval, &limits),
+            Some(Timestamp::from_millis(2_100))
+        );
         heartbeat.ping(Timestamp::from_millis(2_100));
         assert_eq!(heartbeat.ping_due(interval, &limits), None);
-        assert_eq!(heartbeat.dead_at(&limits), Some(Timestamp::from_millis(10_100)));
+        assert_eq!(
+            heartbeat.dead_at(&limits),
+            Some(Timestamp::from_millis(10_100))
+        );
         heartbeat.hear(Timestamp::from_millis(3_000));
         assert_eq!(heartbeat.dead_at(&limits), None);
-        assert_eq!(heartbeat.ping_due(interval, &limits), Some(Timestamp::from_millis(5_000)));
+        assert_eq!(
+            heartbeat.ping_due(interval, &limits),
+            Some(Timestamp::from_millis(5_000))
+        );
         heartbeat.settle();
-        assert_eq!(heartbeat.ping_due(interval, &limits), Some(Timestamp::from_millis(28_000)));
+        assert_eq!(
+            heartbeat.ping_due(interval, &limits),
+            Some(Timestamp::from_millis(28_000))
+        );
     }
 }

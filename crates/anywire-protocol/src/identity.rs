@@ -139,7 +139,8 @@ impl Offset {
 
 /// Parses a number as PROTOCOL §1.6 writes it.
 pub(crate) fn parse_number(text: &str) -> Result<u64, ProtocolError> {
-    let wrong = || ProtocolError::malformed("a number is decimal, without leading zeros, below 2^53");
+    let wrong =
+        || ProtocolError::malformed("a number is decimal, without leading zeros, below 2^53");
     let canonical = text == "0" || matches!(text.as_bytes(), [b'1'..=b'9', ..]);
     if !canonical || text.len() > 16 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());
@@ -161,7 +162,12 @@ mod tests {
         assert_eq!(id.to_string(), hex);
         let secret: Secret = hex.parse().unwrap();
         assert_eq!(format!("{secret:?}"), "Secret(…)");
-        for wrong in ["", "0", "00112233445566778899AABBCCDDEEFF", "zz112233445566778899aabbccddeeff"] {
+        for wrong in [
+            "",
+            "0",
+            "00112233445566778899AABBCCDDEEFF",
+            "zz112233445566778899aabbccddeeff",
+        ] {
             assert!(wrong.parse::<SessionId>().is_err(), "{wrong}");
         }
     }
@@ -170,7 +176,17 @@ mod tests {
     fn numbers_have_one_spelling() {
         assert_eq!(parse_number("0").unwrap(), 0);
         assert_eq!(parse_number("9007199254740991").unwrap(), MAX_NUMBER);
-        for wrong in ["", "00", "01", "+1", "-1", " 1", "1 ", "9007199254740992", "99999999999999999999"] {
+        for wrong in [
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "9007199254740992",
+            "99999999999999999999",
+        ] {
             assert!(parse_number(wrong).is_err(), "{wrong}");
         }
     }

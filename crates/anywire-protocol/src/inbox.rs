@@ -29,7 +29,10 @@ impl Inbox {
     /// Takes the next message off the wire.
     pub(crate) fn accept(&mut self, message: Message, now: Timestamp) -> Result<(), ProtocolError> {
         if self.cursor > self.received {
-            return Err(ProtocolError::new(CloseCode::GAP, "a message above what was received"));
+            return Err(ProtocolError::new(
+                CloseCode::GAP,
+                "a message above what was received",
+            ));
         }
         let is_duplicate = self.cursor < self.received;
         self.cursor = self.cursor.after(1);
@@ -62,7 +65,8 @@ impl Inbox {
 
     /// Whether more may be read off the wire.
     pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        self.waiting.len() < limits.max_inbox_messages && self.waiting_bytes < limits.max_inbox_bytes
+        self.waiting.len() < limits.max_inbox_messages
+            && self.waiting_bytes < limits.max_inbox_bytes
     }
 
     /// How many messages have been received since the session opened.
@@ -110,7 +114,10 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| inbox.take()).collect();
         assert_eq!(taken, ["a", "b", "c", "d"].map(Message::from));
         inbox.seek(Offset::new(5));
-        assert_eq!(inbox.accept("f".into(), now).unwrap_err().code(), CloseCode::GAP);
+        assert_eq!(
+            inbox.accept("f".into(), now).unwrap_err().code(),
+            CloseCode::GAP
+        );
         assert_eq!(inbox.received(), Offset::new(4));
     }
 

@@ -66,16 +66,24 @@ impl Limits {
         // Base64 makes four bytes of three; the rest of a payload is short.
         let needed = self.max_message_bytes.div_ceil(3) * 4 + 1_024;
         if self.max_payload_bytes < needed {
-            return Err(LimitsError("max_payload_bytes must be at least 4/3 max_message_bytes + 1,024"));
+            return Err(LimitsError(
+                "max_payload_bytes must be at least 4/3 max_message_bytes + 1,024",
+            ));
         }
         if self.max_message_bytes == 0 || self.max_outbox_messages == 0 {
-            return Err(LimitsError("max_message_bytes and max_outbox_messages must not be zero"));
+            return Err(LimitsError(
+                "max_message_bytes and max_outbox_messages must not be zero",
+            ));
         }
         if self.heartbeat_timeout <= self.ack_delay {
-            return Err(LimitsError("heartbeat_timeout must be longer than ack_delay"));
+            return Err(LimitsError(
+                "heartbeat_timeout must be longer than ack_delay",
+            ));
         }
         if self.resume_window.is_zero() {
-            return Err(LimitsError("resume_window must not be zero: polls need it between two polls"));
+            return Err(LimitsError(
+                "resume_window must not be zero: polls need it between two polls",
+            ));
         }
         Ok(())
     }

@@ -27,12 +27,18 @@ pub struct Message {
 impl Message {
     /// A text message.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { kind: MessageKind::Text, bytes: Bytes::from(text.into()) }
+        Self {
+            kind: MessageKind::Text,
+            bytes: Bytes::from(text.into()),
+        }
     }
 
     /// A binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self { kind: MessageKind::Binary, bytes: bytes.into() }
+        Self {
+            kind: MessageKind::Binary,
+            bytes: bytes.into(),
+        }
     }
 
     /// A text message from bytes that came off the wire.
@@ -41,7 +47,10 @@ impl Message {
     /// The bytes are not UTF-8: refuse the input that held them.
     pub fn from_utf8(bytes: Bytes) -> Result<Self, ProtocolError> {
         match str::from_utf8(&bytes) {
-            Ok(_) => Ok(Self { kind: MessageKind::Text, bytes }),
+            Ok(_) => Ok(Self {
+                kind: MessageKind::Text,
+                bytes,
+            }),
             Err(_) => Err(ProtocolError::malformed("a text message must be UTF-8")),
         }
     }

@@ -102,15 +102,19 @@ struct OpenedJson {
 
 impl Open {
     pub(crate) fn parse(content: &str) -> Result<Self, ProtocolError> {
-        let wrong = |_| ProtocolError::malformed("an open packet's content is JSON (PROTOCOL §3.1)");
+        let wrong =
+            |_| ProtocolError::malformed("an open packet's content is JSON (PROTOCOL §3.1)");
         // The version first: another version may have other members.
         let VersionJson { version } = serde_json::from_str(content).map_err(wrong)?;
         if version != VERSION {
             return Err(unsupported_version());
         }
         let json: OpenJson = serde_json::from_str(content).map_err(wrong)?;
-        if json.protocols.len() > MAX_PROTOCOLS || !json.protocols.iter().all(|p| is_application(p)) {
-            return Err(ProtocolError::malformed("protocols are at most 16 tokens, none `anywire.…`"));
+        if json.protocols.len() > MAX_PROTOCOLS || !json.protocols.iter().all(|p| is_application(p))
+        {
+            return Err(ProtocolError::malformed(
+                "protocols are at most 16 tokens, none `anywire.…`",
+            ));
         }
         Ok(Self {
             key: json.key.parse()?,
@@ -139,7 +143,9 @@ impl Attach {
         let mut words = content.split(' ');
         let mut word = || {
             words.next().ok_or_else(|| {
-                ProtocolError::malformed("an attach packet is `id secret generation received [holdMs]`")
+                ProtocolError::malformed(
+                    "an attach packet is `id secret generation received [holdMs]`",
+                )
             })
         };
         let attach = Self {
@@ -154,15 +160,26 @@ impl Attach {
         };
         match words.next() {
             None => Ok(attach),
-            Some(_) => Err(ProtocolError::malformed("an attach packet has at most five words")),
+            Some(_) => Err(ProtocolError::malformed(
+                "an attach packet has at most five words",
+            )),
         }
     }
 
     pub(crate) fn content(&self) -> String {
-        let Self { session, secret, generation, received, hold } = self;
+        let Self {
+            session,
+            secret,
+            generation,
+            received,
+            hold,
+        } = self;
         match hold {
             None => format!("{session} {secret} {generation} {received}"),
-            Some(hold) => format!("{session} {secret} {generation} {received} {}", millis(*hold)),
+            Some(hold) => format!(
+                "{session} {secret} {generation} {received} {}",
+                millis(*hold)
+            ),
         }
     }
 }
@@ -178,7 +195,15 @@ impl Opened {
     ) -> Self {
         let announced = Announced::from(limits);
         let protocol = protocol.to_owned();
-        Self { session, secret, generation, received, first, protocol, announced }
+        Self {
+            session,
+            secret,
+            generation,
+            received,
+            first,
+            protocol,
+            announced,
+        }
     }
 
     /// The limits that a client keeps to from now on; what is not announced is taken from `own`.
@@ -274,13 +299,17 @@ pub fn choose_protocol<'a>(offered: &[String], supported: &'a [String]) -> Optio
 
 /// The tokens of a `Sec-WebSocket-Protocol` list that are the application's.
 pub fn application_protocols<'a>(tokens: impl Iterator<Item = &'a str>) -> Vec<String> {
-    tokens.filter(|token| is_application(token)).take(MAX_PROTOCOLS).map(str::to_owned).collect()
+    tokens
+        .filter(|token| is_application(token))
+        .take(MAX_PROTOCOLS)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn parse_open_offer(words: &str) -> Result<Open, ProtocolError> {
-    let (key, generation) = words
-        .split_once('.')
-        .ok_or_else(|| ProtocolError::malformed("an open offer is anywire.open.{key}.{generation}"))?;
+    let (key, generation) = words.split_once('.').ok_or_else(|| {
+        ProtocolError::malformed("an open offer is anywire.open.{key}.{generation}")
+    })?;
     Ok(Open {
         key: key.parse()?,
         generation: parse_generation(generation)?,
@@ -299,7 +328,8 @@ fn parse_generation(text: &str) -> Result<Generation, ProtocolError> {
 
 /// A token of RFC 9110 §5.6.2 that is not reserved.
 fn is_application(token: &str) -> bool {
-    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !token.is_empty()
         && token.len() <= 64
         && !token.starts_with(RESERVED_PREFIX)
@@ -326,22 +356,42 @@ mod tests {
     #[test]
     fn offers_are_read_from_subprotocols() {
         let open = format!("anywire.open.{HEX}.2");
-        let offer = Offer::parse([SUBPROTOCOL, &open, "chat", "anywire.future"].into_iter()).unwrap();
-        let Offer::Open(open) = offer else { panic!("{offer:?}") };
+        let offer =
+            Offer::parse([SUBPROTOCOL, &open, "chat", "anywire.future"].into_iter()).unwrap();
+        let Offer::Open(open) = offer else {
+            panic!("{offer:?}")
+        };
         assert_eq!(open.generation, Generation::new(2));
         assert_eq!(open.protocols, ["chat"]);
 
         let attach = format!("anywire.attach.{HEX}.{HEX}.3.17");
         let offer = Offer::parse([attach.as_str(), SUBPROTOCOL].into_iter()).unwrap();
-        let Offer::Attach(attach) = offer else { panic!("{offer:?}") };
-        assert_eq!((attach.generation, attach.received), (Generation::new(3), Offset::new(17)));
+        let Offer::Attach(attach) = offer else {
+            panic!("{offer:?}")
+        };
+        assert_eq!(
+            (attach.generation, attach.received),
+            (Generation::new(3), Offset::new(17))
+        );
 
         let later = Offer::parse([SUBPROTOCOL].into_iter()).unwrap();
-        assert_eq!(later, Offer::Later { protocols: Vec::new() });
+        assert_eq!(
+            later,
+            Offer::Later {
+                protocols: Vec::new()
+            }
+        );
         let refused = Offer::parse(["anywire.v2"].into_iter()).unwrap_err();
         assert_eq!(refused.code(), CloseCode::UNSUPPORTED_VERSION);
-        for wrong in ["anywire.open.", "anywire.open.xyz.1", "anywire.attach.1.2.3.4"] {
-            assert!(Offer::parse([SUBPROTOCOL, wrong].into_iter()).is_err(), "{wrong}");
+        for wrong in [
+            "anywire.open.",
+            "anywire.open.xyz.1",
+            "anywire.attach.1.2.3.4",
+        ] {
+            assert!(
+                Offer::parse([SUBPROTOCOL, wrong].into_iter()).is_err(),
+                "{wrong}"
+            );
         }
     }
 
@@ -358,8 +408,16 @@ mod tests {
         let more = format!(r#"{{"version":1,"key":"{HEX}","generation":1,"more":[{{}}]}}"#);
         assert!(Open::parse(&more).is_ok());
         let version = format!(r#"{{"version":2,"key":"{HEX}","generation":1}}"#);
-        assert_eq!(Open::parse(&version).unwrap_err().code(), CloseCode::UNSUPPORTED_VERSION);
-        for wrong in ["", "{}", r#"{"version":1}"#, r#"{"version":1,"key":"","generation":0}"#] {
+        assert_eq!(
+            Open::parse(&version).unwrap_err().code(),
+            CloseCode::UNSUPPORTED_VERSION
+        );
+        for wrong in [
+            "",
+            "{}",
+            r#"{"version":1}"#,
+            r#"{"version":1,"key":"","generation":0}"#,
+        ] {
             assert!(Open::parse(wrong).is_err(), "{wrong}");
         }
     }

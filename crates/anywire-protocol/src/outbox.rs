@@ -38,7 +38,10 @@ impl Outbox {
             return Err(SendError::Full(message));
         }
         self.bytes += message.len();
-        self.kept.push_back(Kept { message, since: now });
+        self.kept.push_back(Kept {
+            message,
+            since: now,
+        });
         Ok(())
     }
 
@@ -60,7 +63,10 @@ impl Outbox {
     /// Forgets what the peer has (PROTOCOL §7.2).
     pub(crate) fn acknowledge(&mut self, received: Offset) -> Result<(), ProtocolError> {
         if received > self.sent {
-            return Err(ProtocolError::new(CloseCode::BAD_ACK, "an ack above what was sent"));
+            return Err(ProtocolError::new(
+                CloseCode::BAD_ACK,
+                "an ack above what was sent",
+            ));
         }
         while self.base < received {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
@@ -76,7 +82,8 @@ impl Outbox {
 
     /// Forgets a message that needs no ack: raw connections (PROTOCOL §9).
     pub(crate) fn release(&mut self, up_to: Offset) {
-        self.acknowledge(up_to).expect("only what was transmitted is released");
+        self.acknowledge(up_to)
+            .expect("only what was transmitted is released");
     }
 
     /// The offset of the first message kept: what the peer has acknowledged.
@@ -96,7 +103,9 @@ impl Outbox {
 
     /// When the oldest message will have waited too long.
     pub(crate) fn expires_at(&self, limits: &Limits) -> Option<Timestamp> {
-        self.kept.front().map(|kept| kept.since + limits.max_outbox_age)
+        self.kept
+            .front()
+            .map(|kept| kept.since + limits.max_outbox_age)
     }
 }
 
@@ -111,7 +120,9 @@ mod tests {
         let mut outbox = Outbox::default();
         for index in 0..count {
             let message = Message::text(index.to_string());
-            outbox.push(message, &Limits::default(), Timestamp::default()).unwrap();
+            outbox
+                .push(message, &Limits::default(), Timestamp::default())
+                .unwrap();
         }
         outbox
     }
@@ -126,7 +137,10 @@ mod tests {
         assert!(outbox.transmit(Offset::new(3)).is_none());
         outbox.acknowledge(Offset::new(2)).unwrap();
         assert!(outbox.transmit(Offset::new(1)).is_none());
-        assert_eq!(outbox.transmit(Offset::new(2)).unwrap().as_text(), Some("2"));
+        assert_eq!(
+            outbox.transmit(Offset::new(2)).unwrap().as_text(),
+            Some("2")
+        );
         outbox.acknowledge(Offset::new(1)).unwrap();
         assert_eq!(outbox.base(), Offset::new(2));
     }
@@ -135,21 +149,36 @@ mod tests {
     fn an_ack_above_what_was_sent_is_fatal() {
         let mut outbox = filled(3);
         outbox.transmit(Offset::new(0));
-        assert_eq!(outbox.acknowledge(Offset::new(2)).unwrap_err().code(), CloseCode::BAD_ACK);
+        assert_eq!(
+            outbox.acknowledge(Offset::new(2)).unwrap_err().code(),
+            CloseCode::BAD_ACK
+        );
         assert_eq!(outbox.end(), Offset::new(3));
     }
 
     #[test]
     fn is_bounded_in_messages_and_bytes_but_takes_one_always() {
-        let limits = Limits { max_outbox_messages: 2, max_outbox_bytes: 4, ..Limits::default() };
+        let limits = Limits {
+            max_outbox_messages: 2,
+            max_outbox_bytes: 4,
+            ..Limits::default()
+        };
         let mut outbox = Outbox::default();
         let now = Timestamp::default();
-        outbox.push(Message::text("longer than four"), &limits, now).unwrap();
-        assert!(matches!(outbox.push(Message::text(""), &limits, now), Err(SendError::Full(_))));
+        outbox
+            .push(Message::text("longer than four"), &limits, now)
+            .unwrap();
+        assert!(matches!(
+            outbox.push(Message::text(""), &limits, now),
+            Err(SendError::Full(_))
+        ));
         outbox.transmit(Offset::new(0));
         outbox.acknowledge(Offset::new(1)).unwrap();
         outbox.push(Message::text("ab"), &limits, now).unwrap();
         outbox.push(Message::text("cd"), &limits, now).unwrap();
-        assert!(matches!(outbox.push(Message::text(""), &limits, now), Err(SendError::Full(_))));
+        assert!(matches!(
+            outbox.push(Message::text(""), &limits, now),
+            Err(SendError::Full(_))
+        ));
     }
 }

@@ -1,6 +1,6 @@
 //! Packets, and how a WebSocket frame holds one (PROTOCOL §3, §5.4). Payloads are left to `payload.rs`.
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 
 use crate::identity::parse_number;
 use crate::open::{Attach, Open, Opened};
@@ -88,30 +88,36 @@ impl Packet {
 
 /// Writes the text frame of a control packet (PROTOCOL §5.4).
 pub fn encode_control(packet: &Packet, out: &mut impl BufMut) {
-    debug_assert!(!matches!(packet, Packet::Message(_) | Packet::Offset(_)), "not a control frame");
+    debug_assert!(
+        !matches!(packet, Packet::Message(_) | Packet::Offset(_)),
+        "not a control frame"
+    );
     out.put_u8(CONTROL_MARK);
     out.put_u8(packet.letter());
     out.put_slice(packet.control_content().as_bytes());
 }
 
-/// Reads the packet that a WebSocket frame holds (PROTOCOL §5.4).
+/// Reads the packet that a WebSocket frame holds: the message that the frame is, for WebSocket (PROTOCOL §5.4).
 ///
 /// # Errors
 /// Close the session with the error's code: the peer broke the rules.
-pub fn decode_frame(kind: MessageKind, data: Bytes) -> Result<Packet, ProtocolError> {
-    if kind == MessageKind::Binary {
-        return Ok(Packet::Message(Message::binary(data)));
+pub fn decode_frame(frame: Message) -> Result<Packet, ProtocolError> {
+    if frame.kind() == MessageKind::Binary || frame.as_bytes().first() != Some(&CONTROL_MARK) {
+        return Ok(Packet::Message(frame));
     }
-    match *data {
-        [CONTROL_MARK, CONTROL_MARK, ..] => Message::from_utf8(data.slice(1..)).map(Packet::Message),
+    match frame.as_bytes()[..] {
+        [CONTROL_MARK, CONTROL_MARK, ..] => {
+            Message::from_utf8(frame.as_bytes().slice(1..)).map(Packet::Message)
+        }
         [CONTROL_MARK, b't' | b'b' | b'n', ..] => {
             Err(ProtocolError::malformed("this packet is for payloads only"))
         }
         [CONTROL_MARK, letter, ref content @ ..] => match std::str::from_utf8(content) {
             Ok(content) => Packet::parse(letter, content),
-            Err(_) => Err(ProtocolError::malformed("a control packet must be UTF-8")),
+            Err(_) => Err(ProtocolError::malformed("a packet with an unknown letter")),
         },
-        [CONTROL_MARK] => Err(ProtocolError::malformed("a control packet without a letter")),
-        _ => Message::from_utf8(data).map(Packet::Message),
+        _ => Err(ProtocolError::malformed(
+            "a control packet without a letter",
+        )),
     }
 }

@@ -54,7 +54,11 @@ pub struct PayloadWriter {
 impl PayloadWriter {
     /// An empty payload.
     pub fn new(encoding: Encoding) -> Self {
-        Self { encoding, out: BytesMut::new(), packets: 0 }
+        Self {
+            encoding,
+            out: BytesMut::new(),
+            packets: 0,
+        }
     }
 
     /// Appends a packet.
@@ -96,7 +100,8 @@ impl PayloadWriter {
         match self.encoding {
             Encoding::Binary => self.push_bytes(letter, content.as_bytes()),
             Encoding::Text => {
-                self.out.put_slice(utf16_len(content).to_string().as_bytes());
+                self.out
+                    .put_slice(utf16_len(content).to_string().as_bytes());
                 self.out.put_slice(&[b':', letter]);
                 self.out.put_slice(content.as_bytes());
             }
@@ -130,7 +135,9 @@ pub fn decode_payload(encoding: Encoding, payload: Bytes) -> Result<Vec<Packet>,
     let mut at = 0;
     while at < payload.len() {
         if packets.len() == MAX_PACKETS_PER_PAYLOAD {
-            return Err(ProtocolError::malformed("a payload holds at most 1,024 packets"));
+            return Err(ProtocolError::malformed(
+                "a payload holds at most 1,024 packets",
+            ));
         }
         let (packet, next) = match encoding {
             Encoding::Text => decode_text_packet(text, at)?,
@@ -146,9 +153,13 @@ pub fn decode_payload(encoding: Encoding, payload: Bytes) -> Result<Vec<Packet>,
 fn decode_text_packet(payload: &str, at: usize) -> Result<(Packet, usize), ProtocolError> {
     let rest = &payload[at..];
     // No length has more digits than the largest number.
-    let colon = rest.bytes().take(17).position(|byte| byte == b':').ok_or_else(|| {
-        ProtocolError::malformed("a packet in the text encoding begins `length:`")
-    })?;
+    let colon = rest
+        .bytes()
+        .take(17)
+        .position(|byte| byte == b':')
+        .ok_or_else(|| {
+            ProtocolError::malformed("a packet in the text encoding begins `length:`")
+        })?;
     let (length, rest) = (&rest[..colon], &rest[colon + 1..]);
     let length = parse_number(length)?;
     let letter = *rest.as_bytes().first().ok_or_else(truncated)?;
@@ -191,7 +202,10 @@ fn decode_binary_packet(payload: &Bytes, at: usize) -> Result<(Packet, usize), P
     let letter = *payload.get(begin).ok_or_else(truncated)?;
     begin += 1;
     let length = usize::try_from(length).map_err(|_| truncated())?;
-    let end = begin.checked_add(length).filter(|end| *end <= payload.len()).ok_or_else(truncated)?;
+    let end = begin
+        .checked_add(length)
+        .filter(|end| *end <= payload.len())
+        .ok_or_else(truncated)?;
     let packet = match letter {
         b'b' => Packet::Message(Message::binary(payload.slice(begin..end))),
         b't' => Packet::Message(Message::from_utf8(payload.slice(begin..end))?),

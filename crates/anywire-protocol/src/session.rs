@@ -99,7 +99,11 @@ impl Session {
         }
         self.connection = Some(Connection::new(id, carrier, self.outbox.base(), now));
         self.inbox.seek(self.inbox.received());
-        Ok(Attachment { id, received: self.inbox.received(), first: self.outbox.base() })
+        Ok(Attachment {
+            id,
+            received: self.inbox.received(),
+            first: self.outbox.base(),
+        })
     }
 
     /// The next message that comes has this offset: *opened*'s `first`, for a client.
@@ -121,7 +125,9 @@ impl Session {
         self.pass(fence, now)?;
         self.heartbeat.hear(now);
         match packet {
-            Packet::Message(_) | Packet::Offset(_) if !self.is_open() && !self.closing.is_ours() => {
+            Packet::Message(_) | Packet::Offset(_)
+                if !self.is_open() && !self.closing.is_ours() =>
+            {
                 Ok(())
             }
             Packet::Offset(offset) => {
@@ -180,11 +186,21 @@ impl Session {
 
     /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        if self.is_open() && self.outbox.expires_at(&self.limits).is_some_and(|at| at <= now) {
+        if self.is_open()
+            && self
+                .outbox
+                .expires_at(&self.limits)
+                .is_some_and(|at| at <= now)
+        {
             let text = "a message waited too long to be acknowledged";
             self.abort(CloseReason::new(CloseCode::TOO_OLD, text), now);
         }
-        if self.heartbeat_applies() && self.heartbeat.dead_at(&self.limits).is_some_and(|at| at <= now) {
+        if self.heartbeat_applies()
+            && self
+                .heartbeat
+                .dead_at(&self.limits)
+                .is_some_and(|at| at <= now)
+        {
             self.end_if_raw();
             self.detach(now);
         }
@@ -226,7 +242,11 @@ impl Session {
     /// What the connection is to send next. Ask until it says otherwise than [`Transmit::Packet`].
     pub fn poll_transmit(&mut self, id: ConnectionId, now: Timestamp) -> Transmit {
         let Some(connection) = self.connection.as_mut().filter(|current| current.id == id) else {
-            return if self.attaches > id.0 { Transmit::Superseded } else { Transmit::Stalled };
+            return if self.attaches > id.0 {
+                Transmit::Superseded
+            } else {
+                Transmit::Stalled
+            };
         };
         if let Some(content) = connection.pong_owed.take() {
             return Transmit::Packet(Packet::Pong(content));
@@ -254,7 +274,11 @@ impl Session {
             return Transmit::Finished;
         }
         let interval = self.heartbeat_interval();
-        if self.heartbeat.ping_due(interval, &self.limits).is_some_and(|due| due <= now) {
+        if self
+            .heartbeat
+            .ping_due(interval, &self.limits)
+            .is_some_and(|due| due <= now)
+        {
             self.heartbeat.ping(now);
             return Transmit::Packet(Packet::Ping("".into()));
         }
@@ -263,7 +287,11 @@ impl Session {
 
     /// What the answer to an exchange that does not attach says: what has been received, and the end if it has come.
     pub fn poll_answer(&mut self) -> (Offset, Option<CloseReason>) {
-        let end = self.closing.reason().filter(|_| self.closing.is_ended()).cloned();
+        let end = self
+            .closing
+            .reason()
+            .filter(|_| self.closing.is_ended())
+            .cloned();
         self.closing.tell();
         (self.inbox.acknowledge(), end)
     }
@@ -281,9 +309,15 @@ impl Session {
         let applies = self.heartbeat_applies();
         let connection = self.connection.as_ref();
         [
-            self.outbox.expires_at(&self.limits).filter(|_| self.is_open()),
-            self.inbox.ack_due(&self.limits).filter(|_| connection.is_some_and(Connection::sends_acks)),
-            self.heartbeat.ping_due(self.heartbeat_interval(), &self.limits).filter(|_| applies),
+            self.outbox
+                .expires_at(&self.limits)
+                .filter(|_| self.is_open()),
+            self.inbox
+                .ack_due(&self.limits)
+                .filter(|_| connection.is_some_and(Connection::sends_acks)),
+            self.heartbeat
+                .ping_due(self.heartbeat_interval(), &self.limits)
+                .filter(|_| applies),
             self.heartbeat.dead_at(&self.limits).filter(|_| applies),
             connection.and_then(Connection::held_until),
             self.expires_at(),
@@ -298,7 +332,9 @@ impl Session {
 
     /// Whether this connection carries the session.
     pub fn is_current(&self, id: ConnectionId) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.id == id)
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.id == id)
     }
 
     /// Whether messages may be sent.
@@ -363,7 +399,9 @@ impl Session {
 
     /// What carries the session now.
     pub fn carrier(&self) -> Option<Carrier> {
-        self.connection.as_ref().map(|connection| connection.carrier)
+        self.connection
+            .as_ref()
+            .map(|connection| connection.carrier)
     }
 
     // Private.
@@ -417,11 +455,17 @@ impl Session {
 
     /// The next message for the current connection, or the offset that must come before it.
     fn transmit_message(&mut self, now: Timestamp) -> Packet {
-        let connection = self.connection.as_mut().expect("only a connection transmits");
+        let connection = self
+            .connection
+            .as_mut()
+            .expect("only a connection transmits");
         if connection.tell_offset() {
             return Packet::Offset(connection.cursor);
         }
-        let message = self.outbox.transmit(connection.cursor).expect("cursor is below the end");
+        let message = self
+            .outbox
+            .transmit(connection.cursor)
+            .expect("cursor is below the end");
         connection.cursor = connection.cursor.after(1);
         match connection.carrier {
             Carrier::Raw => self.outbox.release(connection.cursor),
@@ -439,7 +483,10 @@ impl Session {
     /// A raw session ends with its connection (PROTOCOL §9).
     fn end_if_raw(&mut self) {
         if matches!(self.carrier(), Some(Carrier::Raw)) {
-            self.closing.end(CloseReason::new(CloseCode::ABNORMAL, "the connection ended"));
+            self.closing.end(CloseReason::new(
+                CloseCode::ABNORMAL,
+                "the connection ended",
+            ));
         }
     }
 

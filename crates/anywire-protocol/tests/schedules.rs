@@ -18,15 +18,24 @@ fn schedule(seed: u64) -> u64 {
     let storm = 2_000 + random.below(20_000);
     pair.after(0, Happening::Client(ClientAct::StartWebSocket));
     if random.chance(500) {
-        pair.after(random.below(400), Happening::Client(ClientAct::StartPolling));
+        pair.after(
+            random.below(400),
+            Happening::Client(ClientAct::StartPolling),
+        );
     }
     for _ in 0..random.below(60) {
         pair.after(random.below(storm), Happening::Client(ClientAct::Send));
         pair.after(random.below(storm), Happening::ServerSend);
     }
     for _ in 0..random.below(8) {
-        pair.after(random.below(storm), Happening::Client(ClientAct::StartWebSocket));
-        pair.after(random.below(storm), Happening::Client(ClientAct::StartPolling));
+        pair.after(
+            random.below(storm),
+            Happening::Client(ClientAct::StartWebSocket),
+        );
+        pair.after(
+            random.below(storm),
+            Happening::Client(ClientAct::StartPolling),
+        );
     }
     while pair.now.as_millis() < storm {
         pair.run_until(pair.now.as_millis() + 500, |_| false);
@@ -42,17 +51,34 @@ fn schedule(seed: u64) -> u64 {
     pair.run_until(calm, |_| false);
     pair.assert_sequences();
     if pair.client.closed.is_empty() && pair.server.closed.is_empty() {
-        assert_eq!(pair.server.heard.len() as u64, pair.client.sent, "up: all that was accepted");
-        assert_eq!(pair.client.heard.len() as u64, pair.server.sent, "down: all that was accepted");
+        assert_eq!(
+            pair.server.heard.len() as u64,
+            pair.client.sent,
+            "up: all that was accepted"
+        );
+        assert_eq!(
+            pair.client.heard.len() as u64,
+            pair.server.sent,
+            "down: all that was accepted"
+        );
     } else {
         // Only silence beyond the resume window ends a session here.
-        let reason = pair.client.closed.first().or(pair.server.closed.first()).unwrap();
+        let reason = pair
+            .client
+            .closed
+            .first()
+            .or(pair.server.closed.first())
+            .unwrap();
         let expected = [CloseCode::EXPIRED, CloseCode::UNKNOWN_SESSION];
         assert!(expected.contains(&reason.code), "{reason}");
     }
 
     // Somebody closes; both are told once.
-    let role = if random.chance(500) { Role::Server } else { Role::Client };
+    let role = if random.chance(500) {
+        Role::Server
+    } else {
+        Role::Client
+    };
     pair.after(1, Happening::Close(role));
     let end = pair.now.as_millis() + 60_000;
     pair.run_until(end, |_| false);
@@ -69,8 +95,9 @@ fn nothing_is_lost_repeated_or_reordered_in_random_schedules() {
         println!("seed {seed}: {steps} steps");
         return;
     }
-    let count = std::env::var("ANYWIRE_SCHEDULES")
-        .map_or(SCHEDULES, |count| count.parse().expect("ANYWIRE_SCHEDULES is a number"));
+    let count = std::env::var("ANYWIRE_SCHEDULES").map_or(SCHEDULES, |count| {
+        count.parse().expect("ANYWIRE_SCHEDULES is a number")
+    });
     let start = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(1, |since| u64::from(since.subsec_nanos()) + since.as_secs());

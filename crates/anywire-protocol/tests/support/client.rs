@@ -7,15 +7,26 @@ use anywire_protocol::*;
 use bytes::Bytes;
 
 use super::pair::numbered;
-use super::server::frame;
+use super::server::{frame, unframe};
 
 /// What the shell wants done in the world.
 #[derive(Debug)]
 pub enum Leg {
-    Upgrade { link: u32, offer: Offer },
-    Frame { link: u32, kind: MessageKind, data: Bytes },
+    Upgrade {
+        link: u32,
+        offer: Offer,
+    },
+    Frame {
+        link: u32,
+        kind: MessageKind,
+        data: Bytes,
+    },
     Hangup(u32),
-    Request { id: u32, encoding: Encoding, body: Bytes },
+    Request {
+        id: u32,
+        encoding: Encoding,
+        body: Bytes,
+    },
     RetrySoon,
 }
 
@@ -53,7 +64,11 @@ impl ClientShell {
             closed: Vec::new(),
             sent: 0,
             limits,
-            encoding: if text { Encoding::Text } else { Encoding::Binary },
+            encoding: if text {
+                Encoding::Text
+            } else {
+                Encoding::Binary
+            },
             opened: None,
             last_generation: 0,
             links: HashMap::new(),
@@ -87,13 +102,26 @@ impl ClientShell {
                 hold: None,
                 protocols: Vec::new(),
             }),
-            Some((session, secret)) => {
-                Offer::Attach(Attach { session, secret, generation, received, hold: None })
-            }
+            Some((session, secret)) => Offer::Attach(Attach {
+                session,
+                secret,
+                generation,
+                received,
+                hold: None,
+            }),
         };
         self.next += 1;
-        self.links.insert(self.next, Link { generation, attached: None });
-        self.outcomes.push(Leg::Upgrade { link: self.next, offer });
+        self.links.insert(
+            self.next,
+            Link {
+                generation,
+                attached: None,
+            },
+        );
+        self.outcomes.push(Leg::Upgrade {
+            link: self.next,
+            offer,
+        });
     }
 
     pub fn start_polling(&mut self) {
@@ -111,13 +139,18 @@ impl ClientShell {
     }
 
     pub fn handle_frame(&mut self, link: u32, kind: MessageKind, data: Bytes, now: Timestamp) {
-        let Some(state) = self.links.get_mut(&link) else { return };
-        let packet = decode_frame(kind, data).unwrap();
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        let packet = unframe(kind, data);
         match (packet, state.attached) {
             (Packet::Opened(opened), None) => {
                 self.opened = Some((opened.session, opened.secret));
                 let (generation, received) = (opened.generation, opened.received);
-                match self.session.handle_attach(generation, received, Carrier::Duplex, now) {
+                match self
+                    .session
+                    .handle_attach(generation, received, Carrier::Duplex, now)
+                {
                     Ok(at) => {
                         state.attached = Some(at.id);
                         self.session.seek(opened.first);
@@ -130,16 +163,24 @@ impl ClientShell {
             }
             (Packet::Superseded, None) => self.hang_up(link),
             (Packet::Close(reason), None) => self.lost(&reason, now),
-            (packet, Some(id)) => match self.session.handle_packet(Fence::Connection(id), packet, now) {
-                Ok(()) | Err(AttachError::Superseded) => {}
-                Err(error) => panic!("an honest server breaks a rule: {error}"),
-            },
+            (packet, Some(id)) => {
+                match self
+                    .session
+                    .handle_packet(Fence::Connection(id), packet, now)
+                {
+                    Ok(()) | Err(AttachError::Superseded) => {}
+                    Err(error) => panic!("an honest server breaks a rule: {error}"),
+                }
+            }
             (packet, None) => panic!("{packet:?} before opened"),
         }
     }
 
     pub fn handle_cut(&mut self, link: u32, now: Timestamp) {
-        if let Some(Link { attached: Some(id), .. }) = self.links.remove(&link) {
+        if let Some(Link {
+            attached: Some(id), ..
+        }) = self.links.remove(&link)
+        {
             self.session.handle_detach(id, now);
         }
     }
@@ -151,7 +192,9 @@ impl ClientShell {
         body: Option<Result<Bytes, CloseCode>>,
         now: Timestamp,
     ) {
-        let Some((generation, is_poll)) = self.requests.remove(&id) else { return };
+        let Some((generation, is_poll)) = self.requests.remove(&id) else {
+            return;
+        };
         let is_current = self.polling == Some(generation);
         if is_poll && self.poll == Some(id) {
             self.poll = None;
@@ -197,7 +240,11 @@ impl ClientShell {
                 Event::Closed(reason) => self.closed.push(reason),
             }
         }
-        let links: Vec<_> = self.links.iter().map(|(link, state)| (*link, state.attached)).collect();
+        let links: Vec<_> = self
+            .links
+            .iter()
+            .map(|(link, state)| (*link, state.attached))
+            .collect();
         for (link, attached) in links {
             if let Some(id) = attached {
                 self.drain_link(link, id, now);
@@ -237,10 +284,15 @@ impl ClientShell {
             self.poll = Some(self.request(generation, true, body));
         }
         let has_news = self.session.sent() > self.session.acknowledged();
-        if self.opened.is_some() && self.sending.is_none() && (has_news || !self.session.is_open()) {
-            let carrier = Carrier::Exchange { hold: std::time::Duration::ZERO };
+        if self.opened.is_some() && self.sending.is_none() && (has_news || !self.session.is_open())
+        {
+            let carrier = Carrier::Exchange {
+                hold: std::time::Duration::ZERO,
+            };
             let acknowledged = self.session.acknowledged();
-            let at = self.session.handle_attach(generation, acknowledged, carrier, now);
+            let at = self
+                .session
+                .handle_attach(generation, acknowledged, carrier, now);
             let head = self.head(generation, false);
             let body = self.payload(head, Some((at.unwrap().id, now)));
             self.sending = Some((self.request(generation, false, body), true));
@@ -258,9 +310,13 @@ impl ClientShell {
                 hold,
                 protocols: Vec::new(),
             })),
-            Some((session, secret)) => {
-                Packet::Attach(Box::new(Attach { session, secret, generation, received, hold }))
-            }
+            Some((session, secret)) => Packet::Attach(Box::new(Attach {
+                session,
+                secret,
+                generation,
+                received,
+                hold,
+            })),
         }
     }
 
@@ -284,7 +340,11 @@ impl ClientShell {
         self.next += 1;
         let id = self.next;
         self.requests.insert(id, (generation, is_poll));
-        self.outcomes.push(Leg::Request { id, encoding: self.encoding, body });
+        self.outcomes.push(Leg::Request {
+            id,
+            encoding: self.encoding,
+            body,
+        });
         id
     }
 
@@ -309,6 +369,8 @@ impl ClientShell {
 impl ClientShell {
     /// Drops links that never showed *opened*, as a client's handshake deadline does.
     pub fn abandon_unopened(&mut self) {
-        self.links.retain(|_, link| link.attached.is_some() || link.generation > self.session.generation());
+        self.links.retain(|_, link| {
+            link.attached.is_some() || link.generation > self.session.generation()
+        });
     }
 }

@@ -21,17 +21,33 @@ pub enum Happening {
     /// A WebSocket of this generation asks to attach.
     Upgrade { link: u32, offer: Offer },
     /// A frame on its way up.
-    Up { link: u32, kind: MessageKind, data: Bytes },
+    Up {
+        link: u32,
+        kind: MessageKind,
+        data: Bytes,
+    },
     /// A frame on its way down.
-    Down { link: u32, kind: MessageKind, data: Bytes },
+    Down {
+        link: u32,
+        kind: MessageKind,
+        data: Bytes,
+    },
     /// The server learns that a link is gone.
     CutUp(u32),
     /// The client learns that a link is gone.
     CutDown(u32),
     /// An HTTP request reaches the server.
-    Request { id: u32, encoding: Encoding, body: Bytes },
+    Request {
+        id: u32,
+        encoding: Encoding,
+        body: Bytes,
+    },
     /// An answer reaches the client; `None` when the connection broke.
-    Answer { id: u32, encoding: Encoding, body: Option<Result<Bytes, CloseCode>> },
+    Answer {
+        id: u32,
+        encoding: Encoding,
+        body: Option<Result<Bytes, CloseCode>>,
+    },
     /// The client's app or shell does something.
     Client(ClientAct),
     /// The server's app sends.
@@ -143,13 +159,21 @@ impl Pair {
     /// Runs until nothing is left to happen before `end`, or `done` says so.
     pub fn run_until(&mut self, end: u64, done: impl Fn(&Self) -> bool) {
         while !done(self) {
-            let timeout = [self.client.poll_timeout(), self.server.session.poll_timeout()]
+            let timeout = [
+                self.client.poll_timeout(),
+                self.server.session.poll_timeout(),
+            ]
+            .into_iter()
+            .flatten()
+            .map(|at| at.as_millis().max(self.now.as_millis() + 1))
+            .min();
+            let next = self.queue.peek().map(|Reverse((at, ..))| *at);
+            let Some(at) = [timeout, next]
                 .into_iter()
                 .flatten()
-                .map(|at| at.as_millis().max(self.now.as_millis() + 1))
-                .min();
-            let next = self.queue.peek().map(|Reverse((at, ..))| *at);
-            let Some(at) = [timeout, next].into_iter().flatten().min().filter(|at| *at <= end) else {
+                .min()
+                .filter(|at| *at <= end)
+            else {
                 break;
             };
             self.now = self.now.max(Timestamp::from_millis(at));
@@ -161,7 +185,9 @@ impl Pair {
             };
             self.step(happening);
         }
-        self.now = self.now.max(Timestamp::from_millis(if done(self) { 0 } else { end }));
+        self.now = self
+            .now
+            .max(Timestamp::from_millis(if done(self) { 0 } else { end }));
     }
 
     fn step(&mut self, happening: Happening) {
@@ -257,10 +283,21 @@ impl Pair {
         for copy in 0..copies {
             let latency = self.latency() * (1 + copy * 10);
             if lost {
-                let broken = Happening::Answer { id, encoding, body: None };
+                let broken = Happening::Answer {
+                    id,
+                    encoding,
+                    body: None,
+                };
                 self.after(latency * 2, broken);
             } else {
-                self.after(latency, Happening::Request { id, encoding, body: body.clone() });
+                self.after(
+                    latency,
+                    Happening::Request {
+                        id,
+                        encoding,
+                        body: body.clone(),
+                    },
+                );
             }
         }
     }
@@ -285,15 +322,25 @@ impl Pair {
     /// Neither side holds more than its limits allow.
     pub fn assert_bounds(&self, limits: &Limits) {
         for session in [&self.client.session, &self.server.session] {
-            let kept = session.sent().as_u64().saturating_sub(session.acknowledged().as_u64());
-            assert!(kept <= limits.max_outbox_messages as u64, "{kept} messages kept");
+            let kept = session
+                .sent()
+                .as_u64()
+                .saturating_sub(session.acknowledged().as_u64());
+            assert!(
+                kept <= limits.max_outbox_messages as u64,
+                "{kept} messages kept"
+            );
             assert!(session.buffered_bytes() <= limits.max_outbox_bytes + limits.max_message_bytes);
         }
     }
 }
 
 fn assert_sequence(way: &str, heard: &VecDeque<Message>, sent: u64) {
-    assert!(heard.len() as u64 <= sent, "{way}: {} of {sent}", heard.len());
+    assert!(
+        heard.len() as u64 <= sent,
+        "{way}: {} of {sent}",
+        heard.len()
+    );
     for (index, message) in heard.iter().enumerate() {
         assert_eq!(*message, numbered(index as u64), "{way}: message {index}");
     }

@@ -15,9 +15,17 @@ pub const SECRET: Secret = Secret::from_bytes([2; 16]);
 /// What the shell wants done in the world.
 #[derive(Debug)]
 pub enum Outcome {
-    Frame { link: u32, kind: MessageKind, data: Bytes },
+    Frame {
+        link: u32,
+        kind: MessageKind,
+        data: Bytes,
+    },
     Hangup(u32),
-    Answer { id: u32, encoding: Encoding, body: Result<Bytes, CloseCode> },
+    Answer {
+        id: u32,
+        encoding: Encoding,
+        body: Result<Bytes, CloseCode>,
+    },
 }
 
 pub struct ServerShell {
@@ -61,7 +69,10 @@ impl ServerShell {
             self.frame(link, &Packet::Close(CloseCode::UNKNOWN_SESSION.into()));
             return self.outcomes.push(Outcome::Hangup(link));
         }
-        match self.session.handle_attach(generation, received, Carrier::Duplex, now) {
+        match self
+            .session
+            .handle_attach(generation, received, Carrier::Duplex, now)
+        {
             Ok(at) => {
                 let counts = (at.received, at.first);
                 let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
@@ -77,9 +88,12 @@ impl ServerShell {
     }
 
     pub fn handle_frame(&mut self, link: u32, kind: MessageKind, data: Bytes, now: Timestamp) {
-        let packet = decode_frame(kind, data).unwrap();
+        let packet = unframe(kind, data);
         if let Some(id) = self.links.get(&link) {
-            match self.session.handle_packet(Fence::Connection(*id), packet, now) {
+            match self
+                .session
+                .handle_packet(Fence::Connection(*id), packet, now)
+            {
                 Ok(()) | Err(AttachError::Superseded) => {}
                 Err(error) => panic!("an honest client breaks a rule: {error}"),
             }
@@ -93,7 +107,11 @@ impl ServerShell {
     }
 
     pub fn handle_request(&mut self, id: u32, encoding: Encoding, body: Bytes, now: Timestamp) {
-        let refuse = |code| Outcome::Answer { id, encoding, body: Err(code) };
+        let refuse = |code| Outcome::Answer {
+            id,
+            encoding,
+            body: Err(code),
+        };
         if self.session.is_finished() {
             return self.outcomes.push(refuse(CloseCode::UNKNOWN_SESSION));
         }
@@ -107,8 +125,13 @@ impl ServerShell {
         let attached = match hold {
             None => None,
             Some(hold) => {
-                let carrier = Carrier::Exchange { hold: hold.min(self.limits.hold) };
-                match self.session.handle_attach(generation, received, carrier, now) {
+                let carrier = Carrier::Exchange {
+                    hold: hold.min(self.limits.hold),
+                };
+                match self
+                    .session
+                    .handle_attach(generation, received, carrier, now)
+                {
                     Ok(at) => Some(at),
                     Err(_) => return self.outcomes.push(refuse(CloseCode::SUPERSEDED)),
                 }
@@ -116,7 +139,10 @@ impl ServerShell {
         };
         let acks = [Packet::Ack(received)];
         for packet in acks.into_iter().chain(packets) {
-            match self.session.handle_packet(Fence::Generation(generation), packet, now) {
+            match self
+                .session
+                .handle_packet(Fence::Generation(generation), packet, now)
+            {
                 Ok(()) => {}
                 Err(AttachError::Superseded) => {
                     return self.outcomes.push(refuse(CloseCode::SUPERSEDED));
@@ -139,7 +165,11 @@ impl ServerShell {
                 if let Some(reason) = end {
                     writer.push(&Packet::Close(reason));
                 }
-                self.outcomes.push(Outcome::Answer { id, encoding, body: Ok(writer.finish()) });
+                self.outcomes.push(Outcome::Answer {
+                    id,
+                    encoding,
+                    body: Ok(writer.finish()),
+                });
             }
         }
     }
@@ -216,7 +246,9 @@ pub fn frame(packet: &Packet) -> (MessageKind, Bytes) {
     match packet {
         Packet::Message(message) => {
             let mut data = BytesMut::new();
-            if message.kind() == MessageKind::Text && message.as_bytes().first() == Some(&CONTROL_MARK) {
+            if message.kind() == MessageKind::Text
+                && message.as_bytes().first() == Some(&CONTROL_MARK)
+            {
                 data.extend_from_slice(&[CONTROL_MARK]);
             }
             data.extend_from_slice(message.as_bytes());
@@ -228,4 +260,13 @@ pub fn frame(packet: &Packet) -> (MessageKind, Bytes) {
             (MessageKind::Text, data.freeze())
         }
     }
+}
+
+/// The packet that a WebSocket frame's content holds.
+pub fn unframe(kind: MessageKind, data: Bytes) -> Packet {
+    let message = match kind {
+        MessageKind::Text => Message::from_utf8(data).unwrap(),
+        MessageKind::Binary => Message::binary(data),
+    };
+    decode_frame(message).unwrap()
 }

@@ -1,0 +1,42 @@
+// The gate for old browsers: both builds must be ECMAScript 3, reserved words included, and the
+// readable one must use no global that is not named here.
+
+import { readFileSync } from 'node:fs';
+import { parse } from 'acorn';
+import jshint from 'jshint';
+
+const RULES = {
+  esversion: 3, undef: true, eqeqeq: true, boss: true, laxbreak: true,
+  '-W018': true, // `!(a > b)` is meant where NaN counts as no.
+};
+const GLOBALS = [
+  'Blob', 'FileReader', 'JSON', 'TextDecoder', 'TextEncoder', 'URL', 'Uint8Array', 'atob', 'btoa',
+  'clearTimeout', 'crypto', 'document', 'global', 'module', 'performance', 'self', 'setTimeout',
+];
+
+let failures = 0;
+
+for (const file of ['dist/anywire.js', 'dist/anywire.min.js']) {
+  try {
+    parse(read(file), { ecmaVersion: 3, allowReserved: 'never' });
+  } catch (error) {
+    report(file, error.message);
+  }
+}
+
+jshint.JSHINT(
+  read('dist/anywire.js'), RULES, Object.fromEntries(GLOBALS.map((name) => [name, false])));
+for (const { line, character, code, reason } of jshint.JSHINT.errors) {
+  report('dist/anywire.js', `${line}:${character}: ${code} ${reason}`);
+}
+
+process.exit(failures ? 1 : 0);
+
+function read(file) {
+  return readFileSync(new URL(file, import.meta.url), 'utf8');
+}
+
+function report(file, problem) {
+  failures++;
+  console.error(`${file}: ${problem}`);
+}

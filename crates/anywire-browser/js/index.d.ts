@@ -1,0 +1,150 @@
+// Types of the public object. What differs from a WebSocket is told in README.md.
+
+declare class Anywire {
+  static readonly CONNECTING: 0;
+  static readonly OPEN: 1;
+  static readonly CLOSING: 2;
+  static readonly CLOSED: 3;
+
+  /**
+   * Opens a session.
+   *
+   * @param url Where the server mounts Anywire, such as `/anywire`: relative to the page, or
+   *   absolute with ws:, wss:, http: or https:. A query is sent with every request.
+   * @param protocols Sub-protocols of the application, the preferred one first.
+   */
+  constructor(url: string | URL, protocols?: string | string[], options?: Anywire.Options);
+
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSING: 2;
+  readonly CLOSED: 3;
+
+  /** The absolute URL, with a WebSocket's scheme. */
+  readonly url: string;
+  readonly readyState: 0 | 1 | 2 | 3;
+  /** The sub-protocol that the server chose, or ''. */
+  readonly protocol: string;
+  /** Always ''. */
+  readonly extensions: string;
+  /** UTF-8 bytes of the messages that the server has not acknowledged yet. */
+  readonly bufferedAmount: number;
+  /** How binary messages come. Default: 'blob', or 'arraybuffer' where there is no Blob. */
+  binaryType: 'blob' | 'arraybuffer';
+  /** What carries the session now. */
+  readonly transport: Anywire.Transport;
+  /** The latest attempts to connect, at most 64, the newest last. */
+  readonly trace: ReadonlyArray<Anywire.Attempt>;
+
+  onopen: ((this: Anywire, event: Anywire.Event) => void) | null;
+  onmessage: ((this: Anywire, event: Anywire.MessageEvent) => void) | null;
+  onerror: ((this: Anywire, event: Anywire.Event) => void) | null;
+  onclose: ((this: Anywire, event: Anywire.CloseEvent) => void) | null;
+  ontransport: ((this: Anywire, event: Anywire.TransportEvent) => void) | null;
+
+  /**
+   * Sends a message. Once it returns, the message arrives, once and in order, as long as the
+   * session lives. When the session is closing or closed, it is only counted in `bufferedAmount`.
+   *
+   * Throws an InvalidStateError while the session is connecting.
+   */
+  send(data: string | ArrayBuffer | ArrayBufferView | Blob): void;
+
+  /**
+   * Closes the session, after everything that was sent.
+   *
+   * @param code 1000, which is the default, or 3000 to 4899; others throw an InvalidAccessError.
+   * @param reason At most 123 bytes of UTF-8; a longer one throws a SyntaxError.
+   */
+  close(code?: number, reason?: string): void;
+
+  /**
+   * For demonstrations and tests: drops a transport now, and leaves it alone until it is unblocked.
+   * While both are blocked the session waits, for as long as its resume window lasts.
+   */
+  block(transport: 'websocket' | 'poll'): void;
+  unblock(transport: 'websocket' | 'poll'): void;
+
+  addEventListener<K extends keyof Anywire.EventMap>(
+    type: K, listener: Anywire.Listener<Anywire.EventMap[K]> | null,
+    options?: { once?: boolean } | boolean,
+  ): void;
+  removeEventListener<K extends keyof Anywire.EventMap>(
+    type: K, listener: Anywire.Listener<Anywire.EventMap[K]> | null,
+  ): void;
+  dispatchEvent(event: { type: string }): boolean;
+}
+
+declare namespace Anywire {
+  /** '' before the session is open and after it has closed; 'reconnecting' when cut off. */
+  type Transport = '' | 'websocket' | 'poll' | 'reconnecting';
+
+  interface Options {
+    /** What may be used. Default: both. */
+    transports?: Array<'websocket' | 'poll'>;
+    /** How long polling lets the WebSocket go ahead, in ms. Default: 300. */
+    httpDelayMs?: number;
+    /** How long opening may take, all attempts together, in ms. Default: 20000. */
+    connectTimeoutMs?: number;
+    /** Between these the pauses between attempts grow, in ms. Default: 500 and 30000. */
+    backoff?: { minMs: number; maxMs: number };
+    /** How HTTP bodies are encoded. Default: 'auto', which is binary wherever the browser can. */
+    encoding?: 'auto' | 'text' | 'binary';
+    /** Whether cross-origin requests carry cookies, as a WebSocket always does. Default: true. */
+    withCredentials?: boolean;
+
+    /** Stand-ins, for tests and for other run-times. */
+    WebSocket?: unknown;
+    XMLHttpRequest?: unknown;
+    random?: () => number;
+    now?: () => number;
+    setTimeout?: (callback: () => void, ms: number) => unknown;
+    clearTimeout?: (id: any) => void;
+  }
+
+  interface Attempt {
+    leg: 'websocket' | 'poll';
+    /** How far it came: 'handshake', 'proof', 'open', 'attach' or 'carrying'. */
+    phase: string;
+    /** Since it was started. */
+    ms: number;
+    /** 'ok' when it began to carry the session; otherwise why it was lost. */
+    result: string;
+  }
+
+  interface Event {
+    readonly type: string;
+    readonly target: Anywire;
+    readonly currentTarget: Anywire;
+  }
+
+  interface MessageEvent extends Event {
+    readonly data: any;
+    readonly origin: string;
+    readonly lastEventId: '';
+  }
+
+  interface CloseEvent extends Event {
+    readonly code: number;
+    readonly reason: string;
+    readonly wasClean: boolean;
+  }
+
+  interface TransportEvent extends Event {
+    readonly transport: Transport;
+    readonly previous: Transport;
+  }
+
+  interface EventMap {
+    open: Event;
+    message: MessageEvent;
+    error: Event;
+    close: CloseEvent;
+    transport: TransportEvent;
+  }
+
+  type Listener<E> = ((this: Anywire, event: E) => void) | { handleEvent(event: E): void };
+}
+
+export = Anywire;
+export as namespace Anywire;

@@ -1,0 +1,180 @@
+/**
+ * Owns the public object: a WebSocket to whoever holds it.
+ * Leaves everything behind it to the session and the negotiator, which it joins.
+ *
+ * What differs from a WebSocket is said here, and with reasons in the README:
+ * - `transport` and the event of that name tell what carries the session: '' before it is open and
+ *   after it has closed, 'websocket', 'poll', or 'reconnecting' while nothing does.
+ * - A lost connection is no close. The session goes on over another one.
+ * - `bufferedAmount` counts what the server has not acknowledged.
+ * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
+ * - Events are plain objects with the members of the real ones.
+ */
+
+var CONNECTING = 0;
+var IS_OPEN = 1;
+var CLOSING = 2;
+var CLOSED = 3;
+
+/**
+ * @constructor
+ * @this {AnywireObject}
+ * @param {string} url
+ * @param {string | string[]} [protocols]
+ * @param {any} [options] see index.d.ts
+ */
+function Anywire(url, protocols, options) {
+  var endpoints = resolveEndpoints('' + url);
+  this.url = endpoints.url;
+  this.readyState = CONNECTING;
+  this.protocol = this.extensions = this.transport = '';
+  this.bufferedAmount = 0;
+  this.binaryType = root.Blob ? 'blob' : 'arraybuffer';
+  this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
+  this._listeners = {};
+  this._client = createClient(this, endpoints, checkProtocols(protocols), options);
+  this.trace = this._client.negotiator.trace;
+  this._client.negotiator.start();
+}
+
+Anywire.CONNECTING = 0;
+Anywire.OPEN = 1;
+Anywire.CLOSING = 2;
+Anywire.CLOSED = 3;
+
+/** @type {ThisType<AnywireObject>} */
+Anywire.prototype = {
+  constructor: Anywire,
+  CONNECTING: 0,
+  OPEN: 1,
+  CLOSING: 2,
+  CLOSED: 3,
+
+  /**
+   * @param {any} data
+   */
+  send: function (data) {
+    if (this.readyState === CONNECTING) {
+      throw createError('InvalidStateError', 'not open yet');
+    }
+    this._client.send(data);
+  },
+
+  /**
+   * @param {number} [code]
+   * @param {string} [reason]
+   */
+  close: function (code, reason) {
+    var number = code === undefined ? 1000 : +code;
+    if (number !== 1000 && !(number >= 3000 && number < 4900)) {
+      throw createError('InvalidAccessError', 'not 1000, or 3000 to 4899');
+    }
+    reason = wellFormed(reason === undefined ? '' : '' + reason);
+    if (utf8Length(reason) > MAX_REASON_BYTES) {
+      throw createError('SyntaxError', 'over 123 bytes');
+    }
+    if (this.readyState < CLOSING) {
+      this._client.close(number, reason);
+    }
+  },
+
+  /**
+   * For demonstrations and tests: drop a transport now, and use it no more until it is unblocked.
+   * With all of them blocked the session waits, as long as its resume window lasts.
+   * @param {string} transport 'websocket' or 'poll'
+   */
+  block: function (transport) {
+    if (this.readyState < CLOSED) {
+      this._client.negotiator.block(transport);
+    }
+  },
+
+  /**
+   * @param {string} transport
+   */
+  unblock: function (transport) {
+    if (this.readyState < CLOSED) {
+      this._client.negotiator.unblock(transport);
+    }
+  },
+
+  /**
+   * @param {string} type
+   * @param {Listener | null} listener
+   * @param {any} [options]
+   */
+  addEventListener: function (type, listener, options) {
+    this.removeEventListener(type, listener);
+    if (listener) {
+      this._listeners['on' + type].push({ listener: listener, once: !!(options && options.once) });
+    }
+  },
+
+  /**
+   * @param {string} type
+   * @param {Listener | null} listener
+   */
+  removeEventListener: function (type, listener) {
+    var kept = [];
+    var listeners = this._listeners['on' + type] || [];
+    for (var i = 0; i < listeners.length; i++) {
+      if (listeners[i].listener !== listener) {
+        kept.push(listeners[i]);
+      }
+    }
+    this._listeners['on' + type] = kept;
+  },
+
+  /**
+   * @param {any} event
+   */
+  dispatchEvent: function (event) {
+    var listeners = [{ listener: this['on' + event.type], once: false }]
+      .concat(this._listeners['on' + event.type] || []);
+    event.target = event.currentTarget = this;
+    for (var i = 0; i < listeners.length; i++) {
+      if (listeners[i].once) {
+        this.removeEventListener(event.type, listeners[i].listener);
+      }
+      callListener(this, listeners[i].listener, event);
+    }
+    return true;
+  }
+};
+
+/**
+ * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
+ * @param {AnywireObject} target
+ * @param {any} listener
+ * @param {any} event
+ */
+function callListener(target, listener, event) {
+  try {
+    if (typeof listener === 'function') {
+      listener.call(target, event);
+    } else if (listener && listener.handleEvent) {
+      listener.handleEvent(event);
+    }
+  } catch (error) {
+    setTimeout(function () {
+      throw error;
+    }, 0);
+  }
+}
+
+/**
+ * @param {string | string[]} [protocols]
+ * @returns {string[]}
+ */
+function checkProtocols(protocols) {
+  var list = protocols === undefined ? [] : typeof protocols === 'string' ? [protocols] : protocols;
+  var seen = ' ';
+  for (var i = 0; i < list.length; i++) {
+    if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
+        seen.indexOf(' ' + list[i] + ' ') >= 0) {
+      throw createError('SyntaxError', 'sub-protocol ' + list[i]);
+    }
+    seen += list[i] + ' ';
+  }
+  return list.slice(0);
+}

@@ -1,0 +1,61 @@
+/**
+ * Owns the messages that the application has sent and the server has not acknowledged
+ * (PROTOCOL §7.1).
+ * Leaves to its caller when a message goes, by which leg, and how much is too much.
+ */
+
+/** More than a packet adds to its content in either encoding. */
+var PACKET_BYTES = 16;
+
+/** @returns {Outbox} */
+function createOutbox() {
+  var sent = 0;
+  /** @type {Message[]} */
+  var messages = [];
+
+  /** @type {Outbox} */
+  var outbox = {
+    first: 0,
+    end: 0,
+    bytes: 0,
+
+    push: function (message) {
+      messages.push(message);
+      outbox.end++;
+      outbox.bytes += message.size;
+    },
+
+    ack: function (received) {
+      if (received > sent) {
+        throw createFault(4963, 'bad-ack');
+      }
+      // An ack may come late, after a higher one.
+      var acked = messages.splice(0, Math.max(0, received - outbox.first));
+      for (var i = 0; i < acked.length; i++) {
+        outbox.bytes -= acked[i].size;
+      }
+      outbox.first += acked.length;
+      return acked.length > 0;
+    },
+
+    take: function (offset) {
+      sent = Math.max(sent, offset + 1);
+      return messages[offset - outbox.first];
+    },
+
+    batch: function (maxBytes, maxCount) {
+      var batch = [];
+      while (batch.length < messages.length && batch.length < maxCount) {
+        var message = messages[batch.length];
+        // As if every message went in base64: the bound holds in both encodings.
+        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
+        if (maxBytes < 0 && batch.length) {
+          break;
+        }
+        batch.push(outbox.take(outbox.first + batch.length));
+      }
+      return batch;
+    }
+  };
+  return outbox;
+}

@@ -1,0 +1,42 @@
+/**
+ * Owns one deadline at a time.
+ * Leaves the time itself to the clock, which is a parameter everywhere.
+ */
+
+/**
+ * @param {Clock} clock
+ * @param {() => void} fire
+ * @returns {Timer}
+ */
+function createTimer(clock, fire) {
+  /** @type {any} */
+  var id = null;
+  var deadline = 0;
+  var timer = {
+    /** @param {number} ms */
+    set: function (ms) {
+      timer.stop();
+      deadline = clock.now() + ms;
+      id = clock.setTimeout(function () {
+        id = null;
+        fire();
+      }, ms);
+    },
+    /** @param {number} time */
+    by: function (time) {
+      if (id === null || time < deadline) {
+        timer.set(Math.max(0, time - clock.now()));
+      }
+    },
+    stop: function () {
+      if (id !== null) {
+        clock.clearTimeout(id);
+        id = null;
+      }
+    },
+    isRunning: function () {
+      return id !== null;
+    }
+  };
+  return timer;
+}

@@ -1,0 +1,186 @@
+'use strict';
+// How a session ends: by either side, by both, by neither.
+
+const { test } = require('node:test');
+const assert = require('node:assert');
+const { createScene } = require('./support/scene.js');
+
+const always = (fate) => () => fate;
+
+for (const transport of ['websocket', 'poll']) {
+  test(`close() flushes what was sent, then closes cleanly: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    scene.client.send('last words');
+    scene.client.close(3001, 'done ✓');
+    assert.equal(scene.client.readyState, 2);
+    scene.session.send('too late');
+    scene.advance(1000);
+    assert.deepEqual(scene.session.inbox, ['last words']);
+    assert.deepEqual(scene.session.closing, { code: 3001, reason: 'done ✓' });
+    assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'done ✓', wasClean: true }]);
+    assert.deepEqual(scene.seen.events.slice(-2), ['transport', 'close']);
+    assert.deepEqual(scene.seen.messages, []);
+    assert.equal(scene.client.transport, '');
+    assert.deepEqual(scene.server.errors, []);
+    scene.advance(300000);
+    assert.equal(scene.seen.closes.length, 1);
+    assert.equal(scene.clock.due.length, 0, 'no timer is left');
+  });
+
+  test(`a close by the server comes after its messages, and is answered: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    scene.session.send('last words');
+    scene.session.close(1001, 'going away');
+    scene.advance(1000);
+    assert.deepEqual(scene.seen.messages, ['last words']);
+    assert.deepEqual(scene.seen.closes, [{ code: 1001, reason: 'going away', wasClean: true }]);
+    assert.equal(scene.session.ended, true);
+    assert.deepEqual(scene.server.errors, []);
+    scene.advance(300000);
+    assert.equal(scene.seen.closes.length, 1);
+    assert.equal(scene.clock.due.length, 0, 'no timer is left');
+  });
+
+  test(`both close at once, each hears one close: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    scene.client.close(3001, 'client');
+    scene.session.close(3002, 'server');
+    scene.advance(60000);
+    assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'client', wasClean: true }]);
+  });
+
+  test(`a close of the protocol's own is not clean: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    scene.session.close(4932, 'too-slow');
+    scene.advance(1000);
+    assert.deepEqual(scene.seen.events.slice(-3), ['transport', 'error', 'close']);
+    assert.deepEqual(scene.seen.closes, [{ code: 4932, reason: 'too-slow', wasClean: false }]);
+  });
+
+  test(`close() is repeated on a new connection: ${transport}`, () => {
+    const scene = createScene();
+    scene.advance(100);
+    if (transport === 'poll') {
+      scene.client.block('websocket');
+      scene.advance(1000);
+    }
+    scene.network.plan.poll = always('lost');
+    scene.network.plan.websocket = always('refused');
+    scene.websocket.die(1006);
+    scene.client.send('last words');
+    scene.client.close(3001);
+    scene.advance(3000);
+    assert.equal(scene.client.readyState, 2);
+    scene.network.plan.poll = always('ok');
+    scene.advance(6000);
+    assert.deepEqual(scene.session.inbox, ['last words']);
+    assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: '', wasClean: true }]);
+  });
+}
+
+test('close() without a code closes with 1000', () => {
+  const scene = createScene();
+  scene.advance(100);
+  scene.client.close();
+  scene.advance(100);
+  assert.deepEqual(scene.session.closing, { code: 1000, reason: '' });
+  assert.deepEqual(scene.seen.closes, [{ code: 1000, reason: '', wasClean: true }]);
+});
+
+test('a close that nobody answers ends after closeTimeoutMs, not cleanly', () => {
+  const scene = createScene();
+  scene.advance(100);
+  scene.websocket.stall();
+  scene.network.plan.poll = always('lost');
+  scene.client.close(3001, 'mine');
+  scene.advance(9900);
+  assert.deepEqual(scene.seen.closes, []);
+  scene.advance(200);
+  assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'mine', wasClean: false }]);
+});
+
+test('acks on the way give a close more time', () => {
+  const scene = createScene({
+    transports: ['poll'],
+    server: { limits: { maxPayloadBytes: 2000 } },
+    plan: { latency: () => 1000 },
+  });
+  scene.advance(5000);
+  for (let i = 0; i < 10; i++) {
+    scene.client.send('x'.repeat(1000));
+  }
+  scene.client.close(3001);
+  scene.advance(60000);
+  assert.equal(scene.session.inbox.length, 10);
+  assert.equal(scene.seen.closes[0].wasClean, true);
+});
+
+test('a session that is gone while closing has closed cleanly', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(100);
+  scene.network.plan.poll = always('unanswered');
+  scene.client.close(3001, 'mine');
+  scene.advance(100);
+  assert.equal(scene.session.ended, true);
+  scene.network.plan.poll = always('ok');
+  scene.advance(5000);
+  assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'mine', wasClean: true }]);
+});
+
+test('close() while connecting: error, then close 1006, and never open', () => {
+  for (const ms of [0, 10, 30, 330]) {
+    const scene = createScene(ms === 330 ? { plan: { websocket: always('hangs') } } : {});
+    scene.advance(ms);
+    scene.client.close();
+    assert.equal(scene.client.readyState, 2);
+    assert.deepEqual(scene.seen.events, []);
+    scene.advance(60000);
+    assert.deepEqual(scene.seen.events, ['error', 'close']);
+    assert.equal(scene.seen.closes[0].code, 1006);
+    assert.equal(scene.seen.closes[0].wasClean, false);
+  }
+});
+
+test('a WebSocket that is refused with a final code while opening ends it', () => {
+  const scene = createScene();
+  scene.server.websocket = (protocols, connection) => {
+    connection.send('\x10c4966 no');
+    connection.close(4966);
+    return { onframe() {}, onclose() {} };
+  };
+  scene.advance(100);
+  assert.deepEqual(scene.seen.closes, [{ code: 4966, reason: 'no', wasClean: false }]);
+});
+
+test('nothing is heard after the close, whatever the handlers do', () => {
+  const scene = createScene();
+  scene.advance(100);
+  scene.client.onmessage = () => scene.client.close(3001);
+  scene.client.onclose = () => {
+    scene.client.send('more');
+    scene.client.close();
+    scene.client.block('websocket');
+    scene.client.unblock('websocket');
+  };
+  scene.session.send('a');
+  scene.session.send('b');
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.messages, ['a']);
+  assert.equal(scene.seen.events.at(-1), 'close');
+  assert.equal(scene.client.bufferedAmount, 4);
+});
+
+test('a handler that ends the session while it is reconnecting ends it for good', () => {
+  const scene = createScene({ server: { limits: { maxMessageBytes: 10 } } });
+  scene.advance(100);
+  scene.client.ontransport = () => scene.client.send('longer than ten bytes');
+  scene.websocket.die(1006);
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.closes.map((close) => close.code), [4964]);
+  assert.equal(scene.seen.events.at(-1), 'close');
+  assert.equal(scene.network.requests.length, 0);
+});

@@ -1,0 +1,290 @@
+'use strict';
+// How messages travel: kinds, acks, batches, limits.
+
+const { test } = require('node:test');
+const assert = require('node:assert');
+const { createScene } = require('./support/scene.js');
+const { decodePayload } = require('./support/internals.js');
+
+const CARRIERS = [
+  { transports: ['websocket'] },
+  { transports: ['poll'], encoding: 'text' },
+  { transports: ['poll'], encoding: 'binary' },
+];
+
+const acks = (scene) =>
+  scene.websocket.sent.filter((frame) => typeof frame === 'string' && frame.startsWith('\x10a'));
+const sends = (scene) =>
+  scene.network.requests.map((request) => decodePayload(request.body))
+    .filter((packets) => packets.some(({ letter }) => letter === 't'));
+
+for (const carrier of CARRIERS) {
+  const name = `${carrier.transports[0]} ${carrier.encoding || ''}`;
+
+  test(`every kind of message comes back the same: ${name}`, () => {
+    const messages = [
+      '', 'a', '\x10', '\x10\x10', '\x10a5', '\u0000', '\uFEFFbom', 'é€😀', 'e\u0301',
+      'x'.repeat(70000),
+      new Uint8Array(0), new Uint8Array([0, 1, 255, 16]), new Uint8Array(70000).fill(7),
+    ];
+    const scene = createScene({ ...carrier });
+    scene.advance(1000);
+    for (const message of messages) {
+      scene.client.send(message);
+    }
+    scene.advance(2000);
+    assert.deepEqual(scene.session.inbox, messages);
+    scene.session.inbox.forEach((message) => scene.session.send(message));
+    scene.advance(2000);
+    assert.deepEqual(
+      scene.seen.messages.map((data) => (typeof data === 'string' ? data : new Uint8Array(data))),
+      messages);
+    assert.equal(scene.client.bufferedAmount, 0);
+    assert.deepEqual(scene.server.errors, []);
+  });
+
+  test(`lone surrogates become U+FFFD: ${name}`, () => {
+    const scene = createScene({ ...carrier });
+    scene.advance(1000);
+    scene.client.send('a\uD83Db\uDE00\uD83D\uDE00');
+    scene.advance(1000);
+    assert.deepEqual(scene.session.inbox, ['a\uFFFDb\uFFFD😀']);
+  });
+
+  test(`every kind of buffer can be sent, and reused at once: ${name}`, async () => {
+    const scene = createScene({ ...carrier });
+    scene.advance(1000);
+    const bytes = new Uint8Array([1, 2, 3, 4]);
+    scene.client.send(bytes);
+    scene.client.send(bytes.buffer);
+    scene.client.send(new Uint16Array(bytes.buffer, 2, 1));
+    scene.client.send(new DataView(bytes.buffer, 1, 2));
+    bytes.fill(0);
+    scene.client.send(5);
+    scene.client.send(null);
+    scene.advance(2000);
+    const [whole, buffer, words, view, ...texts] = scene.session.inbox;
+    assert.deepEqual([...whole], [1, 2, 3, 4]);
+    assert.deepEqual([...buffer], [1, 2, 3, 4]);
+    assert.deepEqual([...words], [3, 4]);
+    assert.deepEqual([...view], [2, 3]);
+    assert.deepEqual(texts, ['5', 'null']);
+  });
+}
+
+test('a Blob keeps its place, also before a close', async () => {
+  globalThis.FileReader = class {
+    readAsArrayBuffer(blob) {
+      blob.arrayBuffer().then((buffer) => {
+        this.result = buffer;
+        this.onload();
+      });
+    }
+  };
+  try {
+    const scene = createScene();
+    scene.advance(100);
+    scene.client.send('before');
+    scene.client.send(new Blob(['blob']));
+    scene.client.send('after');
+    assert.equal(scene.client.bufferedAmount, 15);
+    scene.client.close(3000);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    scene.advance(1000);
+    assert.equal(scene.session.inbox[0], 'before');
+    assert.equal(Buffer.from(scene.session.inbox[1]).toString(), 'blob');
+    assert.equal(scene.session.inbox[2], 'after');
+    assert.deepEqual(scene.seen.closes.map((close) => close.code), [3000]);
+  } finally {
+    delete globalThis.FileReader;
+  }
+});
+
+test('a Blob that cannot be read ends the session', () => {
+  globalThis.FileReader = class {
+    readAsArrayBuffer() {
+      this.onerror();
+    }
+  };
+  try {
+    const scene = createScene();
+    scene.advance(100);
+    scene.client.send(new Blob(['blob']));
+    scene.advance(1000);
+    assert.deepEqual(scene.seen.closes.map((close) => close.code), [1011]);
+    assert.equal(scene.session.closing.code, 1011);
+  } finally {
+    delete globalThis.FileReader;
+  }
+});
+
+test('binary messages come as Blobs, unless asked otherwise', async () => {
+  const scene = createScene();
+  scene.client.binaryType = 'blob';
+  scene.advance(100);
+  scene.session.send(new Uint8Array([1, 2]));
+  scene.advance(100);
+  assert.ok(scene.seen.messages[0] instanceof Blob);
+  assert.deepEqual([...new Uint8Array(await scene.seen.messages[0].arrayBuffer())], [1, 2]);
+});
+
+test('without encoders payloads are text', () => {
+  const { TextEncoder } = globalThis;
+  delete globalThis.TextEncoder;
+  try {
+    const scene = createScene({ transports: ['poll'] });
+    scene.advance(100);
+    assert.equal(typeof scene.network.requests[0].body, 'string');
+    assert.match(scene.network.requests[0].headers['content-type'], /^text\/plain/);
+  } finally {
+    globalThis.TextEncoder = TextEncoder;
+  }
+});
+
+test('a received message is acknowledged within ackDelayMs', () => {
+  const scene = createScene();
+  scene.advance(100);
+  scene.session.send('a');
+  scene.session.send('b');
+  scene.advance(900);
+  assert.deepEqual(acks(scene), []);
+  scene.advance(200);
+  assert.deepEqual(acks(scene), ['\x10a2']);
+  scene.advance(10000);
+  assert.equal(acks(scene).length, 1);
+});
+
+test('128 messages, or 131,072 bytes, are acknowledged at once', () => {
+  const scene = createScene();
+  scene.advance(100);
+  for (let i = 0; i < 128; i++) {
+    scene.session.send('m');
+  }
+  scene.advance(30);
+  assert.deepEqual(acks(scene), ['\x10a128']);
+  scene.session.send('x'.repeat(131072));
+  scene.advance(30);
+  assert.deepEqual(acks(scene), ['\x10a128', '\x10a129']);
+});
+
+test('an ack that is due goes with a pong', () => {
+  const scene = createScene({ server: { limits: { heartbeatMs: 500 } } });
+  scene.advance(400);
+  scene.session.send('a');
+  scene.advance(200);
+  assert.deepEqual(acks(scene), ['\x10a1']);
+});
+
+test('where timers are late, a message brings the ack that was due', () => {
+  const scene = createScene({ lateMs: () => 60000 });
+  scene.advance(100);
+  scene.session.send('a');
+  scene.advance(5000);
+  assert.deepEqual(acks(scene), []);
+  scene.session.send('b');
+  scene.advance(30);
+  assert.deepEqual(acks(scene), ['\x10a2']);
+});
+
+test('all that is sent in one turn goes in one request', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(100);
+  for (let i = 0; i < 10; i++) {
+    scene.client.send(`${i}`);
+  }
+  scene.advance(1000);
+  assert.equal(sends(scene).length, 1);
+  assert.equal(scene.session.inbox.length, 10);
+});
+
+test('one request is held and one sends, at most', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(100);
+  let most = 0;
+  for (let i = 0; i < 200; i++) {
+    scene.client.send(`${i}`);
+    scene.session.send(`${i}`);
+    scene.advance(7);
+    const open = scene.network.requests.filter((r) => r.readyState !== 4 && !r.isAborted);
+    most = Math.max(most, open.length);
+  }
+  scene.advance(2000);
+  assert.equal(most, 2);
+  assert.equal(scene.session.inbox.length, 200);
+  assert.equal(scene.seen.messages.length, 200);
+});
+
+for (const encoding of ['text', 'binary']) {
+  test(`requests hold at most maxPayloadBytes and 1,024 packets: ${encoding}`, () => {
+    const scene = createScene({
+      transports: ['poll'], encoding, server: { limits: { maxPayloadBytes: 10000 } },
+    });
+    scene.advance(100);
+    const sent = [];
+    for (let i = 0; i < 3000; i++) {
+      const message = i < 1500 ? '' : i % 3 ? '€'.repeat(i % 50) : new Uint8Array(i % 600);
+      sent.push(message);
+      scene.client.send(message);
+    }
+    scene.advance(20000);
+    assert.deepEqual(scene.session.inbox, sent);
+    assert.deepEqual(scene.server.errors, []);
+    for (const { body } of scene.network.requests) {
+      const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+      assert.ok(length <= 10000, `${length}`);
+    }
+    assert.ok(sends(scene).length < 120);
+  });
+}
+
+test('what the server left out is sent again, after a pause', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(100);
+  scene.session.room = 3;
+  for (let i = 0; i < 5; i++) {
+    scene.client.send(`${i}`);
+  }
+  scene.client.close(3000);
+  scene.advance(1000);
+  assert.deepEqual(scene.session.inbox, ['0', '1', '2']);
+  assert.ok(sends(scene).length <= 5);
+  scene.session.room = Infinity;
+  scene.advance(1000);
+  assert.deepEqual(scene.session.inbox, ['0', '1', '2', '3', '4']);
+  assert.deepEqual(scene.seen.closes, [{ code: 3000, reason: '', wasClean: true }]);
+});
+
+test('a message over maxMessageBytes ends the session with 4964', () => {
+  const scene = createScene({ server: { limits: { maxMessageBytes: 10 } } });
+  scene.advance(100);
+  scene.client.send('€€€€');
+  assert.deepEqual(scene.seen.closes, [{ code: 4964, reason: 'too-large', wasClean: false }]);
+  scene.advance(100);
+  assert.equal(scene.session.closing.code, 4964);
+});
+
+test('a gap, a bad ack and a packet that comes the wrong way end the session, and say so', () => {
+  const breaches = [
+    ['\x10a1', 4963], ['\x10x1', 4960], ['\x10z', 4960], ['\x10n0', 4960], ['\x10O{}', 4960],
+  ];
+  for (const [frame, code] of breaches) {
+    const scene = createScene();
+    scene.advance(100);
+    scene.session.connection.connection.send(frame);
+    scene.advance(100);
+    assert.deepEqual(scene.seen.closes.map((close) => close.code), [code]);
+    assert.equal(scene.session.closing.code, code);
+    assert.equal(scene.websocket.code, code);
+  }
+});
+
+test('a gap in an answer ends the session, and says so', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(100);
+  scene.session.first = 3;
+  scene.session.send('after a gap');
+  scene.advance(100);
+  assert.deepEqual(scene.seen.closes.map((close) => close.code), [4961]);
+  assert.equal(scene.session.closing.code, 4961);
+});

@@ -1,0 +1,55 @@
+'use strict';
+// A client, a network and a server on one clock, with a record of what the application saw.
+
+const internals = require('./internals.js');
+const { Clock } = require('./clock.js');
+const { Server } = require('./server.js');
+const { createNetwork } = require('./network.js');
+
+/**
+ * Beside the client's own options: the network's `plan`, the `server`'s options, another build of
+ * `Anywire`, and `lateMs()`, by which the client's timers are late.
+ */
+function createScene({
+  plan, server: serverOptions, protocols, url, Anywire, lateMs = () => 0, ...options
+} = {}) {
+  const clock = new Clock();
+  const server = new Server(clock, serverOptions);
+  const network = createNetwork(clock, server, plan);
+  const client = new (Anywire || internals.Anywire)(url || 'ws://example.test/anywire', protocols, {
+    WebSocket: network.WebSocket,
+    XMLHttpRequest: network.XMLHttpRequest,
+    setTimeout: (callback, ms) => clock.setTimeout(callback, ms + lateMs()),
+    clearTimeout: clock.clearTimeout,
+    now: clock.now,
+    random: () => 0.5,
+    ...options,
+  });
+  const seen = { events: [], messages: [], closes: [], transports: [] };
+  client.binaryType = 'arraybuffer';
+  for (const type of ['open', 'message', 'error', 'close', 'transport']) {
+    client.addEventListener(type, (event) => {
+      seen.events.push(type);
+      if (type === 'message') {
+        seen.messages.push(event.data);
+      } else if (type === 'close') {
+        seen.closes.push({ code: event.code, reason: event.reason, wasClean: event.wasClean });
+      } else if (type === 'transport') {
+        seen.transports.push(event.transport);
+      }
+    });
+  }
+  return {
+    clock, server, network, client, seen,
+    advance: (ms) => clock.advance(ms),
+    /** The WebSocket that was made last. */
+    get websocket() {
+      return network.websockets[network.websockets.length - 1];
+    },
+    get session() {
+      return server.session;
+    },
+  };
+}
+
+module.exports = { createScene };

@@ -1,0 +1,351 @@
+'use strict';
+// A small server of the protocol, in memory. It knows connections only as functions, and it is
+// strict: whatever the client does against PROTOCOL.md ends up in `errors`.
+
+const { decodeFrame, decodePayload, encodeFrame, encodePayload } = require('./internals.js');
+
+const closeContent = ({ code, reason }) => (reason ? `${code} ${reason}` : `${code}`);
+const hex = (number) => number.toString(16).padStart(32, '0');
+
+class Server {
+  constructor(clock, options = {}) {
+    this.clock = clock;
+    this.limits = { heartbeatMs: 25000, ackDelayMs: 1000, holdMs: 25000, ...options.limits };
+    this.protocol = options.protocol;
+    this.sessions = [];
+    this.errors = [];
+    this.heartbeats = options.heartbeats !== false;
+    this.refuse = null;
+  }
+
+  get session() {
+    return this.sessions[this.sessions.length - 1];
+  }
+
+  open({ key, generation, protocols = [] }) {
+    let session = this.sessions.find((other) => other.key === key);
+    if (!session) {
+      const number = this.sessions.length + 1;
+      session = new Session(this, key, hex(number), hex(number + 1000));
+      session.protocol = protocols.includes(this.protocol) ? this.protocol : '';
+      this.sessions.push(session);
+      this.onsession?.(session);
+    }
+    return { session, generation, received: 0 };
+  }
+
+  attach(content) {
+    const match = /^([0-9a-f]{32}) ([0-9a-f]{32}) ([1-9]\d*) (\d+)(?: (\d+))?$/.exec(content);
+    if (!match) {
+      this.errors.push(`attach: ${content}`);
+      return {};
+    }
+    const session = this.sessions.find(
+      (other) => other.id === match[1] && other.secret === match[2]);
+    return {
+      session: session && !session.ended ? session : undefined,
+      generation: +match[3],
+      received: +match[4],
+      holdMs: match[5] === undefined ? undefined : +match[5],
+    };
+  }
+
+  /** A WebSocket has come. `connection` has `send(frame)` and `close(code)`. */
+  websocket(protocols, connection) {
+    if (protocols[0] !== 'anywire.v1') {
+      this.errors.push(`sub-protocols: ${protocols}`);
+    }
+    const link = new WebSocketLink(this, connection);
+    const offer = /^anywire\.open\.([0-9a-f]{32})\.([1-9]\d*)$/.exec(protocols[1] || '');
+    if (offer) {
+      link.attach(this.open({
+        key: offer[1], generation: +offer[2],
+        protocols: protocols.slice(2),
+      }));
+    }
+    return link;
+  }
+
+  /** A request has come. `reply(status, body, headers)` answers it. */
+  poll(contentType, body, reply) {
+    const binary = contentType === 'application/octet-stream';
+    if (this.refuse) {
+      const { status, code, headers } = this.refuse;
+      const body = JSON.stringify({ code, error: 'refused', message: 'for a test' });
+      return reply(status, body, headers);
+    }
+    const fail = (status, code) =>
+      reply(status, JSON.stringify({ code, error: 'error', message: `code ${code}` }));
+    const packets = decodePayload(body);
+    const letters = packets.map((packet) => packet.letter).join('');
+    if (!/^[ox](n[tb]+)?a?c?$/.test(letters) || packets.length > 1024) {
+      this.errors.push(`request: ${letters}`);
+      return fail(400, 4960);
+    }
+    const isOpen = letters[0] === 'o';
+    const open = isOpen && JSON.parse(packets[0].content);
+    const request = isOpen ?
+      { ...this.open(open), holdMs: open.holdMs } : this.attach(packets[0].content);
+    const session = request.session;
+    if (!session || session.ended) {
+      return fail(404, 4930);
+    }
+    if (request.generation < session.generation) {
+      return fail(409, 4900);
+    }
+    session.ack(request.received);
+    const holds = request.holdMs !== undefined;
+    const exchange = {
+      name: 'poll',
+      transmit: () => {
+        if (session.hasNews(request.received)) {
+          exchange.answer(true);
+        }
+      },
+      supersede: () => {
+        clear();
+        fail(409, 4900);
+      },
+      answer: (withMessages) => {
+        clear();
+        const answer = isOpen ? [{ letter: 'O', content: session.opened(request) }] : [];
+        answer.push({ letter: 'a', content: `${session.received}` });
+        const rest = withMessages ? session.rest(request.received) : [];
+        if (rest.length) {
+          answer.push({ letter: 'n', content: `${session.end - rest.length}` }, ...rest);
+        }
+        const close = session.closing;
+        if (close && (withMessages || !session.rest(request.received).length)) {
+          answer.push({ letter: 'c', content: closeContent(close) });
+        }
+        reply(200, encodePayload(answer, binary));
+      },
+    };
+    let timer = null;
+    const clear = () => {
+      this.clock.clearTimeout(timer);
+      session.detach(exchange);
+    };
+    if (holds) {
+      session.attach(exchange, request.generation);
+    }
+    if (session.take(packets.slice(1)) === 'closed') {
+      exchange.answer(holds);
+      session.ended = true;
+    } else if (!holds || isOpen || session.hasNews(request.received)) {
+      exchange.answer(holds);
+    } else {
+      const holdMs = Math.min(request.holdMs, this.limits.holdMs);
+      if (holdMs) {
+        timer = this.clock.setTimeout(() => exchange.answer(true), holdMs);
+      } else {
+        exchange.answer(true);
+      }
+    }
+  }
+}
+
+class WebSocketLink {
+  constructor(server, connection) {
+    Object.assign(this, { name: 'websocket', server, connection, session: null, down: 0 });
+  }
+
+  send(letter, content) {
+    this.connection.send(encodeFrame(letter, content));
+  }
+
+  attach(request) {
+    const session = request.session;
+    if (!session || session.ended || request.generation < session.generation) {
+      const code = session && !session.ended ? 4900 : 4930;
+      this.send('c', `${code} refused`);
+      this.connection.close(code);
+      return;
+    }
+    session.ack(request.received);
+    this.session = session;
+    this.down = Math.max(request.received, session.first);
+    session.attach(this, request.generation);
+    this.send('O', session.opened(request));
+    this.up = session.received;
+    this.heardAt = this.server.clock.now();
+    this.heartbeat();
+    this.transmit();
+  }
+
+  heartbeat() {
+    if (!this.server.heartbeats) {
+      return;
+    }
+    this.timer = this.server.clock.setTimeout(() => {
+      this.send('p', 'ping');
+      this.heartbeat();
+    }, this.server.limits.heartbeatMs);
+  }
+
+  transmit() {
+    const session = this.session;
+    for (; this.down < session.end; this.down++) {
+      const message = session.outbox[this.down - session.first];
+      this.send(message.letter, message.content);
+    }
+    if (session.closing && !this.isCloseSent) {
+      this.isCloseSent = true;
+      this.send('c', closeContent(session.closing));
+    }
+  }
+
+  supersede() {
+    this.send('s', '');
+    this.end(4900);
+  }
+
+  onframe(frame) {
+    const { letter, content } = decodeFrame(frame);
+    const session = this.session;
+    if (this.isEnded) {
+      // What was on the way when another connection took over. The client sends it there again.
+    } else if (letter === 'p') {
+      this.send('q', content);
+    } else if (!session && letter === 'x') {
+      this.attach(this.server.attach(content));
+    } else if (!session || session.connection !== this) {
+      this.server.errors.push(`frame ${letter} on a WebSocket that is not attached`);
+    } else if (letter === 't' || letter === 'b') {
+      session.takeMessage(this.up++, letter, content);
+      this.acks = this.acks || this.server.clock.setTimeout(() => {
+        this.acks = null;
+        if (session.connection === this) {
+          this.send('a', session.received);
+        }
+      }, this.server.limits.ackDelayMs);
+    } else if (letter === 'a') {
+      session.ack(+content);
+    } else if (letter === 'c') {
+      if (!session.closing) {
+        session.closedByClient(content);
+        this.send('c', content);
+      }
+      session.ended = true;
+      this.end(session.closing.code);
+    } else if (letter !== 'q') {
+      this.server.errors.push(`frame ${letter}`);
+    }
+  }
+
+  end(code) {
+    this.onclose();
+    this.connection.close(code);
+  }
+
+  onclose() {
+    this.isEnded = true;
+    this.server.clock.clearTimeout(this.timer);
+    this.session?.detach(this);
+  }
+}
+
+class Session {
+  constructor(server, key, id, secret) {
+    Object.assign(this, {
+      server, key, id, secret, generation: 0, connection: null, inbox: [], outbox: [], first: 0,
+      room: Infinity, closing: null, ended: false, log: [],
+    });
+  }
+
+  get received() {
+    return this.inbox.length;
+  }
+
+  get end() {
+    return this.first + this.outbox.length;
+  }
+
+  opened({ generation, received }) {
+    return JSON.stringify({
+      version: 1, session: this.id, secret: this.secret, generation, received: this.received,
+      first: Math.max(received, this.first), protocol: this.protocol, limits: this.server.limits,
+      unknown: true,
+    });
+  }
+
+  send(data) {
+    this.outbox.push(typeof data === 'string' ?
+      { letter: 't', content: data } : { letter: 'b', content: data });
+    this.connection?.transmit();
+  }
+
+  close(code, reason = '') {
+    this.closing = { code, reason };
+    this.connection?.transmit();
+  }
+
+  closedByClient(content) {
+    const [, code, reason] = /^(\d+) ?(.*)$/s.exec(content);
+    this.closing = { code: +code, reason };
+    this.closedByPeer = true;
+  }
+
+  attach(connection, generation) {
+    const previous = this.connection;
+    this.generation = generation;
+    this.connection = connection;
+    this.log.push(connection.name);
+    if (previous && previous !== connection) {
+      previous.supersede();
+    }
+  }
+
+  detach(connection) {
+    if (this.connection === connection) {
+      this.connection = null;
+    }
+  }
+
+  ack(received) {
+    if (received > this.end) {
+      this.server.errors.push(`ack ${received} of ${this.end}`);
+    }
+    this.outbox.splice(0, received - this.first);
+    this.first = Math.max(this.first, received);
+  }
+
+  rest(received) {
+    return this.outbox.slice(Math.max(0, received - this.first));
+  }
+
+  hasNews(received) {
+    return this.closing || this.rest(received).length > 0;
+  }
+
+  /** Takes the packets of a request that follow the first, as far as there is room. */
+  take(packets) {
+    let offset = 0;
+    for (const { letter, content } of packets) {
+      if (letter === 'n') {
+        offset = +content;
+      } else if (letter === 'c') {
+        if (!this.closing) {
+          this.closedByClient(content);
+        }
+        return 'closed';
+      } else if (offset === this.received && offset >= this.room) {
+        return 'open';
+      } else {
+        this.takeMessage(offset++, letter, content);
+      }
+    }
+    return 'open';
+  }
+
+  takeMessage(offset, letter, content) {
+    if (offset > this.received) {
+      this.server.errors.push(`gap: ${offset} after ${this.received}`);
+    } else if (offset === this.received) {
+      this.inbox.push(content);
+      this.onmessage?.(content);
+    }
+  }
+}
+
+module.exports = { Server };

@@ -1,0 +1,61 @@
+'use strict';
+// The vectors that bind the specification, the server and this client.
+
+const { test } = require('node:test');
+const assert = require('node:assert');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const {
+  decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry,
+} = require('./support/internals.js');
+
+const load = (name) =>
+  JSON.parse(readFileSync(path.join(__dirname, '../../../../tests/vectors', name), 'utf8'));
+const fromHex = (hex) => new Uint8Array(Buffer.from(hex, 'hex')).buffer;
+const toHex = (bytes) => Buffer.from(bytes).toString('hex');
+const fromVector = ([letter, content]) => ({
+  letter, content: letter === 'b' ? new Uint8Array(Buffer.from(content, 'base64')) : content,
+});
+const PROTOCOL_ERROR = { code: 4960 };
+
+const payloads = load('payloads.json');
+for (const { name, packets, text, binary } of payloads.valid) {
+  test(`payload: ${name}`, () => {
+    const expected = packets.map(fromVector);
+    if (text !== undefined) {
+      assert.deepEqual(decodePayload(text), expected);
+      assert.equal(encodePayload(expected, false), text);
+    }
+    if (binary !== undefined) {
+      assert.deepEqual(decodePayload(fromHex(binary)), expected);
+      assert.equal(toHex(encodePayload(expected, true)), binary);
+    }
+  });
+}
+for (const { name, text, binary } of payloads.invalid) {
+  test(`${binary === undefined ? 'text' : 'binary'} payload refused: ${name}`, () => {
+    const payload = binary === undefined ? text : fromHex(binary);
+    assert.throws(() => decodePayload(payload), PROTOCOL_ERROR);
+  });
+}
+
+const frames = load('frames.json');
+for (const { name, packet, text, binary } of frames.valid) {
+  test(`frame: ${name}`, () => {
+    const expected = fromVector(packet);
+    assert.deepEqual(decodeFrame(binary === undefined ? text : fromHex(binary)), expected);
+    const frame = encodeFrame(expected.letter, expected.content);
+    assert.equal(binary === undefined ? frame : toHex(new Uint8Array(frame)), text ?? binary);
+  });
+}
+for (const { name, text } of frames.invalid) {
+  test(`frame refused: ${name}`, () => {
+    assert.throws(() => decodeFrame(text), PROTOCOL_ERROR);
+  });
+}
+
+for (const { code, disposition } of load('close-codes.json')) {
+  test(`close code ${code}: ${disposition}`, () => {
+    assert.equal(isRetry(code), disposition === 'retry');
+  });
+}

@@ -1,0 +1,133 @@
+//! The upgrade request (RFC 6455 §4.2). Origin and authorisation are left to the gate.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use sha1::{Digest, Sha1};
+
+/// What is wrong with an upgrade request: answer 400 and close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct HandshakeError(&'static str);
+
+/// A request that may be upgraded.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    accept: HeaderValue,
+}
+
+impl Handshake {
+    /// Checks a request's method and headers.
+    ///
+    /// # Errors
+    /// Says which header to mend.
+    pub fn check(method: &Method, headers: &HeaderMap) -> Result<Self, HandshakeError> {
+        if method != Method::GET {
+            return Err(HandshakeError("a WebSocket begins with GET"));
+        }
+        if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade")
+        {
+            return Err(HandshakeError(
+                "this endpoint speaks WebSocket: send `Connection: Upgrade` and `Upgrade: websocket`, \
+                 or ask the proxy in between to pass them on",
+            ));
+        }
+        if headers
+            .get(SEC_WEBSOCKET_VERSION)
+            .is_none_or(|version| version != "13")
+        {
+            return Err(HandshakeError("Sec-WebSocket-Version must be 13"));
+        }
+        let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+        let (Some(key), None) = (keys.next(), keys.next()) else {
+            return Err(HandshakeError("exactly one Sec-WebSocket-Key is needed"));
+        };
+        match BASE64.decode(key.as_bytes()) {
+            Ok(nonce) if nonce.len() == 16 => {}
+            _ => {
+                return Err(HandshakeError(
+                    "Sec-WebSocket-Key must be 16 bytes in base64",
+                ));
+            }
+        }
+        Ok(Self {
+            accept: accept(key.as_bytes()),
+        })
+    }
+
+    /// The value of `Sec-WebSocket-Accept`.
+    pub fn accept(&self) -> &HeaderValue {
+        &self.accept
+    }
+}
+
+/// The tokens of `Sec-WebSocket-Protocol`, in order.
+pub fn offered_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    tokens(headers, &SEC_WEBSOCKET_PROTOCOL)
+}
+
+/// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
+fn accept(key: &[u8]) -> HeaderValue {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let accept = BASE64.encode(hash.finalize());
+    HeaderValue::from_str(&accept).expect("base64 is a header value")
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    tokens(headers, name).any(|token| token.eq_ignore_ascii_case(wanted))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(change: impl FnOnce(&mut HeaderMap)) -> Result<Handshake, HandshakeError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("WebSocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(
+            SEC_WEBSOCKET_KEY,
+            HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="),
+        );
+        change(&mut headers);
+        Handshake::check(&Method::GET, &headers)
+    }
+
+    #[test]
+    fn accepts_the_sample_of_the_rfc() {
+        let handshake = request(|_| ()).unwrap();
+        assert_eq!(handshake.accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn refuses_what_is_not_an_upgrade() {
+        let value = HeaderValue::from_static;
+        assert!(request(|headers| drop(headers.remove(UPGRADE))).is_err());
+        assert!(request(|headers| drop(headers.remove(CONNECTION))).is_err());
+        assert!(
+            request(|headers| drop(headers.insert(SEC_WEBSOCKET_VERSION, value("8")))).is_err()
+        );
+        assert!(
+            request(|headers| drop(headers.insert(SEC_WEBSOCKET_KEY, value("short")))).is_err()
+        );
+        let again = value("dGhlIHNhbXBsZSBub25jZQ==");
+        assert!(request(|headers| assert!(headers.append(SEC_WEBSOCKET_KEY, again))).is_err());
+        assert!(Handshake::check(&Method::POST, &HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! RFC 6455 for Anywire: handshake checks and a sans-IO frame codec for both roles; with the feature `server`, the
+//! connection that carries a session over a byte stream. What packets mean is left to `anywire-protocol`.
+
+pub mod frame;
+pub mod handshake;
+mod mask;
+
+#[cfg(feature = "server")]
+pub mod server;

@@ -1,0 +1,63 @@
+//! The server's side of a WebSocket: from the upgraded byte stream to the session and back. It knows frames and hands
+//! packets on; sessions are `anywire-core`'s.
+
+mod driver;
+mod output;
+mod scratch;
+
+use std::io;
+
+use anywire_core::{Connection, Hub, Principal};
+use anywire_protocol::{CloseReason, Offer, Opened};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use driver::Driver;
+
+/// How a WebSocket begins.
+pub enum Start {
+    /// The upgrade itself attached (PROTOCOL §5.2).
+    Attached(Connection, Box<Opened>),
+    /// An open or attach packet will follow (PROTOCOL §5.3).
+    Later {
+        /// Who came.
+        principal: Option<Principal>,
+        /// The application's sub-protocols that the upgrade offered.
+        protocols: Vec<String>,
+    },
+    /// No Anywire is spoken (PROTOCOL §9).
+    Raw(Connection),
+    /// The session does not want it (PROTOCOL §8.5).
+    Refused(CloseReason),
+}
+
+impl Start {
+    /// Does what an offer asks for.
+    pub fn from_offer(hub: &Hub, offer: Offer, principal: Option<Principal>) -> Self {
+        match offer {
+            Offer::Later { protocols } => Self::Later {
+                principal,
+                protocols,
+            },
+            Offer::Open(open) => match driver::open(hub, &open, principal.as_ref()) {
+                Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),
+                Err(refusal) => Self::Refused(refusal.reason().clone()),
+            },
+            Offer::Attach(attach) => match driver::attach(hub, &attach, principal.as_ref()) {
+                Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),
+                Err(refusal) => Self::Refused(refusal.reason().clone()),
+            },
+        }
+    }
+}
+
+/// Carries a session over an upgraded stream until either ends. `read_ahead` is what came with the upgrade.
+///
+/// # Errors
+/// The stream broke. The session has been detached in any case.
+pub async fn serve<S>(stream: S, read_ahead: Bytes, hub: Hub, start: Start) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Driver::new(stream, read_ahead, hub, start).run().await
+}

@@ -1,0 +1,181 @@
+//! What an app may set. Sizes and durations are `anywire_protocol::Limits`.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use anywire_core::Principal;
+use anywire_protocol::{Limits, LimitsError};
+
+use crate::gate::{Authorize, Denied, Visitor};
+
+/// How a [`Server`](crate::Server) behaves. The default is sound: same origin only, mounted at `/anywire`.
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) mount: String,
+    pub(crate) origins: Vec<String>,
+    pub(crate) protocols: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) authorize: Option<Authorize>,
+}
+
+/// A setting that cannot work. The text says which and how to mend it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A mount path that no request can have.
+    #[error(
+        "mount `{0}` must be one or more path segments of letters, digits, `-`, `_`, `.` or `~`"
+    )]
+    Mount(String),
+    /// An origin that no browser sends.
+    #[error(
+        "origin `{0}` must be `scheme://host` or `scheme://host:port` in lower case, without a path; list each one"
+    )]
+    Origin(String),
+    /// A sub-protocol that cannot be negotiated.
+    #[error("sub-protocol `{0}` must be a token that does not begin with `anywire.`")]
+    Protocol(String),
+    /// Limits that contradict each other.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+}
+
+impl Config {
+    /// The default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the endpoints are, without the leading slash. Default `anywire`; `api/live` is fine too.
+    pub fn mount(mut self, path: impl Into<String>) -> Self {
+        self.mount = path.into().trim_matches('/').to_owned();
+        self
+    }
+
+    /// Lets pages of another origin in, as `https://app.example`; call it for each. Pages of the server's own origin
+    /// are always let in. A listed origin may send cookies, so list only those that you trust.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// The application's sub-protocols, negotiated as with a WebSocket. Default none.
+    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sizes, counts and durations. See the fields of [`Limits`] for units and defaults.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Asks the app about every request, on every transport: a principal, or a refusal. Default: everybody, without a
+    /// principal.
+    ///
+    /// It is called for each poll too, so keep it cheap. A session is bound to the principal that opened it.
+    pub fn authorize<F>(mut self, authorize: impl Fn(Visitor) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Principal, Denied>> + Send + 'static,
+    {
+        self.authorize = Some(Arc::new(move |visitor| Box::pin(authorize(visitor))));
+        self
+    }
+
+    /// Whether the settings fit together.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let is_segment = |segment: &str| {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+            !matches!(segment, "" | "." | "..") && segment.bytes().all(is_allowed)
+        };
+        if !self.mount.split('/').all(is_segment) {
+            return Err(ConfigError::Mount(self.mount.clone()));
+        }
+        if let Some(origin) = self.origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConfigError::Origin(origin.clone()));
+        }
+        let offered =
+            anywire_protocol::application_protocols(self.protocols.iter().map(String::as_str));
+        if let Some(wrong) = self
+            .protocols
+            .iter()
+            .find(|protocol| !offered.contains(protocol))
+        {
+            return Err(ConfigError::Protocol(wrong.clone()));
+        }
+        Ok(self.limits.check()?)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mount: "anywire".into(),
+            origins: Vec::new(),
+            protocols: Vec::new(),
+            limits: Limits::default(),
+            authorize: None,
+        }
+    }
+}
+
+/// Whether a browser could send this as its `Origin`.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return false;
+    };
+    let is_host_byte =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
+    let is_scheme_byte =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !scheme.is_empty()
+        && scheme.bytes().all(is_scheme_byte)
+        && !host.is_empty()
+        && host.bytes().all(is_host_byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_settings_are_named() {
+        assert!(Config::new().mount("/api/live/").check().is_ok());
+        for mount in ["", "a//b", "../x", "a b"] {
+            assert!(
+                matches!(
+                    Config::new().mount(mount).check(),
+                    Err(ConfigError::Mount(_))
+                ),
+                "{mount}"
+            );
+        }
+        assert!(
+            Config::new()
+                .allow_origin("https://app.example:8443")
+                .check()
+                .is_ok()
+        );
+        for origin in [
+            "*",
+            "null",
+            "app.example",
+            "https://app.example/",
+            "https://App.example",
+        ] {
+            let checked = Config::new().allow_origin(origin).check();
+            assert!(matches!(checked, Err(ConfigError::Origin(_))), "{origin}");
+        }
+        let checked = Config::new().protocols(["anywire.v1"]).check();
+        assert!(matches!(checked, Err(ConfigError::Protocol(_))));
+        let limits = Limits {
+            max_payload_bytes: 10,
+            ..Limits::default()
+        };
+        assert!(matches!(
+            Config::new().limits(limits).check(),
+            Err(ConfigError::Limits(_))
+        ));
+    }
+}

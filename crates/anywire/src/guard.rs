@@ -1,0 +1,180 @@
+//! The deadlines that `warp::serve` lacks: a connection that dawdles is cut. Whole bodies are timed by the endpoints.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// How long each part of a connection's life may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    pub(crate) first_byte: Duration,
+    pub(crate) head: Duration,
+    pub(crate) keep_alive: Duration,
+    pub(crate) write_stall: Duration,
+}
+
+/// What a connection is doing, told by the bytes and by the service.
+///
+/// ```text
+///          bytes           request             answer           bytes
+///   Fresh ──────▶ Reading ─────────▶ Answering ──────▶ Idle ──────────▶ Reading
+/// ```
+#[derive(Clone, Default)]
+pub(crate) struct Phase(Arc<AtomicU8>);
+
+impl Phase {
+    const FRESH: u8 = 0;
+    const READING: u8 = 1;
+    const ANSWERING: u8 = 2;
+    const IDLE: u8 = 3;
+
+    /// A request's head has come whole.
+    pub(crate) fn begin_answer(&self) {
+        self.0.store(Self::ANSWERING, Ordering::Relaxed);
+    }
+
+    /// The service has answered.
+    pub(crate) fn end_answer(&self) {
+        self.0.store(Self::IDLE, Ordering::Relaxed);
+    }
+
+    fn bytes_came(&self) {
+        let now = self.0.load(Ordering::Relaxed);
+        if now == Self::FRESH || now == Self::IDLE {
+            self.0.store(Self::READING, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection under deadlines.
+pub(crate) struct Guarded {
+    stream: TcpStream,
+    deadlines: Deadlines,
+    phase: Phase,
+    /// The phase that the read timer was set for.
+    timed: Option<u8>,
+    read_timer: Pin<Box<Sleep>>,
+    write_timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Guarded {
+    pub(crate) fn new(stream: TcpStream, deadlines: Deadlines, phase: Phase) -> Self {
+        let read_timer = Box::pin(sleep(deadlines.first_byte));
+        Self {
+            stream,
+            deadlines,
+            phase,
+            timed: None,
+            read_timer,
+            write_timer: None,
+        }
+    }
+
+    /// The socket alone.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    /// Ready when the peer has kept us waiting for too long.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let phase = self.phase.get();
+        let allowed = match phase {
+            Phase::FRESH => self.deadlines.first_byte,
+            Phase::READING => self.deadlines.head,
+            Phase::IDLE => self.deadlines.keep_alive,
+            _ => {
+                self.timed = Some(phase);
+                return Poll::Pending;
+            }
+        };
+        if self.timed != Some(phase) {
+            self.timed = Some(phase);
+            self.read_timer.as_mut().reset(Instant::now() + allowed);
+        }
+        self.read_timer.as_mut().poll(cx)
+    }
+
+    fn poll_written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.write_timer = None;
+            return written;
+        }
+        let stall = self.deadlines.write_stall;
+        let timer = self
+            .write_timer
+            .get_or_insert_with(|| Box::pin(sleep(stall)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            Poll::Pending => {
+                ready!(self.poll_overdue(cx));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            done => {
+                self.phase.bytes_came();
+                done
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.poll_written(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.poll_written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // After an answer hyper waits without reading again, so the idle timer is set here. When it fires, hyper reads
+        // and is told.
+        let _ = self.poll_overdue(cx);
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.poll_written(cx, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

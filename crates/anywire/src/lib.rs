@@ -1,0 +1,43 @@
+//! Real-time sessions over WebSocket and long polling, for `warp`.
+//!
+//! An app gets a *session*: an ordered stream of messages both ways that outlives the connections which carry it.
+//! Every message accepted by `send` arrives once and in order while the session lives, over any mix of transports;
+//! when that cannot be kept, both sides are told why.
+//!
+//! ```no_run
+//! use anywire::{Config, Server, Socket};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::new(Config::new())?.on_socket(|mut socket: Socket| async move {
+//!     while let Some(message) = socket.recv().await {
+//!         if socket.send(message).await.is_err() {
+//!             break;
+//!         }
+//!     }
+//! });
+//! anywire::serve(server.routes()).run(([127, 0, 0, 1], 3030)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The page loads `/anywire/client.js` and says `new Anywire('/anywire')`.
+
+mod config;
+mod endpoint;
+mod gate;
+mod guard;
+mod respond;
+mod script;
+mod serve;
+mod server;
+mod upgrade;
+
+pub use anywire_core::{Handler, Hub, Metrics, Principal, Sender, Socket, Transport};
+pub use anywire_protocol::{
+    CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, SendError, SessionId,
+};
+pub use config::{Config, ConfigError};
+pub use gate::{Denied, Visitor};
+pub use serve::{PeerAddr, Serve, Serving, serve};
+pub use server::{Builder, Server};

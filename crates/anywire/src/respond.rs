@@ -1,0 +1,95 @@
+//! Answers and the headers that all of them carry (PROTOCOL §8.4, §10.3).
+
+use anywire_core::Refusal;
+use anywire_polling::{refusal_body, refusal_status};
+use anywire_protocol::{CloseCode, CloseReason};
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
+    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, StatusCode};
+use warp::reply::Response;
+
+use crate::gate::{CrossOrigin, Denied};
+
+/// An answer with a body.
+pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
+    response
+}
+
+/// A refusal as PROTOCOL §8.4 has it.
+pub(crate) fn refuse(refusal: &Refusal) -> Response {
+    let reason = refusal.reason();
+    refuse_with(refusal_status(reason.code), reason)
+}
+
+/// The app's refusal.
+pub(crate) fn deny(denied: &Denied) -> Response {
+    refuse_with(
+        denied.status,
+        &CloseReason::new(CloseCode::UNAUTHORIZED, &denied.text),
+    )
+}
+
+/// Another method than the endpoint's.
+pub(crate) fn method_not_allowed(allowed: &'static str) -> Response {
+    let text = "another method is needed here, see Allow";
+    let mut response = refuse(&Refusal::new(CloseCode::METHOD_NOT_ALLOWED, text));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// A refusal with another status than its code's.
+pub(crate) fn refuse_with(status: StatusCode, reason: &CloseReason) -> Response {
+    let mut response = answer(status, "application/json", refusal_body(reason).into());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
+}
+
+/// The answer to a preflight.
+pub(crate) fn preflight() -> Response {
+    let mut response = answer(StatusCode::NO_CONTENT, "text/plain", Bytes::new());
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_TYPE);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("POST"),
+    );
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("content-type"),
+    );
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+/// Adds what every answer carries.
+pub(crate) fn finish(mut response: Response, origin: CrossOrigin) -> Response {
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+    }
+    response
+}

@@ -1,0 +1,244 @@
+//! A server loop shaped like `warp::serve`, with the deadlines, limits and drain that it lacks.
+
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time;
+use warp::filters::BoxedFilter;
+use warp::{Filter, Rejection, Reply};
+
+use crate::guard::{Deadlines, Guarded, Phase};
+
+/// The other end of a connection; a request extension under [`serve`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// A connection's share of the limit, held for as long as it lives, upgraded or not.
+#[derive(Clone)]
+pub(crate) struct ConnectionPermit {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// Serves a filter over HTTP/1.1, as `warp::serve` does, with deadlines and limits.
+pub fn serve<F, R>(filter: F) -> Serve
+where
+    F: Filter<Extract = (R,)> + Clone + Send + Sync + 'static,
+    F::Error: Into<Rejection>,
+    R: Reply,
+{
+    Serve {
+        filter: filter.map(|reply: R| reply.into_response()).boxed(),
+        deadlines: Deadlines {
+            first_byte: Duration::from_secs(5),
+            head: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            write_stall: Duration::from_secs(20),
+        },
+        max_connections: 100_000,
+        drain_within: Duration::from_secs(30),
+    }
+}
+
+/// A server that has no address yet.
+pub struct Serve {
+    filter: BoxedFilter<(warp::reply::Response,)>,
+    deadlines: Deadlines,
+    max_connections: usize,
+    drain_within: Duration,
+}
+
+impl Serve {
+    /// Most connections at once. Default 100,000. Beyond, new ones wait in the listener's backlog. Keep it below the
+    /// process's limit of open files.
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.max_connections = count;
+        self
+    }
+
+    /// How long a connection may stay silent before its first byte. Default 5 s.
+    pub fn first_byte_within(mut self, duration: Duration) -> Self {
+        self.deadlines.first_byte = duration;
+        self
+    }
+
+    /// How long a request's head may take from its first byte. Default 10 s.
+    pub fn head_within(mut self, duration: Duration) -> Self {
+        self.deadlines.head = duration;
+        self
+    }
+
+    /// How long a connection may stay idle between requests. Default 75 s; longer than the balancer's in front.
+    pub fn keep_alive(mut self, duration: Duration) -> Self {
+        self.deadlines.keep_alive = duration;
+        self
+    }
+
+    /// How long a peer may take no bytes of an answer. Default 20 s.
+    pub fn write_stall(mut self, duration: Duration) -> Self {
+        self.deadlines.write_stall = duration;
+        self
+    }
+
+    /// How long connections may take to finish after the shutdown signal. Default 30 s.
+    pub fn drain_within(mut self, duration: Duration) -> Self {
+        self.drain_within = duration;
+        self
+    }
+
+    /// Binds and serves until the process ends.
+    ///
+    /// # Errors
+    /// The address cannot be bound: it is in use, or not this machine's.
+    pub async fn run(self, addr: impl Into<SocketAddr>) -> io::Result<()> {
+        self.bind(addr).await?.run().await;
+        Ok(())
+    }
+
+    /// Binds; port 0 takes a free one, see [`Serving::local_addr`].
+    ///
+    /// # Errors
+    /// The address cannot be bound: it is in use, or not this machine's.
+    pub async fn bind(self, addr: impl Into<SocketAddr>) -> io::Result<Serving> {
+        let listener = TcpListener::bind(addr.into()).await?;
+        let local_addr = listener.local_addr()?;
+        Ok(Serving {
+            serve: self,
+            listener,
+            local_addr,
+            signal: Box::pin(pending()),
+        })
+    }
+}
+
+/// A server that is bound; call [`Serving::run`].
+pub struct Serving {
+    serve: Serve,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Serving {
+    /// The address bound.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Stops when `signal` is done: accepts no more, lets answers finish, closes the rest after
+    /// [`Serve::drain_within`].
+    ///
+    /// To end the sessions first, let the signal do it: `async { ctrl_c().await; server.drain(within).await; }`.
+    pub fn graceful(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.signal = Box::pin(signal);
+        self
+    }
+
+    /// Serves until the signal.
+    pub async fn run(self) {
+        let Self {
+            serve,
+            listener,
+            mut signal,
+            ..
+        } = self;
+        let slots = Arc::new(Semaphore::new(serve.max_connections));
+        let (shutdown, told) = watch::channel(());
+        loop {
+            let accepted = async {
+                let permit = slots.clone().acquire_owned().await;
+                (listener.accept().await, permit)
+            };
+            let (accepted, permit) = tokio::select! {
+                () = &mut signal => break,
+                accepted = accepted => accepted,
+            };
+            match (accepted, permit) {
+                (Ok((stream, peer)), Ok(permit)) => {
+                    let permit = ConnectionPermit {
+                        _permit: Arc::new(permit),
+                    };
+                    serve.start(stream, peer, permit, told.clone());
+                }
+                (Err(error), _) => recover(&error).await,
+                (_, Err(_)) => break,
+            }
+        }
+        drop((listener, told));
+        // Each connection finishes or is cut, and lets go of its end.
+        shutdown.send_replace(());
+        shutdown.closed().await;
+    }
+}
+
+impl Serve {
+    fn start(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        mut told: watch::Receiver<()>,
+    ) {
+        // Small messages must not wait for each other's acks.
+        let _ = stream.set_nodelay(true);
+        let phase = Phase::default();
+        let guarded = Guarded::new(stream, self.deadlines, phase.clone());
+        let filter = TowerToHyperService::new(warp::service(self.filter.clone()));
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            phase.begin_answer();
+            request.extensions_mut().insert(PeerAddr(peer));
+            request.extensions_mut().insert(permit.clone());
+            let answer = filter.call(request);
+            let phase = phase.clone();
+            async move {
+                let answer = answer.await;
+                phase.end_answer();
+                answer
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // The guard's deadlines tell a slow head from an idle connection.
+            .header_read_timeout(None)
+            .max_headers(64)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(guarded), service)
+            .with_upgrades();
+        let drain_within = self.drain_within;
+        tokio::spawn(async move {
+            // How a connection broke is of no interest to anybody but its client.
+            let mut connection = pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                _ = told.changed() => {}
+            }
+            connection.as_mut().graceful_shutdown();
+            let _ = time::timeout(drain_within, connection).await;
+        });
+    }
+}
+
+/// Longest head of a request; also what hyper buffers at most.
+const MAX_HEAD_BYTES: usize = 16_384;
+
+/// An accept that failed for want of files or memory is tried again shortly; others concern one client only.
+async fn recover(error: &io::Error) {
+    let is_one_client = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    );
+    if !is_one_client {
+        time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,144 @@
+//! WebSocket where it works, polling where it does not, and the way between them, in one session.
+
+use std::time::Duration;
+
+use anywire::{Config, Limits};
+use anywire_tests::fault_proxy::Fault;
+
+use crate::lab::Lab;
+
+const COUNT: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_run_over_websocket() {
+    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    lab.compare(COUNT).await;
+    assert_eq!(lab.transport().await, "websocket");
+    assert_eq!(lab.server.server.metrics().poll_attaches, 0, "a healthy client costs no poll");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_constructor_messages_run_over_polling() {
+    for before_load in ["delete window.WebSocket", "window.WebSocket = function () { throw Error('no') }"] {
+        let lab = Lab::start(Config::new(), Fault::None, Some(before_load)).await;
+        lab.open().await;
+        lab.begin(COUNT).await;
+        lab.compare(COUNT).await;
+        assert_eq!(lab.transport().await, "poll");
+        assert_eq!(lab.proxy.counts().upgrades_seen, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_that_refuses_the_upgrade_messages_run_over_polling() {
+    let lab = Lab::start(Config::new(), Fault::RefuseUpgrade, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    lab.compare(COUNT).await;
+    assert_eq!(lab.transport().await, "poll");
+    assert!(lab.proxy.counts().upgrades_seen >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_that_swallows_the_upgrade_opening_takes_no_two_seconds() {
+    let lab = Lab::start(Config::new(), Fault::HangUpgrade, None).await;
+    lab.evaluate("window.begun = performance.now()").await;
+    lab.open().await;
+    let took = lab.evaluate("performance.now() - begun").await.as_f64().unwrap();
+    assert!(took < 2_000.0, "{took} ms");
+    lab.begin(COUNT).await;
+    lab.compare(COUNT).await;
+    assert_eq!(lab.transport().await, "poll");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_that_goes_silent_after_the_upgrade_messages_run_over_polling() {
+    let lab = Lab::start(Config::new(), Fault::SilentAfterUpgrade, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    lab.compare(COUNT).await;
+    assert_eq!(lab.transport().await, "poll");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_that_kills_every_websocket_after_200_ms_nothing_is_lost() {
+    let fault = Fault::KillAfterUpgrade(Duration::from_millis(200));
+    let lab = Lab::start(Config::new(), fault, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    lab.compare(COUNT).await;
+    assert!(lab.proxy.counts().upgrades_passed >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_killed_midway_is_carried_on_by_polling_and_comes_back() {
+    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    lab.open().await;
+    assert_eq!(lab.transport().await, "websocket");
+    lab.begin(COUNT).await;
+    lab.until("run.got.length >= 300").await;
+    lab.proxy.set(Fault::RefuseUpgrade);
+    assert_eq!(lab.proxy.kill_websockets(), 1);
+    lab.until("run.socket.transport === 'poll' && run.got.length >= 600").await;
+    lab.proxy.set(Fault::None);
+    lab.until("run.socket.transport === 'websocket'").await;
+    lab.compare(COUNT).await;
+    let transports = lab.evaluate("run.transports.join()").await;
+    assert!(transports.as_str().unwrap().ends_with("poll,websocket"), "{transports}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_killed_again_and_again_loses_nothing() {
+    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    for got in [100, 250, 400, 700] {
+        lab.until(&format!("run.got.length >= {got}")).await;
+        lab.proxy.kill_websockets();
+    }
+    lab.compare(COUNT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_that_falls_silent_midway_is_left_for_polling() {
+    let limits = Limits {
+        heartbeat: Duration::from_secs(2),
+        ack_delay: Duration::from_millis(300),
+        heartbeat_timeout: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    let lab = Lab::start(Config::new().limits(limits), Fault::None, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    lab.until("run.got.length >= 300").await;
+    lab.proxy.set(Fault::RefuseUpgrade);
+    assert_eq!(lab.proxy.mute_websockets(), 1);
+    lab.compare(COUNT).await;
+    assert_eq!(lab.transport().await, "poll");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_whose_answers_are_lost_or_whose_requests_are_repeated_lose_and_repeat_nothing() {
+    for fault in [Fault::LoseAnswers { every: 7 }, Fault::RepeatRequests { every: 3 }] {
+        let lab = Lab::start(Config::new(), fault, Some("delete window.WebSocket")).await;
+        lab.open().await;
+        lab.begin(COUNT).await;
+        lab.compare(COUNT).await;
+        let counts = lab.proxy.counts();
+        assert!(counts.answers_lost + counts.repeats > 0, "{counts:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_can_block_websocket_and_let_it_go_again() {
+    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    lab.open().await;
+    lab.begin(COUNT).await;
+    lab.evaluate("run.socket.block('websocket')").await;
+    lab.until("run.socket.transport === 'poll'").await;
+    lab.evaluate("run.socket.unblock('websocket')").await;
+    lab.until("run.socket.transport === 'websocket'").await;
+    lab.compare(COUNT).await;
+}

@@ -1,0 +1,90 @@
+//! A page with a client in it, a server behind a proxy, and the comparison of what both sides saw.
+
+use std::time::Duration;
+
+use anywire::Config;
+use anywire_tests::chromium::{Browser, Page, PageOptions};
+use anywire_tests::fault_proxy::{Fault, FaultProxy};
+use anywire_tests::server::TestServer;
+use serde_json::Value;
+
+const HARNESS: &str = include_str!("harness.js");
+
+/// How long anything may take here.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+pub struct Lab {
+    pub server: TestServer,
+    pub proxy: FaultProxy,
+    pub page: Page,
+    _browser: Browser,
+}
+
+impl Lab {
+    /// A page behind a proxy with this fault. `before_load` runs before the page's own scripts.
+    pub async fn start(config: Config, fault: Fault, before_load: Option<&str>) -> Self {
+        let server = TestServer::start(config).await;
+        let proxy = FaultProxy::start(server.addr);
+        proxy.set(fault);
+        let browser = Browser::launch().await.expect("Chromium starts");
+        let options = PageOptions {
+            url: proxy.url("/"),
+            before_load: before_load.map(str::to_owned),
+            ..PageOptions::default()
+        };
+        let page = browser.page_with(options).await.expect("the page loads");
+        page.evaluate::<Value>(HARNESS).await.expect("the harness runs");
+        Self { server, proxy, page, _browser: browser }
+    }
+
+    /// Starts the client and waits until it is open.
+    pub async fn open(&self) {
+        self.evaluate("harness.start()").await;
+        self.until("run.opens === 1").await;
+    }
+
+    pub async fn evaluate(&self, script: &str) -> Value {
+        self.page.evaluate::<Value>(script).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    pub async fn until(&self, condition: &str) {
+        if let Err(error) = self.page.wait_for(condition, DEADLINE).await {
+            let state = "JSON.stringify({got: run.got.length, transports: run.transports, closes: run.closes, \
+                         trace: run.socket.trace})";
+            let state = self.evaluate(state).await;
+            panic!("{condition}: {error}\n{state}\n{:?}", self.page.console());
+        }
+    }
+
+    /// Sends numbered messages both ways, without waiting for them.
+    pub async fn begin(&self, count: usize) {
+        self.evaluate(&format!("harness.exchange({count})")).await;
+    }
+
+    /// Waits for all messages of [`Lab::begin`] and compares both sides' sequences exactly.
+    pub async fn compare(&self, count: usize) {
+        self.until(&format!("run.got.length >= {count}")).await;
+        let heard = self.server.seen.wait_heard(count).await;
+        let up: Vec<_> = (0..count).map(|index| format!("u{index}")).collect();
+        assert!(heard == up, "up: {}", first_difference(&heard, &up));
+        let got: Vec<String> = self.page.evaluate("run.got").await.unwrap();
+        let down: Vec<_> = (0..count).map(|index| format!("d{index}")).collect();
+        assert!(got == down, "down: {}", first_difference(&got, &down));
+        assert_eq!(self.server.seen.opened(), 1, "the app ran once");
+        assert_eq!(self.evaluate("run.opens").await, 1, "one open event");
+        assert_eq!(self.evaluate("run.closes.length").await, 0, "no close event");
+        let thrown: Vec<_> =
+            self.page.console().into_iter().filter(|line| line.kind == "exception").collect();
+        assert!(thrown.is_empty(), "{thrown:?}");
+    }
+
+    pub async fn transport(&self) -> Value {
+        self.evaluate("run.socket.transport").await
+    }
+}
+
+fn first_difference(got: &[String], expected: &[String]) -> String {
+    let index = got.iter().zip(expected).position(|(one, other)| one != other);
+    let index = index.unwrap_or_else(|| got.len().min(expected.len()));
+    format!("{} of {}, first difference at {index}: {:?}", got.len(), expected.len(), got.get(index))
+}

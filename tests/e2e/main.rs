@@ -1,0 +1,10 @@
+//! The whole, in headless Chromium: the browser client against the server, through a misbehaving proxy where needed.
+//!
+//! Run by `make e2e`. Each run compares the exact sequences on both sides.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod chat;
+mod fallback;
+mod lab;
+mod surface;

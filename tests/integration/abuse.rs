@@ -1,0 +1,387 @@
+//! Bad input gets the documented answer on every transport; nobody else's session is touched, none is leaked.
+
+use anywire::{Config, Limits, Message};
+use anywire_protocol::{CloseCode, Packet};
+use anywire_tests::http::{Answer, poll, raw, request};
+use anywire_tests::server::TestServer;
+use anywire_websocket::frame::{Frame, encode_message};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+
+use crate::wire::{Got, Via, Wire, control, new_key, read, read_frame, upgrade, write};
+
+const NOBODY: &str = "00000000000000000000000000000000";
+
+/// A session that must not notice anything.
+async fn bystander(server: &TestServer) -> Wire {
+    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    wire.send("before").await;
+    assert_eq!(wire.recv_text().await, "before");
+    wire
+}
+
+async fn assert_untouched(server: &TestServer, mut wire: Wire, sessions: u64) {
+    wire.send("after").await;
+    assert_eq!(wire.recv_text().await, "after");
+    assert_eq!(server.server.metrics().sessions, sessions);
+}
+
+fn packet(letter: char, content: &str) -> String {
+    format!("{}:{letter}{content}", content.encode_utf16().count())
+}
+
+fn outcome(answer: &Answer) -> (u16, u64) {
+    (answer.status, answer.code())
+}
+
+#[tokio::test]
+async fn unknown_sessions_and_wrong_secrets_look_the_same() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = bystander(&server).await;
+    let id = wire.opened.session.to_string();
+    let mut answers = Vec::new();
+    for id in [NOBODY, &id] {
+        let attach = format!("{id} {NOBODY} 9 0");
+        let answer = poll(server.addr, "anywire", &packet('x', &attach)).await;
+        assert_eq!(outcome(&answer), (404, 4930));
+        answers.push(answer.body);
+        let offer = format!("anywire.v1, anywire.attach.{id}.{NOBODY}.9.0");
+        let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+            .await
+            .unwrap();
+        let Packet::Close(reason) = read(&mut socket).await else {
+            panic!("not closed")
+        };
+        assert_eq!(reason.code, CloseCode::UNKNOWN_SESSION);
+        let Some(WsMessage::Close(Some(close))) = read_frame(&mut socket).await else {
+            panic!()
+        };
+        assert_eq!(u16::from(close.code), 4930);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_untouched(&server, wire, 1).await;
+}
+
+#[tokio::test]
+async fn stale_generations_are_superseded_on_both_transports() {
+    let server = TestServer::start(Config::new()).await;
+    let mut wire = Wire::open_with(server.addr, Via::WebSocket, new_key(), 5, &[]).await;
+    let (id, secret) = (wire.opened.session, wire.opened.secret);
+    for hold in ["", " 0", " 20000"] {
+        let stale = packet('x', &format!("{id} {secret} 4 0{hold}"));
+        let answer = poll(server.addr, "anywire", &stale).await;
+        assert_eq!(outcome(&answer), (409, 4900));
+    }
+    let offer = format!("anywire.v1, {}", wire.attach_token(4));
+    let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+        .await
+        .unwrap();
+    let Packet::Close(reason) = read(&mut socket).await else {
+        panic!("not closed")
+    };
+    assert_eq!(reason.code, CloseCode::SUPERSEDED);
+    wire.send("still here").await;
+    assert_eq!(wire.recv_text().await, "still here");
+}
+
+#[tokio::test]
+async fn a_newer_connection_supersedes_the_older_one() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = Wire::open(server.addr, Via::PollText).await;
+    let hold = std::time::Duration::from_secs(20);
+    let held = [wire.attach_packet(Some(hold))];
+    let token = format!("anywire.v1, {}", wire.attach_token(2));
+    let (answer, socket) = tokio::join!(wire.exchange(&held), async {
+        // The poll must be held before it can be superseded.
+        while server.server.metrics().poll_attaches < 2 {
+            tokio::task::yield_now().await;
+        }
+        upgrade(server.addr, "/anywire/websocket", &token)
+            .await
+            .unwrap()
+    });
+    assert_eq!(outcome(&answer), (409, 4900));
+    let mut first = socket;
+    assert!(matches!(read(&mut first).await, Packet::Opened(_)));
+    let token = format!("anywire.v1, {}", wire.attach_token(3));
+    let mut second = upgrade(server.addr, "/anywire/websocket", &token)
+        .await
+        .unwrap();
+    assert!(matches!(read(&mut second).await, Packet::Opened(_)));
+    assert_eq!(read(&mut first).await, Packet::Superseded);
+    let Some(WsMessage::Close(Some(close))) = read_frame(&mut first).await else {
+        panic!()
+    };
+    assert_eq!(u16::from(close.code), 4900);
+}
+
+#[tokio::test]
+async fn broken_requests_are_refused_whole() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = bystander(&server).await;
+    let (id, secret) = (wire.opened.session, wire.opened.secret);
+    let key = new_key();
+    let good = packet('x', &format!("{id} {secret} 1 0"));
+    let open = |json: String| packet('o', &json);
+    for (body, expected) in [
+        (String::new(), (400, 4960)),
+        ("garbage".into(), (400, 4960)),
+        ("5:thello".into(), (400, 4960)),
+        ("99:x".into(), (400, 4960)),
+        (packet('z', ""), (400, 4960)),
+        (packet('x', "1 2 3 4"), (400, 4960)),
+        (good.clone() + &packet('t', "no offset"), (400, 4960)),
+        (
+            good.clone() + &packet('n', "0") + &packet('t', "u") + "1:",
+            (400, 4960),
+        ),
+        (good.clone() + &packet('p', ""), (400, 4960)),
+        (good.clone() + &packet('O', "{}"), (400, 4960)),
+        (open("{}".into()), (400, 4960)),
+        (
+            open(format!(r#"{{"version":2,"key":"{key}","generation":1}}"#)),
+            (400, 4962),
+        ),
+        (
+            open(format!(r#"{{"version":1,"key":"{key}","generation":0}}"#)),
+            (400, 4960),
+        ),
+        (
+            open(format!(
+                r#"{{"version":1,"key":"{key}","generation":1,"protocols":["anywire.x"]}}"#
+            )),
+            (400, 4960),
+        ),
+    ] {
+        let answer = poll(server.addr, "anywire", &body).await;
+        assert_eq!(outcome(&answer), expected, "{body:?}");
+    }
+    let answer = request(
+        server.addr,
+        "POST",
+        "/anywire/poll",
+        &["Content-Type: text/html"],
+        b"x",
+    )
+    .await;
+    assert_eq!(outcome(&answer), (415, 4967));
+    assert!(server.seen.heard().is_empty());
+    assert_untouched(&server, wire, 1).await;
+}
+
+#[tokio::test]
+async fn lies_about_offsets_close_the_liars_session() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = bystander(&server).await;
+    for (index, (rest, code)) in [
+        ("1 9 0", 4963),
+        ("1 0|1:n5|1:tx", 4961),
+        ("1 9007199254740991 0", 4963),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let liar = Wire::open(server.addr, Via::PollText).await;
+        let mut parts = rest.split('|');
+        let head = format!(
+            "{} {} {}",
+            liar.opened.session,
+            liar.opened.secret,
+            parts.next().unwrap()
+        );
+        let body = packet('x', &head) + &parts.collect::<String>();
+        let answer = poll(server.addr, "anywire", &body).await;
+        assert_eq!(outcome(&answer), (400, code), "{rest}");
+        assert_eq!(
+            u64::from(
+                server.seen.wait_closed(index + 1).await[index]
+                    .code
+                    .as_u16()
+            ),
+            code
+        );
+    }
+    // On a WebSocket too.
+    let mut liar = Wire::open(server.addr, Via::PollText).await;
+    liar.switch(Via::WebSocket).await;
+    let token = format!("anywire.v1, {}", liar.attach_token(7));
+    let mut socket = upgrade(server.addr, "/anywire/websocket", &token)
+        .await
+        .unwrap();
+    assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
+    write(
+        &mut socket,
+        control(&Packet::Ack(anywire_protocol::Offset::new(3))),
+    )
+    .await;
+    let Packet::Close(reason) = read(&mut socket).await else {
+        panic!("not closed")
+    };
+    assert_eq!(reason.code, CloseCode::BAD_ACK);
+    let mut wire = wire;
+    wire.send("after").await;
+    assert_eq!(wire.recv_text().await, "after");
+}
+
+#[tokio::test]
+async fn sizes_are_limited_on_every_transport() {
+    let limits = Limits {
+        max_message_bytes: 1_000,
+        max_payload_bytes: 4_000,
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    for via in crate::wire::ALL {
+        let mut wire = Wire::open(server.addr, via).await;
+        for length in [999, 1_000] {
+            wire.send(Message::binary(vec![1; length])).await;
+            assert!(matches!(wire.recv().await, Got::Message(message) if message.len() == length));
+        }
+        if via == Via::WebSocket {
+            wire.send(Message::binary(vec![1; 1_001])).await;
+            let Got::Closed(reason) = wire.recv().await else {
+                panic!("taken")
+            };
+            assert_eq!(reason.code, CloseCode::TOO_LARGE);
+        } else {
+            let offset = Packet::Offset(anywire_protocol::Offset::new(wire.sent));
+            let message = Packet::Message(Message::binary(vec![1; 1_001]));
+            let answer = wire
+                .exchange(&[wire.attach_packet(None), offset, message])
+                .await;
+            assert_eq!(outcome(&answer), (413, 4964));
+        }
+    }
+    let body = vec![b'1'; 4_001];
+    let answer = request(server.addr, "POST", "/anywire/poll", &[], &body).await;
+    assert_eq!(outcome(&answer), (413, 4964));
+    let mut chunked =
+        b"POST /anywire/poll HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..5 {
+        chunked.extend_from_slice(b"3e8\r\n");
+        chunked.extend_from_slice(&[b'1'; 1_000]);
+        chunked.extend_from_slice(b"\r\n");
+    }
+    let answer = raw(server.addr, &chunked).await;
+    assert_eq!(outcome(&answer), (413, 4964));
+}
+
+/// Upgrades by hand, so that any bytes may follow.
+async fn upgrade_by_hand(server: &TestServer) -> TcpStream {
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let request = format!(
+        "GET /anywire/websocket HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: anywire.v1, anywire.open.{}.1\r\n\r\n",
+        server.addr,
+        new_key()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"));
+    stream
+}
+
+#[tokio::test]
+async fn frames_that_break_the_rules_fail_their_connection_only() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = bystander(&server).await;
+    let mut unmasked = Vec::new();
+    encode_message(&mut unmasked, &"unmasked".into(), None);
+    let mask = [0x80_u8, 1, 2, 3];
+    let mut invalid_text = vec![0x81, 0x81];
+    invalid_text.extend_from_slice(&mask);
+    invalid_text.push(0xff ^ mask[0]);
+    let cases: [(&[u8], u16); 8] = [
+        (&unmasked, 1002),
+        (&[0xf1, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x83, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x09, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x89, 0xfe, 0, 126, 0, 0, 0, 0], 1002),
+        (&[0x80, 0x80, 0, 0, 0, 0], 1002),
+        (&invalid_text, 1007),
+        (&[0x82, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1002),
+    ];
+    for (bytes, code) in cases {
+        let mut stream = upgrade_by_hand(&server).await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let mut decoder =
+            anywire_websocket::frame::Decoder::new(anywire_websocket::frame::Role::Client, 1 << 20);
+        let mut input = &mut answer[..];
+        let mut last = None;
+        while let Some(frame) = decoder.decode(&mut input).unwrap() {
+            last = Some(frame);
+        }
+        let Some(Frame::Close(Some((closed, _)))) = last else {
+            panic!("{bytes:x?}: {last:?}")
+        };
+        assert_eq!(closed.as_u16(), code, "{bytes:x?}");
+    }
+    // Their sessions wait for somebody to resume them, as after any lost connection.
+    assert_untouched(&server, wire, 1 + cases.len() as u64).await;
+}
+
+#[tokio::test]
+async fn garbage_packets_on_a_websocket_close_its_session() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = bystander(&server).await;
+    for text in [
+        "\u{10}",
+        "\u{10}z",
+        "\u{10}n0",
+        "\u{10}tx",
+        "\u{10}ax",
+        "\u{10}c1",
+        "\u{10}O{}",
+        "\u{10}s",
+    ] {
+        let offer = format!("anywire.v1, anywire.open.{}.1", new_key());
+        let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+            .await
+            .unwrap();
+        assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
+        write(&mut socket, WsMessage::text(text)).await;
+        let Packet::Close(reason) = read(&mut socket).await else {
+            panic!("{text:?}")
+        };
+        assert_eq!(reason.code, CloseCode::PROTOCOL_ERROR, "{text:?}");
+    }
+    let closed = server.seen.wait_closed(8).await;
+    assert!(
+        closed
+            .iter()
+            .all(|reason| reason.code == CloseCode::PROTOCOL_ERROR)
+    );
+    let mut wire = wire;
+    wire.send("after").await;
+    assert_eq!(wire.recv_text().await, "after");
+}
+
+#[tokio::test]
+async fn wrong_versions_and_offers_are_refused_before_the_upgrade() {
+    let server = TestServer::start(Config::new()).await;
+    let with = |protocol: &'static str| async move {
+        let headers = [
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            protocol,
+        ];
+        request(server.addr, "GET", "/anywire/websocket", &headers, b"").await
+    };
+    assert_eq!(outcome(&with("X: y").await), (400, 4962));
+    assert_eq!(
+        outcome(&with("Sec-WebSocket-Protocol: anywire.v2").await),
+        (400, 4962)
+    );
+    let broken = with("Sec-WebSocket-Protocol: anywire.v1, anywire.open.x.1").await;
+    assert_eq!(outcome(&broken), (400, 4960));
+    assert_eq!(broken.header("connection"), Some("close"));
+}

@@ -1,0 +1,231 @@
+//! The gate: origin, authorisation, and what every answer carries.
+
+use anywire::{Config, Denied, Principal};
+use anywire_protocol::Packet;
+use anywire_tests::http::request;
+use anywire_tests::server::TestServer;
+
+use crate::wire::{ALL, Wire, new_key, upgrade};
+
+const UPGRADE: [&str; 4] = [
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: anywire.v1",
+];
+
+#[tokio::test]
+async fn a_foreign_origin_is_refused_on_every_endpoint_before_anything_else() {
+    let server = TestServer::start(Config::new().allow_origin("https://friend.example")).await;
+    for origin in [
+        "https://evil.example",
+        "null",
+        "https://friend.example.evil",
+        "https://friend.example/",
+    ] {
+        let origin = format!("Origin: {origin}");
+        for (method, path) in [
+            ("POST", "poll"),
+            ("GET", "websocket"),
+            ("GET", "raw"),
+            ("OPTIONS", "poll"),
+        ] {
+            let mut headers = UPGRADE.to_vec();
+            headers.push(&origin);
+            let answer = request(
+                server.addr,
+                method,
+                &format!("/anywire/{path}"),
+                &headers,
+                b"",
+            )
+            .await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (403, 4965),
+                "{path} {origin}"
+            );
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+        }
+    }
+    assert_eq!(server.server.metrics().opened, 0);
+    assert_eq!(server.seen.opened(), 0);
+}
+
+#[tokio::test]
+async fn a_listed_origin_is_let_in_and_named() {
+    let server = TestServer::start(Config::new().allow_origin("https://friend.example")).await;
+    let origin = "Origin: https://friend.example";
+    let preflight = request(server.addr, "OPTIONS", "/anywire/poll", &[origin], b"").await;
+    assert_eq!(preflight.status, 204);
+    assert_eq!(
+        preflight.header("access-control-allow-origin"),
+        Some("https://friend.example")
+    );
+    assert_eq!(
+        preflight.header("access-control-allow-methods"),
+        Some("post")
+    );
+    assert_eq!(preflight.header("vary"), Some("origin"));
+    let refused = request(server.addr, "POST", "/anywire/poll", &[origin], b"").await;
+    assert_eq!((refused.status, refused.code()), (400, 4960));
+    assert_eq!(
+        refused.header("access-control-allow-origin"),
+        Some("https://friend.example")
+    );
+    assert_eq!(
+        refused.header("access-control-allow-credentials"),
+        Some("true")
+    );
+    assert_eq!(
+        refused.header("cache-control"),
+        Some("no-store, no-transform")
+    );
+    assert_eq!(refused.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[tokio::test]
+async fn the_app_decides_who_comes_in_and_a_session_is_its_owners() {
+    let config = Config::new().authorize(|visitor| async move {
+        assert!(visitor.peer.is_some());
+        match visitor
+            .headers
+            .get("x-user")
+            .and_then(|value| value.to_str().ok())
+        {
+            Some("mallory") => Err(Denied::forbidden("not you")),
+            Some(user) => Ok(Principal::new(user)),
+            None if visitor.query == "user=ada" => Ok(Principal::new("ada")),
+            None => Err(Denied::unauthenticated("say who you are")),
+        }
+    });
+    let server = TestServer::start(config).await;
+    let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+    let open = format!("{}:o{open}", open.len());
+    let post = |headers: Vec<&'static str>, body: String| async move {
+        request(
+            server.addr,
+            "POST",
+            "/anywire/poll",
+            &headers,
+            body.as_bytes(),
+        )
+        .await
+    };
+    let nobody = post(vec![], open.clone()).await;
+    assert_eq!((nobody.status, nobody.code()), (401, 4966));
+    let mallory = post(vec!["X-User: mallory"], open.clone()).await;
+    assert_eq!((mallory.status, mallory.code()), (403, 4966));
+    assert!(upgrade(server.addr, "/anywire/raw", "").await.is_err());
+
+    let ada = post(vec!["X-User: ada"], open.clone()).await;
+    let packets =
+        anywire_protocol::decode_payload(anywire_protocol::Encoding::Text, ada.body.into());
+    let Some(Packet::Opened(opened)) = packets.unwrap().into_iter().next() else {
+        panic!("not opened")
+    };
+    let attach = format!("{} {} 2 0 0", opened.session, opened.secret);
+    let attach = format!("{}:x{attach}", attach.len());
+    let bob = post(vec!["X-User: bob"], attach.clone()).await;
+    assert_eq!(
+        (bob.status, bob.code()),
+        (404, 4930),
+        "another principal sees no session"
+    );
+    let bob = post(vec!["X-User: bob"], open).await;
+    assert_eq!(
+        (bob.status, bob.code()),
+        (404, 4930),
+        "nor by the opening key"
+    );
+    assert_eq!(post(vec!["X-User: ada"], attach).await.status, 200);
+    assert!(
+        upgrade(server.addr, "/anywire/raw?user=ada", "")
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn the_script_has_a_strong_etag_and_an_immutable_twin() {
+    let server = TestServer::start(Config::new().mount("anywire")).await;
+    let script = request(server.addr, "GET", "/anywire/client.js", &[], b"").await;
+    assert_eq!(script.status, 200);
+    assert!(script.text().contains("Anywire"));
+    assert_eq!(script.header("cache-control"), Some("no-cache"));
+    let etag = script.header("etag").unwrap();
+    assert!(etag.starts_with('"'));
+    let none_match = format!("If-None-Match: {etag}");
+    let known = request(
+        server.addr,
+        "GET",
+        "/anywire/client.js",
+        &[&none_match],
+        b"",
+    )
+    .await;
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    let twin = format!("/anywire/client-{}.js", etag.trim_matches('"'));
+    let twin = request(server.addr, "GET", &twin, &[], b"").await;
+    assert_eq!(
+        twin.header("cache-control"),
+        Some("public, max-age=31536000, immutable")
+    );
+    assert_eq!(twin.body, script.body);
+    let stale = request(
+        server.addr,
+        "GET",
+        "/anywire/client-0000000000000000.js",
+        &[],
+        b"",
+    )
+    .await;
+    assert_eq!(stale.status, 404);
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_told_so() {
+    let server = TestServer::start(Config::new().mount("api/live")).await;
+    let get = request(server.addr, "GET", "/api/live/poll", &[], b"").await;
+    assert_eq!(
+        (get.status, get.code(), get.header("allow")),
+        (405, 4968, Some("post"))
+    );
+    let post = request(server.addr, "POST", "/api/live/websocket", &[], b"").await;
+    assert_eq!(
+        (post.status, post.code(), post.header("allow")),
+        (405, 4968, Some("get"))
+    );
+    let plain = request(server.addr, "GET", "/api/live/websocket", &[], b"").await;
+    assert_eq!((plain.status, plain.code()), (400, 4960));
+    for path in [
+        "/api/live/",
+        "/api/live",
+        "/api/live/poll/x",
+        "/anywire/poll",
+        "/live/poll",
+    ] {
+        assert_eq!(
+            request(server.addr, "GET", path, &[], b"").await.status,
+            404,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn transports_are_counted() {
+    let server = TestServer::start(Config::new()).await;
+    for via in ALL {
+        let mut wire = Wire::open(server.addr, via).await;
+        wire.send("hello").await;
+        assert_eq!(wire.recv_text().await, "hello");
+    }
+    let metrics = server.server.metrics();
+    assert_eq!(
+        (metrics.opened, metrics.sessions, metrics.websocket_attaches),
+        (3, 3, 1)
+    );
+    assert!(metrics.poll_attaches >= 4);
+    assert_eq!((metrics.messages_up, metrics.messages_down), (3, 3));
+}

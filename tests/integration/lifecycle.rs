@@ -1,0 +1,234 @@
+//! How sessions end, and how the server does.
+
+use std::time::Duration;
+
+use anywire::{CloseCode, CloseReason, Config, Limits};
+use anywire_protocol::Packet;
+use anywire_tests::http::poll;
+use anywire_tests::server::{Loop, TestServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::wire::{ALL, Got, Via, Wire, read_frame, upgrade, write};
+
+#[tokio::test]
+async fn the_server_closes_with_its_code_after_what_it_sent() {
+    let server = TestServer::start(Config::new()).await;
+    for (index, via) in ALL.into_iter().enumerate() {
+        let mut wire = Wire::open(server.addr, via).await;
+        wire.send("last words").await;
+        wire.send("close:4321").await;
+        assert_eq!(wire.recv_text().await, "last words");
+        let reason = CloseReason::new(CloseCode::application(4321).unwrap(), "as you wish");
+        assert_eq!(wire.recv().await, Got::Closed(reason.clone()), "{via:?}");
+        wire.close(reason.clone()).await;
+        assert_eq!(server.seen.wait_closed(index + 1).await[index], reason);
+    }
+    let emptied = timeout(Duration::from_secs(5), async {
+        while server.server.metrics().sessions > 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    emptied.await.expect("no session is left");
+}
+
+#[tokio::test]
+async fn the_client_closes_and_the_app_is_told_its_reason() {
+    let server = TestServer::start(Config::new()).await;
+    for (index, via) in ALL.into_iter().enumerate() {
+        let mut wire = Wire::open(server.addr, via).await;
+        wire.send("u").await;
+        let reason = CloseReason::new(CloseCode::application(3333).unwrap(), "enough");
+        wire.close(reason.clone()).await;
+        assert_eq!(
+            server.seen.wait_closed(index + 1).await[index],
+            reason,
+            "{via:?}"
+        );
+    }
+    assert_eq!(server.seen.heard().len(), 3);
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_resumes_expires() {
+    let limits = Limits {
+        resume_window: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    for (index, via) in ALL.into_iter().enumerate() {
+        drop(Wire::open(server.addr, via).await);
+        assert_eq!(
+            server.seen.wait_closed(index + 1).await[index].code,
+            CloseCode::EXPIRED
+        );
+    }
+    assert_eq!(server.server.metrics().sessions, 0);
+}
+
+#[tokio::test]
+async fn a_websocket_that_falls_silent_is_dropped_and_the_session_lives() {
+    let limits = Limits {
+        heartbeat: Duration::from_millis(100),
+        ack_delay: Duration::from_millis(50),
+        heartbeat_timeout: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    let offer = format!("anywire.v1, anywire.open.{}.1", crate::wire::new_key());
+    let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+        .await
+        .unwrap();
+    let mut frames = Vec::new();
+    // This client reads and answers nothing.
+    while let Some(frame) = read_frame(&mut socket).await {
+        frames.push(frame);
+    }
+    assert!(
+        frames
+            .iter()
+            .any(|frame| frame.to_text().is_ok_and(|text| text == "\u{10}p"))
+    );
+    assert_eq!(server.server.metrics().sessions, 1);
+}
+
+#[tokio::test]
+async fn drain_tells_everybody_and_takes_no_more() {
+    let server = TestServer::start(Config::new()).await;
+    let mut wires = Vec::new();
+    for via in ALL {
+        wires.push(Wire::open(server.addr, via).await);
+    }
+    let handle = server.server.clone();
+    let drain = tokio::spawn(async move { handle.drain(Duration::from_secs(10)).await });
+    for wire in &mut wires {
+        let Got::Closed(reason) = wire.recv().await else {
+            panic!("not closed")
+        };
+        assert_eq!(reason.code, CloseCode::RESTART);
+        wire.close(reason).await;
+    }
+    assert_eq!(drain.await.unwrap(), 0);
+    let open = r#"{"version":1,"key":"00112233445566778899aabbccddeeff","generation":1}"#;
+    let refused = poll(server.addr, "anywire", &format!("{}:o{open}", open.len())).await;
+    assert_eq!((refused.status, refused.code()), (503, 4903));
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    assert!(
+        upgrade(server.addr, "/anywire/websocket", "anywire.v1")
+            .await
+            .is_err()
+    );
+    assert_eq!(server.seen.wait_closed(3).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_drain_that_takes_too_long_aborts_the_rest() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = Wire::open(server.addr, Via::PollText).await;
+    assert_eq!(server.server.drain(Duration::from_millis(50)).await, 1);
+    let gone = wire.exchange(&[wire.attach_packet(None)]).await;
+    assert_eq!((gone.status, gone.code()), (404, 4930));
+}
+
+#[tokio::test]
+async fn connections_that_dawdle_are_cut() {
+    let tune = |serve: anywire::Serve| {
+        serve
+            .first_byte_within(Duration::from_millis(100))
+            .head_within(Duration::from_millis(200))
+            .keep_alive(Duration::from_millis(300))
+    };
+    let server = TestServer::start_with(Loop::Ours, Config::new(), tune).await;
+    let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (sent, at_least) in [("", 100), ("GET / HT", 200), (request, 300)] {
+        let begin = Instant::now();
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+        let _ = read.unwrap_or_else(|_| panic!("not cut after {sent:?}"));
+        assert_eq!(answer.starts_with(b"HTTP/1.1 200"), sent == request);
+        assert!(
+            begin.elapsed() >= Duration::from_millis(at_least),
+            "{sent:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_graceful_server_answers_what_it_holds_and_ends() {
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let app_seen = seen.clone();
+    let app = anywire::Server::new(Config::new())
+        .unwrap()
+        .on_socket(move |mut socket| {
+            let seen = app_seen.clone();
+            async move {
+                while socket.recv().await.is_some() {}
+                seen.lock().unwrap().push(socket.close_reason().cloned());
+            }
+        });
+    let serving = anywire::serve(app.routes())
+        .bind(([127, 0, 0, 1], 0))
+        .await
+        .unwrap();
+    let addr = serving.local_addr();
+    let drained = app.clone();
+    let running = tokio::spawn(
+        serving
+            .graceful(async move {
+                let _ = stopped.await;
+                drained.drain(Duration::from_millis(500)).await;
+            })
+            .run(),
+    );
+    let wire = Wire::open(addr, Via::PollText).await;
+    let hold = [wire.attach_packet(Some(Duration::from_secs(20)))];
+    let held = wire.exchange(&hold);
+    let (answer, _) = tokio::join!(held, async { stop.send(()) });
+    let packets = crate::wire::unpack(Via::PollText, answer);
+    let is_restart = |packet: &Packet| matches!(packet, Packet::Close(reason) if reason.code == CloseCode::RESTART);
+    assert!(packets.iter().any(is_restart), "{packets:?}");
+    timeout(Duration::from_secs(10), running)
+        .await
+        .expect("the server ends")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
+    struct Shout;
+    impl anywire::Handler for Shout {
+        fn on_open(&self, sender: &anywire::Sender) {
+            sender.try_send("welcome").unwrap();
+        }
+        fn on_message(&self, sender: &anywire::Sender, message: anywire::Message) {
+            let text = message.as_text().unwrap();
+            assert_ne!(text, "panic", "as the test asks");
+            sender.try_send(text.to_uppercase()).unwrap();
+        }
+    }
+    let app = anywire::Server::new(Config::new()).unwrap().handler(Shout);
+    let serving = anywire::serve(app.routes())
+        .bind(([127, 0, 0, 1], 0))
+        .await
+        .unwrap();
+    let addr = serving.local_addr();
+    let running = tokio::spawn(serving.run());
+    for via in ALL {
+        let mut wire = Wire::open(addr, via).await;
+        assert_eq!(wire.recv_text().await, "welcome");
+        for text in ["a", "b"] {
+            wire.send(text).await;
+            assert_eq!(wire.recv_text().await, text.to_uppercase());
+        }
+    }
+    let mut doomed = upgrade(addr, "/anywire/raw", "").await.unwrap();
+    write(&mut doomed, "panic".into()).await;
+    while read_frame(&mut doomed).await.is_some() {}
+    let mut wire = Wire::open(addr, Via::WebSocket).await;
+    assert_eq!(wire.recv_text().await, "welcome");
+    running.abort();
+}

@@ -1,0 +1,9 @@
+//! The server over real sockets. Behaviours common to all transports are written once and run over each.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod abuse;
+mod gate;
+mod lifecycle;
+mod messages;
+mod wire;

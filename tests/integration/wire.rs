@@ -1,0 +1,365 @@
+//! An Anywire client for tests: one session over either transport, with a WebSocket codec that is not ours.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anywire_protocol::{
+    Attach, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey, Packet,
+    PayloadWriter, decode_frame, decode_payload, encode_control,
+};
+use anywire_tests::http::{Answer, request};
+use anywire_tests::server::TestServer;
+use futures_util::{Sink, Stream};
+use std::future::poll_fn;
+use std::pin::Pin;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message as WsMessage};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// How a session is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    WebSocket,
+    PollText,
+    PollBinary,
+}
+
+pub const ALL: [Via; 3] = [Via::WebSocket, Via::PollText, Via::PollBinary];
+
+/// What a receiver gets.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Got {
+    Message(Message),
+    Closed(CloseReason),
+}
+
+pub struct Wire {
+    addr: SocketAddr,
+    pub opened: Opened,
+    pub generation: u64,
+    pub received: u64,
+    pub sent: u64,
+    via: Via,
+    socket: Option<WebSocketStream<TcpStream>>,
+    queue: VecDeque<Packet>,
+}
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+impl Wire {
+    pub async fn open(addr: SocketAddr, via: Via) -> Self {
+        Self::open_with(addr, via, new_key(), 1, &[]).await
+    }
+
+    pub async fn open_with(
+        addr: SocketAddr,
+        via: Via,
+        key: OpeningKey,
+        generation: u64,
+        protocols: &[&str],
+    ) -> Self {
+        match via {
+            Via::WebSocket => {
+                let mut offer = format!("anywire.v1, anywire.open.{key}.{generation}");
+                for protocol in protocols {
+                    offer += &format!(", {protocol}");
+                }
+                let mut socket = upgrade(addr, "/anywire/websocket", &offer).await.unwrap();
+                let Packet::Opened(opened) = read(&mut socket).await else {
+                    panic!("not opened")
+                };
+                Self::new(addr, *opened, via, Some(socket))
+            }
+            Via::PollText | Via::PollBinary => {
+                let open = Open {
+                    key,
+                    generation: Generation::new(generation),
+                    received: Offset::default(),
+                    hold: None,
+                    protocols: protocols.iter().map(ToString::to_string).collect(),
+                };
+                let answer = exchange(addr, via, &[Packet::Open(Box::new(open))]).await;
+                let mut packets = VecDeque::from(unpack(via, answer));
+                let Some(Packet::Opened(opened)) = packets.pop_front() else {
+                    panic!("not opened")
+                };
+                let mut wire = Self::new(addr, *opened, via, None);
+                wire.queue = packets;
+                wire
+            }
+        }
+    }
+
+    fn new(
+        addr: SocketAddr,
+        opened: Opened,
+        via: Via,
+        socket: Option<WebSocketStream<TcpStream>>,
+    ) -> Self {
+        let generation = opened.generation.as_u64();
+        Self {
+            addr,
+            opened,
+            generation,
+            received: 0,
+            sent: 0,
+            via,
+            socket,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Lets go of the connection and carries on over another.
+    pub async fn switch(&mut self, via: Via) {
+        self.generation += 1;
+        self.via = via;
+        self.socket = None;
+        if via == Via::WebSocket {
+            let offer = format!("anywire.v1, {}", self.attach_token(self.generation));
+            let mut socket = upgrade(self.addr, "/anywire/websocket", &offer)
+                .await
+                .unwrap();
+            let Packet::Opened(opened) = read(&mut socket).await else {
+                panic!("not opened")
+            };
+            assert_eq!(
+                opened.received.as_u64(),
+                self.sent,
+                "what was sent has arrived"
+            );
+            assert_eq!(opened.first.as_u64(), self.received);
+            self.socket = Some(socket);
+        }
+    }
+
+    /// Waits until the server's app has everything, then switches.
+    pub async fn switch_after_settling(&mut self, via: Via, server: &TestServer) {
+        // The first message was the command; the others are recorded.
+        server.seen.wait_heard(self.sent as usize - 1).await;
+        self.switch(via).await;
+    }
+
+    /// Acknowledges what has come, on a WebSocket.
+    async fn ack(&mut self) {
+        let ack = control(&Packet::Ack(Offset::new(self.received)));
+        write(self.socket.as_mut().expect("a WebSocket"), ack).await;
+    }
+
+    pub fn attach_token(&self, generation: u64) -> String {
+        let Opened {
+            session, secret, ..
+        } = &self.opened;
+        format!(
+            "anywire.attach.{session}.{secret}.{generation}.{}",
+            self.received
+        )
+    }
+
+    pub fn attach_packet(&self, hold: Option<Duration>) -> Packet {
+        Packet::Attach(Box::new(Attach {
+            session: self.opened.session,
+            secret: self.opened.secret,
+            generation: Generation::new(self.generation),
+            received: Offset::new(self.received),
+            hold,
+        }))
+    }
+
+    /// Sends one exchange and returns the raw answer.
+    pub async fn exchange(&self, packets: &[Packet]) -> Answer {
+        exchange(
+            self.addr,
+            if self.via == Via::PollBinary {
+                self.via
+            } else {
+                Via::PollText
+            },
+            packets,
+        )
+        .await
+    }
+
+    pub async fn send(&mut self, message: impl Into<Message>) {
+        let message = message.into();
+        match &mut self.socket {
+            Some(socket) => {
+                let frame = match message.as_text() {
+                    Some(text) if text.starts_with('\u{10}') => {
+                        WsMessage::text(format!("\u{10}{text}"))
+                    }
+                    Some(text) => WsMessage::text(text.to_owned()),
+                    None => WsMessage::binary(message.as_bytes().to_vec()),
+                };
+                write(socket, frame).await;
+            }
+            None => {
+                let offset = Packet::Offset(Offset::new(self.sent));
+                let packets = [self.attach_packet(None), offset, Packet::Message(message)];
+                let answer = self.exchange(&packets).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+        }
+        self.sent += 1;
+    }
+
+    /// The next message or the end, skipping acks.
+    pub async fn recv(&mut self) -> Got {
+        timeout(DEADLINE, self.next())
+            .await
+            .expect("something comes")
+    }
+
+    async fn next(&mut self) -> Got {
+        loop {
+            let packet = match (self.queue.pop_front(), &mut self.socket) {
+                (Some(packet), _) => packet,
+                (None, Some(socket)) => read(socket).await,
+                (None, None) => {
+                    let poll = self.attach_packet(Some(Duration::from_secs(5)));
+                    let answer = self.exchange(&[poll]).await;
+                    self.queue = unpack(self.via, answer).into();
+                    continue;
+                }
+            };
+            match packet {
+                Packet::Message(message) => {
+                    self.received += 1;
+                    if self.socket.is_some() {
+                        self.ack().await;
+                    }
+                    return Got::Message(message);
+                }
+                Packet::Close(reason) => return Got::Closed(reason),
+                Packet::Offset(offset) => assert_eq!(offset.as_u64(), self.received),
+                Packet::Ack(_) | Packet::Ping(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    pub async fn recv_text(&mut self) -> String {
+        match self.recv().await {
+            Got::Message(message) => message.as_text().expect("text").to_owned(),
+            Got::Closed(reason) => panic!("closed: {reason}"),
+        }
+    }
+
+    pub async fn close(&mut self, reason: CloseReason) {
+        match &mut self.socket {
+            Some(socket) => write(socket, control(&Packet::Close(reason))).await,
+            None => {
+                let answer = self
+                    .exchange(&[self.attach_packet(None), Packet::Close(reason)])
+                    .await;
+                assert_eq!(answer.status, 200);
+            }
+        }
+    }
+}
+
+pub fn new_key() -> OpeningKey {
+    let mut bytes = [0; 16];
+    for (byte, index) in bytes.iter_mut().zip(0_u64..) {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        *byte = (now.as_nanos() as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15 + index)
+            .to_be_bytes()[2];
+    }
+    OpeningKey::from_bytes(bytes)
+}
+
+/// A foreign WebSocket client's handshake; `protocols` as the header has it.
+pub async fn upgrade(
+    addr: SocketAddr,
+    path: &str,
+    protocols: &str,
+) -> Result<WebSocketStream<TcpStream>, Error> {
+    let mut request = format!("ws://{addr}{path}").into_client_request()?;
+    if !protocols.is_empty() {
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocols.parse().unwrap());
+    }
+    let stream = TcpStream::connect(addr).await.unwrap();
+    timeout(DEADLINE, client_async(request, stream))
+        .await
+        .unwrap()
+        .map(|(socket, _)| socket)
+}
+
+pub fn control(packet: &Packet) -> WsMessage {
+    let mut bytes = Vec::new();
+    encode_control(packet, &mut bytes);
+    WsMessage::text(String::from_utf8(bytes).unwrap())
+}
+
+/// The next packet on a WebSocket.
+pub async fn read(socket: &mut WebSocketStream<TcpStream>) -> Packet {
+    loop {
+        match read_frame(socket).await {
+            Some(WsMessage::Text(text)) => {
+                return decode_frame(Message::text(text.as_str())).unwrap();
+            }
+            Some(WsMessage::Binary(bytes)) => return decode_frame(Message::binary(bytes)).unwrap(),
+            Some(WsMessage::Ping(_) | WsMessage::Pong(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The next frame on a WebSocket, `None` at its end.
+pub async fn read_frame(socket: &mut WebSocketStream<TcpStream>) -> Option<WsMessage> {
+    let next = poll_fn(|cx| Pin::new(&mut *socket).poll_next(cx));
+    timeout(DEADLINE, next)
+        .await
+        .expect("a frame comes")
+        .and_then(Result::ok)
+}
+
+pub async fn write(socket: &mut WebSocketStream<TcpStream>, frame: WsMessage) {
+    poll_fn(|cx| Pin::new(&mut *socket).poll_ready(cx))
+        .await
+        .unwrap();
+    Pin::new(&mut *socket).start_send(frame).unwrap();
+    poll_fn(|cx| Pin::new(&mut *socket).poll_flush(cx))
+        .await
+        .unwrap();
+}
+
+async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
+    let encoding = encoding(via);
+    let mut writer = PayloadWriter::new(encoding);
+    packets.iter().for_each(|packet| writer.push(packet));
+    let content_type = format!("Content-Type: {}", encoding.content_type());
+    request(
+        addr,
+        "POST",
+        "/anywire/poll",
+        &[&content_type],
+        &writer.finish(),
+    )
+    .await
+}
+
+pub fn unpack(via: Via, answer: Answer) -> Vec<Packet> {
+    assert_eq!(
+        answer.status,
+        200,
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    decode_payload(encoding(via), answer.body.into()).unwrap()
+}
+
+fn encoding(via: Via) -> Encoding {
+    if via == Via::PollBinary {
+        Encoding::Binary
+    } else {
+        Encoding::Text
+    }
+}

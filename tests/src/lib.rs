@@ -1,0 +1,6 @@
+//! What the tests over real sockets and in real browsers share.
+
+pub mod chromium;
+pub mod fault_proxy;
+pub mod http;
+pub mod server;

@@ -1,0 +1,201 @@
+//! A server for tests, and what its app has seen.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anywire::{CloseCode, CloseReason, Config, Message, Serve, Server, Socket};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use warp::Filter;
+
+/// Whose loop serves the routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loop {
+    /// `anywire::serve`.
+    Ours,
+    /// `warp::serve`.
+    Warps,
+}
+
+/// A running server on a free port; stops when dropped.
+pub struct TestServer {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Its handle.
+    pub server: Server,
+    /// What its app has seen.
+    pub seen: Arc<Seen>,
+    task: JoinHandle<()>,
+}
+
+/// What the app has seen, for tests to wait on.
+#[derive(Default)]
+pub struct Seen {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    opened: usize,
+    heard: Vec<String>,
+    closed: Vec<CloseReason>,
+}
+
+/// Longest wait for the app to see something.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+impl TestServer {
+    /// A server with this config, under our loop.
+    pub async fn start(config: Config) -> Self {
+        Self::start_under(Loop::Ours, config).await
+    }
+
+    /// A server with this config, under either loop.
+    pub async fn start_under(which: Loop, config: Config) -> Self {
+        Self::start_with(which, config, |serve| serve).await
+    }
+
+    /// A server whose loop is tuned.
+    pub async fn start_with(
+        which: Loop,
+        config: Config,
+        tune: impl FnOnce(Serve) -> Serve,
+    ) -> Self {
+        let seen = Arc::<Seen>::default();
+        let app_seen = seen.clone();
+        let server = Server::new(config)
+            .expect("the test's config is sound")
+            .on_socket(move |socket| app(socket, app_seen.clone()));
+        let page = warp::path::end().map(|| warp::reply::html(PAGE));
+        let routes = page.or(server.routes());
+        let (addr, task) = match which {
+            Loop::Ours => {
+                let serve = tune(anywire::serve(routes));
+                let serving = serve.bind(([127, 0, 0, 1], 0)).await.expect("a free port");
+                (serving.local_addr(), tokio::spawn(serving.run()))
+            }
+            Loop::Warps => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let addr = listener
+                    .local_addr()
+                    .expect("a bound listener has an address");
+                (
+                    addr,
+                    tokio::spawn(warp::serve(routes).incoming(listener).run()),
+                )
+            }
+        };
+        Self {
+            addr,
+            server,
+            seen,
+            task,
+        }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Seen {
+    /// How many sessions have opened.
+    pub fn opened(&self) -> usize {
+        self.read().opened
+    }
+
+    /// The texts that began with `u`, in order, over all sessions.
+    pub fn heard(&self) -> Vec<String> {
+        self.read().heard
+    }
+
+    /// Why sessions ended, in order.
+    pub fn closed(&self) -> Vec<CloseReason> {
+        self.read().closed
+    }
+
+    /// Waits until so many texts were heard; returns them.
+    pub async fn wait_heard(&self, count: usize) -> Vec<String> {
+        self.wait(|state| state.heard.len() >= count).await.heard
+    }
+
+    /// Waits until so many sessions have ended; returns why.
+    pub async fn wait_closed(&self, count: usize) -> Vec<CloseReason> {
+        self.wait(|state| state.closed.len() >= count).await.closed
+    }
+
+    async fn wait(&self, is_enough: impl Fn(&State) -> bool) -> State {
+        let waited = timeout(DEADLINE, async {
+            loop {
+                let changed = self.changed.notified();
+                let state = self.read();
+                if is_enough(&state) {
+                    return state;
+                }
+                changed.await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| {
+            let state = self.read();
+            panic!(
+                "opened {}, heard {}, closed {:?}",
+                state.opened,
+                state.heard.len(),
+                state.closed
+            )
+        })
+    }
+
+    fn read(&self) -> State {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_waiters();
+    }
+}
+
+/// `u…` is recorded; `send:N` sends d0 to dN−1, paced; `close:CODE` closes; `topic:NAME` subscribes; all else comes back.
+async fn app(mut socket: Socket, seen: Arc<Seen>) {
+    seen.change(|state| state.opened += 1);
+    while let Some(message) = socket.recv().await {
+        let text = message.as_text().unwrap_or_default();
+        if text.starts_with('u') {
+            let text = text.to_owned();
+            seen.change(|state| state.heard.push(text));
+        } else if let Some(count) = text.strip_prefix("send:") {
+            let (sender, count) = (socket.sender(), count.parse().expect("send:N"));
+            tokio::spawn(async move {
+                for index in 0..count {
+                    if sender.send(format!("d{index}")).await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            });
+        } else if let Some(code) = text.strip_prefix("close:") {
+            let code = CloseCode::application(code.parse().expect("close:CODE")).expect("an app's");
+            socket.close(CloseReason::new(code, "as you wish"));
+        } else if let Some(topic) = text.strip_prefix("topic:") {
+            socket.subscribe(topic);
+            let _ = socket.try_send(Message::text("subscribed"));
+        } else if socket.send(message).await.is_err() {
+            break;
+        }
+    }
+    let reason = socket.close_reason().cloned();
+    seen.change(|state| state.closed.extend(reason));
+}
+
+const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>Test</title>
+<script src="/anywire/client.js"></script>"#;

@@ -1,0 +1,139 @@
+//! The vectors under `vectors/` bind the spec, Rust and JavaScript together; the browser client's tests read them too.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use anywire_protocol::{
+    CloseCode, Disposition, Encoding, Message, MessageKind, Packet, PayloadWriter, decode_frame,
+    decode_payload, encode_control,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+fn load(name: &str) -> Value {
+    let path = format!("{}/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("the vectors are there");
+    serde_json::from_str(&text).expect("the vectors are JSON")
+}
+
+fn each<'a>(cases: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
+    let cases = cases[kind].as_array().expect("a list of cases");
+    assert!(!cases.is_empty());
+    cases
+        .iter()
+        .map(|case| (case["name"].as_str().expect("a name"), case))
+        .collect()
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+/// The packet that a vector names by letter and content.
+fn packet(vector: &Value) -> Packet {
+    let (letter, content) = (vector[0].as_str().unwrap(), vector[1].as_str().unwrap());
+    if letter == "b" {
+        return Packet::Message(Message::binary(BASE64.decode(content).unwrap()));
+    }
+    let length = content.encode_utf16().count();
+    let payload = format!("{length}:{letter}{content}");
+    decode_payload(Encoding::Text, payload.into())
+        .unwrap()
+        .remove(0)
+}
+
+#[test]
+fn payloads_read_and_write_as_the_vectors_say() {
+    let vectors = load("payloads.json");
+    for (name, case) in each(&vectors, "valid") {
+        let packets: Vec<_> = case["packets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(packet)
+            .collect();
+        let text = case["text"].as_str().map(|text| text.as_bytes().to_vec());
+        let binary = case["binary"].as_str().map(unhex);
+        for (encoding, expected) in [(Encoding::Text, text), (Encoding::Binary, binary)] {
+            let Some(expected) = expected else { continue };
+            let read = decode_payload(encoding, expected.clone().into());
+            assert_eq!(read.as_ref(), Ok(&packets), "{name} {encoding:?}");
+            let mut writer = PayloadWriter::new(encoding);
+            packets.iter().for_each(|packet| writer.push(packet));
+            let again = decode_payload(encoding, writer.finish());
+            assert_eq!(
+                again.as_ref(),
+                Ok(&packets),
+                "{name} {encoding:?}: what is written reads the same"
+            );
+            if packets
+                .iter()
+                .all(|packet| matches!(packet, Packet::Message(_) | Packet::Ack(_)))
+            {
+                let mut writer = PayloadWriter::new(encoding);
+                packets.iter().for_each(|packet| writer.push(packet));
+                assert_eq!(writer.finish(), expected, "{name} {encoding:?}");
+            }
+        }
+    }
+    for (name, case) in each(&vectors, "invalid") {
+        let (encoding, bytes) = match (case["text"].as_str(), case["binary"].as_str()) {
+            (Some(text), None) => (Encoding::Text, text.as_bytes().to_vec()),
+            (None, Some(hex)) => (Encoding::Binary, unhex(hex)),
+            _ => panic!("{name}: one of text and binary"),
+        };
+        let error = decode_payload(encoding, bytes.into()).expect_err(name);
+        assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+}
+
+#[test]
+fn frames_read_and_write_as_the_vectors_say() {
+    let vectors = load("frames.json");
+    for (name, case) in each(&vectors, "valid") {
+        let expected = packet(&case["packet"]);
+        let frame = match (case["text"].as_str(), case["binary"].as_str()) {
+            (Some(text), None) => Message::text(text),
+            (None, Some(hex)) => Message::binary(unhex(hex)),
+            _ => panic!("{name}: one of text and binary"),
+        };
+        assert_eq!(
+            decode_frame(frame.clone()).as_ref(),
+            Ok(&expected),
+            "{name}"
+        );
+        if !matches!(expected, Packet::Message(_)) {
+            let mut written = Vec::new();
+            encode_control(&expected, &mut written);
+            let written = Message::from_utf8(written.into()).unwrap();
+            assert_eq!(decode_frame(written).as_ref(), Ok(&expected), "{name}");
+        } else if frame.kind() == MessageKind::Binary {
+            assert!(
+                matches!(expected, Packet::Message(message) if message == frame),
+                "{name}"
+            );
+        }
+    }
+    for (name, case) in each(&vectors, "invalid") {
+        let frame = Message::text(case["text"].as_str().expect("text"));
+        let error = decode_frame(frame).expect_err(name);
+        assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+}
+
+#[test]
+fn a_codes_range_says_what_to_do() {
+    for case in load("close-codes.json").as_array().expect("a list") {
+        let code = CloseCode::from_u16(u16::try_from(case["code"].as_u64().unwrap()).unwrap());
+        let name = match code.disposition() {
+            Disposition::Standard => "standard",
+            Disposition::Application => "application",
+            Disposition::Retry => "retry",
+            Disposition::StartAnew => "start-anew",
+            Disposition::GiveUp => "give-up",
+        };
+        assert_eq!(case["disposition"], name, "{code}");
+    }
+}
