@@ -18,23 +18,52 @@ struct Chat {
 impl Chat {
     fn start() -> Self {
         let test = std::env::current_exe().unwrap();
-        let binary: PathBuf = test.parent().unwrap().parent().unwrap().join("examples/chat");
+        let binary: PathBuf = test
+            .parent()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .join("examples/chat");
         let mut child = Command::new(&binary)
             .env("PORT", "0")
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo build --examples`", binary.display()));
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{}: {error}; run `cargo build --examples`",
+                    binary.display()
+                )
+            });
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("open ").expect("it prints its address").to_owned();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .trim()
+            .strip_prefix("open ")
+            .expect("it prints its address")
+            .to_owned();
         Self { child, url }
     }
 
     async fn visit(&self, browser: &Browser, window: (u32, u32), dark: bool, name: &str) -> Page {
-        let options = PageOptions { url: self.url.clone(), window, dark, ..PageOptions::default() };
+        let options = PageOptions {
+            url: self.url.clone(),
+            window,
+            dark,
+            ..PageOptions::default()
+        };
         let page = browser.page_with(options).await.unwrap();
-        wait(&page, "document.querySelector('#badge').dataset.transport === 'websocket'").await;
-        wait(&page, "document.querySelectorAll('#messages li[data-seq]').length > 0").await;
+        wait(
+            &page,
+            "document.querySelector('#badge').dataset.transport === 'websocket'",
+        )
+        .await;
+        wait(
+            &page,
+            "document.querySelectorAll('#messages li[data-seq]').length > 0",
+        )
+        .await;
         let rename = format!(
             "var field = document.querySelector('#name'); field.focus(); field.value = '{name}';
              field.dispatchEvent(new Event('input', {{ bubbles: true }}));
@@ -42,7 +71,11 @@ impl Chat {
              field.dispatchEvent(new Event('change', {{ bubbles: true }})); field.blur(); 0"
         );
         page.evaluate::<serde_json::Value>(&rename).await.unwrap();
-        wait(&page, &format!("document.querySelector('#people').textContent.indexOf('{name}') >= 0")).await;
+        wait(
+            &page,
+            &format!("document.querySelector('#people').textContent.indexOf('{name}') >= 0"),
+        )
+        .await;
         page
     }
 }
@@ -70,7 +103,11 @@ async fn say(page: &Page, text: &str) {
 }
 
 async fn sees(page: &Page, text: &str) {
-    wait(page, &format!("document.querySelector('#messages').textContent.indexOf({text:?}) >= 0")).await;
+    wait(
+        page,
+        &format!("document.querySelector('#messages').textContent.indexOf({text:?}) >= 0"),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,8 +122,14 @@ async fn two_people_chat_while_websocket_is_taken_away_from_one() {
     sees(&ada, "behind a terrible proxy").await;
     shoot(&ada, "chat-websocket").await;
 
-    ada.evaluate::<serde_json::Value>("document.querySelector('#block').click(); 0").await.unwrap();
-    wait(&ada, "document.querySelector('#badge').dataset.transport === 'poll'").await;
+    ada.evaluate::<serde_json::Value>("document.querySelector('#block').click(); 0")
+        .await
+        .unwrap();
+    wait(
+        &ada,
+        "document.querySelector('#badge').dataset.transport === 'poll'",
+    )
+    .await;
     say(&ada, "Now I am polling, and you did not notice.").await;
     sees(&bob, "you did not notice").await;
     say(&bob, "Not a single message missing.").await;
@@ -94,11 +137,18 @@ async fn two_people_chat_while_websocket_is_taken_away_from_one() {
     shoot(&ada, "chat-poll").await;
     shoot(&bob, "chat-phone-dark").await;
 
-    ada.evaluate::<serde_json::Value>("document.querySelector('#block').click(); 0").await.unwrap();
-    wait(&ada, "document.querySelector('#badge').dataset.transport === 'websocket'").await;
+    ada.evaluate::<serde_json::Value>("document.querySelector('#block').click(); 0")
+        .await
+        .unwrap();
+    wait(
+        &ada,
+        "document.querySelector('#badge').dataset.transport === 'websocket'",
+    )
+    .await;
     for page in [&ada, &bob] {
         for id in ["#lost", "#repeated"] {
-            let script = format!("document.querySelector('{id}').textContent.replace(/[^0-9]/g, '')");
+            let script =
+                format!("document.querySelector('{id}').textContent.replace(/[^0-9]/g, '')");
             assert_eq!(page.evaluate::<String>(&script).await.unwrap(), "0", "{id}");
         }
     }
@@ -108,11 +158,17 @@ async fn two_people_chat_while_websocket_is_taken_away_from_one() {
 
 /// Takes a picture for people to look at.
 async fn shoot(page: &Page, name: &str) {
-    let folder = std::env::current_exe().unwrap().parent().unwrap().join("../../screenshots");
+    let folder = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("../../screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     // Let the badge's pulse and the scroll come to rest.
     page.evaluate::<serde_json::Value>("new Promise(function (done) { setTimeout(done, 700); })")
         .await
         .unwrap();
-    page.screenshot(folder.join(format!("{name}.png"))).await.unwrap();
+    page.screenshot(folder.join(format!("{name}.png")))
+        .await
+        .unwrap();
 }

@@ -16,12 +16,19 @@ async fn messages_run_over_websocket() {
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
     assert_eq!(lab.transport().await, "websocket");
-    assert_eq!(lab.server.server.metrics().poll_attaches, 0, "a healthy client costs no poll");
+    assert_eq!(
+        lab.server.server.metrics().poll_attaches,
+        0,
+        "a healthy client costs no poll"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_constructor_messages_run_over_polling() {
-    for before_load in ["delete window.WebSocket", "window.WebSocket = function () { throw Error('no') }"] {
+    for before_load in [
+        "delete window.WebSocket",
+        "window.WebSocket = function () { throw Error('no') }",
+    ] {
         let lab = Lab::start(Config::new(), Fault::None, Some(before_load)).await;
         lab.open().await;
         lab.begin(COUNT).await;
@@ -46,7 +53,11 @@ async fn behind_a_proxy_that_swallows_the_upgrade_opening_takes_no_two_seconds()
     let lab = Lab::start(Config::new(), Fault::HangUpgrade, None).await;
     lab.evaluate("window.begun = performance.now()").await;
     lab.open().await;
-    let took = lab.evaluate("performance.now() - begun").await.as_f64().unwrap();
+    let took = lab
+        .evaluate("performance.now() - begun")
+        .await
+        .as_f64()
+        .unwrap();
     assert!(took < 2_000.0, "{took} ms");
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
@@ -81,12 +92,16 @@ async fn a_websocket_killed_midway_is_carried_on_by_polling_and_comes_back() {
     lab.until("run.got.length >= 300").await;
     lab.proxy.set(Fault::RefuseUpgrade);
     assert_eq!(lab.proxy.kill_websockets(), 1);
-    lab.until("run.socket.transport === 'poll' && run.got.length >= 600").await;
+    lab.until("run.socket.transport === 'poll' && run.got.length >= 600")
+        .await;
     lab.proxy.set(Fault::None);
     lab.until("run.socket.transport === 'websocket'").await;
     lab.compare(COUNT).await;
     let transports = lab.evaluate("run.transports.join()").await;
-    assert!(transports.as_str().unwrap().ends_with("poll,websocket"), "{transports}");
+    assert!(
+        transports.as_str().unwrap().ends_with("poll,websocket"),
+        "{transports}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +136,10 @@ async fn a_websocket_that_falls_silent_midway_is_left_for_polling() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn polls_whose_answers_are_lost_or_whose_requests_are_repeated_lose_and_repeat_nothing() {
-    for fault in [Fault::LoseAnswers { every: 7 }, Fault::RepeatRequests { every: 3 }] {
+    for fault in [
+        Fault::LoseAnswers { every: 7 },
+        Fault::RepeatRequests { every: 3 },
+    ] {
         let lab = Lab::start(Config::new(), fault, Some("delete window.WebSocket")).await;
         lab.open().await;
         lab.begin(COUNT).await;

@@ -33,8 +33,15 @@ impl Lab {
             ..PageOptions::default()
         };
         let page = browser.page_with(options).await.expect("the page loads");
-        page.evaluate::<Value>(HARNESS).await.expect("the harness runs");
-        Self { server, proxy, page, _browser: browser }
+        page.evaluate::<Value>(HARNESS)
+            .await
+            .expect("the harness runs");
+        Self {
+            server,
+            proxy,
+            page,
+            _browser: browser,
+        }
     }
 
     /// Starts the client and waits until it is open.
@@ -44,7 +51,10 @@ impl Lab {
     }
 
     pub async fn evaluate(&self, script: &str) -> Value {
-        self.page.evaluate::<Value>(script).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+        self.page
+            .evaluate::<Value>(script)
+            .await
+            .unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     pub async fn until(&self, condition: &str) {
@@ -72,9 +82,17 @@ impl Lab {
         assert!(got == down, "down: {}", first_difference(&got, &down));
         assert_eq!(self.server.seen.opened(), 1, "the app ran once");
         assert_eq!(self.evaluate("run.opens").await, 1, "one open event");
-        assert_eq!(self.evaluate("run.closes.length").await, 0, "no close event");
-        let thrown: Vec<_> =
-            self.page.console().into_iter().filter(|line| line.kind == "exception").collect();
+        assert_eq!(
+            self.evaluate("run.closes.length").await,
+            0,
+            "no close event"
+        );
+        let thrown: Vec<_> = self
+            .page
+            .console()
+            .into_iter()
+            .filter(|line| line.kind == "exception")
+            .collect();
         assert!(thrown.is_empty(), "{thrown:?}");
     }
 
@@ -84,7 +102,15 @@ impl Lab {
 }
 
 fn first_difference(got: &[String], expected: &[String]) -> String {
-    let index = got.iter().zip(expected).position(|(one, other)| one != other);
+    let index = got
+        .iter()
+        .zip(expected)
+        .position(|(one, other)| one != other);
     let index = index.unwrap_or_else(|| got.len().min(expected.len()));
-    format!("{} of {}, first difference at {index}: {:?}", got.len(), expected.len(), got.get(index))
+    format!(
+        "{} of {}, first difference at {index}: {:?}",
+        got.len(),
+        expected.len(),
+        got.get(index)
+    )
 }

@@ -14,7 +14,8 @@ async fn every_kind_of_message_comes_back() {
     for before_load in TRANSPORTS {
         for encoding in ["text", "binary"] {
             let lab = Lab::start(Config::new(), Fault::None, before_load).await;
-            lab.evaluate(&format!("harness.start({{ encoding: '{encoding}' }})")).await;
+            lab.evaluate(&format!("harness.start({{ encoding: '{encoding}' }})"))
+                .await;
             lab.until("run.opens === 1").await;
             lab.evaluate(
                 "var all = ''; for (var i = 1; i < 0xd800; i += 7) all += String.fromCharCode(i);
@@ -31,8 +32,13 @@ async fn every_kind_of_message_comes_back() {
                 var one = new Uint8Array(message), other = new Uint8Array(got);
                 return one.length === other.length && one.every(function (b, i) { return b === other[i]; });
             })";
-            assert_eq!(lab.evaluate(is_same).await, true, "{before_load:?} {encoding}");
-            lab.evaluate("run.socket.binaryType = 'blob'; run.socket.send(new Blob(['blob'])); 0").await;
+            assert_eq!(
+                lab.evaluate(is_same).await,
+                true,
+                "{before_load:?} {encoding}"
+            );
+            lab.evaluate("run.socket.binaryType = 'blob'; run.socket.send(new Blob(['blob'])); 0")
+                .await;
             lab.until("run.got.length === sent.length + 1").await;
             assert_eq!(lab.evaluate("run.got[sent.length].text()").await, "blob");
         }
@@ -44,30 +50,48 @@ async fn both_sides_close_with_their_code_and_reason_once() {
     for before_load in TRANSPORTS {
         let lab = Lab::start(Config::new(), Fault::None, before_load).await;
         lab.open().await;
-        lab.evaluate("run.socket.send('last words'); run.socket.send('close:4321'); 0").await;
+        lab.evaluate("run.socket.send('last words'); run.socket.send('close:4321'); 0")
+            .await;
         lab.until("run.closes.length === 1").await;
         let close = lab.evaluate("run.closes[0]").await;
-        assert_eq!(close, serde_json::json!({ "code": 4321, "reason": "as you wish", "wasClean": true }));
-        assert_eq!(lab.evaluate("run.got").await, serde_json::json!(["last words"]));
+        assert_eq!(
+            close,
+            serde_json::json!({ "code": 4321, "reason": "as you wish", "wasClean": true })
+        );
+        assert_eq!(
+            lab.evaluate("run.got").await,
+            serde_json::json!(["last words"])
+        );
         assert_eq!(lab.evaluate("run.socket.readyState").await, 3);
 
         lab.open().await;
-        lab.evaluate("run.socket.send('u0'); run.socket.close(3210, 'enough'); 0").await;
+        lab.evaluate("run.socket.send('u0'); run.socket.close(3210, 'enough'); 0")
+            .await;
         lab.until("run.closes.length === 1").await;
         let close = lab.evaluate("run.closes[0]").await;
-        assert_eq!(close, serde_json::json!({ "code": 3210, "reason": "enough", "wasClean": true }));
+        assert_eq!(
+            close,
+            serde_json::json!({ "code": 3210, "reason": "enough", "wasClean": true })
+        );
         let closed = lab.server.seen.wait_closed(2).await;
-        assert_eq!((closed[1].code.as_u16(), closed[1].text()), (3210, "enough"));
+        assert_eq!(
+            (closed[1].code.as_u16(), closed[1].text()),
+            (3210, "enough")
+        );
         assert_eq!(lab.server.seen.heard(), ["u0"]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_the_server_has_forgotten_closes_and_says_to_start_anew() {
-    let limits = Limits { resume_window: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits {
+        resume_window: Duration::from_millis(300),
+        ..Limits::default()
+    };
     let lab = Lab::start(Config::new().limits(limits), Fault::None, None).await;
     lab.open().await;
-    lab.evaluate("run.socket.block('websocket'); run.socket.block('poll')").await;
+    lab.evaluate("run.socket.block('websocket'); run.socket.block('poll')")
+        .await;
     assert_eq!(lab.server.seen.wait_closed(1).await[0].code.as_u16(), 4931);
     lab.evaluate("run.socket.unblock('poll')").await;
     lab.until("run.closes.length === 1").await;

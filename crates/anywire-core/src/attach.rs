@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use anywire_protocol::{
     Attach, AttachError, Attachment, Carrier, CloseCode, CloseReason, ConnectionId, Fence,
-    Generation, Offset, Open, Opened, Packet, ProtocolError, Transmit, choose_protocol,
+    Generation, Message, Offset, Open, Opened, Packet, ProtocolError, Transmit, choose_protocol,
 };
 
 use crate::hub::{Hub, Inner};
@@ -164,8 +164,7 @@ impl Visit {
         transport: Transport,
         carrier: Carrier,
     ) -> Result<(Connection, Attachment), Refusal> {
-        let attached = self.live.step(Wake::Connection, |state| {
-            let now = self.live.now();
+        let attached = self.live.step(Wake::Connection, |state, now| {
             state
                 .session
                 .handle_attach(self.generation, received, carrier, now)
@@ -203,8 +202,7 @@ impl Visit {
             .filter(|packet| matches!(packet, Packet::Message(_)))
             .count();
         self.hub.counters.messages_up.add(count as u64);
-        self.live.step(Wake::Connection, |state| {
-            let now = self.live.now();
+        self.live.step(Wake::Connection, |state, now| {
             let has_room = state.session.has_inbox_room();
             for packet in std::iter::once(Packet::Ack(received)).chain(packets) {
                 if has_room || matches!(packet, Packet::Ack(_)) {
@@ -219,7 +217,7 @@ impl Visit {
     /// come.
     pub fn answer(&self) -> (Offset, Option<CloseReason>) {
         self.live
-            .step(Wake::Others, |state| state.session.poll_answer())
+            .step(Wake::Others, |state, _| state.session.poll_answer())
     }
 }
 
@@ -249,8 +247,11 @@ impl Connection {
     pub fn receive(&self, packets: impl Iterator<Item = Packet>) -> Result<(), Refusal> {
         let fence = Fence::Connection(self.id);
         let mut messages = 0;
-        let outcome = self.live.step(Wake::Others, |state| {
-            let now = self.live.now();
+        let outcome = self.live.step(Wake::Others, |state, now| {
+            // Whatever the app sends meanwhile is transmitted next; nobody need be woken for it.
+            if state.session.is_current(self.id) {
+                state.connection = None;
+            }
             for packet in packets {
                 messages += u64::from(matches!(packet, Packet::Message(_)));
                 state.session.handle_packet(fence, packet, now)?;
@@ -264,17 +265,16 @@ impl Connection {
     /// The peer broke a rule below the packets: the session closes. Transmit what is left.
     pub fn violate(&self, error: ProtocolError) {
         let fence = Fence::Connection(self.id);
-        self.live.step(Wake::Others, |state| {
-            state
-                .session
-                .handle_violation(fence, error, self.live.now());
+        self.live.step(Wake::Others, |state, now| {
+            state.session.handle_violation(fence, error, now);
         });
     }
 
     /// The peer showed life without completing a packet.
     pub fn alive(&self) {
+        let now = self.live.now();
         self.live
-            .peek(|state| state.session.handle_alive(self.id, self.live.now()));
+            .peek(|state| state.session.handle_alive(self.id, now));
     }
 
     /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is
@@ -282,17 +282,19 @@ impl Connection {
     pub fn poll_transmit(
         &self,
         cx: &Context<'_>,
-        mut send: impl FnMut(Packet) -> Room,
+        mut send: impl FnMut(Outgoing<'_>) -> Room,
     ) -> Poll<End> {
         let mut messages = 0;
-        let poll = self.live.step(Wake::Others, |state| {
+        let poll = self.live.step(Wake::Others, |state, now| {
             loop {
-                match state.session.poll_transmit(self.id, self.live.now()) {
+                let outgoing = match state.session.poll_transmit(self.id, now) {
                     Transmit::Packet(packet) => {
                         messages += u64::from(matches!(packet, Packet::Message(_)));
-                        if send(packet) == Room::None {
-                            return Poll::Pending;
-                        }
+                        Outgoing::Packet(packet)
+                    }
+                    Transmit::Message(message) => {
+                        messages += 1;
+                        Outgoing::Message(message)
                     }
                     Transmit::Idle => {
                         // Only a connection that carries the session may be woken for it.
@@ -305,6 +307,9 @@ impl Connection {
                     Transmit::Finished => return Poll::Ready(End::Finished),
                     Transmit::Superseded => return Poll::Ready(End::Superseded),
                     Transmit::Stalled => return Poll::Ready(End::Stalled),
+                };
+                if send(outgoing) == Room::None {
+                    return Poll::Pending;
                 }
             }
         });
@@ -327,6 +332,15 @@ impl Connection {
     }
 }
 
+/// What a connection is to send.
+#[derive(Debug)]
+pub enum Outgoing<'a> {
+    /// A packet.
+    Packet(Packet),
+    /// A message, which stays in the outbox until it is acknowledged.
+    Message(&'a Message),
+}
+
 /// Whether a connection takes more to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
@@ -338,11 +352,11 @@ pub enum Room {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.live.step(Wake::Others, |state| {
+        self.live.step(Wake::Others, |state, now| {
             if state.session.is_current(self.id) {
                 state.connection = None;
             }
-            state.session.handle_detach(self.id, self.live.now());
+            state.session.handle_detach(self.id, now);
         });
     }
 }

@@ -34,12 +34,16 @@ pub(crate) struct Deadlines {
 const TICK: Duration = Duration::from_millis(10);
 
 impl Deadlines {
-    /// The tick at which `at` has passed, later than `now`.
+    /// The tick to wake at for a deadline `at`: later than `now`, and not after it by more than a tick.
+    ///
+    /// A deadline that is far off is woken for early, at a round tick that it shares with others, and then entered
+    /// again: thousands of sessions need few entries in the map.
     pub(crate) fn tick(at: Timestamp, now: Timestamp) -> u64 {
-        let tick = TICK.as_millis() as u64;
-        at.as_millis()
-            .div_ceil(tick)
-            .max(now.as_millis() / tick + 1)
+        let millis = TICK.as_millis() as u64;
+        let (tick, now) = (at.as_millis().div_ceil(millis), now.as_millis() / millis);
+        let distance = tick.saturating_sub(now);
+        let round = (distance / 4).checked_ilog2().map_or(1, |log| 1 << log);
+        (tick / round * round).max(now + 1)
     }
 
     pub(crate) fn insert(&self, tick: u64, due: Due) {
@@ -100,5 +104,25 @@ impl Deadlines {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Due>>> {
         self.wheel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_never_late_and_end_exact() {
+        for at in [1, 9, 10, 11, 95, 1_000, 25_000, 119_999] {
+            let at = Timestamp::from_millis(at);
+            let (mut now, mut steps) = (Timestamp::default(), 0);
+            while now < at {
+                let tick = Deadlines::tick(at, now);
+                let next = Timestamp::from_millis(tick * 10);
+                assert!(next > now && next.since(at) < TICK, "{at:?} {next:?}");
+                (now, steps) = (next, steps + 1);
+            }
+            assert!(steps <= 12, "{steps} steps to {at:?}");
+        }
     }
 }

@@ -111,8 +111,8 @@ impl Hub {
         let reason = CloseReason::new(CloseCode::RESTART, "the server restarts");
         for live in self.inner.all() {
             let reason = reason.clone();
-            live.step(Wake::Connection, |state| {
-                state.session.close(reason, live.now())
+            live.step(Wake::Connection, |state, now| {
+                state.session.close(reason, now)
             });
         }
         let emptied = async {
@@ -130,8 +130,8 @@ impl Hub {
         let rest = self.inner.all();
         for live in &rest {
             let reason = reason.clone();
-            live.step(Wake::Connection, |state| {
-                state.session.abort(reason, live.now())
+            live.step(Wake::Connection, |state, now| {
+                state.session.abort(reason, now)
             });
             self.inner.forget_session(
                 live.id,
@@ -182,13 +182,7 @@ impl Inner {
     fn make(self: &Arc<Self>, principal: Option<&Principal>, protocol: &str) -> Arc<Live> {
         let session = Session::new(Role::Server, self.limits.clone(), self.clock.now());
         let (id, about) = (Secrets::new_id(), (principal.cloned(), protocol));
-        let live = Arc::new(Live::new(
-            id,
-            session,
-            about,
-            Arc::downgrade(self),
-            self.clock,
-        ));
+        let live = Arc::new(Live::new(id, session, about, self));
         self.sessions.insert(id, live.clone());
         self.counters.opened.add(1);
         live
@@ -200,7 +194,7 @@ impl Inner {
             tokio::spawn(self.deadlines.clone().run(self.clock, Arc::downgrade(self)));
         }
         self.app.start(|| Socket::new(live.clone()));
-        live.step(Wake::Others, |_| ());
+        live.step(Wake::Others, |_, _| ());
     }
 
     pub(crate) fn forget_session(&self, id: SessionId, topics: &[Arc<str>]) {

@@ -16,7 +16,7 @@ mod socket;
 mod topics;
 
 pub use app::{App, Handler};
-pub use attach::{Connection, End, Refusal, Room, Visit};
+pub use attach::{Connection, End, Outgoing, Refusal, Room, Visit};
 pub use hub::Hub;
 pub use metrics::{Metrics, Transport};
 pub use socket::{Principal, Sender, Socket};

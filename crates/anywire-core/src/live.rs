@@ -1,6 +1,7 @@
 //! A session alive on this server: plain state behind a short lock, with wakers for whoever waits. It owns no task and
 //! no timer. What the state means is left to `anywire-protocol`.
 
+use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,6 +26,8 @@ pub(crate) struct Live {
     pub(crate) protocol: Box<str>,
     pub(crate) hub: Weak<Inner>,
     clock: Clock,
+    /// Whether the app is made of callbacks.
+    has_handler: bool,
     transport: AtomicU8,
     state: Mutex<State>,
 }
@@ -63,8 +66,7 @@ impl Live {
         id: SessionId,
         session: Session,
         (principal, protocol): (Option<Principal>, &str),
-        hub: Weak<Inner>,
-        clock: Clock,
+        hub: &Arc<Inner>,
     ) -> Self {
         let state = State {
             session,
@@ -78,16 +80,19 @@ impl Live {
             is_dispatching: false,
             has_left: false,
         };
+        let (clock, has_handler) = (hub.clock, hub.app.handler().is_some());
         let transport = AtomicU8::new(Transport::Poll as u8);
         let protocol = protocol.into();
+        let (hub, state) = (Arc::downgrade(hub), Mutex::new(state));
         Self {
             id,
             principal,
             protocol,
             hub,
             clock,
+            has_handler,
             transport,
-            state: Mutex::new(state),
+            state,
         }
     }
 
@@ -108,13 +113,20 @@ impl Live {
     }
 
     /// Feeds the state one input, then wakes, arms the deadline, tells the app, and leaves the hub if all is over.
-    pub(crate) fn step<T>(self: &Arc<Self>, wake: Wake, input: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn step<T>(
+        self: &Arc<Self>,
+        wake: Wake,
+        input: impl FnOnce(&mut State, Timestamp) -> T,
+    ) -> T {
+        let now = self.clock.now();
         let mut state = self.lock();
-        let output = input(&mut state);
-        let mut after = self.settle(&mut state, wake);
+        let output = input(&mut state, now);
+        let mut after = self.settle(&mut state, wake, now);
         drop(state);
         after.wake();
-        self.dispatch();
+        if after.has_calls {
+            self.dispatch();
+        }
         if let Some(topics) = after.left
             && let Some(hub) = self.hub.upgrade()
         {
@@ -130,17 +142,21 @@ impl Live {
 
     /// The app sends; the caller wakes the connection later, if there is one to wake.
     pub(crate) fn offer(self: &Arc<Self>, message: Message) -> Result<Option<Waker>, SendError> {
+        let now = self.clock.now();
         let mut state = self.lock();
-        state.session.send(message, self.clock.now())?;
-        self.arm(&mut state);
+        state.session.send(message, now)?;
+        if state.armed.is_none() {
+            self.arm(&mut state, now);
+        }
+        // A deadline that is armed comes before the one of a message that has only begun to wait.
         Ok(state.connection.take())
     }
 
     /// The wheel says that time has passed.
     pub(crate) fn handle_deadline(self: &Arc<Self>) {
-        self.step(Wake::Connection, |state| {
+        self.step(Wake::Connection, |state, now| {
             state.armed = None;
-            state.session.handle_timeout(self.clock.now());
+            state.session.handle_timeout(now);
         });
     }
 
@@ -157,19 +173,23 @@ impl Live {
             is_mine: false,
         };
         let mut sender = None;
-        while let Some(called) = dispatch.next() {
+        let mut calls = CALLS.take();
+        while dispatch.next(&mut calls) {
             let sender = sender.get_or_insert_with(|| Sender::new(self.clone()));
-            match called {
-                Called::Open => handler.on_open(sender),
-                Called::Event(Event::Message(message)) => handler.on_message(sender, message),
-                Called::Event(Event::Closed(reason)) => handler.on_close(sender, &reason),
+            for call in calls.drain(..) {
+                match call {
+                    Call::Open => handler.on_open(sender),
+                    Call::Event(Event::Message(message)) => handler.on_message(sender, message),
+                    Call::Event(Event::Closed(reason)) => handler.on_close(sender, &reason),
+                }
             }
         }
+        CALLS.set(calls);
     }
 
     /// What follows from any input.
-    fn settle(self: &Arc<Self>, state: &mut State, wake: Wake) -> After {
-        self.arm(state);
+    fn settle(self: &Arc<Self>, state: &mut State, wake: Wake, now: Timestamp) -> After {
+        self.arm(state, now);
         let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
         let has_room = state.session.has_room(0) || !state.session.is_open();
         After {
@@ -180,15 +200,18 @@ impl Live {
             } else {
                 Vec::new()
             },
+            has_calls: self.has_handler
+                && !state.is_dispatching
+                && (!state.has_opened || state.session.has_event()),
             left: has_left.then(|| mem::take(&mut state.topics)),
         }
     }
 
-    fn arm(self: &Arc<Self>, state: &mut State) {
+    fn arm(self: &Arc<Self>, state: &mut State, now: Timestamp) {
         let Some(at) = state.session.poll_timeout() else {
             return;
         };
-        let tick = Deadlines::tick(at, self.clock.now());
+        let tick = Deadlines::tick(at, now);
         if state.armed.is_none_or(|armed| tick < armed)
             && let Some(hub) = self.hub.upgrade()
         {
@@ -243,9 +266,14 @@ impl State {
     }
 }
 
-enum Called {
+enum Call {
     Open,
     Event(Event),
+}
+
+thread_local! {
+    /// The calls to make next; shared by the sessions of a thread.
+    static CALLS: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The right to call the app for one session; held by at most one thread.
@@ -255,25 +283,24 @@ struct Dispatch<'a> {
 }
 
 impl Dispatch<'_> {
-    /// The next call to make, or `None`: nothing is left, or another thread is at it and will see to it.
-    fn next(&mut self) -> Option<Called> {
+    /// Collects the next calls to make. `false` if nothing is left, or another thread is at it and will see to it.
+    fn next(&mut self, calls: &mut Vec<Call>) -> bool {
         let mut state = self.live.lock();
         if state.is_dispatching && !self.is_mine {
-            return None;
+            return false;
         }
-        let called = if mem::replace(&mut state.has_opened, true) {
-            state.session.poll_event().map(Called::Event)
-        } else {
-            Some(Called::Open)
-        };
-        self.is_mine = called.is_some();
+        if !mem::replace(&mut state.has_opened, true) {
+            calls.push(Call::Open);
+        }
+        calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::Event));
+        self.is_mine = !calls.is_empty();
         state.is_dispatching = self.is_mine;
         let connection = state.resume_reading(self.is_mine);
         drop(state);
         if let Some(connection) = connection {
             connection.wake();
         }
-        called
+        self.is_mine
     }
 }
 
@@ -294,6 +321,8 @@ struct After {
     connection: Option<Waker>,
     receiver: Option<Waker>,
     senders: Vec<Waker>,
+    /// Whether the app is to be called.
+    has_calls: bool,
     /// The topics to leave, when the session is to be forgotten.
     left: Option<Vec<Arc<str>>>,
 }

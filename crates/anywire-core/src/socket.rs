@@ -208,8 +208,8 @@ impl Sender {
 
     /// Closes the session after everything sent has gone out. Later calls change nothing.
     pub fn close(&self, reason: CloseReason) {
-        self.live.step(Wake::Connection, |state| {
-            state.session.close(reason, self.live.now())
+        self.live.step(Wake::Connection, |state, now| {
+            state.session.close(reason, now)
         });
     }
 

@@ -80,8 +80,8 @@ impl Topics {
         }
         for live in slow {
             let reason = CloseReason::new(CloseCode::TOO_SLOW, "the outbox is full");
-            live.step(Wake::Connection, |state| {
-                state.session.abort(reason, live.now())
+            live.step(Wake::Connection, |state, now| {
+                state.session.abort(reason, now)
             });
         }
         count

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{Connection, End, Hub, Principal, Refusal, Room, Transport, Visit};
+use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport, Visit};
 use anywire_protocol::{
     Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, ProtocolError,
     decode_payload,
@@ -100,8 +100,11 @@ impl Exchange {
         } = self;
         let mut is_full = false;
         poll_fn(|cx| {
-            let poll = connection.poll_transmit(cx, |packet| {
-                writer.push(&packet);
+            let poll = connection.poll_transmit(cx, |outgoing| {
+                match outgoing {
+                    Outgoing::Packet(packet) => writer.push(&packet),
+                    Outgoing::Message(message) => writer.push_message(message),
+                }
                 is_full = !writer.has_room(limits.max_message_bytes, limits.max_payload_bytes);
                 if is_full { Room::None } else { Room::Some }
             });

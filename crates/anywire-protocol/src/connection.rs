@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::inbox::Inbox;
-use crate::{Generation, Limits, Offset, Packet, Timestamp};
+use crate::{Generation, Limits, Message, Offset, Packet, Timestamp};
 
 /// Tells a session's connections apart, in the order in which they attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,9 +45,11 @@ pub enum Fence {
 
 /// What a connection is to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transmit {
+pub enum Transmit<'a> {
     /// Send this, then ask again.
     Packet(Packet),
+    /// Send this message, which stays in the outbox, then ask again.
+    Message(&'a Message),
     /// Nothing now: wait for input, the app, or the deadline.
     Idle,
     /// All has been said: end the connection, or the answer.

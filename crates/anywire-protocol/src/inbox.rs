@@ -56,11 +56,14 @@ impl Inbox {
     pub(crate) fn take(&mut self) -> Option<Message> {
         let message = self.waiting.pop_front()?;
         self.waiting_bytes -= message.len();
-        if self.waiting.is_empty() && self.waiting.capacity() > KEEP_CAPACITY {
-            // An idle session owns no buffer.
+        Some(message)
+    }
+
+    /// Lets go of memory that no message needs: an idle session owns no buffer.
+    pub(crate) fn shrink(&mut self) {
+        if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
-        Some(message)
     }
 
     /// Whether more may be read off the wire.
@@ -92,9 +95,6 @@ impl Inbox {
         Some(since + limits.ack_delay)
     }
 }
-
-/// A queue of so few entries is kept for the next burst.
-const KEEP_CAPACITY: usize = 16;
 
 #[cfg(test)]
 mod tests {

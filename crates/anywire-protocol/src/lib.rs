@@ -13,6 +13,7 @@ mod identity;
 mod inbox;
 mod limits;
 mod message;
+mod offer;
 mod open;
 mod outbox;
 mod packet;
@@ -25,9 +26,8 @@ pub use error::{AttachError, ProtocolError, SendError};
 pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};
-pub use open::{
-    Attach, Offer, Open, Opened, SUBPROTOCOL, VERSION, application_protocols, choose_protocol,
-};
+pub use offer::{Offer, application_protocols, choose_protocol};
+pub use open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
 pub use packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
 pub use payload::{Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadWriter, decode_payload};
 pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};

@@ -53,11 +53,11 @@ impl Outbox {
     }
 
     /// The message at `offset`, if it is kept; marks it as sent.
-    pub(crate) fn transmit(&mut self, offset: Offset) -> Option<Message> {
+    pub(crate) fn transmit(&mut self, offset: Offset) -> Option<&Message> {
         let index = usize::try_from(offset.as_u64().checked_sub(self.base.as_u64())?).ok()?;
-        let message = self.kept.get(index)?.message.clone();
+        let kept = self.kept.get(index)?;
         self.sent = self.sent.max(offset.after(1));
-        Some(message)
+        Some(&kept.message)
     }
 
     /// Forgets what the peer has (PROTOCOL §7.2).
@@ -73,17 +73,25 @@ impl Outbox {
             self.bytes -= kept.message.len();
             self.base = self.base.after(1);
         }
-        if self.kept.is_empty() && self.kept.capacity() > KEEP_CAPACITY {
-            // An idle session owns no buffer.
-            self.kept = VecDeque::new();
-        }
         Ok(())
     }
 
-    /// Forgets a message that needs no ack: raw connections (PROTOCOL §9).
-    pub(crate) fn release(&mut self, up_to: Offset) {
-        self.acknowledge(up_to)
-            .expect("only what was transmitted is released");
+    /// Takes out the first message, which needs no ack: raw connections (PROTOCOL §9).
+    pub(crate) fn release(&mut self, offset: Offset) -> Message {
+        let message = self
+            .transmit(offset)
+            .expect("the cursor is below the end")
+            .clone();
+        self.acknowledge(offset.after(1))
+            .expect("it was transmitted");
+        message
+    }
+
+    /// Lets go of memory that no message needs: an idle session owns no buffer.
+    pub(crate) fn shrink(&mut self) {
+        if self.kept.is_empty() {
+            self.kept = VecDeque::new();
+        }
     }
 
     /// The offset of the first message kept: what the peer has acknowledged.
@@ -108,9 +116,6 @@ impl Outbox {
             .map(|kept| kept.since + limits.max_outbox_age)
     }
 }
-
-/// A queue of so few entries is kept for the next burst.
-const KEEP_CAPACITY: usize = 16;
 
 #[cfg(test)]
 mod tests {

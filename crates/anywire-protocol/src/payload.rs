@@ -63,10 +63,24 @@ impl PayloadWriter {
 
     /// Appends a packet.
     pub fn push(&mut self, packet: &Packet) {
-        self.packets += 1;
         match packet {
             Packet::Message(message) => self.push_message(message),
-            control => self.push_text(control.letter(), &control.control_content()),
+            control => {
+                self.packets += 1;
+                self.push_text(control.letter(), &control.control_content());
+            }
+        }
+    }
+
+    /// Appends a message.
+    pub fn push_message(&mut self, message: &Message) {
+        self.packets += 1;
+        match (self.encoding, message.as_text()) {
+            (Encoding::Text, Some(text)) => self.push_text(b't', text),
+            (Encoding::Text, None) => self.push_text(b'b', &BASE64.encode(message.as_bytes())),
+            (Encoding::Binary, text) => {
+                self.push_bytes(if text.is_some() { b't' } else { b'b' }, message.as_bytes());
+            }
         }
     }
 
@@ -84,16 +98,6 @@ impl PayloadWriter {
     /// The payload.
     pub fn finish(self) -> Bytes {
         self.out.freeze()
-    }
-
-    fn push_message(&mut self, message: &Message) {
-        match (self.encoding, message.as_text()) {
-            (Encoding::Text, Some(text)) => self.push_text(b't', text),
-            (Encoding::Text, None) => self.push_text(b'b', &BASE64.encode(message.as_bytes())),
-            (Encoding::Binary, text) => {
-                self.push_bytes(if text.is_some() { b't' } else { b'b' }, message.as_bytes());
-            }
-        }
     }
 
     fn push_text(&mut self, letter: u8, content: &str) {

@@ -186,6 +186,8 @@ impl Session {
 
     /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.outbox.shrink();
+        self.inbox.shrink();
         if self.is_open()
             && self
                 .outbox
@@ -240,7 +242,7 @@ impl Session {
     // What must be done next.
 
     /// What the connection is to send next. Ask until it says otherwise than [`Transmit::Packet`].
-    pub fn poll_transmit(&mut self, id: ConnectionId, now: Timestamp) -> Transmit {
+    pub fn poll_transmit(&mut self, id: ConnectionId, now: Timestamp) -> Transmit<'_> {
         let Some(connection) = self.connection.as_mut().filter(|current| current.id == id) else {
             return if self.attaches > id.0 {
                 Transmit::Superseded
@@ -260,7 +262,7 @@ impl Session {
             return Transmit::Packet(Packet::Ack(self.inbox.acknowledge()));
         }
         if !aborted && self.outbox.end() > connection.cursor {
-            return Transmit::Packet(self.transmit_message(now));
+            return self.transmit_message(now);
         }
         if let Some(reason) = self.closing.reason().filter(|_| connection.tell_close()) {
             let packet = Packet::Close(reason.clone());
@@ -454,25 +456,26 @@ impl Session {
     }
 
     /// The next message for the current connection, or the offset that must come before it.
-    fn transmit_message(&mut self, now: Timestamp) -> Packet {
+    fn transmit_message(&mut self, now: Timestamp) -> Transmit<'_> {
         let connection = self
             .connection
             .as_mut()
             .expect("only a connection transmits");
         if connection.tell_offset() {
-            return Packet::Offset(connection.cursor);
+            return Transmit::Packet(Packet::Offset(connection.cursor));
         }
-        let message = self
-            .outbox
-            .transmit(connection.cursor)
-            .expect("cursor is below the end");
-        connection.cursor = connection.cursor.after(1);
+        let offset = connection.cursor;
+        connection.cursor = offset.after(1);
         match connection.carrier {
-            Carrier::Raw => self.outbox.release(connection.cursor),
+            Carrier::Raw => return Transmit::Packet(Packet::Message(self.outbox.release(offset))),
             Carrier::Duplex => self.heartbeat.await_ack(now),
             Carrier::Exchange { .. } => {}
         }
-        Packet::Message(message)
+        Transmit::Message(
+            self.outbox
+                .transmit(offset)
+                .expect("the cursor is below the end"),
+        )
     }
 
     fn detach(&mut self, now: Timestamp) {

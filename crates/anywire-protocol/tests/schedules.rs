@@ -3,6 +3,12 @@
 //!
 //! `ANYWIRE_SEED` repeats one schedule; `ANYWIRE_SCHEDULES` says how many to run.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the first seed is new in each run"
+)]
+
 mod support;
 
 use anywire_protocol::{CloseCode, Role};

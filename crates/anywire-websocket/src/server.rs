@@ -2,17 +2,14 @@
 //! packets on; sessions are `anywire-core`'s.
 
 mod driver;
+mod input;
 mod output;
 mod scratch;
 
-use std::io;
-
 use anywire_core::{Connection, Hub, Principal};
 use anywire_protocol::{CloseReason, Offer, Opened};
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use driver::Driver;
+pub use driver::Driver;
 
 /// How a WebSocket begins.
 pub enum Start {
@@ -49,15 +46,4 @@ impl Start {
             },
         }
     }
-}
-
-/// Carries a session over an upgraded stream until either ends. `read_ahead` is what came with the upgrade.
-///
-/// # Errors
-/// The stream broke. The session has been detached in any case.
-pub async fn serve<S>(stream: S, read_ahead: Bytes, hub: Hub, start: Start) -> io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    Driver::new(stream, read_ahead, hub, start).run().await
 }

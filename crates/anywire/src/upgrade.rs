@@ -1,21 +1,27 @@
 //! From an upgrade request to a running WebSocket, under our server loop or warp's.
 
-use anywire_core::{Principal, Refusal};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use anywire_core::{Hub, Principal, Refusal};
 use anywire_protocol::{CloseCode, Offer, SUBPROTOCOL, application_protocols, choose_protocol};
 use anywire_websocket::handshake::{Handshake, offered_protocols};
-use anywire_websocket::server::{Start, serve};
+use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use warp::reply::Response;
 
 use crate::endpoint::Request;
 use crate::guard::Guarded;
 use crate::respond::refuse;
+use crate::serve::ConnectionPermit;
 use crate::server::Shared;
 
 /// `GET {mount}/websocket` (PROTOCOL §5).
@@ -75,9 +81,8 @@ fn begin(
     tokio::spawn(async move {
         // A client that is gone before the upgrade is done has only detached.
         if let Ok(upgraded) = on_upgrade.await {
-            run(upgraded, hub, start).await;
+            run(upgraded, hub, start, permit);
         }
-        drop(permit);
     });
     let mut response = Response::new(Bytes::new().into());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -92,23 +97,58 @@ fn begin(
 }
 
 /// Gets the socket out of the HTTP stack, whoever served it, and carries the session on it.
-async fn run(upgraded: Upgraded, hub: anywire_core::Hub, start: Start) {
-    // How a connection broke is of no interest: the session has detached.
-    let _ = match upgraded.downcast::<TokioIo<Guarded>>() {
+///
+/// The connection gets a task of its own, which is no larger than it needs.
+fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPermit>) {
+    match upgraded.downcast::<TokioIo<Guarded>>() {
         Ok(parts) => {
-            serve(
-                parts.io.into_inner().into_stream(),
-                copied(&parts.read_buf),
-                hub,
-                start,
-            )
-            .await
+            let stream = parts.io.into_inner().into_stream();
+            carry(
+                Driver::new(stream, copied(&parts.read_buf), hub, start),
+                permit,
+            );
         }
         Err(upgraded) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => serve(parts.io.into_inner(), copied(&parts.read_buf), hub, start).await,
-            Err(upgraded) => serve(TokioIo::new(upgraded), Bytes::new(), hub, start).await,
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                carry(
+                    Driver::new(stream, copied(&parts.read_buf), hub, start),
+                    permit,
+                );
+            }
+            Err(upgraded) => {
+                carry(
+                    Driver::new(TokioIo::new(upgraded), Bytes::new(), hub, start),
+                    permit,
+                );
+            }
         },
-    };
+    }
+}
+
+fn carry<S>(driver: Driver<S>, permit: Option<ConnectionPermit>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(Carry {
+        driver,
+        _permit: permit,
+    });
+}
+
+/// A driver and its share of the limit. An async block would hold the driver twice, and every connection pays for it.
+struct Carry<S> {
+    driver: Driver<S>,
+    _permit: Option<ConnectionPermit>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Carry<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // How a connection broke is of no interest: the session has detached.
+        Pin::new(&mut self.driver).poll(cx).map(drop)
+    }
 }
 
 /// The bytes alone, without the buffer of the HTTP connection that they lie in.

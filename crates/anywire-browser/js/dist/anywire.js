@@ -565,13 +565,13 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     send: function (message) {
-      outbox.push(message);
-      handlers.onbuffer(outbox.bytes);
       if (message.size > session.limits.maxMessageBytes) {
-        session.abort(4964, 'too-large');
-      } else if (outbox.bytes > MAX_OUTBOX_BYTES) {
-        session.abort(4932, 'too-slow');
+        abortSoon(4964, 'too-large');
+      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
+        abortSoon(4932, 'too-slow');
       } else {
+        outbox.push(message);
+        handlers.onbuffer(outbox.bytes);
         handlers.ontransmit();
       }
     },
@@ -594,6 +594,17 @@ function createSession(clock, key, protocols, handlers) {
       }
     }
   };
+
+  /**
+   * The application hears of the end when its call has returned.
+   * @param {number} code
+   * @param {string} name
+   */
+  function abortSoon(code, name) {
+    clock.setTimeout(function () {
+      session.abort(code, name);
+    }, 0);
+  }
 
   /** @param {boolean} wasClean */
   function endWithOwnClose(wasClean) {

@@ -259,6 +259,8 @@ test('a message over maxMessageBytes ends the session with 4964', () => {
   const scene = createScene({ server: { limits: { maxMessageBytes: 10 } } });
   scene.advance(100);
   scene.client.send('€€€€');
+  assert.deepEqual(scene.seen.closes, []);
+  scene.advance(0);
   assert.deepEqual(scene.seen.closes, [{ code: 4964, reason: 'too-large', wasClean: false }]);
   scene.advance(100);
   assert.equal(scene.session.closing.code, 4964);

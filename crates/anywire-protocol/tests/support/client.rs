@@ -265,6 +265,10 @@ impl ClientShell {
                     let (kind, data) = frame(&packet);
                     self.outcomes.push(Leg::Frame { link, kind, data });
                 }
+                Transmit::Message(message) => {
+                    let (kind, data) = frame(&Packet::Message(message.clone()));
+                    self.outcomes.push(Leg::Frame { link, kind, data });
+                }
                 Transmit::Idle => return,
                 Transmit::Finished | Transmit::Superseded | Transmit::Stalled => break,
             }
@@ -328,6 +332,7 @@ impl ClientShell {
             while writer.has_room(limits.max_message_bytes, limits.max_payload_bytes) {
                 match self.session.poll_transmit(id, now) {
                     Transmit::Packet(packet) => writer.push(&packet),
+                    Transmit::Message(message) => writer.push_message(message),
                     _ => break,
                 }
             }

@@ -196,6 +196,10 @@ impl ServerShell {
         loop {
             match self.session.poll_transmit(id, now) {
                 Transmit::Packet(packet) => self.frame(link, &packet),
+                Transmit::Message(message) => {
+                    let packet = Packet::Message(message.clone());
+                    self.frame(link, &packet);
+                }
                 Transmit::Idle => return,
                 Transmit::Superseded => {
                     self.frame(link, &Packet::Superseded);
@@ -223,6 +227,7 @@ impl ServerShell {
             }
             match self.session.poll_transmit(connection, now) {
                 Transmit::Packet(packet) => writer.push(&packet),
+                Transmit::Message(message) => writer.push_message(message),
                 Transmit::Idle => {
                     self.held.insert(id, (connection, encoding, writer));
                     return;

@@ -1,5 +1,7 @@
 //! Bytes to frames. Input may be cut anywhere; what is kept between calls is bounded by what has arrived.
 
+use std::mem;
+
 use anywire_protocol::{CloseCode, Message, MessageKind};
 use bytes::{Bytes, BytesMut};
 
@@ -24,23 +26,30 @@ pub enum Role {
 ///     ▲                         │ payload complete, more fragments follow
 ///     └─────────────────────────┘
 /// ```
+///
+/// Frames that come whole, as most do, pass without leaving anything here; an idle decoder is small.
 #[derive(Debug)]
 pub struct Decoder {
     role: Role,
     max_message_bytes: usize,
-    /// The bytes of a head that has not come whole.
-    partial: [u8; MAX_HEAD_BYTES],
-    partial_len: u8,
-    current: Option<Head>,
-    /// How much of the current payload has come.
-    taken: usize,
-    /// The payload of a control frame that has not come whole.
-    control: BytesMut,
-    /// The message so far, when it does not come in one piece.
-    message: BytesMut,
+    /// What has come of a frame or message that is not whole.
+    pending: Option<Box<Pending>>,
     /// The kind of the message whose fragments are coming.
     kind: Option<MessageKind>,
     fragments: u16,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    head: [u8; MAX_HEAD_BYTES],
+    head_len: u8,
+    current: Option<Head>,
+    /// How much of the current payload has come.
+    taken: usize,
+    /// The payload of a control frame so far.
+    control: BytesMut,
+    /// The message so far.
+    message: BytesMut,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +66,7 @@ impl Decoder {
         Self {
             role,
             max_message_bytes,
-            partial: [0; MAX_HEAD_BYTES],
-            partial_len: 0,
-            current: None,
-            taken: 0,
-            control: BytesMut::new(),
-            message: BytesMut::new(),
+            pending: None,
             kind: None,
             fragments: 0,
         }
@@ -74,50 +78,85 @@ impl Decoder {
     /// # Errors
     /// Fail the connection; the decoder is of no use after that.
     pub fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
-        loop {
-            let head = match self.current {
-                Some(head) => head,
-                None => match self.take_head(input)? {
-                    Some(head) => head,
-                    None => return Ok(None),
+        while !input.is_empty() {
+            let mut pending = match self.pending.take() {
+                Some(pending) => pending,
+                None => match self.take_whole(input)? {
+                    Some(frame) => return Ok(Some(frame)),
+                    None => Box::default(),
                 },
             };
-            let Some(payload) = self.take_payload(head, input) else {
-                return Ok(None);
-            };
-            self.current = None;
-            self.taken = 0;
-            if let Some(frame) = self.finish(head, payload)? {
-                return Ok(Some(frame));
+            let frame = self.take_part(&mut pending, input)?;
+            if !pending.is_empty() || self.kind.is_some() {
+                self.pending = Some(pending);
             }
-        }
-    }
-
-    /// Takes a head, or keeps what there is of it.
-    fn take_head(&mut self, input: &mut &mut [u8]) -> Result<Option<Head>, Violation> {
-        if self.partial_len == 0
-            && let Some((head, used)) = self.parse_head(input)?
-        {
-            advance(input, used);
-            self.current = Some(head);
-            return Ok(Some(head));
-        }
-        while !input.is_empty() {
-            self.partial[usize::from(self.partial_len)] = input[0];
-            self.partial_len += 1;
-            advance(input, 1);
-            let bytes = self.partial;
-            if let Some((head, _)) = self.parse_head(&bytes[..usize::from(self.partial_len)])? {
-                self.partial_len = 0;
-                self.current = Some(head);
-                return Ok(Some(head));
+            if frame.is_some() {
+                return Ok(frame);
             }
         }
         Ok(None)
     }
 
+    /// Takes a frame that has come whole and is no fragment. `None` leaves `input` as it was.
+    fn take_whole(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
+        let Some((head, used)) = self.parse_head(input, 0)? else {
+            return Ok(None);
+        };
+        if !head.is_final || input.len() - used < head.length {
+            return Ok(None);
+        }
+        advance(input, used);
+        let payload = unmask(input, head, 0, head.length);
+        let frame = self.finish(head, Bytes::copy_from_slice(payload))?;
+        advance(input, head.length);
+        Ok(frame)
+    }
+
+    /// Takes what there is of a frame that comes in pieces, or of a fragment.
+    fn take_part(
+        &mut self,
+        pending: &mut Pending,
+        input: &mut &mut [u8],
+    ) -> Result<Option<Frame>, Violation> {
+        let Some(head) = self.take_head(pending, input)? else {
+            return Ok(None);
+        };
+        let Some(payload) = pending.take_payload(head, input) else {
+            return Ok(None);
+        };
+        pending.current = None;
+        pending.taken = 0;
+        self.finish(head, payload)
+    }
+
+    /// Takes a head, or keeps what there is of it.
+    fn take_head(
+        &self,
+        pending: &mut Pending,
+        input: &mut &mut [u8],
+    ) -> Result<Option<Head>, Violation> {
+        while pending.current.is_none() {
+            let Some(byte) = input.first() else {
+                return Ok(None);
+            };
+            pending.head[usize::from(pending.head_len)] = *byte;
+            pending.head_len += 1;
+            advance(input, 1);
+            let bytes = &pending.head[..usize::from(pending.head_len)];
+            if let Some((head, _)) = self.parse_head(bytes, pending.message.len())? {
+                pending.head_len = 0;
+                pending.current = Some(head);
+            }
+        }
+        Ok(pending.current)
+    }
+
     /// Reads a head and how long it is; `None` when it has not come whole.
-    fn parse_head(&self, bytes: &[u8]) -> Result<Option<(Head, usize)>, Violation> {
+    fn parse_head(
+        &self,
+        bytes: &[u8],
+        message_bytes: usize,
+    ) -> Result<Option<(Head, usize)>, Violation> {
         let [first, second, rest @ ..] = bytes else {
             return Ok(None);
         };
@@ -150,7 +189,7 @@ impl Decoder {
         if !is_shortest {
             return Err(Violation::protocol("a length is not in its shortest form"));
         }
-        self.check(is_final, opcode, length)?;
+        self.check(is_final, opcode, length, message_bytes)?;
         let mask = if is_masked {
             match rest[length_bytes..].first_chunk::<4>() {
                 None => return Ok(None),
@@ -173,7 +212,13 @@ impl Decoder {
     }
 
     /// Judges a frame by its head, before anything is kept of it.
-    fn check(&self, is_final: bool, opcode: u8, length: u64) -> Result<(), Violation> {
+    fn check(
+        &self,
+        is_final: bool,
+        opcode: u8,
+        length: u64,
+        message_bytes: usize,
+    ) -> Result<(), Violation> {
         match opcode {
             opcode::CONTINUATION if self.kind.is_none() => {
                 return Err(Violation::protocol("a continuation of nothing"));
@@ -190,8 +235,7 @@ impl Decoder {
             }
             _ => return Err(Violation::protocol("an unknown opcode")),
         }
-        if length > (self.max_message_bytes - self.message.len().min(self.max_message_bytes)) as u64
-        {
+        if length > self.max_message_bytes.saturating_sub(message_bytes) as u64 {
             return Err(too_big());
         }
         if self.fragments >= MAX_FRAGMENTS {
@@ -199,38 +243,6 @@ impl Decoder {
             return Err(Violation::new(CloseCode::from_u16(1008), what));
         }
         Ok(())
-    }
-
-    /// Takes the payload if it has come whole, or keeps what there is of it.
-    fn take_payload(&mut self, head: Head, input: &mut &mut [u8]) -> Option<Bytes> {
-        let missing = head.length - self.taken;
-        let count = missing.min(input.len());
-        let (part, _) = input.split_at_mut(count);
-        if let Some(mask) = head.mask {
-            apply_mask(part, mask, self.taken);
-        }
-        let is_control = head.opcode & 8 != 0;
-        let is_whole = self.taken == 0 && count == missing;
-        let buffer = if is_control {
-            &mut self.control
-        } else {
-            &mut self.message
-        };
-        let payload = if is_whole && (is_control || (head.is_final && buffer.is_empty())) {
-            Some(Bytes::copy_from_slice(part))
-        } else {
-            buffer.extend_from_slice(part);
-            (count == missing).then(|| {
-                if is_control || head.is_final {
-                    std::mem::take(buffer).freeze()
-                } else {
-                    Bytes::new()
-                }
-            })
-        };
-        self.taken += count;
-        advance(input, count);
-        payload
     }
 
     /// What a complete frame says; `None` for a fragment that others follow.
@@ -255,6 +267,45 @@ impl Decoder {
         };
         Ok(Some(Frame::Message(message)))
     }
+}
+
+impl Pending {
+    /// Takes the payload if the rest of it has come, or keeps what there is. A fragment that others follow is kept in
+    /// any case; its payload here is empty.
+    fn take_payload(&mut self, head: Head, input: &mut &mut [u8]) -> Option<Bytes> {
+        let missing = head.length - self.taken;
+        let count = missing.min(input.len());
+        let is_control = head.opcode & 8 != 0;
+        let buffer = if is_control {
+            &mut self.control
+        } else {
+            &mut self.message
+        };
+        buffer.extend_from_slice(unmask(input, head, self.taken, count));
+        self.taken += count;
+        advance(input, count);
+        let is_whole = count == missing;
+        is_whole.then(|| {
+            if head.is_final {
+                mem::take(buffer).freeze()
+            } else {
+                Bytes::new()
+            }
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.head_len == 0 && self.current.is_none() && self.message.is_empty()
+    }
+}
+
+/// Unmasks the first `count` bytes of `input`, the part of the payload that begins at `offset`.
+fn unmask(input: &mut [u8], head: Head, offset: usize, count: usize) -> &[u8] {
+    let part = &mut input[..count];
+    if let Some(mask) = head.mask {
+        apply_mask(part, mask, offset);
+    }
+    part
 }
 
 /// Longest head: two bytes, an eight-byte length, a mask.
@@ -285,5 +336,5 @@ fn too_big() -> Violation {
 }
 
 fn advance(input: &mut &mut [u8], count: usize) {
-    *input = &mut std::mem::take(input)[count..];
+    *input = &mut mem::take(input)[count..];
 }

@@ -1,25 +1,27 @@
 //! The task of one WebSocket: reads all there is, hands it to the session, writes all there is, once. What waits is
 //! this future and nothing else.
 
-use std::future::poll_fn;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use anywire_core::{Connection, End, Hub, Principal, Refusal, Room, Transport};
+use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Transport};
 use anywire_protocol::{
-    Attach, Carrier, CloseCode, CloseReason, Limits, Message, Open, Opened, Packet, ProtocolError,
-    decode_frame,
+    Attach, Carrier, CloseCode, CloseReason, Limits, Open, Opened, Packet, ProtocolError,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Start;
-use super::output::{Output, is_enough, push_close, push_packet, push_raw};
+use super::input::{Language, Then, decode};
+use super::output::{
+    Output, is_enough, push_close, push_end, push_message, push_packet, push_raw, push_raw_message,
+};
 use super::scratch::{put_packets, take_packets, take_write, with_read};
-use crate::frame::{Decoder, Frame, Role, Violation, encode_pong};
+use crate::frame::{Decoder, Role, Violation};
 
 /// ```text
 ///            open or attach packet            end, violation, peer's close
@@ -28,10 +30,7 @@ use crate::frame::{Decoder, Frame, Role, Violation, encode_pong};
 /// ```
 enum Phase {
     /// Nothing is attached yet (PROTOCOL §5.3).
-    Waiting {
-        principal: Option<Principal>,
-        protocols: Vec<String>,
-    },
+    Waiting(Box<Waiting>),
     /// A session is attached.
     Carrying {
         connection: Connection,
@@ -41,23 +40,27 @@ enum Phase {
     Leaving { has_shut_down: bool },
 }
 
-pub(super) struct Driver<S> {
+/// Who came, until they attach.
+struct Waiting {
+    principal: Option<Principal>,
+    protocols: Vec<String>,
+}
+
+/// Carries a session over an upgraded stream until either ends; await it.
+///
+/// It is done with an error when the stream broke. The session has been detached in any case.
+pub struct Driver<S> {
     stream: S,
     hub: Hub,
     phase: Phase,
     decoder: Decoder,
     output: Output,
-    /// Bytes that came with the upgrade.
-    read_ahead: Bytes,
+    /// Bytes that came with the upgrade, until they are read.
+    read_ahead: Option<Box<Bytes>>,
     /// What must be said before anything else.
-    first: Option<First>,
+    first: Option<Box<Packet>>,
     /// Only while something is overdue: an attach, a write, a farewell.
     deadline: Option<Pin<Box<Sleep>>>,
-}
-
-enum First {
-    Packet(Box<Packet>),
-    Refusal(CloseReason),
 }
 
 /// How long a farewell may take.
@@ -82,17 +85,15 @@ pub(super) fn attach(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    pub(super) fn new(stream: S, read_ahead: Bytes, hub: Hub, start: Start) -> Self {
+    /// A driver for `stream`; `read_ahead` is what came with the upgrade.
+    pub fn new(stream: S, read_ahead: Bytes, hub: Hub, start: Start) -> Self {
         let (phase, first) = match start {
             Start::Attached(connection, opened) => {
-                let first = First::Packet(Box::new(Packet::Opened(opened)));
-                (
-                    Phase::Carrying {
-                        connection,
-                        is_raw: false,
-                    },
-                    Some(first),
-                )
+                let phase = Phase::Carrying {
+                    connection,
+                    is_raw: false,
+                };
+                (phase, Some(Packet::Opened(opened)))
             }
             Start::Raw(connection) => (
                 Phase::Carrying {
@@ -105,21 +106,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 principal,
                 protocols,
             } => (
-                Phase::Waiting {
+                Phase::Waiting(Box::new(Waiting {
                     principal,
                     protocols,
-                },
+                })),
                 None,
             ),
             Start::Refused(reason) => (
                 Phase::Leaving {
                     has_shut_down: false,
                 },
-                Some(First::Refusal(reason)),
+                Some(Packet::Close(reason)),
             ),
         };
+        let first = first.map(Box::new);
+        let read_ahead = (!read_ahead.is_empty()).then(|| Box::new(read_ahead));
         let deadline = match phase {
-            Phase::Waiting { .. } => Some(after(Limits::ATTACH_WITHIN)),
+            Phase::Waiting(_) => Some(after(Limits::ATTACH_WITHIN)),
             Phase::Leaving { .. } => Some(after(LEAVE_WITHIN)),
             Phase::Carrying { .. } => None,
         };
@@ -136,11 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    pub(super) async fn run(mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_carry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let is_blocked = self.poll_write(cx)?;
             if self.poll_deadline(cx, is_blocked).is_ready() {
@@ -180,31 +179,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn transmit(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut out = take_write();
         let has_more = match &mut self.phase {
-            Phase::Waiting { .. } => false,
+            Phase::Waiting(_) => false,
             Phase::Leaving { has_shut_down } => match self.first.take() {
-                Some(First::Refusal(reason)) => {
-                    push_packet(&mut out, &Packet::Close(reason.clone()));
-                    push_close(&mut out, &reason);
+                Some(packet) => {
+                    push_packet(&mut out, &packet);
+                    if let Packet::Close(reason) = *packet {
+                        push_close(&mut out, &reason);
+                    }
                     true
                 }
-                _ => {
+                None => {
                     *has_shut_down |= Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
                     false
                 }
             },
             Phase::Carrying { connection, is_raw } => {
-                if let Some(First::Packet(packet)) = self.first.take() {
+                if let Some(packet) = self.first.take() {
                     push_packet(&mut out, &packet);
                 }
                 let (is_raw, mut is_full, mut closing) = (*is_raw, false, None);
-                let end = connection.poll_transmit(cx, |packet| {
-                    if is_raw {
-                        push_raw(&mut out, &packet)
-                    } else {
-                        push_packet(&mut out, &packet)
-                    }
-                    if let Packet::Close(reason) = packet {
-                        closing = Some(reason);
+                let end = connection.poll_transmit(cx, |outgoing| {
+                    match outgoing {
+                        Outgoing::Message(message) if is_raw => push_raw_message(&mut out, message),
+                        Outgoing::Message(message) => push_message(&mut out, message),
+                        Outgoing::Packet(packet) => {
+                            if is_raw {
+                                push_raw(&mut out, &packet);
+                            } else {
+                                push_packet(&mut out, &packet);
+                            }
+                            if let Packet::Close(reason) = packet {
+                                closing = Some(reason);
+                            }
+                        }
                     }
                     is_full = is_enough(&out);
                     if is_full { Room::None } else { Room::Some }
@@ -228,34 +235,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             ready!(connection.poll_inbox_room(cx));
         }
         let mut packets = take_packets();
-        let outcome = if self.read_ahead.is_empty() {
-            let Self {
-                stream,
-                decoder,
-                phase,
-                output,
-                ..
-            } = self;
-            with_read(|scratch| {
+        let language = self.language();
+        let Self {
+            stream,
+            decoder,
+            output,
+            ..
+        } = self;
+        let outcome = match self.read_ahead.take() {
+            None => with_read(|scratch| {
                 let mut buffer = ReadBuf::new(scratch);
                 ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
                 let input = buffer.filled_mut();
                 let count = input.len();
                 Poll::Ready(Ok((
                     count,
-                    decode(decoder, input, phase, &mut packets, output),
+                    decode(decoder, input, language, &mut packets, output),
                 )))
-            })
-        } else {
-            let mut input = std::mem::take(&mut self.read_ahead).to_vec();
-            let Self {
-                decoder,
-                phase,
-                output,
-                ..
-            } = self;
-            let decoded = decode(decoder, &mut input, phase, &mut packets, output);
-            Poll::Ready(Ok((input.len(), decoded)))
+            }),
+            Some(read_ahead) => {
+                let mut input = read_ahead.to_vec();
+                let decoded = decode(decoder, &mut input, language, &mut packets, output);
+                Poll::Ready(Ok((input.len(), decoded)))
+            }
         };
         let poll = match outcome {
             Poll::Pending => Poll::Pending,
@@ -277,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // A refusal shows in what there is to transmit.
                 let _ = connection.receive(packets.drain(..));
             }
-            Phase::Waiting { .. } => self.handle_waiting(packets),
+            Phase::Waiting(_) => self.handle_waiting(packets),
             Phase::Leaving { .. } => {}
         }
         match then {
@@ -286,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Then::Fail(violation) => self.fail(&violation),
             Then::Violate(error) => match &self.phase {
                 Phase::Carrying { connection, .. } => connection.violate(error),
-                Phase::Waiting { .. } => self.refuse(error.into()),
+                Phase::Waiting(_) => self.refuse(error.into()),
                 Phase::Leaving { .. } => {}
             },
         }
@@ -296,14 +298,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn handle_waiting(&mut self, packets: &mut Vec<Packet>) {
         let mut packets = packets.drain(..);
         for packet in packets.by_ref() {
-            let Phase::Waiting {
-                principal,
-                protocols,
-            } = &mut self.phase
-            else {
+            let Phase::Waiting(waiting) = &mut self.phase else {
                 break;
             };
-            let principal = principal.clone();
+            let principal = waiting.principal.clone();
             let attached = match packet {
                 Packet::Ping(content) => {
                     self.output
@@ -312,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 Packet::Open(mut request) => {
                     if request.protocols.is_empty() {
-                        request.protocols = std::mem::take(protocols);
+                        request.protocols = std::mem::take(&mut waiting.protocols);
                     }
                     open(&self.hub, &request, principal.as_ref())
                 }
@@ -324,7 +322,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             };
             match attached {
                 Ok((connection, opened)) => {
-                    self.first = Some(First::Packet(Box::new(Packet::Opened(Box::new(opened)))));
+                    self.first = Some(Box::new(Packet::Opened(Box::new(opened))));
                     self.phase = Phase::Carrying {
                         connection,
                         is_raw: false,
@@ -356,7 +354,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn refuse(&mut self, reason: CloseReason) {
-        self.first = Some(First::Refusal(reason));
+        self.first = Some(Box::new(Packet::Close(reason)));
         self.leave();
     }
 
@@ -375,6 +373,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             has_shut_down: false,
         };
         self.deadline = Some(after(LEAVE_WITHIN));
+    }
+
+    fn language(&self) -> Language {
+        match self.phase {
+            Phase::Waiting(_) | Phase::Carrying { is_raw: false, .. } => Language::Anywire,
+            Phase::Carrying { is_raw: true, .. } => Language::Raw,
+            Phase::Leaving { .. } => Language::Nothing,
+        }
     }
 
     fn show_life(&self) {
@@ -399,77 +405,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
-/// What follows the packets of one read.
-enum Then {
-    GoOn,
-    /// The peer's close frame.
-    Close,
-    /// A rule of WebSocket is broken.
-    Fail(Violation),
-    /// A rule of Anywire is broken.
-    Violate(ProtocolError),
-}
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+    type Output = io::Result<()>;
 
-/// Decodes all frames in `input`; packets are collected, pings answered.
-fn decode(
-    decoder: &mut Decoder,
-    mut input: &mut [u8],
-    phase: &Phase,
-    packets: &mut Vec<Packet>,
-    output: &mut Output,
-) -> Then {
-    if matches!(phase, Phase::Leaving { .. }) {
-        return Then::GoOn;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_carry(cx)
     }
-    let is_raw = matches!(phase, Phase::Carrying { is_raw: true, .. });
-    loop {
-        match decoder.decode(&mut input) {
-            Ok(None) => return Then::GoOn,
-            Ok(Some(Frame::Message(message))) => match packet(message, is_raw) {
-                Ok(packet) => packets.push(packet),
-                Err(error) => return Then::Violate(error),
-            },
-            Ok(Some(Frame::Ping(content))) => output.push(|out| encode_pong(out, &content, None)),
-            Ok(Some(Frame::Pong(_))) if is_raw => packets.push(Packet::Pong("".into())),
-            Ok(Some(Frame::Pong(_))) => {}
-            Ok(Some(Frame::Close(close))) => {
-                if is_raw {
-                    let (code, text) = close.unwrap_or((CloseCode::from_u16(1005), String::new()));
-                    packets.push(Packet::Close(CloseReason::new(code, &text)));
-                }
-                return Then::Close;
-            }
-            Err(violation) => return Then::Fail(violation),
-        }
-    }
-}
-
-fn packet(message: Message, is_raw: bool) -> Result<Packet, ProtocolError> {
-    if is_raw {
-        Ok(Packet::Message(message))
-    } else {
-        decode_frame(message)
-    }
-}
-
-/// Says why the connection ends (PROTOCOL §5.6).
-fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool, closing: Option<CloseReason>) {
-    let code = match end {
-        End::Finished => CloseCode::NORMAL,
-        End::Superseded => CloseCode::SUPERSEDED,
-        End::Stalled => CloseCode::STALLED,
-    };
-    if is_raw {
-        // The close packet was the close frame already.
-        if closing.is_none() {
-            push_close(out, &code.into());
-        }
-        return;
-    }
-    if end == End::Superseded {
-        push_packet(out, &Packet::Superseded);
-    }
-    push_close(out, &closing.unwrap_or_else(|| code.into()));
 }
 
 fn after(duration: Duration) -> Pin<Box<Sleep>> {

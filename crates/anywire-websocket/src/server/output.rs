@@ -4,7 +4,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use anywire_protocol::{CONTROL_MARK, CloseReason, MessageKind, Packet, encode_control};
+use anywire_core::End;
+use anywire_protocol::{
+    CONTROL_MARK, CloseCode, CloseReason, Message, MessageKind, Packet, encode_control,
+};
 use tokio::io::AsyncWrite;
 
 use super::scratch::{SCRATCH_BYTES, put_write};
@@ -13,16 +16,19 @@ use crate::frame::{self, Mask};
 /// A server does not mask.
 const UNMASKED: Mask = None;
 
-/// Bytes that the peer has not taken yet.
+/// Bytes that the peer has not taken yet; nothing at all when it has taken them.
 #[derive(Default)]
-pub(super) struct Output {
-    waiting: Vec<u8>,
+pub(super) struct Output(Option<Box<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    bytes: Vec<u8>,
     written: usize,
 }
 
 impl Output {
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.0.is_none()
     }
 
     /// Writes what waits.
@@ -31,22 +37,24 @@ impl Output {
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while self.written < self.waiting.len() {
-            let count =
-                ready!(Pin::new(&mut *stream).poll_write(cx, &self.waiting[self.written..]))?;
+        let Some(waiting) = &mut self.0 else {
+            return Poll::Ready(Ok(()));
+        };
+        while waiting.written < waiting.bytes.len() {
+            let rest = &waiting.bytes[waiting.written..];
+            let count = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written += count;
+            waiting.written += count;
         }
-        self.waiting = Vec::new();
-        self.written = 0;
+        self.0 = None;
         Poll::Ready(Ok(()))
     }
 
     /// How many bytes have gone of those that wait.
     pub(super) fn written(&self) -> usize {
-        self.written
+        self.0.as_ref().map_or(0, |waiting| waiting.written)
     }
 
     /// Writes `scratch` at once and keeps what the peer does not take.
@@ -64,7 +72,7 @@ impl Output {
                 Poll::Ready(Ok(count)) => written += count,
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
-                    self.waiting = scratch[written..].to_vec();
+                    self.push(|bytes| bytes.extend_from_slice(&scratch[written..]));
                     break;
                 }
             }
@@ -75,12 +83,14 @@ impl Output {
 
     /// Adds a short answer to what waits.
     pub(super) fn push(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.waiting);
+        encode(&mut self.0.get_or_insert_default().bytes);
     }
 
     /// Whether so much waits that nothing may be read that could add to it.
     pub(super) fn is_full(&self) -> bool {
-        is_enough(&self.waiting)
+        self.0
+            .as_ref()
+            .is_some_and(|waiting| is_enough(&waiting.bytes))
     }
 }
 
@@ -89,17 +99,25 @@ pub(super) fn is_enough(out: &[u8]) -> bool {
     out.len() >= SCRATCH_BYTES
 }
 
+/// Appends a message as a frame (PROTOCOL §5.4).
+pub(super) fn push_message(out: &mut Vec<u8>, message: &Message) {
+    let bytes = message.as_bytes();
+    if message.kind() == MessageKind::Text && bytes.first() == Some(&CONTROL_MARK) {
+        frame::encode_text(out, &[&[CONTROL_MARK], bytes], UNMASKED);
+    } else {
+        frame::encode_message(out, message, UNMASKED);
+    }
+}
+
+/// Appends a message of a raw connection: as it is.
+pub(super) fn push_raw_message(out: &mut Vec<u8>, message: &Message) {
+    frame::encode_message(out, message, UNMASKED);
+}
+
 /// Appends a packet as a frame (PROTOCOL §5.4).
 pub(super) fn push_packet(out: &mut Vec<u8>, packet: &Packet) {
     match packet {
-        Packet::Message(message) => {
-            let bytes = message.as_bytes();
-            if message.kind() == MessageKind::Text && bytes.first() == Some(&CONTROL_MARK) {
-                frame::encode_text(out, &[&[CONTROL_MARK], bytes], UNMASKED);
-            } else {
-                frame::encode_message(out, message, UNMASKED);
-            }
-        }
+        Packet::Message(message) => push_message(out, message),
         control => {
             let mut content = Vec::new();
             encode_control(control, &mut content);
@@ -111,7 +129,7 @@ pub(super) fn push_packet(out: &mut Vec<u8>, packet: &Packet) {
 /// Appends a packet as a frame of a raw connection: messages as they are, our pings as WebSocket's (PROTOCOL §9).
 pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
     match packet {
-        Packet::Message(message) => frame::encode_message(out, message, UNMASKED),
+        Packet::Message(message) => push_raw_message(out, message),
         Packet::Ping(content) => frame::encode_ping(out, content.as_bytes(), UNMASKED),
         Packet::Pong(content) => frame::encode_pong(out, content.as_bytes(), UNMASKED),
         Packet::Close(reason) => push_close(out, reason),
@@ -128,4 +146,24 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
 /// Appends a WebSocket close.
 pub(super) fn push_close(out: &mut Vec<u8>, reason: &CloseReason) {
     frame::encode_close(out, reason, UNMASKED);
+}
+
+/// Says why the connection ends (PROTOCOL §5.6).
+pub(super) fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool, closing: Option<CloseReason>) {
+    let code = match end {
+        End::Finished => CloseCode::NORMAL,
+        End::Superseded => CloseCode::SUPERSEDED,
+        End::Stalled => CloseCode::STALLED,
+    };
+    if is_raw {
+        // The close packet was the close frame already.
+        if closing.is_none() {
+            push_close(out, &code.into());
+        }
+        return;
+    }
+    if end == End::Superseded {
+        push_packet(out, &Packet::Superseded);
+    }
+    push_close(out, &closing.unwrap_or_else(|| code.into()));
 }

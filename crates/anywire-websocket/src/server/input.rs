@@ -1,0 +1,69 @@
+//! What comes in on a WebSocket: frames to packets. Handing them on is left to the driver.
+
+use anywire_protocol::{CloseCode, CloseReason, Message, Packet, ProtocolError, decode_frame};
+
+use super::output::Output;
+use crate::frame::{Decoder, Frame, Violation, encode_pong};
+
+/// What the peer speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Anywire,
+    /// Bare messages (PROTOCOL §9).
+    Raw,
+    /// Nothing that matters any more.
+    Nothing,
+}
+
+/// What follows the packets of one read.
+pub(super) enum Then {
+    GoOn,
+    /// The peer's close frame.
+    Close,
+    /// A rule of WebSocket is broken.
+    Fail(Violation),
+    /// A rule of Anywire is broken.
+    Violate(ProtocolError),
+}
+
+/// Decodes all frames in `input`; packets are collected, pings answered.
+pub(super) fn decode(
+    decoder: &mut Decoder,
+    mut input: &mut [u8],
+    language: Language,
+    packets: &mut Vec<Packet>,
+    output: &mut Output,
+) -> Then {
+    if language == Language::Nothing {
+        return Then::GoOn;
+    }
+    let is_raw = language == Language::Raw;
+    loop {
+        match decoder.decode(&mut input) {
+            Ok(None) => return Then::GoOn,
+            Ok(Some(Frame::Message(message))) => match packet(message, is_raw) {
+                Ok(packet) => packets.push(packet),
+                Err(error) => return Then::Violate(error),
+            },
+            Ok(Some(Frame::Ping(content))) => output.push(|out| encode_pong(out, &content, None)),
+            Ok(Some(Frame::Pong(_))) if is_raw => packets.push(Packet::Pong("".into())),
+            Ok(Some(Frame::Pong(_))) => {}
+            Ok(Some(Frame::Close(close))) => {
+                if is_raw {
+                    let (code, text) = close.unwrap_or((CloseCode::from_u16(1005), String::new()));
+                    packets.push(Packet::Close(CloseReason::new(code, &text)));
+                }
+                return Then::Close;
+            }
+            Err(violation) => return Then::Fail(violation),
+        }
+    }
+}
+
+fn packet(message: Message, is_raw: bool) -> Result<Packet, ProtocolError> {
+    if is_raw {
+        Ok(Packet::Message(message))
+    } else {
+        decode_frame(message)
+    }
+}

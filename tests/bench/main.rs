@@ -1,0 +1,142 @@
+//! Measures our server beside a bare `warp::ws()` echo, in one run, and prints ratios.
+//!
+//! `make bench`, or `anywire-bench [echo] [idle] [fanout] [--rounds N]`. Each server runs in a process of its own on one
+//! core, the load on another; figures are the server's CPU time per message and its resident bytes per session, medians
+//! of interleaved rounds. Read them as ratios: absolute times are the machine's.
+
+mod idle;
+mod load;
+mod measure;
+mod peers;
+mod report;
+
+use std::time::Duration;
+
+use load::Wire;
+use measure::Server;
+use peers::Peer;
+use report::{Report, median};
+
+/// Connections of the echo runs.
+const CONNECTIONS: usize = 100;
+/// Connections of the fan-out runs.
+const FOLLOWERS: usize = 1_000;
+/// Sessions of the idle runs.
+const SESSIONS: usize = 10_000;
+/// How long a measured round of load takes.
+const ROUND: Duration = Duration::from_millis(1_500);
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, peer] = &args[..]
+        && mode == "serve"
+    {
+        return peers::serve(Peer::from_name(peer).expect("a peer's name"));
+    }
+    let rounds = args.iter().skip_while(|arg| *arg != "--rounds").nth(1);
+    let rounds = rounds.map_or(5, |rounds| rounds.parse().expect("--rounds N"));
+    let wants = |what: &str| {
+        args.iter()
+            .all(|arg| arg.starts_with("--") || arg.parse::<u8>().is_ok())
+            || args.iter().any(|arg| arg == what)
+    };
+    // The load has a core to itself.
+    measure::pin_this_process();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime starts").block_on(async {
+        let mut report = Report::default();
+        if wants("echo") {
+            for in_flight in [1, 16] {
+                echo(&mut report, in_flight, rounds).await;
+            }
+        }
+        if wants("fanout") {
+            fanout(&mut report, rounds).await;
+        }
+        if wants("idle") {
+            idle(&mut report, rounds.min(5)).await;
+        }
+        report.print();
+    });
+}
+
+/// Server CPU per echoed message of 32 bytes.
+async fn echo(report: &mut Report, in_flight: usize, rounds: usize) {
+    let contenders = [
+        ("warp::ws()", Peer::Warp, Wire::Bare),
+        ("anywire websocket", Peer::Anywire, Wire::WebSocket),
+        ("anywire poll", Peer::Anywire, Wire::Poll),
+        ("naked TCP, the limit", Peer::Tcp, Wire::Tcp),
+    ];
+    let mut figures = vec![Vec::new(); contenders.len()];
+    for round in 0..rounds {
+        for ((name, peer, wire), figures) in contenders.iter().zip(&mut figures) {
+            report::progress(&format!(
+                "echo, {in_flight} in flight, round {}: {name}",
+                round + 1
+            ));
+            let server = Server::start(*peer).await;
+            let cpu = load::echo(&server, *wire, CONNECTIONS, in_flight, ROUND).await;
+            figures.push(cpu);
+        }
+    }
+    let title = format!(
+        "echo, {CONNECTIONS} connections, 32 B, {in_flight} in flight: server µs per message"
+    );
+    let rows = contenders
+        .iter()
+        .zip(figures)
+        .map(|((name, ..), figures)| (*name, median(figures)));
+    report.table(title, rows.collect());
+}
+
+/// Server CPU per delivery of a message to 1,000 followers.
+async fn fanout(report: &mut Report, rounds: usize) {
+    let contenders = [
+        ("warp::ws()", Peer::Warp, Wire::Room),
+        ("anywire websocket", Peer::Anywire, Wire::WebSocket),
+        ("anywire poll", Peer::Anywire, Wire::Poll),
+    ];
+    let mut figures = vec![Vec::new(); contenders.len()];
+    for round in 0..rounds {
+        for ((name, peer, wire), figures) in contenders.iter().zip(&mut figures) {
+            report::progress(&format!("fan-out, round {}: {name}", round + 1));
+            let server = Server::start(*peer).await;
+            figures.push(load::fanout(&server, *wire, FOLLOWERS, ROUND).await);
+        }
+    }
+    let title = format!("fan-out to {FOLLOWERS}, 32 B: server µs per delivery");
+    let rows = contenders
+        .iter()
+        .zip(figures)
+        .map(|((name, ..), figures)| (*name, median(figures)));
+    report.table(title, rows.collect());
+}
+
+/// Resident bytes per idle session.
+async fn idle(report: &mut Report, rounds: usize) {
+    let contenders = [
+        ("warp::ws()", Peer::Warp, Wire::Bare),
+        ("anywire websocket", Peer::Anywire, Wire::WebSocket),
+        ("anywire poll, held", Peer::Anywire, Wire::Poll),
+    ];
+    let mut figures = vec![Vec::new(); contenders.len()];
+    for round in 0..rounds {
+        for ((name, peer, wire), figures) in contenders.iter().zip(&mut figures) {
+            report::progress(&format!(
+                "idle, {SESSIONS} sessions, round {}: {name}",
+                round + 1
+            ));
+            let server = Server::start(*peer).await;
+            figures.push(idle::resident_per_session(&server, *wire, SESSIONS).await);
+        }
+    }
+    let title = format!("idle, {SESSIONS} sessions: resident bytes per session");
+    let rows = contenders
+        .iter()
+        .zip(figures)
+        .map(|((name, ..), figures)| (*name, median(figures)));
+    report.table(title, rows.collect());
+}
