@@ -230,7 +230,6 @@ impl Session {
     /// Closes after everything accepted has been sent. Later calls change nothing.
     pub fn close(&mut self, reason: CloseReason, now: Timestamp) {
         self.closing.begin(reason, now + self.limits.close_timeout);
-        self.end_if_detached_raw();
     }
 
     /// Closes at once: the close overtakes messages, which are dropped.
@@ -490,13 +489,6 @@ impl Session {
                 CloseCode::ABNORMAL,
                 "the connection ended",
             ));
-        }
-    }
-
-    fn end_if_detached_raw(&mut self) {
-        if self.connection.is_none() && self.attaches == 0 {
-            // Nobody has ever attached, so there is nobody to tell.
-            self.closing.end(CloseReason::from(CloseCode::ABNORMAL));
         }
     }
 

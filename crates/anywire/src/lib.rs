@@ -41,3 +41,8 @@ pub use config::{Config, ConfigError};
 pub use gate::{Denied, Visitor};
 pub use serve::{PeerAddr, Serve, Serving, serve};
 pub use server::{Builder, Server};
+
+/// Compiles the README's code.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,40 @@
+# `make help` lists the targets. `make check test` is the whole gate.
+
+JS := crates/anywire-browser/js
+
+.PHONY: help run check test e2e bench fuzz browser browser-tools
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## run the chat example and print the address to open
+	cargo run --release --example chat
+
+check: browser-tools ## format, lints, docs and the gates of the browser client
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+	cd $(JS) && npm run --silent check
+
+test: browser-tools e2e ## all tests: unit, property, vectors, real sockets, headless Chromium
+	cargo test --workspace --all-features
+	cd $(JS) && npm test --silent
+
+e2e: ## the browser client in headless Chromium, installed if missing and possible
+	tests/e2e/install-chromium.sh
+	cargo build -p anywire-examples --examples
+	cargo test -p anywire-tests --test e2e -- --test-threads 2
+
+bench: ## server CPU per message and bytes per session, beside warp::ws()
+	cargo build --release -p anywire-tests --bin anywire-bench
+	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/release/anywire-bench'
+
+fuzz: ## a million generated inputs through every decoder; ANYWIRE_FUZZ_CASES for more
+	PROPTEST_CASES=$${ANYWIRE_FUZZ_CASES:-1000000} cargo test --release -p anywire-protocol --test decoders
+	ANYWIRE_SCHEDULES=$${ANYWIRE_FUZZ_SCHEDULES:-200000} cargo test --release -p anywire-protocol --test schedules -- --nocapture
+
+browser: browser-tools ## build the browser client
+	cd $(JS) && npm run --silent build
+
+browser-tools:
+	@test -d $(JS)/node_modules -a $(JS)/node_modules -nt $(JS)/package-lock.json || (cd $(JS) && npm ci --no-audit --no-fund)

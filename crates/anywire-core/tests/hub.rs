@@ -1,0 +1,273 @@
+//! The hub in paused time: sockets, rooms, deadlines, without any transport's bytes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use anywire_core::{App, Connection, End, Hub, Outgoing, Room, Socket, Transport};
+use anywire_protocol::*;
+use tokio::sync::mpsc;
+
+fn open_packet(key: u8, generation: u64) -> Open {
+    Open {
+        key: OpeningKey::from_bytes([key; 16]),
+        generation: Generation::new(generation),
+        received: Offset::new(0),
+        hold: None,
+        protocols: Vec::new(),
+    }
+}
+
+/// A hub whose sockets come out of the channel.
+fn hub(limits: Limits) -> (Hub, mpsc::UnboundedReceiver<Socket>) {
+    let (sockets, opened) = mpsc::unbounded_channel();
+    let app = App::task(move |socket| {
+        let _ = sockets.send(socket);
+        async {}
+    });
+    (Hub::new(limits, Vec::new(), app), opened)
+}
+
+fn connect(hub: &Hub, key: u8) -> Connection {
+    let visit = hub.open(&open_packet(key, 1), None).unwrap();
+    visit
+        .attach(Offset::new(0), Transport::WebSocket, Carrier::Duplex)
+        .unwrap()
+        .0
+}
+
+/// What the connection sends until it has nothing more, or its end.
+async fn transmit(connection: &Connection) -> (Vec<Packet>, Option<End>) {
+    let mut packets = Vec::new();
+    let end = poll_fn(|cx| {
+        Poll::Ready(
+            match connection.poll_transmit(cx, |outgoing| {
+                packets.push(match outgoing {
+                    Outgoing::Packet(packet) => packet,
+                    Outgoing::Message(message) => Packet::Message(message.clone()),
+                });
+                Room::Some
+            }) {
+                Poll::Ready(end) => Some(end),
+                Poll::Pending => None,
+            },
+        )
+    })
+    .await;
+    (packets, end)
+}
+
+#[tokio::test(start_paused = true)]
+async fn send_waits_for_room_and_goes_on_when_there_is_some() {
+    let (hub, mut opened) = hub(Limits {
+        max_outbox_messages: 2,
+        ..Limits::default()
+    });
+    let connection = connect(&hub, 1);
+    let socket = opened.recv().await.unwrap();
+    socket.send("a").await.unwrap();
+    socket.send("b").await.unwrap();
+    assert!(matches!(socket.try_send("c"), Err(SendError::Full(_))));
+    let sender = socket.sender();
+    let waiting = tokio::spawn(async move { sender.send("c").await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    assert_eq!(transmit(&connection).await.0.len(), 2);
+    connection
+        .receive([Packet::Ack(Offset::new(1))].into_iter())
+        .unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(transmit(&connection).await.0, [Packet::Message("c".into())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_send_is_told_that_the_session_closed() {
+    let (hub, mut opened) = hub(Limits {
+        max_outbox_messages: 1,
+        ..Limits::default()
+    });
+    let connection = connect(&hub, 1);
+    let socket = opened.recv().await.unwrap();
+    socket.send("a").await.unwrap();
+    let sender = socket.sender();
+    let waiting = tokio::spawn(async move { sender.send("b").await });
+    tokio::task::yield_now().await;
+    connection
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    assert!(matches!(waiting.await.unwrap(), Err(SendError::Closed(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_is_dropped_loses_nothing() {
+    let (hub, mut opened) = hub(Limits::default());
+    let connection = connect(&hub, 1);
+    let mut socket = opened.recv().await.unwrap();
+    for _ in 0..3 {
+        let wait = tokio::time::timeout(Duration::from_millis(5), socket.recv());
+        assert!(wait.await.is_err());
+    }
+    connection
+        .receive(
+            ["a", "b"]
+                .map(|text| Packet::Message(text.into()))
+                .into_iter(),
+        )
+        .unwrap();
+    assert_eq!(socket.recv().await, Some("a".into()));
+    assert_eq!(socket.recv().await, Some("b".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_pauses_while_the_app_takes_nothing() {
+    let (hub, mut opened) = hub(Limits {
+        max_inbox_messages: 2,
+        ..Limits::default()
+    });
+    let connection = connect(&hub, 1);
+    let mut socket = opened.recv().await.unwrap();
+    connection
+        .receive(
+            ["a", "b"]
+                .map(|text| Packet::Message(text.into()))
+                .into_iter(),
+        )
+        .unwrap();
+    let room = poll_fn(|cx| Poll::Ready(connection.poll_inbox_room(cx).is_ready()));
+    assert!(!room.await);
+    let resumed = async { poll_fn(|cx| connection.poll_inbox_room(cx)).await };
+    let (taken, ()) = tokio::join!(socket.recv(), resumed);
+    assert_eq!(taken, Some("a".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_pass_without_a_timer_per_session() {
+    let (hub, mut opened) = hub(Limits::default());
+    let mut sockets = Vec::new();
+    for key in 0..50 {
+        drop(connect(&hub, key));
+        sockets.push(opened.recv().await.unwrap());
+    }
+    let begin = tokio::time::Instant::now();
+    for socket in &mut sockets {
+        assert_eq!(socket.recv().await, None);
+        assert_eq!(socket.close_reason().unwrap().code, CloseCode::EXPIRED);
+    }
+    let took = begin.elapsed();
+    assert!(
+        took >= Duration::from_secs(119) && took <= Duration::from_secs(121),
+        "{took:?}"
+    );
+    assert_eq!(hub.metrics().sessions, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_key_is_forgotten_after_its_window() {
+    let (hub, mut opened) = hub(Limits::default());
+    let first = connect(&hub, 1);
+    let one = opened.recv().await.unwrap();
+    let again = hub.open(&open_packet(1, 2), None).unwrap();
+    drop(again);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    drop(first);
+    let _other = connect(&hub, 1);
+    let other = opened.recv().await.unwrap();
+    assert_ne!(one.id(), other.id());
+    assert_eq!(hub.metrics().opened, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_returns_closes_and_one_that_panics_says_so() {
+    for (name, code) in [
+        ("returns", CloseCode::NORMAL),
+        ("panics", CloseCode::INTERNAL),
+    ] {
+        let app = App::task(move |mut socket| async move {
+            socket.recv().await;
+            assert_eq!(name, "returns", "as the test asks");
+        });
+        let hub = Hub::new(Limits::default(), Vec::new(), app);
+        let connection = connect(&hub, 1);
+        connection
+            .receive([Packet::Message("go".into())].into_iter())
+            .unwrap();
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        let (packets, _) = transmit(&connection).await;
+        assert!(
+            matches!(&packets[..], [Packet::Close(reason)] if reason.code == code),
+            "{name} {packets:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_shares_its_bytes_and_forgets_who_left() {
+    let (hub, mut opened) = hub(Limits::default());
+    let (one, two) = (connect(&hub, 1), connect(&hub, 2));
+    let sockets = [opened.recv().await.unwrap(), opened.recv().await.unwrap()];
+    sockets.iter().for_each(|socket| socket.subscribe("news"));
+    assert_eq!(hub.publish("news", "extra"), 2);
+    let mut addresses = Vec::new();
+    for connection in [&one, &two] {
+        let (packets, _) = transmit(connection).await;
+        let [Packet::Message(message)] = &packets[..] else {
+            panic!("{packets:?}")
+        };
+        addresses.push(message.as_bytes().as_ptr());
+    }
+    assert_eq!(addresses[0], addresses[1]);
+    sockets[0].unsubscribe("news");
+    assert_eq!(hub.followers("news"), 1);
+    two.receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    transmit(&two).await;
+    assert_eq!(hub.followers("news"), 0);
+}
+
+#[tokio::test]
+async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
+    struct Log(Arc<Mutex<Vec<String>>>);
+    impl anywire_core::Handler for Log {
+        fn on_open(&self, _: &anywire_core::Sender) {
+            self.0.lock().unwrap().push("open".into());
+        }
+        fn on_message(&self, sender: &anywire_core::Sender, message: Message) {
+            self.0
+                .lock()
+                .unwrap()
+                .push(message.as_text().unwrap().into());
+            // A callback may do anything with its session, even end it.
+            if message.as_text() == Some("199") {
+                sender.close(CloseCode::NORMAL.into());
+            }
+        }
+        fn on_close(&self, _: &anywire_core::Sender, reason: &CloseReason) {
+            self.0.lock().unwrap().push(format!("close {reason}"));
+        }
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let hub = Hub::new(
+        Limits::default(),
+        Vec::new(),
+        App::callbacks(Log(log.clone())),
+    );
+    let connection = connect(&hub, 1);
+    for chunk in (0..200).collect::<Vec<_>>().chunks(7) {
+        let packets = chunk
+            .iter()
+            .map(|index| Packet::Message(index.to_string().into()));
+        connection.receive(packets).unwrap();
+    }
+    connection
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    let mut expected = vec!["open".to_owned()];
+    expected.extend((0..200).map(|index| index.to_string()));
+    expected.push("close 1000".into());
+    assert_eq!(*log.lock().unwrap(), expected);
+}

@@ -1,0 +1,149 @@
+//! Whatever a peer sends, decoding neither panics nor hangs, and what was encoded decodes the same.
+//!
+//! `PROPTEST_CASES` says how many inputs; `make fuzz` runs a million.
+
+use std::time::Duration;
+
+use anywire_protocol::*;
+use bytes::Bytes;
+use proptest::prelude::*;
+
+fn hex16() -> impl Strategy<Value = [u8; 16]> {
+    any::<[u8; 16]>()
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    0..1_u64 << 53
+}
+
+fn packet() -> impl Strategy<Value = Packet> {
+    let attach = (
+        hex16(),
+        hex16(),
+        1..1_u64 << 53,
+        number(),
+        prop::option::of(0..1_000_000_u64),
+    );
+    let open = (
+        hex16(),
+        1..1_u64 << 53,
+        number(),
+        prop::option::of(0..1_000_000_u64),
+    );
+    prop_oneof![
+        ".{0,40}".prop_map(|text| Packet::Message(Message::text(text))),
+        prop::collection::vec(any::<u8>(), 0..60).prop_map(|b| Packet::Message(Message::binary(b))),
+        number().prop_map(|number| Packet::Ack(Offset::new(number))),
+        number().prop_map(|number| Packet::Offset(Offset::new(number))),
+        ".{0,40}".prop_map(|text| Packet::Ping(text.into())),
+        ".{0,40}".prop_map(|text| Packet::Pong(text.into())),
+        (1_000_u16..5_000, ".{0,30}").prop_map(|(code, text)| {
+            Packet::Close(CloseReason::new(CloseCode::from_u16(code), &text))
+        }),
+        Just(Packet::Superseded),
+        attach.prop_map(|(session, secret, generation, received, hold)| {
+            Packet::Attach(Box::new(Attach {
+                session: SessionId::from_bytes(session),
+                secret: Secret::from_bytes(secret),
+                generation: Generation::new(generation),
+                received: Offset::new(received),
+                hold: hold.map(Duration::from_millis),
+            }))
+        }),
+        open.prop_map(|(key, generation, received, hold)| {
+            Packet::Open(Box::new(Open {
+                key: OpeningKey::from_bytes(key),
+                generation: Generation::new(generation),
+                received: Offset::new(received),
+                hold: hold.map(Duration::from_millis),
+                protocols: vec!["chat".into()],
+            }))
+        }),
+        (hex16(), hex16(), 1..1_u64 << 53, number(), number()).prop_map(
+            |(session, secret, generation, received, first)| {
+                Packet::Opened(Box::new(Opened::new(
+                    (SessionId::from_bytes(session), Secret::from_bytes(secret)),
+                    Generation::new(generation),
+                    (Offset::new(received), Offset::new(first)),
+                    "chat",
+                    &Limits::default(),
+                )))
+            }
+        ),
+    ]
+}
+
+fn encoding() -> impl Strategy<Value = Encoding> {
+    prop_oneof![Just(Encoding::Text), Just(Encoding::Binary)]
+}
+
+/// Bytes that look like a payload more often than chance would have it.
+fn nearly_a_payload() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..6),
+        "[0-9]{1,4}:[a-zA-Z].{0,8}".prop_map(String::into_bytes),
+        (0_u8..20, "[oxOntbapqcs]", ".{0,8}").prop_map(|(length, letter, content)| {
+            [&[length][..], letter.as_bytes(), content.as_bytes()].concat()
+        }),
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+fn config() -> ProptestConfig {
+    // PROPTEST_CASES overrides the number of cases.
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn payloads_survive_a_round_trip(
+        packets in prop::collection::vec(packet(), 0..8),
+        encoding in encoding(),
+    ) {
+        let mut writer = PayloadWriter::new(encoding);
+        packets.iter().for_each(|packet| writer.push(packet));
+        prop_assert_eq!(decode_payload(encoding, writer.finish()), Ok(packets));
+    }
+
+    #[test]
+    fn any_bytes_decode_or_are_refused(bytes in nearly_a_payload(), encoding in encoding()) {
+        if let Ok(packets) = decode_payload(encoding, Bytes::from(bytes)) {
+            let mut writer = PayloadWriter::new(encoding);
+            packets.iter().for_each(|packet| writer.push(packet));
+            prop_assert_eq!(decode_payload(encoding, writer.finish()), Ok(packets));
+        }
+    }
+
+    #[test]
+    fn frames_survive_a_round_trip(packet in packet()) {
+        if !matches!(packet, Packet::Offset(_)) {
+            let frame = match &packet {
+                Packet::Message(message) => match message.as_text() {
+                    Some(text) if text.starts_with('\u{10}') => Message::text(format!("\u{10}{text}")),
+                    _ => message.clone(),
+                },
+                control => {
+                    let mut bytes = Vec::new();
+                    encode_control(control, &mut bytes);
+                    Message::from_utf8(bytes.into()).expect("control packets are UTF-8")
+                }
+            };
+            prop_assert_eq!(decode_frame(frame), Ok(packet));
+        }
+    }
+
+    #[test]
+    fn any_frame_decodes_or_is_refused(text in "\u{10}?.{0,60}") {
+        let _ = decode_frame(Message::text(text));
+    }
+
+    #[test]
+    fn any_offer_is_read_or_refused(tokens in prop::collection::vec("(anywire\\.(v1|open|attach))?[.0-9a-f]{0,80}", 0..5)) {
+        let _ = Offer::parse(tokens.iter().map(String::as_str));
+    }
+}

@@ -1,0 +1,285 @@
+//! Facts about one session: who may carry it, what survives, how it ends. The random schedules show that they hold
+//! together.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_protocol::*;
+
+const HOLD: Carrier = Carrier::Exchange {
+    hold: Duration::from_secs(20),
+};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn server() -> Session {
+    Session::new(Role::Server, Arc::new(Limits::default()), at(0))
+}
+
+fn attach(
+    session: &mut Session,
+    generation: u64,
+    received: u64,
+    carrier: Carrier,
+    now: u64,
+) -> Attachment {
+    let (generation, received) = (Generation::new(generation), Offset::new(received));
+    session
+        .handle_attach(generation, received, carrier, at(now))
+        .unwrap()
+}
+
+/// All that a connection is to send now, and what comes after it.
+fn drain(session: &mut Session, id: ConnectionId, now: u64) -> (Vec<Packet>, &'static str) {
+    let mut packets = Vec::new();
+    loop {
+        match session.poll_transmit(id, at(now)) {
+            Transmit::Packet(packet) => packets.push(packet),
+            Transmit::Message(message) => packets.push(Packet::Message(message.clone())),
+            Transmit::Idle => return (packets, "idle"),
+            Transmit::Finished => return (packets, "finished"),
+            Transmit::Superseded => return (packets, "superseded"),
+            Transmit::Stalled => return (packets, "stalled"),
+        }
+    }
+}
+
+fn message(text: &str) -> Packet {
+    Packet::Message(text.into())
+}
+
+#[test]
+fn a_lost_answer_is_given_again() {
+    let mut session = server();
+    session.send("a".into(), at(0)).unwrap();
+    let expected = [
+        Packet::Ack(Offset::new(0)),
+        Packet::Offset(Offset::new(0)),
+        message("a"),
+    ];
+    for now in [1, 2, 3] {
+        let id = attach(&mut session, 1, 0, HOLD, now).id;
+        assert_eq!(
+            drain(&mut session, id, now),
+            (expected.to_vec(), "finished")
+        );
+        session.handle_detach(id, at(now));
+    }
+    let id = attach(&mut session, 1, 1, HOLD, 4).id;
+    assert_eq!(drain(&mut session, id, 4), (vec![], "idle"));
+}
+
+#[test]
+fn the_second_poll_supersedes_the_first() {
+    let mut session = server();
+    let first = attach(&mut session, 1, 0, HOLD, 0).id;
+    let second = attach(&mut session, 1, 0, HOLD, 1).id;
+    session.send("a".into(), at(2)).unwrap();
+    assert_eq!(drain(&mut session, first, 2), (vec![], "superseded"));
+    assert_eq!(drain(&mut session, second, 2).1, "finished");
+}
+
+#[test]
+fn a_stale_generation_is_refused_and_changes_nothing() {
+    let mut session = server();
+    let id = attach(&mut session, 5, 0, Carrier::Duplex, 0).id;
+    let stale = session.handle_attach(Generation::new(4), Offset::new(0), HOLD, at(1));
+    assert_eq!(stale, Err(AttachError::Superseded));
+    let fence = Fence::Generation(Generation::new(4));
+    assert_eq!(
+        session.handle_packet(fence, message("x"), at(1)),
+        Err(AttachError::Superseded)
+    );
+    assert_eq!(session.received(), Offset::new(0));
+    assert!(session.is_current(id));
+}
+
+#[test]
+fn a_superseded_connection_may_not_deliver() {
+    let mut session = server();
+    let old = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    attach(&mut session, 2, 0, Carrier::Duplex, 1);
+    let late = session.handle_packet(Fence::Connection(old), message("late"), at(2));
+    assert_eq!(late, Err(AttachError::Superseded));
+    assert_eq!(session.poll_event(), None);
+}
+
+#[test]
+fn a_held_poll_is_answered_when_its_hold_is_over() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, HOLD, 0).id;
+    assert_eq!(drain(&mut session, id, 19_999), (vec![], "idle"));
+    assert_eq!(session.poll_timeout(), Some(at(20_000)));
+    assert_eq!(
+        drain(&mut session, id, 20_000),
+        (vec![Packet::Ack(Offset::new(0))], "finished")
+    );
+}
+
+#[test]
+fn a_silent_connection_is_pinged_then_dropped_and_the_session_resumes() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    session.send("a".into(), at(0)).unwrap();
+    assert_eq!(drain(&mut session, id, 0), (vec![message("a")], "idle"));
+    // Twice the ack delay without a sign of life.
+    assert_eq!(session.poll_timeout(), Some(at(2_000)));
+    assert_eq!(
+        drain(&mut session, id, 2_000),
+        (vec![Packet::Ping("".into())], "idle")
+    );
+    session.handle_timeout(at(9_999));
+    assert!(session.is_current(id));
+    session.handle_timeout(at(10_000));
+    assert_eq!(drain(&mut session, id, 10_000), (vec![], "stalled"));
+    let id = attach(&mut session, 2, 0, Carrier::Duplex, 11_000).id;
+    assert_eq!(
+        drain(&mut session, id, 11_000),
+        (vec![message("a")], "idle")
+    );
+}
+
+#[test]
+fn an_idle_connection_is_pinged_after_the_heartbeat_and_a_pong_keeps_it() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    assert_eq!(drain(&mut session, id, 24_999), (vec![], "idle"));
+    assert_eq!(
+        drain(&mut session, id, 25_000),
+        (vec![Packet::Ping("".into())], "idle")
+    );
+    session
+        .handle_packet(Fence::Connection(id), Packet::Pong("".into()), at(25_100))
+        .unwrap();
+    session.handle_timeout(at(40_000));
+    assert!(session.is_current(id));
+}
+
+#[test]
+fn a_session_that_nobody_carries_expires_with_its_window() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    session.handle_detach(id, at(5_000));
+    session.handle_timeout(at(124_999));
+    assert!(session.is_open());
+    session.handle_timeout(at(125_000));
+    let Some(Event::Closed(reason)) = session.poll_event() else {
+        panic!("not closed")
+    };
+    assert_eq!(reason.code, CloseCode::EXPIRED);
+    assert_eq!(session.poll_event(), None);
+    assert!(session.is_finished());
+}
+
+#[test]
+fn a_message_that_waits_too_long_closes_the_session_and_the_client_is_told() {
+    let mut session = server();
+    session.send("a".into(), at(0)).unwrap();
+    for now in [0, 60_000, 120_000] {
+        // A client that comes back and never acknowledges.
+        let id = attach(&mut session, 1, 0, HOLD, now).id;
+        assert_eq!(drain(&mut session, id, now).1, "finished");
+        session.handle_detach(id, at(now));
+        session.handle_timeout(at(now));
+    }
+    session.handle_timeout(at(150_000));
+    let Some(Event::Closed(reason)) = session.poll_event() else {
+        panic!("not closed")
+    };
+    assert_eq!(reason.code, CloseCode::TOO_OLD);
+    let id = attach(&mut session, 1, 0, HOLD, 151_000).id;
+    assert_eq!(
+        drain(&mut session, id, 151_000),
+        (vec![Packet::Close(reason)], "finished")
+    );
+}
+
+#[test]
+fn a_close_follows_the_messages_and_is_repeated_until_answered() {
+    let mut session = server();
+    let bye = CloseReason::new(CloseCode::NORMAL, "bye");
+    session.send("a".into(), at(0)).unwrap();
+    session.close(bye.clone(), at(0));
+    assert!(matches!(
+        session.send("b".into(), at(0)),
+        Err(SendError::Closed(_))
+    ));
+    for (generation, carrier) in [(1, HOLD), (2, Carrier::Duplex)] {
+        let id = attach(&mut session, generation, 0, carrier, 1).id;
+        let packets = drain(&mut session, id, 1).0;
+        assert_eq!(
+            packets[packets.len() - 2..],
+            [message("a"), Packet::Close(bye.clone())]
+        );
+        assert_eq!(session.poll_event(), None);
+    }
+    let fence = Fence::Generation(Generation::new(2));
+    session
+        .handle_packet(fence, Packet::Close(bye.clone()), at(2))
+        .unwrap();
+    assert_eq!(session.poll_event(), Some(Event::Closed(bye)));
+    assert!(session.is_finished());
+}
+
+#[test]
+fn a_close_that_nobody_answers_ends_by_itself() {
+    let mut session = server();
+    attach(&mut session, 1, 0, Carrier::Duplex, 0);
+    session.close(CloseCode::NORMAL.into(), at(0));
+    session.handle_timeout(at(10_000));
+    assert_eq!(
+        session.poll_event(),
+        Some(Event::Closed(CloseCode::NORMAL.into()))
+    );
+}
+
+#[test]
+fn acks_fall_due_by_time_and_by_count() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    session
+        .handle_packet(Fence::Connection(id), message("a"), at(100))
+        .unwrap();
+    assert_eq!(drain(&mut session, id, 1_099), (vec![], "idle"));
+    assert_eq!(
+        drain(&mut session, id, 1_100),
+        (vec![Packet::Ack(Offset::new(1))], "idle")
+    );
+    for _ in 0..128 {
+        session
+            .handle_packet(Fence::Connection(id), message("a"), at(2_000))
+            .unwrap();
+    }
+    assert_eq!(
+        drain(&mut session, id, 2_000),
+        (vec![Packet::Ack(Offset::new(129))], "idle")
+    );
+}
+
+#[test]
+fn a_raw_session_keeps_nothing_and_ends_with_its_connection() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, Carrier::Raw, 0).id;
+    session.send("a".into(), at(0)).unwrap();
+    assert_eq!(drain(&mut session, id, 0), (vec![message("a")], "idle"));
+    assert_eq!(session.buffered_bytes(), 0);
+    session.handle_detach(id, at(1));
+    assert!(
+        matches!(session.poll_event(), Some(Event::Closed(reason)) if reason.code == CloseCode::ABNORMAL)
+    );
+}
+
+#[test]
+fn errors_stay_small() {
+    assert!(size_of::<ProtocolError>() <= 24);
+    assert!(size_of::<AttachError>() <= 32);
+    assert!(size_of::<SendError>() <= 48);
+    assert!(
+        size_of::<Session>() <= 384,
+        "every idle session pays for it"
+    );
+}
