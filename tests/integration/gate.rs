@@ -78,6 +78,10 @@ async fn a_listed_origin_is_let_in_and_named() {
         Some("true")
     );
     assert_eq!(
+        refused.header("access-control-expose-headers"),
+        Some("retry-after")
+    );
+    assert_eq!(
         refused.header("cache-control"),
         Some("no-store, no-transform")
     );
