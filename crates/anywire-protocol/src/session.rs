@@ -2,8 +2,10 @@
 //! shells, which feed one input and then drain [`Session::poll_transmit`], [`Session::poll_event`] and
 //! [`Session::poll_timeout`].
 
+mod questions;
+mod timeouts;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::closing::Closing;
 use crate::connection::Connection;
@@ -184,36 +186,6 @@ impl Session {
         }
     }
 
-    /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.outbox.shrink();
-        self.inbox.shrink();
-        if self.is_open()
-            && self
-                .outbox
-                .expires_at(&self.limits)
-                .is_some_and(|at| at <= now)
-        {
-            let text = "a message waited too long to be acknowledged";
-            self.abort(CloseReason::new(CloseCode::TOO_OLD, text), now);
-        }
-        if self.heartbeat_applies()
-            && self
-                .heartbeat
-                .dead_at(&self.limits)
-                .is_some_and(|at| at <= now)
-        {
-            self.end_if_raw();
-            self.detach(now);
-        }
-        if self.expires_at().is_some_and(|at| at <= now) {
-            let text = "no connection carried the session within its resume window";
-            self.closing.end(CloseReason::new(CloseCode::EXPIRED, text));
-            self.forget();
-        }
-        self.closing.handle_timeout(now);
-    }
-
     // What the app asks.
 
     /// Accepts a message: from here it arrives once and in order while the session lives.
@@ -303,106 +275,6 @@ impl Session {
             return Some(Event::Message(message));
         }
         self.closing.report().map(Event::Closed)
-    }
-
-    /// When to call [`Session::handle_timeout`], and [`Session::poll_transmit`] after it.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let applies = self.heartbeat_applies();
-        let connection = self.connection.as_ref();
-        [
-            self.outbox
-                .expires_at(&self.limits)
-                .filter(|_| self.is_open()),
-            self.inbox
-                .ack_due(&self.limits)
-                .filter(|_| connection.is_some_and(Connection::sends_acks)),
-            self.heartbeat
-                .ping_due(self.heartbeat_interval(), &self.limits)
-                .filter(|_| applies),
-            self.heartbeat.dead_at(&self.limits).filter(|_| applies),
-            connection.and_then(Connection::held_until),
-            self.expires_at(),
-            self.closing.deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    // Questions.
-
-    /// Whether this connection carries the session.
-    pub fn is_current(&self, id: ConnectionId) -> bool {
-        self.connection
-            .as_ref()
-            .is_some_and(|connection| connection.id == id)
-    }
-
-    /// Whether messages may be sent.
-    pub fn is_open(&self) -> bool {
-        self.closing.is_open()
-    }
-
-    /// Whether the session has ended and the peer need not be told any more: forget it.
-    pub fn is_finished(&self) -> bool {
-        self.closing.is_finished()
-    }
-
-    /// Whether the session has ended; the peer may still have to be told.
-    pub fn is_ended(&self) -> bool {
-        self.closing.is_ended()
-    }
-
-    /// Whether [`Session::poll_event`] has something.
-    pub fn has_event(&self) -> bool {
-        self.inbox.is_waiting() || self.closing.is_unreported()
-    }
-
-    /// Why the session has ended or is about to.
-    pub fn close_reason(&self) -> Option<&CloseReason> {
-        self.closing.reason()
-    }
-
-    /// Whether a message of so many bytes would be accepted now.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.outbox.has_room(bytes, &self.limits)
-    }
-
-    /// Whether more may be read off the wire; if not, wait until the app has taken messages.
-    pub fn has_inbox_room(&self) -> bool {
-        self.inbox.has_room(&self.limits)
-    }
-
-    /// How many messages came from the peer.
-    pub fn received(&self) -> Offset {
-        self.inbox.received()
-    }
-
-    /// How many messages the app has sent.
-    pub fn sent(&self) -> Offset {
-        self.outbox.end()
-    }
-
-    /// Bytes of messages that the peer has not acknowledged.
-    pub fn buffered_bytes(&self) -> usize {
-        self.outbox.bytes()
-    }
-
-    /// How many messages the peer has acknowledged.
-    pub fn acknowledged(&self) -> Offset {
-        self.outbox.base()
-    }
-
-    /// The highest generation seen.
-    pub fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// What carries the session now.
-    pub fn carrier(&self) -> Option<Carrier> {
-        self.connection
-            .as_ref()
-            .map(|connection| connection.carrier)
     }
 
     // Private.
@@ -495,32 +367,5 @@ impl Session {
     /// Drops what can no longer be delivered.
     fn forget(&mut self) {
         self.outbox = Outbox::default();
-    }
-
-    fn heartbeat_applies(&self) -> bool {
-        matches!(self.carrier(), Some(Carrier::Duplex | Carrier::Raw)) && !self.closing.is_ended()
-    }
-
-    /// The client waits a quarter longer, so that in an idle session only the server pings.
-    fn heartbeat_interval(&self) -> Duration {
-        match self.role {
-            Role::Server => self.limits.heartbeat,
-            Role::Client => self.limits.heartbeat + self.limits.heartbeat / 4,
-        }
-    }
-
-    /// When the resume window ends (PROTOCOL §7.4).
-    fn expires_at(&self) -> Option<Timestamp> {
-        if self.closing.is_ended() {
-            return None;
-        }
-        let since = match (self.role, self.carrier()) {
-            (_, Some(Carrier::Duplex | Carrier::Raw)) => return None,
-            (Role::Server, Some(Carrier::Exchange { .. })) => return None,
-            (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
-            // A client makes its exchanges itself: only an answer proves that the session lives.
-            (Role::Client, _) => self.heartbeat.heard(),
-        };
-        Some(since + self.limits.resume_window)
     }
 }
