@@ -114,8 +114,9 @@ async fn drain_tells_everybody_and_takes_no_more() {
     let refused = poll(server.addr, "anywire", &format!("{}:o{open}", open.len())).await;
     assert_eq!((refused.status, refused.code()), (503, 4903));
     assert_eq!(refused.header("retry-after"), Some("2"));
+    let offer = format!("anywire.v1, anywire.open.{}.1", crate::wire::new_key());
     assert!(
-        upgrade(server.addr, "/anywire/websocket", "anywire.v1")
+        upgrade(server.addr, "/anywire/websocket", &offer)
             .await
             .is_err()
     );

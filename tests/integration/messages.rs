@@ -236,5 +236,6 @@ async fn raw_is_a_plain_websocket() {
         (u16::from(close.code), close.reason.as_str()),
         (4000, "as you wish")
     );
+    drop(socket);
     assert_eq!(server.seen.wait_closed(1).await[0].code.as_u16(), 4000);
 }

@@ -29,6 +29,14 @@ impl Refusal {
         &self.0
     }
 
+    /// The server takes no new sessions.
+    pub fn draining() -> Self {
+        Self::new(
+            CloseCode::DRAINING,
+            "the server is about to stop: try again",
+        )
+    }
+
     fn unknown_session() -> Self {
         Self::new(
             CloseCode::UNKNOWN_SESSION,
@@ -58,10 +66,15 @@ impl Hub {
     /// # Errors
     /// The hub drains, or the key is another principal's.
     pub fn open(&self, open: &Open, principal: Option<&Principal>) -> Result<Visit, Refusal> {
-        self.admit()?;
+        let is_known = self.inner.has_opening(&open.key);
+        if !is_known {
+            self.admit()?;
+        }
         let protocol = choose_protocol(&open.protocols, self.protocols()).unwrap_or_default();
-        let live = self.inner.open(open.key, principal, protocol);
-        self.visit(live, open.generation, principal)
+        match self.inner.open(open.key, principal, protocol) {
+            Some(live) => self.visit(live, open.generation, principal),
+            None => Err(Refusal::unknown_session()),
+        }
     }
 
     /// Finds the session that an attach names.
@@ -100,10 +113,12 @@ impl Hub {
     fn admit(&self) -> Result<(), Refusal> {
         if self.is_draining() {
             self.inner.counters.refused.add(1);
-            return Err(Refusal::new(
-                CloseCode::DRAINING,
-                "the server is about to stop: try again",
-            ));
+            return Err(Refusal::draining());
+        }
+        if self.is_full() {
+            self.inner.counters.refused.add(1);
+            let text = "the server has as many sessions as it allows: try later";
+            return Err(Refusal::new(CloseCode::OVERLOADED, text));
         }
         Ok(())
     }
@@ -222,10 +237,12 @@ impl Visit {
 }
 
 /// How a connection's part ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// All has been said.
+    /// All has been said for now.
     Finished,
+    /// The session closes, and that has been said.
+    Closed(CloseReason),
     /// A newer connection carries the session: say so.
     Superseded,
     /// The peer was silent for too long.
@@ -304,7 +321,10 @@ impl Connection {
                         }
                         return Poll::Pending;
                     }
-                    Transmit::Finished => return Poll::Ready(End::Finished),
+                    Transmit::Finished => {
+                        let reason = state.session.close_reason().cloned();
+                        return Poll::Ready(reason.map_or(End::Finished, End::Closed));
+                    }
                     Transmit::Superseded => return Poll::Ready(End::Superseded),
                     Transmit::Stalled => return Poll::Ready(End::Stalled),
                 };

@@ -46,19 +46,22 @@ impl Deadlines {
         (tick / round * round).max(now + 1)
     }
 
-    pub(crate) fn insert(&self, tick: u64, due: Due) {
+    /// The tick that a moment belongs to.
+    pub(crate) fn tick_of(at: Timestamp) -> u64 {
+        at.as_millis() / TICK.as_millis() as u64
+    }
+
+    /// Enters a deadline. `true` if the wheel waits for a later one: call [`Deadlines::wake`] once no lock is held.
+    pub(crate) fn insert(&self, tick: u64, due: Due) -> bool {
         let mut wheel = self.lock();
         let is_first = wheel
             .first_key_value()
             .is_none_or(|(first, _)| tick < *first);
         wheel.entry(tick).or_default().push(due);
-        drop(wheel);
-        if is_first {
-            self.is_earlier.notify_one();
-        }
+        is_first
     }
 
-    /// Lets the task look whether its hub is still there.
+    /// Lets the task look again: for a sooner deadline, or whether its hub is still there.
     pub(crate) fn wake(&self) {
         self.is_earlier.notify_one();
     }
@@ -90,7 +93,7 @@ impl Deadlines {
 
     fn take_due(&self, now: Timestamp) -> Vec<Due> {
         let mut wheel = self.lock();
-        let later = wheel.split_off(&(now.as_millis() / TICK.as_millis() as u64 + 1));
+        let later = wheel.split_off(&(Self::tick_of(now) + 1));
         mem::replace(&mut *wheel, later)
             .into_values()
             .flatten()
@@ -110,6 +113,39 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_session_enters_the_wheel_only_a_few_times() {
+        use crate::{App, Hub, Room, Transport};
+        use anywire_protocol::{Carrier, Generation, Limits, Offset, Open, Packet};
+
+        let app = App::task(|mut socket| async move { while socket.recv().await.is_some() {} });
+        let hub = Hub::new(Limits::default(), Vec::new(), app);
+        let open = Open {
+            key: OpeningKey::from_bytes([1; 16]),
+            generation: Generation::new(1),
+            received: Offset::default(),
+            hold: None,
+            protocols: Vec::new(),
+        };
+        let visit = hub.open(&open, None).expect("the hub is empty");
+        let attached = visit.attach(Offset::default(), Transport::WebSocket, Carrier::Duplex);
+        let (connection, _) = attached.expect("nobody else attaches");
+        for _ in 0..500 {
+            let message = Packet::Message("tick".into());
+            connection
+                .receive(std::iter::once(message))
+                .expect("it is open");
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            std::future::poll_fn(|cx| {
+                let _ = connection.poll_transmit(cx, |_| Room::Some);
+                std::task::Poll::Ready(())
+            })
+            .await;
+            let entries: usize = hub.inner.deadlines.lock().values().map(Vec::len).sum();
+            assert!(entries <= 6, "{entries} entries");
+        }
+    }
 
     #[test]
     fn deadlines_are_never_late_and_end_exact() {

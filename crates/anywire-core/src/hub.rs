@@ -99,6 +99,11 @@ impl Hub {
         self.inner.counters.read(self.inner.sessions.len())
     }
 
+    /// Whether there are as many sessions as allowed.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inner.sessions.len() >= self.inner.limits.max_sessions
+    }
+
     /// Whether new sessions are refused.
     pub fn is_draining(&self) -> bool {
         self.inner.is_draining.load(Ordering::Relaxed)
@@ -107,10 +112,9 @@ impl Hub {
     /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when none is
     /// left, or aborts the rest after `within`. Returns how many had to be aborted.
     pub async fn drain(&self, within: Duration) -> usize {
-        self.inner.is_draining.store(true, Ordering::Relaxed);
-        let reason = CloseReason::new(CloseCode::RESTART, "the server restarts");
+        self.inner.is_draining.store(true, Ordering::SeqCst);
         for live in self.inner.all() {
-            let reason = reason.clone();
+            let reason = restart();
             live.step(Wake::Connection, |state, now| {
                 state.session.close(reason, now)
             });
@@ -129,7 +133,7 @@ impl Hub {
         }
         let rest = self.inner.all();
         for live in &rest {
-            let reason = reason.clone();
+            let reason = restart();
             live.step(Wake::Connection, |state, now| {
                 state.session.abort(reason, now)
             });
@@ -147,25 +151,28 @@ impl Inner {
         self.sessions.get(&id).map(|entry| entry.value().clone())
     }
 
-    /// The session that an opening key made, or a new one.
+    /// The session that an opening key made, or a new one. `None` if the key's session has ended already: a late repeat
+    /// of its open must not make another.
     pub(crate) fn open(
         self: &Arc<Self>,
         key: OpeningKey,
         principal: Option<&Principal>,
         protocol: &str,
-    ) -> Arc<Live> {
+    ) -> Option<Arc<Live>> {
         let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(live) = openings.get(&key).and_then(|id| self.session(*id)) {
-            return live;
+        if let Some(id) = openings.get(&key) {
+            return self.session(*id);
         }
         let live = self.make(principal, protocol);
         openings.insert(key, live.id);
         drop(openings);
         let now = self.clock.now();
         let tick = Deadlines::tick(now + self.limits.open_window, now);
-        self.deadlines.insert(tick, Due::Opening(key));
+        if self.deadlines.insert(tick, Due::Opening(key)) {
+            self.deadlines.wake();
+        }
         self.begin(&live);
-        live
+        Some(live)
     }
 
     /// A new session without an opening key.
@@ -194,7 +201,13 @@ impl Inner {
             tokio::spawn(self.deadlines.clone().run(self.clock, Arc::downgrade(self)));
         }
         self.app.start(|| Socket::new(live.clone()));
-        live.step(Wake::Others, |_, _| ());
+        let is_late = self.is_draining.load(Ordering::SeqCst);
+        live.step(Wake::Others, |state, now| {
+            if is_late {
+                // It was let in just before the drain began, which may have missed it.
+                state.session.close(restart(), now);
+            }
+        });
     }
 
     pub(crate) fn forget_session(&self, id: SessionId, topics: &[Arc<str>]) {
@@ -205,6 +218,11 @@ impl Inner {
             self.counters.closed.add(1);
             self.has_fewer.notify_waiters();
         }
+    }
+
+    pub(crate) fn has_opening(&self, key: &OpeningKey) -> bool {
+        let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+        openings.contains_key(key)
     }
 
     pub(crate) fn forget_opening(&self, key: &OpeningKey) {
@@ -221,6 +239,10 @@ impl Inner {
             .map(|entry| entry.value().clone())
             .collect()
     }
+}
+
+fn restart() -> CloseReason {
+    CloseReason::new(CloseCode::RESTART, "the server restarts")
 }
 
 impl Drop for Inner {

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub(crate) topics: Vec<Arc<str>>,
     /// The tick of the wheel entry that counts.
     armed: Option<u64>,
+    /// The tick of a later entry, left from before an earlier one was needed; used again when that has passed.
+    spare: Option<u64>,
     has_opened: bool,
     /// Somebody is calling the app's callbacks now, and will go on until there is nothing left.
     is_dispatching: bool,
@@ -76,6 +79,7 @@ impl Live {
             receiver: None,
             topics: Vec::new(),
             armed: None,
+            spare: None,
             has_opened: false,
             is_dispatching: false,
             has_left: false,
@@ -124,6 +128,7 @@ impl Live {
         let mut after = self.settle(&mut state, wake, now);
         drop(state);
         after.wake();
+        self.wake_wheel(after.is_sooner);
         if after.has_calls {
             self.dispatch();
         }
@@ -144,20 +149,31 @@ impl Live {
     pub(crate) fn offer(self: &Arc<Self>, message: Message) -> Result<Option<Waker>, SendError> {
         let now = self.clock.now();
         let mut state = self.lock();
+        let was_empty = state.session.buffered_messages() == 0;
         state.session.send(message, now)?;
-        if state.armed.is_none() {
-            self.arm(&mut state, now);
-        }
-        // A deadline that is armed comes before the one of a message that has only begun to wait.
-        Ok(state.connection.take())
+        // Behind another message, nothing falls due sooner than before.
+        let is_sooner = was_empty && self.arm(&mut state, now);
+        let connection = state.connection.take();
+        drop(state);
+        self.wake_wheel(is_sooner);
+        Ok(connection)
     }
 
     /// The wheel says that time has passed.
     pub(crate) fn handle_deadline(self: &Arc<Self>) {
-        self.step(Wake::Connection, |state, now| {
-            state.armed = None;
-            state.session.handle_timeout(now);
+        let now = Deadlines::tick_of(self.clock.now());
+        let is_stale = self.peek(|state| {
+            let is_stale = state.armed.is_some_and(|armed| armed > now);
+            if !is_stale {
+                state.armed = None;
+            }
+            is_stale
         });
+        if !is_stale {
+            self.step(Wake::Connection, |state, now| {
+                state.session.handle_timeout(now)
+            });
+        }
     }
 
     /// Calls the app's callbacks for whatever has happened, in order, one at a time.
@@ -168,28 +184,55 @@ impl Live {
         let Some(handler) = hub.app.handler() else {
             return;
         };
-        let mut dispatch = Dispatch {
-            live: self,
-            is_mine: false,
-        };
-        let mut sender = None;
         let mut calls = CALLS.take();
-        while dispatch.next(&mut calls) {
-            let sender = sender.get_or_insert_with(|| Sender::new(self.clone()));
-            for call in calls.drain(..) {
-                match call {
-                    Call::Open => handler.on_open(sender),
-                    Call::Event(Event::Message(message)) => handler.on_message(sender, message),
-                    Call::Event(Event::Closed(reason)) => handler.on_close(sender, &reason),
+        let mut is_mine = false;
+        while self.next_calls(&mut is_mine, &mut calls) {
+            let sender = Sender::new(self.clone());
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+                for call in calls.drain(..) {
+                    match call {
+                        Call::Open => handler.on_open(&sender),
+                        Call::Event(Event::Message(message)) => {
+                            handler.on_message(&sender, message)
+                        }
+                        Call::Event(Event::Closed(reason)) => handler.on_close(&sender, &reason),
+                    }
                 }
+            }));
+            if outcome.is_err() {
+                // The panic hook has told of it. This session cannot go on; whoever else's thread this is can.
+                let reason = CloseReason::new(CloseCode::INTERNAL, "the application failed");
+                self.step(Wake::Connection, |state, now| {
+                    state.session.abort(reason, now)
+                });
             }
         }
         CALLS.set(calls);
     }
 
+    /// Collects the next calls to make, if nobody else is making calls; keeps others away until it returns `false`.
+    fn next_calls(&self, is_mine: &mut bool, calls: &mut Vec<Call>) -> bool {
+        let mut state = self.lock();
+        if state.is_dispatching && !*is_mine {
+            return false;
+        }
+        if !mem::replace(&mut state.has_opened, true) {
+            calls.push(Call::Open);
+        }
+        calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::Event));
+        *is_mine = !calls.is_empty();
+        state.is_dispatching = *is_mine;
+        let connection = state.resume_reading(*is_mine);
+        drop(state);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+        *is_mine
+    }
+
     /// What follows from any input.
     fn settle(self: &Arc<Self>, state: &mut State, wake: Wake, now: Timestamp) -> After {
-        self.arm(state, now);
+        let is_sooner = self.arm(state, now);
         let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
         let has_room = state.session.has_room(0) || !state.session.is_open();
         After {
@@ -203,21 +246,39 @@ impl Live {
             has_calls: self.has_handler
                 && !state.is_dispatching
                 && (!state.has_opened || state.session.has_event()),
+            is_sooner,
             left: has_left.then(|| mem::take(&mut state.topics)),
         }
     }
 
-    fn arm(self: &Arc<Self>, state: &mut State, now: Timestamp) {
+    /// Enters the session's deadline into the wheel, if it comes before the entry that counts. `true` if the wheel must
+    /// be woken for it.
+    fn arm(self: &Arc<Self>, state: &mut State, now: Timestamp) -> bool {
         let Some(at) = state.session.poll_timeout() else {
-            return;
+            return false;
         };
         let tick = Deadlines::tick(at, now);
-        if state.armed.is_none_or(|armed| tick < armed)
-            && let Some(hub) = self.hub.upgrade()
+        if state.armed.is_some_and(|armed| armed <= tick) {
+            return false;
+        }
+        let is_ahead = |spare: &u64| *spare <= tick && *spare > Deadlines::tick_of(now);
+        if state.armed.is_none()
+            && let Some(spare) = state.spare.take_if(|spare| is_ahead(spare))
         {
-            state.armed = Some(tick);
-            hub.deadlines
-                .insert(tick, Due::Session(Arc::downgrade(self)));
+            state.armed = Some(spare);
+            return false;
+        }
+        let Some(hub) = self.hub.upgrade() else {
+            return false;
+        };
+        state.spare = state.armed.replace(tick).or(state.spare);
+        hub.deadlines
+            .insert(tick, Due::Session(Arc::downgrade(self)))
+    }
+
+    fn wake_wheel(&self, is_sooner: bool) {
+        if is_sooner && let Some(hub) = self.hub.upgrade() {
+            hub.deadlines.wake();
         }
     }
 
@@ -276,46 +337,6 @@ thread_local! {
     static CALLS: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The right to call the app for one session; held by at most one thread.
-struct Dispatch<'a> {
-    live: &'a Arc<Live>,
-    is_mine: bool,
-}
-
-impl Dispatch<'_> {
-    /// Collects the next calls to make. `false` if nothing is left, or another thread is at it and will see to it.
-    fn next(&mut self, calls: &mut Vec<Call>) -> bool {
-        let mut state = self.live.lock();
-        if state.is_dispatching && !self.is_mine {
-            return false;
-        }
-        if !mem::replace(&mut state.has_opened, true) {
-            calls.push(Call::Open);
-        }
-        calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::Event));
-        self.is_mine = !calls.is_empty();
-        state.is_dispatching = self.is_mine;
-        let connection = state.resume_reading(self.is_mine);
-        drop(state);
-        if let Some(connection) = connection {
-            connection.wake();
-        }
-        self.is_mine
-    }
-}
-
-impl Drop for Dispatch<'_> {
-    fn drop(&mut self) {
-        if self.is_mine {
-            // A callback has panicked. The session cannot go on, the others can.
-            let mut state = self.live.lock();
-            state.is_dispatching = false;
-            let reason = CloseReason::new(CloseCode::INTERNAL, "the application failed");
-            state.session.abort(reason, self.live.now());
-        }
-    }
-}
-
 /// What to do once the lock is let go.
 struct After {
     connection: Option<Waker>,
@@ -323,6 +344,8 @@ struct After {
     senders: Vec<Waker>,
     /// Whether the app is to be called.
     has_calls: bool,
+    /// Whether the wheel waits for a later deadline than there is now.
+    is_sooner: bool,
     /// The topics to leave, when the session is to be forgotten.
     left: Option<Vec<Arc<str>>>,
 }

@@ -271,3 +271,59 @@ async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
     expected.push("close 1000".into());
     assert_eq!(*log.lock().unwrap(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_late_repeat_of_an_open_makes_no_second_session() {
+    let (hub, mut opened) = hub(Limits::default());
+    let connection = connect(&hub, 1);
+    let _socket = opened.recv().await.unwrap();
+    connection
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    transmit(&connection).await;
+    let refused = hub.open(&open_packet(1, 1), None).map(drop).unwrap_err();
+    assert_eq!(refused.reason().code, CloseCode::UNKNOWN_SESSION);
+    assert_eq!(hub.metrics().opened, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_no_more_sessions_than_allowed() {
+    let (hub, mut opened) = hub(Limits {
+        max_sessions: 1,
+        ..Limits::default()
+    });
+    let connection = connect(&hub, 1);
+    let _socket = opened.recv().await.unwrap();
+    let refused = hub.open(&open_packet(2, 1), None).map(drop).unwrap_err();
+    assert_eq!(refused.reason().code, CloseCode::OVERLOADED);
+    assert!(
+        hub.open(&open_packet(1, 2), None).is_ok(),
+        "the one that is there may come again"
+    );
+    drop(connection);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_panics_on_a_deadline_stops_no_other_deadline() {
+    struct Panics(Arc<Mutex<usize>>);
+    impl anywire_core::Handler for Panics {
+        fn on_message(&self, _: &anywire_core::Sender, _: Message) {}
+        fn on_close(&self, _: &anywire_core::Sender, _: &CloseReason) {
+            *self.0.lock().unwrap() += 1;
+            panic!("as the test asks");
+        }
+    }
+    let closed = Arc::new(Mutex::new(0));
+    let hub = Hub::new(
+        Limits::default(),
+        Vec::new(),
+        App::callbacks(Panics(closed.clone())),
+    );
+    for key in 0..3 {
+        drop(connect(&hub, key));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert_eq!(*closed.lock().unwrap(), 3);
+    assert_eq!(hub.metrics().sessions, 0);
+}

@@ -109,7 +109,7 @@ impl Exchange {
                 if is_full { Room::None } else { Room::Some }
             });
             match poll {
-                Poll::Ready(End::Finished) => Poll::Ready(Ok(())),
+                Poll::Ready(End::Finished | End::Closed(_)) => Poll::Ready(Ok(())),
                 Poll::Ready(End::Superseded | End::Stalled) => {
                     let text = "a newer exchange took over: use that, or attach anew";
                     Poll::Ready(Err(Refusal::new(CloseCode::SUPERSEDED, text)))
@@ -145,6 +145,11 @@ fn check(packets: &[Packet], limits: &Limits) -> Result<(), ProtocolError> {
     let mut has_offset = false;
     for packet in packets {
         match packet {
+            Packet::Offset(_) if has_offset => {
+                return Err(malformed(
+                    "a payload has one offset, before its first message",
+                ));
+            }
             Packet::Offset(_) => has_offset = true,
             Packet::Message(message) if message.len() > limits.max_message_bytes => {
                 let text = "a message is longer than maxMessageBytes";

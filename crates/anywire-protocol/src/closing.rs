@@ -99,13 +99,19 @@ impl Closing {
         }
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
-        if self.deadline().is_some_and(|at| at <= now) {
-            match self {
-                Self::Open => {}
-                Self::Asked { .. } => self.end_asked(),
-                Self::Ended(ended) => ended.telling = Telling::Done,
-            }
+    /// The peer acknowledges what came before our close: it is on its way.
+    pub(crate) fn postpone(&mut self, later: Timestamp) {
+        if let Self::Asked { until, .. } = self {
+            *until = later;
+        }
+    }
+
+    /// The deadline has passed.
+    pub(crate) fn handle_timeout(&mut self) {
+        match self {
+            Self::Open => {}
+            Self::Asked { .. } => self.end_asked(),
+            Self::Ended(ended) => ended.telling = Telling::Done,
         }
     }
 

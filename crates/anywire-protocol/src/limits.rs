@@ -23,6 +23,9 @@ pub struct Limits {
     /// Longest that a message waits unacknowledged before the session closes. Default 150 s; should
     /// exceed the resume window, else a resumable session may close for age.
     pub max_outbox_age: Duration,
+    /// Most sessions of one server at once. Default 100,000. Beyond, opening is refused with 4902. It bounds memory
+    /// together with the outbox and inbox limits.
+    pub max_sessions: usize,
     /// Most messages received but not yet taken by the app. Default 1,024. Beyond, reading pauses.
     pub max_inbox_messages: usize,
     /// Most bytes received but not yet taken by the app. Default 1 MiB.
@@ -53,6 +56,14 @@ impl Limits {
     /// How long a connection may refuse to take bytes that wait for it.
     pub const WRITE_STALL: Duration = Duration::from_secs(20);
 
+    /// Longest content of a WebSocket frame that may be fine: a message with its mark, or a control packet.
+    pub fn max_frame_bytes(&self) -> usize {
+        self.max_message_bytes
+            .max(self.max_ping_bytes)
+            .max(MAX_CONTROL_BYTES)
+            + 2
+    }
+
     /// How long after an unacknowledged message a silent peer is pinged (PROTOCOL §7.3).
     pub(crate) fn probe_after(&self) -> Duration {
         self.ack_delay * 2
@@ -75,6 +86,11 @@ impl Limits {
                 "max_message_bytes and max_outbox_messages must not be zero",
             ));
         }
+        if self.max_inbox_messages == 0 || self.max_inbox_bytes == 0 {
+            return Err(LimitsError(
+                "max_inbox_messages and max_inbox_bytes must not be zero",
+            ));
+        }
         if self.heartbeat_timeout <= self.ack_delay {
             return Err(LimitsError(
                 "heartbeat_timeout must be longer than ack_delay",
@@ -89,6 +105,9 @@ impl Limits {
     }
 }
 
+/// No open or attach packet is longer.
+const MAX_CONTROL_BYTES: usize = 4_096;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -98,6 +117,7 @@ impl Default for Limits {
             max_outbox_messages: 1_024,
             max_outbox_bytes: 1_048_576,
             max_outbox_age: Duration::from_secs(150),
+            max_sessions: 100_000,
             max_inbox_messages: 1_024,
             max_inbox_bytes: 1_048_576,
             heartbeat: Duration::from_secs(25),

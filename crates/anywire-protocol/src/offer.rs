@@ -30,12 +30,23 @@ impl Offer {
         let mut offer = None;
         let mut protocols = Vec::new();
         for token in tokens {
+            let is_offer =
+                token.starts_with("anywire.open.") || token.starts_with("anywire.attach.");
+            if is_offer && offer.is_some() {
+                return Err(ProtocolError::malformed(
+                    "a request offers one open or attach",
+                ));
+            }
             if token == SUBPROTOCOL {
                 has_version = true;
             } else if let Some(words) = token.strip_prefix("anywire.open.") {
                 offer = Some(Self::Open(parse_open_offer(words)?));
             } else if let Some(words) = token.strip_prefix("anywire.attach.") {
-                offer = Some(Self::Attach(Attach::parse(&words.replace('.', " "))?));
+                let attach = Attach::parse(&words.replace('.', " "))?;
+                if attach.hold.is_some() {
+                    return Err(ProtocolError::malformed("a WebSocket is not held"));
+                }
+                offer = Some(Self::Attach(attach));
             } else if is_application(token) && protocols.len() < MAX_PROTOCOLS {
                 protocols.push(token.to_owned());
             }

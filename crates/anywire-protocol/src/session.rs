@@ -138,6 +138,12 @@ impl Session {
             }
             Packet::Message(message) => self.accept(message, now),
             Packet::Ack(received) => self.acknowledge(received, now),
+            Packet::Ping(content) if content.len() > self.limits.max_ping_bytes => {
+                let text = "a ping is longer than maxPingBytes";
+                let error = ProtocolError::new(CloseCode::TOO_LARGE, text);
+                self.abort(error.into(), now);
+                Err(error)
+            }
             Packet::Ping(content) => {
                 if let Some(connection) = &mut self.connection {
                     connection.pong_owed = Some(content);
@@ -317,6 +323,7 @@ impl Session {
             self.abort(error.into(), now);
             return Err(error);
         }
+        self.closing.postpone(now + self.limits.close_timeout);
         if let Some(connection) = &mut self.connection {
             connection.cursor = connection.cursor.max(self.outbox.base());
             if connection.cursor == self.outbox.base() {

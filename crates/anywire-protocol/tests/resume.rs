@@ -238,6 +238,66 @@ fn a_close_that_nobody_answers_ends_by_itself() {
 }
 
 #[test]
+fn a_close_waits_for_messages_that_are_still_on_their_way() {
+    let mut session = server();
+    session.send("a".into(), at(0)).unwrap();
+    session.close(CloseCode::NORMAL.into(), at(0));
+    session.handle_timeout(at(60_000));
+    assert_eq!(
+        session.poll_event(),
+        None,
+        "the client may come back within the resume window"
+    );
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 61_000).id;
+    drain(&mut session, id, 61_000);
+    session
+        .handle_packet(
+            Fence::Connection(id),
+            Packet::Ack(Offset::new(1)),
+            at(62_000),
+        )
+        .unwrap();
+    session.handle_timeout(at(71_999));
+    assert_eq!(session.poll_event(), None);
+    session.handle_timeout(at(72_000));
+    assert_eq!(
+        session.poll_event(),
+        Some(Event::Closed(CloseCode::NORMAL.into()))
+    );
+}
+
+#[test]
+fn a_ping_over_its_limit_closes_the_session() {
+    let mut session = server();
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let ping = Packet::Ping("x".repeat(32_769).into());
+    let refused = session.handle_packet(Fence::Connection(id), ping, at(0));
+    assert!(
+        matches!(refused, Err(AttachError::Protocol(error)) if error.code() == CloseCode::TOO_LARGE)
+    );
+}
+
+#[test]
+fn while_the_inbox_is_full_silence_is_no_death() {
+    let limits = Limits {
+        max_inbox_messages: 1,
+        ..Limits::default()
+    };
+    let mut session = Session::new(Role::Server, Arc::new(limits), at(0));
+    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    session
+        .handle_packet(Fence::Connection(id), message("a"), at(0))
+        .unwrap();
+    assert_eq!(
+        drain(&mut session, id, 30_000).0.len(),
+        2,
+        "an ack and a ping"
+    );
+    session.handle_timeout(at(60_000));
+    assert!(session.is_current(id));
+}
+
+#[test]
 fn acks_fall_due_by_time_and_by_count() {
     let mut session = server();
     let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;

@@ -32,8 +32,8 @@ pub(crate) fn upgrade_websocket(
 ) -> Response {
     begin(shared, request, |headers| {
         let offer = Offer::parse(offered_protocols(headers))?;
-        if shared.hub.is_draining() {
-            return Err(draining());
+        if shared.hub.is_draining() && matches!(offer, Offer::Open(_)) {
+            return Err(Refusal::draining());
         }
         let start = Start::from_offer(&shared.hub, offer, principal);
         Ok((start, Some(HeaderValue::from_static(SUBPROTOCOL))))
@@ -111,6 +111,8 @@ fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPerm
         Err(upgraded) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => {
                 let stream = parts.io.into_inner();
+                // warp's loop does not; small messages must not wait for each other's acks.
+                let _ = stream.set_nodelay(true);
                 carry(
                     Driver::new(stream, copied(&parts.read_buf), hub, start),
                     permit,
@@ -163,11 +165,4 @@ fn refuse_upgrade(refusal: &Refusal) -> Response {
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-fn draining() -> Refusal {
-    Refusal::new(
-        CloseCode::DRAINING,
-        "the server is about to stop: try again",
-    )
 }

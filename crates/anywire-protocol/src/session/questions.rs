@@ -62,6 +62,11 @@ impl Session {
         self.outbox.bytes()
     }
 
+    /// Messages that the peer has not acknowledged.
+    pub fn buffered_messages(&self) -> u64 {
+        self.outbox.end().as_u64() - self.outbox.base().as_u64()
+    }
+
     /// How many messages the peer has acknowledged.
     pub fn acknowledged(&self) -> Offset {
         self.outbox.base()

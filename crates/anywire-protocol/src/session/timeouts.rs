@@ -11,12 +11,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.outbox.shrink();
         self.inbox.shrink();
-        if self.is_open()
-            && self
-                .outbox
-                .expires_at(&self.limits)
-                .is_some_and(|at| at <= now)
-        {
+        if self.outbox_expires_at().is_some_and(|at| at <= now) {
             let text = "a message waited too long to be acknowledged";
             self.abort(CloseReason::new(CloseCode::TOO_OLD, text), now);
         }
@@ -26,15 +21,22 @@ impl Session {
                 .dead_at(&self.limits)
                 .is_some_and(|at| at <= now)
         {
-            self.end_if_raw();
-            self.detach(now);
+            if self.has_inbox_room() {
+                self.end_if_raw();
+                self.detach(now);
+            } else {
+                // We are the ones who do not read, so silence says nothing.
+                self.heartbeat.hear(now);
+            }
         }
         if self.expires_at().is_some_and(|at| at <= now) {
             let text = "no connection carried the session within its resume window";
             self.closing.end(CloseReason::new(CloseCode::EXPIRED, text));
             self.forget();
         }
-        self.closing.handle_timeout(now);
+        if self.close_deadline().is_some_and(|at| at <= now) {
+            self.closing.handle_timeout();
+        }
     }
 
     /// When to call [`Session::handle_timeout`], and [`Session::poll_transmit`] after it.
@@ -42,9 +44,7 @@ impl Session {
         let applies = self.heartbeat_applies();
         let connection = self.connection.as_ref();
         [
-            self.outbox
-                .expires_at(&self.limits)
-                .filter(|_| self.is_open()),
+            self.outbox_expires_at(),
             self.inbox
                 .ack_due(&self.limits)
                 .filter(|_| connection.is_some_and(Connection::sends_acks)),
@@ -54,11 +54,24 @@ impl Session {
             self.heartbeat.dead_at(&self.limits).filter(|_| applies),
             connection.and_then(Connection::held_until),
             self.expires_at(),
-            self.closing.deadline(),
+            self.close_deadline(),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// When the oldest message will have waited too long.
+    fn outbox_expires_at(&self) -> Option<Timestamp> {
+        self.outbox
+            .expires_at(&self.limits)
+            .filter(|_| !self.is_ended())
+    }
+
+    /// When a close is given up. While messages still have to arrive before it, their age and the resume window decide.
+    fn close_deadline(&self) -> Option<Timestamp> {
+        let is_first_in_line = self.is_ended() || self.outbox.end() == self.outbox.base();
+        self.closing.deadline().filter(|_| is_first_in_line)
     }
 
     fn heartbeat_applies(&self) -> bool {

@@ -35,6 +35,8 @@ enum Phase {
     Carrying {
         connection: Connection,
         is_raw: bool,
+        /// A close frame has gone out; there must not be a second one.
+        has_closed: bool,
     },
     /// All is said; what is written is to arrive, so the peer's bytes are read and dropped until it closes too.
     Leaving { has_shut_down: bool },
@@ -92,6 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 let phase = Phase::Carrying {
                     connection,
                     is_raw: false,
+                    has_closed: false,
                 };
                 (phase, Some(Packet::Opened(opened)))
             }
@@ -99,6 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Phase::Carrying {
                     connection,
                     is_raw: true,
+                    has_closed: false,
                 },
                 None,
             ),
@@ -126,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Phase::Leaving { .. } => Some(after(LEAVE_WITHIN)),
             Phase::Carrying { .. } => None,
         };
-        let decoder = Decoder::new(Role::Server, hub.limits().max_message_bytes);
+        let decoder = Decoder::new(Role::Server, hub.limits().max_frame_bytes());
         Self {
             stream,
             hub,
@@ -193,11 +197,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     false
                 }
             },
-            Phase::Carrying { connection, is_raw } => {
+            Phase::Carrying {
+                connection,
+                is_raw,
+                has_closed,
+            } => {
                 if let Some(packet) = self.first.take() {
                     push_packet(&mut out, &packet);
                 }
-                let (is_raw, mut is_full, mut closing) = (*is_raw, false, None);
+                let (is_raw, mut is_full) = (*is_raw, false);
                 let end = connection.poll_transmit(cx, |outgoing| {
                     match outgoing {
                         Outgoing::Message(message) if is_raw => push_raw_message(&mut out, message),
@@ -205,11 +213,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         Outgoing::Packet(packet) => {
                             if is_raw {
                                 push_raw(&mut out, &packet);
+                                *has_closed |= matches!(packet, Packet::Close(_));
                             } else {
                                 push_packet(&mut out, &packet);
-                            }
-                            if let Packet::Close(reason) = packet {
-                                closing = Some(reason);
                             }
                         }
                     }
@@ -217,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     if is_full { Room::None } else { Room::Some }
                 });
                 if let Poll::Ready(end) = end {
-                    push_end(&mut out, end, is_raw, closing);
+                    push_end(&mut out, end, is_raw);
                     self.leave();
                     true
                 } else {
@@ -326,6 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.phase = Phase::Carrying {
                         connection,
                         is_raw: false,
+                        has_closed: false,
                     };
                     self.deadline = None;
                     break;
@@ -344,6 +351,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             && let Phase::Carrying {
                 connection,
                 is_raw: false,
+                ..
             } = &self.phase
         {
             connection.violate(ProtocolError::new(CloseCode::TOO_LARGE, violation.what()));
@@ -360,11 +368,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Answers the peer's close, or closes first with a reason.
     fn close(&mut self, reason: Option<CloseReason>) {
-        if !matches!(self.phase, Phase::Leaving { .. }) {
+        let has_closed = match self.phase {
+            Phase::Leaving { .. } => return,
+            Phase::Carrying { has_closed, .. } => has_closed,
+            Phase::Waiting(_) => false,
+        };
+        if !has_closed {
             let reason = reason.unwrap_or_else(|| CloseCode::NORMAL.into());
             self.output.push(|out| push_close(out, &reason));
-            self.leave();
         }
+        self.leave();
     }
 
     /// Detaches, and says goodbye for a while.

@@ -149,21 +149,17 @@ pub(super) fn push_close(out: &mut Vec<u8>, reason: &CloseReason) {
 }
 
 /// Says why the connection ends (PROTOCOL §5.6).
-pub(super) fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool, closing: Option<CloseReason>) {
-    let code = match end {
-        End::Finished => CloseCode::NORMAL,
-        End::Superseded => CloseCode::SUPERSEDED,
-        End::Stalled => CloseCode::STALLED,
+pub(super) fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool) {
+    let reason = match end {
+        // The close packet of a raw connection was the close frame already.
+        End::Closed(_) if is_raw => return,
+        End::Closed(reason) => reason,
+        End::Finished => CloseCode::NORMAL.into(),
+        End::Superseded => CloseCode::SUPERSEDED.into(),
+        End::Stalled => CloseCode::STALLED.into(),
     };
-    if is_raw {
-        // The close packet was the close frame already.
-        if closing.is_none() {
-            push_close(out, &code.into());
-        }
-        return;
-    }
-    if end == End::Superseded {
+    if reason.code == CloseCode::SUPERSEDED && !is_raw {
         push_packet(out, &Packet::Superseded);
     }
-    push_close(out, &closing.unwrap_or_else(|| code.into()));
+    push_close(out, &reason);
 }
