@@ -27,18 +27,19 @@ const joined = HEAD +
 // Members that only the client's own objects have. What the application, the browser or a packet
 // names stays as it is.
 const PRIVATE = [
-  'attachContent', 'batch', 'closing', 'content', 'ended', 'handleAck', 'handleClose',
-  'handleMessage', 'handleOpened', 'handleRefusal', 'heardAt', 'isRunning', 'letter', 'negotiator',
-  'nextGeneration', 'onattach', 'onbuffer', 'onlost', 'onpayload', 'ontransmit',
-  'openContent', 'outbox', 'tell', 'transmit', '_client', '_listeners',
+  'ack', 'attachContent', 'batch', 'bytes', 'check', 'closing', 'content', 'ended', 'handleAck',
+  'handleClose', 'handleMessage', 'handleOpened', 'handleRefusal', 'heardAt', 'isRunning', 'letter',
+  'listener', 'negotiator', 'nextGeneration', 'onattach', 'onbuffer', 'onend', 'onlost',
+  'onpayload', 'ontransmit', 'openContent', 'outbox', 'retry', 'stop', 'take', 'tell', 'transmit',
+  '_client', '_listeners',
 ];
 
 const minified = await minify(joined, {
   ie8: true,
   ecma: 5,
   // Inlined functions are shorter, but gzip finds less in them.
-  compress: { passes: 3, inline: false },
-  mangle: { properties: { regex: new RegExp(`^(${PRIVATE.join('|')})$`) } },
+  compress: { passes: 6, inline: false },
+  mangle: { properties: { builtins: true, regex: new RegExp(`^(${PRIVATE.join('|')})$`) } },
   format: { comments: /^!/, ascii_only: true },
 });
 

@@ -218,9 +218,10 @@ impl Visit {
             .count();
         self.hub.counters.messages_up.add(count as u64);
         self.live.step(Wake::Connection, |state, now| {
-            let has_room = state.session.has_inbox_room();
+            // Without room, messages are left out, and with them the close that must follow them.
+            let takes_all = count == 0 || state.session.has_inbox_room();
             for packet in std::iter::once(Packet::Ack(received)).chain(packets) {
-                if has_room || matches!(packet, Packet::Ack(_)) {
+                if takes_all || matches!(packet, Packet::Ack(_)) {
                     state.session.handle_packet(fence, packet, now)?;
                 }
             }

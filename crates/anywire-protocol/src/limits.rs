@@ -96,6 +96,22 @@ impl Limits {
                 "heartbeat_timeout must be longer than ack_delay",
             ));
         }
+        let longest = [
+            self.heartbeat,
+            self.heartbeat_timeout,
+            self.ack_delay,
+            self.hold,
+            self.resume_window,
+            self.open_window,
+            self.close_timeout,
+        ]
+        .into_iter()
+        .max();
+        if longest > Some(Duration::from_millis(i32::MAX as u64)) {
+            return Err(LimitsError(
+                "durations must be below 24 days: browsers have no longer timers",
+            ));
+        }
         if self.resume_window.is_zero() {
             return Err(LimitsError(
                 "resume_window must not be zero: polls need it between two polls",

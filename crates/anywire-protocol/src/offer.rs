@@ -1,10 +1,7 @@
 //! What a WebSocket's request offers in its sub-protocols (PROTOCOL §5.1), and which of the application's is chosen.
 
-use crate::open::{is_application, parse_generation, unsupported_version};
+use crate::open::{MAX_PROTOCOLS, is_application, parse_generation, unsupported_version};
 use crate::{Attach, Offset, Open, ProtocolError, SUBPROTOCOL};
-
-/// Most application sub-protocols in one open.
-pub(crate) const MAX_PROTOCOLS: usize = 16;
 
 /// What a WebSocket's request offers in its sub-protocols (PROTOCOL §5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]

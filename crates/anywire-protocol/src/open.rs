@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::parse_number;
 use crate::limits::Announced;
-use crate::offer::MAX_PROTOCOLS;
 use crate::{CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId};
 
 /// The version of PROTOCOL that this crate speaks.
@@ -15,6 +14,9 @@ pub const VERSION: u64 = 1;
 
 /// The WebSocket sub-protocol of that version (PROTOCOL §5.1).
 pub const SUBPROTOCOL: &str = "anywire.v1";
+
+/// Most application sub-protocols in one open.
+pub(crate) const MAX_PROTOCOLS: usize = 16;
 
 /// Tokens that begin so are the protocol's own, not the application's.
 const RESERVED_PREFIX: &str = "anywire.";
