@@ -134,6 +134,43 @@ async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
 }
 
 #[tokio::test]
+async fn a_burst_beyond_all_queues_comes_back_from_an_app_that_waits() {
+    const COUNT: u64 = 6_000;
+    let server = TestServer::start(Config::new()).await;
+    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    let mut got = Vec::new();
+    while got.len() < COUNT as usize {
+        // The client keeps to the window that the server announces.
+        if wire.sent < COUNT && wire.sent - wire.acked < 1_024 {
+            wire.send(format!("{}", wire.sent)).await;
+        } else if let Packet::Message(message) = wire.next_packet().await {
+            got.push(message);
+        }
+    }
+    let expected: Vec<_> = (0..COUNT)
+        .map(|index| Message::text(index.to_string()))
+        .collect();
+    assert!(got == expected);
+}
+
+#[tokio::test]
+async fn a_client_that_ignores_the_window_is_slowed_and_loses_nothing() {
+    const COUNT: u64 = 6_000;
+    let server = TestServer::start(Config::new()).await;
+    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    for index in 0..COUNT {
+        wire.send(format!("u{index}")).await;
+    }
+    let heard = server.seen.wait_heard(COUNT as usize).await;
+    assert!(
+        heard
+            .iter()
+            .enumerate()
+            .all(|(index, text)| *text == format!("u{index}"))
+    );
+}
+
+#[tokio::test]
 async fn a_topic_reaches_its_followers_on_every_transport() {
     let server = TestServer::start(Config::new()).await;
     let mut wires = Vec::new();

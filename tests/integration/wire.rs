@@ -42,6 +42,8 @@ pub struct Wire {
     pub generation: u64,
     pub received: u64,
     pub sent: u64,
+    /// What the server has acknowledged on a WebSocket.
+    pub acked: u64,
     via: Via,
     socket: Option<WebSocketStream<TcpStream>>,
     queue: VecDeque<Packet>,
@@ -106,6 +108,7 @@ impl Wire {
             generation,
             received: 0,
             sent: 0,
+            acked: 0,
             via,
             socket,
             queue: VecDeque::new(),
@@ -205,6 +208,25 @@ impl Wire {
         self.sent += 1;
     }
 
+    /// The next packet on a WebSocket, counted, and acknowledged now and then.
+    pub async fn next_packet(&mut self) -> Packet {
+        let socket = self.socket.as_mut().expect("a WebSocket");
+        let packet = timeout(DEADLINE, read(socket))
+            .await
+            .expect("something comes");
+        match packet {
+            Packet::Ack(offset) => self.acked = offset.as_u64(),
+            Packet::Message(_) => {
+                self.received += 1;
+                if self.received % 64 == 0 {
+                    self.ack().await;
+                }
+            }
+            _ => {}
+        }
+        packet
+    }
+
     /// The next message or the end, skipping acks.
     pub async fn recv(&mut self) -> Got {
         timeout(DEADLINE, self.next())
@@ -234,7 +256,8 @@ impl Wire {
                 }
                 Packet::Close(reason) => return Got::Closed(reason),
                 Packet::Offset(offset) => assert_eq!(offset.as_u64(), self.received),
-                Packet::Ack(_) | Packet::Ping(_) => {}
+                Packet::Ack(offset) => self.acked = offset.as_u64(),
+                Packet::Ping(_) => {}
                 other => panic!("{other:?}"),
             }
         }

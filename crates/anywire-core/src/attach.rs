@@ -30,7 +30,7 @@ impl Refusal {
     }
 
     /// The server takes no new sessions.
-    pub fn draining() -> Self {
+    fn draining() -> Self {
         Self::new(
             CloseCode::DRAINING,
             "the server is about to stop: try again",
@@ -66,10 +66,7 @@ impl Hub {
     /// # Errors
     /// The hub drains, or the key is another principal's.
     pub fn open(&self, open: &Open, principal: Option<&Principal>) -> Result<Visit, Refusal> {
-        let is_known = self.inner.has_opening(&open.key);
-        if !is_known {
-            self.admit()?;
-        }
+        self.admit(open)?;
         let protocol = choose_protocol(&open.protocols, self.protocols()).unwrap_or_default();
         match self.inner.open(open.key, principal, protocol) {
             Some(live) => self.visit(live, open.generation, principal),
@@ -102,7 +99,7 @@ impl Hub {
         protocol: &str,
         principal: Option<&Principal>,
     ) -> Result<Connection, Refusal> {
-        self.admit()?;
+        self.admit_new()?;
         let live = self.inner.open_raw(principal, protocol);
         let visit = self.visit(live, Generation::new(1), principal)?;
         visit
@@ -110,7 +107,19 @@ impl Hub {
             .map(|(connection, _)| connection)
     }
 
-    fn admit(&self) -> Result<(), Refusal> {
+    /// Whether an open may be let in, as far as that can be told without it: call it before an upgrade.
+    ///
+    /// # Errors
+    /// The hub drains or is full, and the key is new.
+    pub fn admit(&self, open: &Open) -> Result<(), Refusal> {
+        if self.inner.has_opening(&open.key) {
+            Ok(())
+        } else {
+            self.admit_new()
+        }
+    }
+
+    fn admit_new(&self) -> Result<(), Refusal> {
         if self.is_draining() {
             self.inner.counters.refused.add(1);
             return Err(Refusal::draining());
@@ -315,11 +324,7 @@ impl Connection {
                         Outgoing::Message(message)
                     }
                     Transmit::Idle => {
-                        // Only a connection that carries the session may be woken for it.
-                        match &mut state.connection {
-                            Some(waker) => waker.clone_from(cx.waker()),
-                            none => *none = Some(cx.waker().clone()),
-                        }
+                        state.wait(cx);
                         return Poll::Pending;
                     }
                     Transmit::Finished => {
@@ -330,6 +335,7 @@ impl Connection {
                     Transmit::Stalled => return Poll::Ready(End::Stalled),
                 };
                 if send(outgoing) == Room::None {
+                    state.wait(cx);
                     return Poll::Pending;
                 }
             }
@@ -340,14 +346,19 @@ impl Connection {
         poll
     }
 
+    /// Whether the session is no longer this connection's to carry: what waits to be written matters no more.
+    pub fn is_over(&self) -> bool {
+        self.live
+            .peek(|state| !state.session.is_current(self.id) || state.session.is_ended())
+    }
+
     /// Whether more may be read off the wire; if not, the task is woken when the app has taken messages.
     pub fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
         self.live.peek(|state| {
-            if state.session.has_inbox_room() || !state.session.is_current(self.id) {
+            if !state.session.is_flooded() || !state.session.is_current(self.id) {
                 return Poll::Ready(());
             }
-            state.is_reading_paused = true;
-            state.connection = Some(cx.waker().clone());
+            state.wait(cx);
             Poll::Pending
         })
     }

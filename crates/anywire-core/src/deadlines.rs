@@ -18,7 +18,8 @@ use crate::live::Live;
 
 /// Who is to be told that time has passed.
 pub(crate) enum Due {
-    Session(Weak<Live>),
+    /// A session, and the tick that it was entered for.
+    Session(Weak<Live>, u64),
     /// An opening key that is to be forgotten.
     Opening(OpeningKey),
 }
@@ -29,6 +30,9 @@ pub(crate) struct Deadlines {
     wheel: Mutex<BTreeMap<u64, Vec<Due>>>,
     is_earlier: Notify,
 }
+
+/// How long after it an overdue deadline is looked at again.
+const OVERDUE_TICKS: u64 = 100;
 
 /// How finely deadlines are told apart.
 const TICK: Duration = Duration::from_millis(10);
@@ -41,6 +45,10 @@ impl Deadlines {
     pub(crate) fn tick(at: Timestamp, now: Timestamp) -> u64 {
         let millis = TICK.as_millis() as u64;
         let (tick, now) = (at.as_millis().div_ceil(millis), now.as_millis() / millis);
+        if tick <= now {
+            // What is overdue waits for its connection, which acts when it can; this is to look after it, not to press.
+            return now + OVERDUE_TICKS;
+        }
         let distance = tick.saturating_sub(now);
         let round = (distance / 4).checked_ilog2().map_or(1, |log| 1 << log);
         (tick / round * round).max(now + 1)
@@ -71,9 +79,9 @@ impl Deadlines {
         while let Some(inner) = hub.upgrade() {
             for due in self.take_due(clock.now()) {
                 match due {
-                    Due::Session(live) => {
+                    Due::Session(live, tick) => {
                         if let Some(live) = live.upgrade() {
-                            live.handle_deadline();
+                            live.handle_deadline(tick);
                         }
                     }
                     Due::Opening(key) => inner.forget_opening(&key),

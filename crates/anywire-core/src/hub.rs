@@ -1,14 +1,16 @@
 //! This node's sessions. What happens inside one is left to `live.rs`, how a transport comes in to `attach.rs`.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anywire_protocol::{
     CloseCode, CloseReason, Limits, Message, OpeningKey, Role, Session, SessionId,
 };
 use dashmap::DashMap;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time;
 
@@ -38,7 +40,8 @@ pub(crate) struct Inner {
     pub(crate) protocols: Vec<String>,
     sessions: DashMap<SessionId, Arc<Live>>,
     openings: Mutex<HashMap<OpeningKey, SessionId>>,
-    has_task: AtomicBool,
+    /// Where the wheel turns; set when the first session opens.
+    runtime: OnceLock<Handle>,
     is_draining: AtomicBool,
     has_fewer: Notify,
 }
@@ -57,7 +60,7 @@ impl Hub {
             protocols,
             sessions: DashMap::new(),
             openings: Mutex::default(),
-            has_task: AtomicBool::new(false),
+            runtime: OnceLock::new(),
             is_draining: AtomicBool::new(false),
             has_fewer: Notify::new(),
         };
@@ -197,9 +200,11 @@ impl Inner {
 
     /// Arms the session's deadline and tells the app.
     fn begin(self: &Arc<Self>, live: &Arc<Live>) {
-        if !self.has_task.swap(true, Ordering::Relaxed) {
-            tokio::spawn(self.deadlines.clone().run(self.clock, Arc::downgrade(self)));
-        }
+        self.runtime.get_or_init(|| {
+            let runtime = Handle::current();
+            runtime.spawn(self.deadlines.clone().run(self.clock, Arc::downgrade(self)));
+            runtime
+        });
         self.app.start(|| Socket::new(live.clone()));
         let is_late = self.is_draining.load(Ordering::SeqCst);
         live.step(Wake::Others, |state, now| {
@@ -233,6 +238,13 @@ impl Inner {
         }
     }
 
+    /// Runs something apart from whoever asks.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.spawn(task);
+        }
+    }
+
     fn all(&self) -> Vec<Arc<Live>> {
         self.sessions
             .iter()
@@ -247,6 +259,12 @@ fn restart() -> CloseReason {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        for live in self.all() {
+            let reason = CloseReason::new(CloseCode::GOING_AWAY, "the server is gone");
+            live.step(Wake::Elsewhere, |state, now| {
+                state.session.abort(reason, now)
+            });
+        }
         self.deadlines.wake();
     }
 }

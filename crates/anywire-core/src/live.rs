@@ -2,11 +2,12 @@
 //! no timer. What the state means is left to `anywire-protocol`.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use anywire_protocol::{
     CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp,
@@ -37,8 +38,8 @@ pub(crate) struct State {
     pub(crate) session: Session,
     /// The connection that carries the session, while it has nothing to do.
     pub(crate) connection: Option<Waker>,
-    /// The connection does not read because the inbox is full.
-    pub(crate) is_reading_paused: bool,
+    /// The connection withholds acks, or does not read, because the inbox is full.
+    is_reading_paused: bool,
     /// Whoever waits for room in the outbox.
     pub(crate) senders: Vec<Waker>,
     /// The app's `recv`.
@@ -50,6 +51,8 @@ pub(crate) struct State {
     /// The tick of a later entry, left from before an earlier one was needed; used again when that has passed.
     spare: Option<u64>,
     has_opened: bool,
+    /// Nobody will take messages any more.
+    pub(crate) is_deaf: bool,
     /// Somebody is calling the app's callbacks now, and will go on until there is nothing left.
     is_dispatching: bool,
     has_left: bool,
@@ -58,10 +61,12 @@ pub(crate) struct State {
 /// Who is to be woken after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// The connection, and whoever waits for messages or room.
-    Connection,
-    /// The step was the connection's own.
+    /// The step is the connection's own: it goes on by itself.
     Others,
+    /// A transport's step, but not that of the connection that carries the session.
+    Connection,
+    /// As `Connection`, from somewhere (the wheel, another session, the app) that must not run this session's callbacks.
+    Elsewhere,
 }
 
 impl Live {
@@ -81,6 +86,7 @@ impl Live {
             armed: None,
             spare: None,
             has_opened: false,
+            is_deaf: false,
             is_dispatching: false,
             has_left: false,
         };
@@ -130,7 +136,7 @@ impl Live {
         after.wake();
         self.wake_wheel(after.is_sooner);
         if after.has_calls {
-            self.dispatch();
+            self.start_dispatch(wake);
         }
         if let Some(topics) = after.left
             && let Some(hub) = self.hub.upgrade()
@@ -159,20 +165,26 @@ impl Live {
         Ok(connection)
     }
 
-    /// The wheel says that time has passed.
-    pub(crate) fn handle_deadline(self: &Arc<Self>) {
-        let now = Deadlines::tick_of(self.clock.now());
-        let is_stale = self.peek(|state| {
-            let is_stale = state.armed.is_some_and(|armed| armed > now);
-            if !is_stale {
+    /// The wheel has come to an entry of this session.
+    pub(crate) fn handle_deadline(self: &Arc<Self>, tick: u64) {
+        self.step(Wake::Elsewhere, |state, now| {
+            if state.armed == Some(tick) {
                 state.armed = None;
+                state.session.handle_timeout(now);
+            } else if state.spare == Some(tick) {
+                state.spare = None;
             }
-            is_stale
         });
-        if !is_stale {
-            self.step(Wake::Connection, |state, now| {
-                state.session.handle_timeout(now)
-            });
+    }
+
+    /// Sees to it that the app's callbacks are called: here, or on a task of its own.
+    fn start_dispatch(self: &Arc<Self>, wake: Wake) {
+        if wake != Wake::Elsewhere {
+            return self.dispatch();
+        }
+        if let Some(hub) = self.hub.upgrade() {
+            let live = self.clone();
+            hub.spawn(async move { live.dispatch() });
         }
     }
 
@@ -186,10 +198,10 @@ impl Live {
         };
         let mut calls = CALLS.take();
         let mut is_mine = false;
-        while self.next_calls(&mut is_mine, &mut calls) {
+        while !calls.is_empty() || self.next_calls(&mut is_mine, &mut calls) {
             let sender = Sender::new(self.clone());
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-                for call in calls.drain(..) {
+                while let Some(call) = calls.pop_front() {
                     match call {
                         Call::Open => handler.on_open(&sender),
                         Call::Event(Event::Message(message)) => {
@@ -200,7 +212,9 @@ impl Live {
                 }
             }));
             if outcome.is_err() {
-                // The panic hook has told of it. This session cannot go on; whoever else's thread this is can.
+                // The panic hook has told of it. This session cannot go on, but its end is told; whoever else's thread
+                // this is goes on.
+                calls.retain(|call| matches!(call, Call::Event(Event::Closed(_))));
                 let reason = CloseReason::new(CloseCode::INTERNAL, "the application failed");
                 self.step(Wake::Connection, |state, now| {
                     state.session.abort(reason, now)
@@ -211,13 +225,13 @@ impl Live {
     }
 
     /// Collects the next calls to make, if nobody else is making calls; keeps others away until it returns `false`.
-    fn next_calls(&self, is_mine: &mut bool, calls: &mut Vec<Call>) -> bool {
+    fn next_calls(&self, is_mine: &mut bool, calls: &mut VecDeque<Call>) -> bool {
         let mut state = self.lock();
         if state.is_dispatching && !*is_mine {
             return false;
         }
         if !mem::replace(&mut state.has_opened, true) {
-            calls.push(Call::Open);
+            calls.push_back(Call::Open);
         }
         calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::Event));
         *is_mine = !calls.is_empty();
@@ -232,11 +246,14 @@ impl Live {
 
     /// What follows from any input.
     fn settle(self: &Arc<Self>, state: &mut State, wake: Wake, now: Timestamp) -> After {
+        if state.is_deaf {
+            while state.session.poll_event().is_some() {}
+        }
         let is_sooner = self.arm(state, now);
         let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
         let has_room = state.session.has_room(0) || !state.session.is_open();
         After {
-            connection: state.connection.take_if(|_| wake == Wake::Connection),
+            connection: state.connection.take_if(|_| wake != Wake::Others),
             receiver: state.receiver.take_if(|_| state.session.has_event()),
             senders: if has_room {
                 mem::take(&mut state.senders)
@@ -261,9 +278,8 @@ impl Live {
         if state.armed.is_some_and(|armed| armed <= tick) {
             return false;
         }
-        let is_ahead = |spare: &u64| *spare <= tick && *spare > Deadlines::tick_of(now);
         if state.armed.is_none()
-            && let Some(spare) = state.spare.take_if(|spare| is_ahead(spare))
+            && let Some(spare) = state.spare.take_if(|spare| *spare <= tick)
         {
             state.armed = Some(spare);
             return false;
@@ -273,7 +289,7 @@ impl Live {
         };
         state.spare = state.armed.replace(tick).or(state.spare);
         hub.deadlines
-            .insert(tick, Due::Session(Arc::downgrade(self)))
+            .insert(tick, Due::Session(Arc::downgrade(self), tick))
     }
 
     fn wake_wheel(&self, is_sooner: bool) {
@@ -316,6 +332,15 @@ impl Live {
 }
 
 impl State {
+    /// The connection waits to be woken. If acks are withheld, or reading pauses, that is when the app takes messages.
+    pub(crate) fn wait(&mut self, cx: &Context<'_>) {
+        self.is_reading_paused = !self.session.has_inbox_room();
+        match &mut self.connection {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
     /// The app has taken a message: a connection that paused for want of room is to go on.
     fn resume_reading(&mut self, has_taken: bool) -> Option<Waker> {
         let is_paused = has_taken && mem::take(&mut self.is_reading_paused);
@@ -334,7 +359,7 @@ enum Call {
 
 thread_local! {
     /// The calls to make next; shared by the sessions of a thread.
-    static CALLS: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
+    static CALLS: RefCell<VecDeque<Call>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// What to do once the lock is let go.

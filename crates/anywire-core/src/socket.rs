@@ -147,7 +147,10 @@ impl Drop for Socket {
         } else {
             CloseCode::NORMAL
         };
-        self.sender.close(code.into());
+        self.sender.live.step(Wake::Elsewhere, |state, now| {
+            state.is_deaf = true;
+            state.session.close(code.into(), now);
+        });
     }
 }
 
@@ -177,7 +180,8 @@ impl Sender {
                 Err(SendError::Full(returned)) => {
                     let waker = cx.waker().clone();
                     let has_room = self.live.peek(|state| {
-                        let has_room = state.session.has_room(returned.len());
+                        let has_room =
+                            state.session.has_room(returned.len()) || !state.session.is_open();
                         if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
                             state.senders.push(waker);
                         }
@@ -208,7 +212,7 @@ impl Sender {
 
     /// Closes the session after everything sent has gone out. Later calls change nothing.
     pub fn close(&self, reason: CloseReason) {
-        self.live.step(Wake::Connection, |state, now| {
+        self.live.step(Wake::Elsewhere, |state, now| {
             state.session.close(reason, now)
         });
     }

@@ -80,7 +80,7 @@ impl Topics {
         }
         for live in slow {
             let reason = CloseReason::new(CloseCode::TOO_SLOW, "the outbox is full");
-            live.step(Wake::Connection, |state, now| {
+            live.step(Wake::Elsewhere, |state, now| {
                 state.session.abort(reason, now)
             });
         }

@@ -122,25 +122,27 @@ async fn a_receive_that_is_dropped_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_pauses_while_the_app_takes_nothing() {
-    let (hub, mut opened) = hub(Limits {
+async fn reading_pauses_when_a_client_floods_an_app_that_takes_nothing() {
+    let limits = Limits {
         max_inbox_messages: 2,
         ..Limits::default()
-    });
+    };
+    let (hub, mut opened) = hub(limits);
     let connection = connect(&hub, 1);
     let mut socket = opened.recv().await.unwrap();
-    connection
-        .receive(
-            ["a", "b"]
-                .map(|text| Packet::Message(text.into()))
-                .into_iter(),
-        )
-        .unwrap();
+    let flood = ["a", "b", "c", "d"].map(|text| Packet::Message(text.into()));
+    connection.receive(flood.into_iter()).unwrap();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(transmit(&connection).await.0, [], "the ack is withheld");
     let room = poll_fn(|cx| Poll::Ready(connection.poll_inbox_room(cx).is_ready()));
     assert!(!room.await);
-    let resumed = async { poll_fn(|cx| connection.poll_inbox_room(cx)).await };
+    let resumed = poll_fn(|cx| connection.poll_inbox_room(cx));
     let (taken, ()) = tokio::join!(socket.recv(), resumed);
     assert_eq!(taken, Some("a".into()));
+    for _ in 0..2 {
+        socket.recv().await;
+    }
+    assert_eq!(transmit(&connection).await.0, [Packet::Ack(Offset::new(4))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,4 +328,73 @@ async fn a_callback_that_panics_on_a_deadline_stops_no_other_deadline() {
     tokio::time::sleep(Duration::from_secs(150)).await;
     assert_eq!(*closed.lock().unwrap(), 3);
     assert_eq!(hub.metrics().sessions, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_for_an_app_that_has_returned_is_dropped_and_the_close_gets_through() {
+    let hub = Hub::new(
+        Limits {
+            max_inbox_messages: 2,
+            ..Limits::default()
+        },
+        Vec::new(),
+        App::task(|_| async {}),
+    );
+    let connection = connect(&hub, 1);
+    tokio::task::yield_now().await;
+    for _ in 0..10 {
+        connection
+            .receive([Packet::Message("late".into())].into_iter())
+            .unwrap();
+        assert!(poll_fn(|cx| Poll::Ready(connection.poll_inbox_room(cx).is_ready())).await);
+    }
+    assert!(matches!(
+        transmit(&connection).await.0[..],
+        [Packet::Close(_)]
+    ));
+    connection
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    assert_eq!(hub.metrics().sessions, 0);
+}
+
+#[tokio::test]
+async fn an_end_is_told_even_after_a_callback_panicked_in_the_same_batch() {
+    struct Log(Arc<Mutex<Vec<String>>>);
+    impl anywire_core::Handler for Log {
+        fn on_message(&self, _: &anywire_core::Sender, _: Message) {
+            panic!("as the test asks");
+        }
+        fn on_close(&self, _: &anywire_core::Sender, reason: &CloseReason) {
+            self.0.lock().unwrap().push(reason.to_string());
+        }
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let hub = Hub::new(
+        Limits::default(),
+        Vec::new(),
+        App::callbacks(Log(log.clone())),
+    );
+    let connection = connect(&hub, 1);
+    let poison = [
+        Packet::Message("x".into()),
+        Packet::Close(CloseCode::NORMAL.into()),
+    ];
+    connection.receive(poison.into_iter()).unwrap();
+    assert_eq!(*log.lock().unwrap(), ["1000"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_hub_is_gone_its_apps_are_told() {
+    let (hub, mut opened) = hub(Limits::default());
+    let connection = connect(&hub, 1);
+    let mut socket = opened.recv().await.unwrap();
+    drop(connection);
+    let waiting = tokio::spawn(async move {
+        assert_eq!(socket.recv().await, None);
+        socket.close_reason().cloned()
+    });
+    tokio::task::yield_now().await;
+    drop(hub);
+    assert_eq!(waiting.await.unwrap().unwrap().code, CloseCode::GOING_AWAY);
 }

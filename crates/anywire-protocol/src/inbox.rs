@@ -72,6 +72,13 @@ impl Inbox {
             && self.waiting_bytes < limits.max_inbox_bytes
     }
 
+    /// Whether there is twice as much as there is room for: more than a peer that keeps to its window can send.
+    pub(crate) fn is_flooded(&self, limits: &Limits) -> bool {
+        let longest = limits.max_inbox_bytes.max(limits.max_message_bytes);
+        self.waiting.len() >= 2 * limits.max_inbox_messages
+            || self.waiting_bytes >= limits.max_inbox_bytes + longest
+    }
+
     /// How many messages have been received since the session opened.
     pub(crate) fn received(&self) -> Offset {
         self.received

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::open::MAX_OPEN_BYTES;
+
 /// What a session allows. Most of it is announced in *opened* (PROTOCOL §7).
 ///
 /// Every field is public: `Limits { hold: …, ..Limits::default() }`. [`Limits::check`] says whether the
@@ -26,9 +28,10 @@ pub struct Limits {
     /// Most sessions of one server at once. Default 100,000. Beyond, opening is refused with 4902. It bounds memory
     /// together with the outbox and inbox limits.
     pub max_sessions: usize,
-    /// Most messages received but not yet taken by the app. Default 1,024. Beyond, reading pauses.
+    /// Most messages received but not yet taken by the app. Default 1,024. Beyond, acks are withheld, and a client
+    /// stops after as many again; it is announced as the client's window.
     pub max_inbox_messages: usize,
-    /// Most bytes received but not yet taken by the app. Default 1 MiB.
+    /// Most bytes received but not yet taken by the app. Default 1 MiB. Announced likewise.
     pub max_inbox_bytes: usize,
     /// Silence after which a side pings. Default 25 s. Longer, and proxies cut idle connections.
     pub heartbeat: Duration,
@@ -60,7 +63,7 @@ impl Limits {
     pub fn max_frame_bytes(&self) -> usize {
         self.max_message_bytes
             .max(self.max_ping_bytes)
-            .max(MAX_CONTROL_BYTES)
+            .max(MAX_OPEN_BYTES)
             + 2
     }
 
@@ -121,9 +124,6 @@ impl Limits {
     }
 }
 
-/// No open or attach packet is longer.
-const MAX_CONTROL_BYTES: usize = 4_096;
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -154,11 +154,13 @@ pub struct LimitsError(&'static str);
 
 /// The limits as *opened* carries them (PROTOCOL §7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Announced {
     max_message_bytes: usize,
     max_payload_bytes: usize,
     max_ping_bytes: usize,
+    window_messages: usize,
+    window_bytes: usize,
     heartbeat_ms: u64,
     heartbeat_timeout_ms: u64,
     ack_delay_ms: u64,
@@ -168,6 +170,13 @@ pub(crate) struct Announced {
     close_timeout_ms: u64,
 }
 
+/// A member that is missing has its default.
+impl Default for Announced {
+    fn default() -> Self {
+        Self::from(&Limits::default())
+    }
+}
+
 impl From<&Limits> for Announced {
     fn from(limits: &Limits) -> Self {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -175,6 +184,8 @@ impl From<&Limits> for Announced {
             max_message_bytes: limits.max_message_bytes,
             max_payload_bytes: limits.max_payload_bytes,
             max_ping_bytes: limits.max_ping_bytes,
+            window_messages: limits.max_inbox_messages,
+            window_bytes: limits.max_inbox_bytes,
             heartbeat_ms: ms(limits.heartbeat),
             heartbeat_timeout_ms: ms(limits.heartbeat_timeout),
             ack_delay_ms: ms(limits.ack_delay),
@@ -193,6 +204,9 @@ impl Announced {
             max_message_bytes: self.max_message_bytes,
             max_payload_bytes: self.max_payload_bytes,
             max_ping_bytes: self.max_ping_bytes,
+            // The outbox holds what is unacknowledged, so its bounds are the window.
+            max_outbox_messages: own.max_outbox_messages.min(self.window_messages),
+            max_outbox_bytes: own.max_outbox_bytes.min(self.window_bytes),
             heartbeat: Duration::from_millis(self.heartbeat_ms),
             heartbeat_timeout: Duration::from_millis(self.heartbeat_timeout_ms),
             ack_delay: Duration::from_millis(self.ack_delay_ms),

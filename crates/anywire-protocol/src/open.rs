@@ -18,6 +18,9 @@ pub const SUBPROTOCOL: &str = "anywire.v1";
 /// Most application sub-protocols in one open.
 pub(crate) const MAX_PROTOCOLS: usize = 16;
 
+/// Longest content of an open packet.
+pub(crate) const MAX_OPEN_BYTES: usize = 4_096;
+
 /// Tokens that begin so are the protocol's own, not the application's.
 const RESERVED_PREFIX: &str = "anywire.";
 
@@ -104,6 +107,11 @@ impl Open {
     pub(crate) fn parse(content: &str) -> Result<Self, ProtocolError> {
         let wrong =
             |_| ProtocolError::malformed("an open packet's content is JSON (PROTOCOL §3.1)");
+        if content.len() > MAX_OPEN_BYTES {
+            return Err(ProtocolError::malformed(
+                "an open packet is at most 4,096 bytes long",
+            ));
+        }
         // The version first: another version may have other members.
         let VersionJson { version } = serde_json::from_str(content).map_err(wrong)?;
         if version != VERSION {

@@ -211,8 +211,8 @@ fn decode_binary_packet(payload: &Bytes, at: usize) -> Result<(Packet, usize), P
         .filter(|end| *end <= payload.len())
         .ok_or_else(truncated)?;
     let packet = match letter {
-        b'b' => Packet::Message(Message::binary(payload.slice(begin..end))),
-        b't' => Packet::Message(Message::from_utf8(payload.slice(begin..end))?),
+        b'b' => Packet::Message(Message::binary(part(payload, begin, end))),
+        b't' => Packet::Message(Message::from_utf8(part(payload, begin, end))?),
         letter => {
             let content = std::str::from_utf8(&payload[begin..end])
                 .map_err(|_| ProtocolError::malformed("a control packet must be UTF-8"))?;
@@ -220,6 +220,15 @@ fn decode_binary_packet(payload: &Bytes, at: usize) -> Result<(Packet, usize), P
         }
     };
     Ok((packet, end))
+}
+
+/// A part of the payload: shared if it is most of it, else copied, so that a short message does not keep a long body.
+fn part(payload: &Bytes, begin: usize, end: usize) -> Bytes {
+    if (end - begin) * 2 > payload.len() {
+        payload.slice(begin..end)
+    } else {
+        Bytes::copy_from_slice(&payload[begin..end])
+    }
 }
 
 /// Length in UTF-16 code units: what JavaScript calls `length`.

@@ -235,7 +235,8 @@ impl Session {
             return Transmit::Idle;
         }
         let aborted = self.closing.is_ended();
-        if !aborted && connection.owes_ack(&self.inbox, &self.limits, now) {
+        let may_ack = connection.is_exchange() || (!aborted && self.inbox.has_room(&self.limits));
+        if may_ack && connection.owes_ack(&self.inbox, &self.limits, now) {
             return Transmit::Packet(Packet::Ack(self.inbox.acknowledge()));
         }
         if !aborted && self.outbox.end() > connection.cursor {
@@ -289,6 +290,12 @@ impl Session {
     fn pass(&mut self, fence: Fence, now: Timestamp) -> Result<(), AttachError> {
         match fence {
             Fence::Connection(id) if self.is_current(id) => Ok(()),
+            // A leg that has attached a WebSocket sends on that and nowhere else.
+            Fence::Generation(generation)
+                if generation == self.generation && self.carrier() == Some(Carrier::Duplex) =>
+            {
+                Err(AttachError::Superseded)
+            }
             Fence::Generation(generation) if generation >= self.generation => {
                 if generation > self.generation {
                     // A send that overtook the poll of its own leg.
@@ -319,11 +326,14 @@ impl Session {
         if self.closing.is_ended() {
             return Ok(());
         }
+        let before = self.outbox.base();
         if let Err(error) = self.outbox.acknowledge(received) {
             self.abort(error.into(), now);
             return Err(error);
         }
-        self.closing.postpone(now + self.limits.close_timeout);
+        if self.outbox.base() > before {
+            self.closing.postpone(now + self.limits.close_timeout);
+        }
         if let Some(connection) = &mut self.connection {
             connection.cursor = connection.cursor.max(self.outbox.base());
             if connection.cursor == self.outbox.base() {

@@ -1,7 +1,6 @@
 //! The endpoints: each turns HTTP into a command, and its outcome into HTTP. Routes never decide.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anywire_core::{Principal, Refusal};
 use anywire_polling::Exchange;
@@ -14,6 +13,7 @@ use tokio::time;
 use tokio_stream::{Stream, StreamExt};
 use warp::reply::Response;
 
+use crate::body::BodyClock;
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
 use crate::respond::{answer, deny, finish, method_not_allowed, preflight, refuse, refuse_with};
 use crate::script::{Freshness, Script};
@@ -39,9 +39,6 @@ pub(crate) struct Request {
     pub(crate) upgrade: Option<OnUpgrade>,
     pub(crate) permit: Option<ConnectionPermit>,
 }
-
-/// How long a body may take to come.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Endpoint {
     pub(crate) fn find(name: &str, script: &Script) -> Option<Self> {
@@ -156,13 +153,9 @@ where
         return refuse(&Refusal::new(CloseCode::UNSUPPORTED_MEDIA_TYPE, text));
     };
     let max_bytes = shared.hub.limits().max_payload_bytes;
-    let body = match time::timeout(BODY_WITHIN, collect(headers, body, max_bytes)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(response)) => return response,
-        Err(_) => {
-            let reason = CloseReason::new(CloseCode::STALLED, "the body came too slowly");
-            return closing(refuse_with(StatusCode::REQUEST_TIMEOUT, &reason));
-        }
+    let body = match collect(headers, body, max_bytes).await {
+        Ok(body) => body,
+        Err(response) => return response,
     };
     let exchange = match Exchange::begin(&shared.hub, encoding, body, principal.as_ref()) {
         Ok(exchange) => exchange,
@@ -195,7 +188,15 @@ where
     }
     let mut body = std::pin::pin!(body);
     let mut whole = BytesMut::new();
-    while let Some(chunk) = body.next().await {
+    let mut clock = BodyClock::start();
+    loop {
+        let Ok(next) = time::timeout_at(clock.deadline(), body.next()).await else {
+            let reason = CloseReason::new(CloseCode::STALLED, "the body came too slowly");
+            return Err(closing(refuse_with(StatusCode::REQUEST_TIMEOUT, &reason)));
+        };
+        let Some(chunk) = next else {
+            return Ok(whole.freeze());
+        };
         let mut chunk = chunk.map_err(|_| {
             let text = "the body ended before it was whole";
             closing(refuse(&Refusal::new(CloseCode::PROTOCOL_ERROR, text)))
@@ -203,9 +204,9 @@ where
         if whole.len() + chunk.remaining() > max_bytes {
             return Err(too_large());
         }
+        clock.receive(chunk.remaining());
         whole.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
     }
-    Ok(whole.freeze())
 }
 
 /// The rest of the request is not read, so the connection cannot go on.

@@ -23,6 +23,7 @@
 //!
 //! The page loads `/anywire/client.js` and says `new Anywire('/anywire')`.
 
+mod body;
 mod config;
 mod endpoint;
 mod gate;

@@ -1,5 +1,6 @@
 //! A server loop shaped like `warp::serve`, with the deadlines, limits and drain that it lacks.
 
+use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use tokio::time;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Rejection, Reply};
 
+use crate::body::{LastBody, TimedBody};
 use crate::guard::{Deadlines, Guarded, Phase};
 
 /// The other end of a connection; a request extension under [`serve`].
@@ -151,7 +153,8 @@ impl Serving {
             mut signal,
             ..
         } = self;
-        let slots = Arc::new(Semaphore::new(serve.max_connections));
+        let max_connections = serve.max_connections.min(Semaphore::MAX_PERMITS);
+        let slots = Arc::new(Semaphore::new(max_connections));
         let (shutdown, told) = watch::channel(());
         loop {
             let accepted = async {
@@ -177,6 +180,9 @@ impl Serving {
         // Each connection finishes or is cut, and lets go of its end.
         shutdown.send_replace(());
         shutdown.closed().await;
+        // WebSockets have left the connections that began them; the last words to them are on their way.
+        let all = u32::try_from(max_connections).unwrap_or(u32::MAX);
+        let _ = time::timeout(LAST_WORDS_WITHIN, slots.acquire_many(all)).await;
     }
 }
 
@@ -197,13 +203,9 @@ impl Serve {
             phase.begin_answer();
             request.extensions_mut().insert(PeerAddr(peer));
             request.extensions_mut().insert(permit.clone());
-            let answer = filter.call(request);
+            let answer = filter.call(request.map(TimedBody::new));
             let phase = phase.clone();
-            async move {
-                let answer = answer.await;
-                phase.end_answer();
-                answer
-            }
+            async move { Ok::<_, Infallible>(answer.await?.map(|body| LastBody::new(body, phase))) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -226,6 +228,9 @@ impl Serve {
         });
     }
 }
+
+/// How long upgraded connections may take to end once the server has.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Longest head of a request; also what hyper buffers at most.
 const MAX_HEAD_BYTES: usize = 16_384;

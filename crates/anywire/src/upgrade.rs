@@ -9,7 +9,9 @@ use anywire_protocol::{CloseCode, Offer, SUBPROTOCOL, application_protocols, cho
 use anywire_websocket::handshake::{Handshake, offered_protocols};
 use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{HeaderValue, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -32,8 +34,8 @@ pub(crate) fn upgrade_websocket(
 ) -> Response {
     begin(shared, request, |headers| {
         let offer = Offer::parse(offered_protocols(headers))?;
-        if shared.hub.is_draining() && matches!(offer, Offer::Open(_)) {
-            return Err(Refusal::draining());
+        if let Offer::Open(open) = &offer {
+            shared.hub.admit(open)?;
         }
         let start = Start::from_offer(&shared.hub, offer, principal);
         Ok((start, Some(HeaderValue::from_static(SUBPROTOCOL))))
@@ -161,6 +163,9 @@ fn copied(read_ahead: &[u8]) -> Bytes {
 /// Bytes that follow a refused upgrade are no request (they may be smuggled): the connection closes.
 fn refuse_upgrade(refusal: &Refusal) -> Response {
     let mut response = refuse(refusal);
+    response
+        .headers_mut()
+        .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     response
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));

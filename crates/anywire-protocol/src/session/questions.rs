@@ -42,9 +42,15 @@ impl Session {
         self.outbox.has_room(bytes, &self.limits)
     }
 
-    /// Whether more may be read off the wire; if not, wait until the app has taken messages.
+    /// Whether the app has taken enough for more to be accepted. If not, acks are withheld, which stops an honest peer
+    /// (PROTOCOL §7.5), and an exchange is to leave messages out.
     pub fn has_inbox_room(&self) -> bool {
         self.inbox.has_room(&self.limits)
+    }
+
+    /// Whether the peer has gone on after its window was used up: read no more until the app has taken messages.
+    pub fn is_flooded(&self) -> bool {
+        self.inbox.is_flooded(&self.limits)
     }
 
     /// How many messages came from the peer.

@@ -47,7 +47,8 @@ impl Session {
             self.outbox_expires_at(),
             self.inbox
                 .ack_due(&self.limits)
-                .filter(|_| connection.is_some_and(Connection::sends_acks)),
+                .filter(|_| connection.is_some_and(Connection::sends_acks) && applies)
+                .filter(|_| self.inbox.has_room(&self.limits)),
             self.heartbeat
                 .ping_due(self.heartbeat_interval(), &self.limits)
                 .filter(|_| applies),

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Transport};
@@ -166,10 +166,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             match self.output.poll_flush(&mut self.stream, cx) {
                 Poll::Ready(done) => done?,
                 Poll::Pending => {
-                    if self.output.written() > before {
+                    if self.output.written() > before
+                        && let Phase::Carrying { connection, .. } = &self.phase
+                    {
+                        connection.alive();
                         self.deadline = None;
-                        self.show_life();
                     }
+                    self.leave_if_over();
                     return Ok(true);
                 }
             }
@@ -193,7 +196,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     true
                 }
                 None => {
-                    *has_shut_down |= Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+                    if !*has_shut_down {
+                        *has_shut_down = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+                    }
                     false
                 }
             },
@@ -309,7 +314,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             };
             let principal = waiting.principal.clone();
             let attached = match packet {
-                Packet::Ping(content) => {
+                Packet::Ping(content) if content.len() <= self.hub.limits().max_ping_bytes => {
                     self.output
                         .push(|out| push_packet(out, &Packet::Pong(content)));
                     continue;
@@ -373,11 +378,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Phase::Carrying { has_closed, .. } => has_closed,
             Phase::Waiting(_) => false,
         };
+        self.say_last_words();
         if !has_closed {
             let reason = reason.unwrap_or_else(|| CloseCode::NORMAL.into());
             self.output.push(|out| push_close(out, &reason));
         }
         self.leave();
+    }
+
+    /// What the session has to say to a peer that closes the WebSocket: above all the answer to its close packet.
+    fn say_last_words(&mut self) {
+        if let Phase::Carrying {
+            connection,
+            is_raw: false,
+            ..
+        } = &self.phase
+        {
+            let cx = Context::from_waker(Waker::noop());
+            self.output.push(|out| {
+                let _ = connection.poll_transmit(&cx, |outgoing| {
+                    match outgoing {
+                        Outgoing::Packet(packet) => push_packet(out, &packet),
+                        Outgoing::Message(message) => push_message(out, message),
+                    }
+                    if is_enough(out) {
+                        Room::None
+                    } else {
+                        Room::Some
+                    }
+                });
+            });
+        }
     }
 
     /// Detaches, and says goodbye for a while.
@@ -396,9 +427,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    fn show_life(&self) {
-        if let Phase::Carrying { connection, .. } = &self.phase {
-            connection.alive();
+    /// What a peer does not take keeps no session's connection that is over.
+    fn leave_if_over(&mut self) {
+        if let Phase::Carrying { connection, .. } = &self.phase
+            && connection.is_over()
+        {
+            self.leave();
         }
     }
 
