@@ -30,25 +30,46 @@ struct Room {
     next_id: u64,
 }
 
+/// Done, or what is wrong, for the visitor.
+type Obeyed = Result<(), &'static str>;
+
 const HISTORY: usize = 100;
 const TOPIC: &str = "lobby";
-const MAX_NAME_CHARS: usize = 24;
-const MAX_TEXT_CHARS: usize = 2_000;
 
 impl Room {
     /// Numbers an event, keeps it and sends it to everybody in the room.
     fn tell(&mut self, teller: &Socket, mut event: Value) {
         self.seq += 1;
         event["seq"] = self.seq.into();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        event["at"] = (now.as_millis() as u64).into();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        event["at"] = (now.unwrap_or_default().as_millis() as u64).into();
         teller.publish(TOPIC, event.to_string());
         self.history.push_back(event);
         if self.history.len() > HISTORY {
             self.history.pop_front();
         }
+    }
+
+    /// Does what a visitor says. `me` is who they are, once they have joined.
+    fn obey(&mut self, socket: &Socket, me: &mut Option<u64>, command: Command) -> Obeyed {
+        match (command, *me) {
+            (Command::Join { name }, None) => *me = Some(self.join(socket, &clean_name(&name)?)),
+            (Command::Join { .. }, Some(_)) => return Err("you are in the room already"),
+            (_, None) => return Err("join first"),
+            (Command::Say { text }, Some(id)) => {
+                let text = clean(&text, 2_000, "a message has 1 to 2,000 characters")?;
+                let name = self.people.get(&id).cloned();
+                let said = json!({ "type": "said", "id": id, "name": name, "text": text });
+                self.tell(socket, said);
+            }
+            (Command::Rename { name }, Some(id)) => {
+                let name = clean_name(&name)?;
+                let from = self.people.insert(id, name.clone());
+                let renamed = json!({ "type": "renamed", "id": id, "name": name, "from": from });
+                self.tell(socket, renamed);
+            }
+        }
+        Ok(())
     }
 
     /// Lets somebody in: the others hear of it, the newcomer gets the whole picture.
@@ -57,11 +78,8 @@ impl Room {
         let id = self.next_id;
         self.people.insert(id, name.to_owned());
         self.tell(socket, json!({ "type": "joined", "id": id, "name": name }));
-        let people: Vec<_> = self
-            .people
-            .iter()
-            .map(|(id, name)| json!({ "id": id, "name": name }))
-            .collect();
+        let person = |(id, name)| json!({ "id": id, "name": name });
+        let people: Vec<Value> = self.people.iter().map(person).collect();
         let welcome = json!({
             "type": "welcome", "you": id, "room": TOPIC, "seq": self.seq,
             "history": self.history, "people": people,
@@ -71,6 +89,12 @@ impl Room {
         socket.subscribe(TOPIC);
         id
     }
+
+    /// Lets somebody go.
+    fn leave(&mut self, socket: &Socket, id: u64) {
+        let name = self.people.remove(&id);
+        self.tell(socket, json!({ "type": "left", "id": id, "name": name }));
+    }
 }
 
 /// One visitor, from first to last message.
@@ -78,65 +102,30 @@ async fn visit(room: Arc<Mutex<Room>>, mut socket: Socket) {
     let room = || room.lock().unwrap_or_else(PoisonError::into_inner);
     let mut me = None;
     while let Some(message) = socket.recv().await {
-        let problem = match (parse(&message), me) {
-            (Ok(Command::Join { name }), None) => match clean(&name, MAX_NAME_CHARS) {
-                Some(name) => {
-                    me = Some(room().join(&socket, &name));
-                    None
-                }
-                None => Some("a name has 1 to 24 characters"),
-            },
-            (Ok(Command::Say { text }), Some(id)) => match clean(&text, MAX_TEXT_CHARS) {
-                Some(text) => {
-                    let mut room = room();
-                    let name = room.people.get(&id).cloned();
-                    room.tell(
-                        &socket,
-                        json!({ "type": "said", "id": id, "name": name, "text": text }),
-                    );
-                    None
-                }
-                None => Some("a message has 1 to 2,000 characters"),
-            },
-            (Ok(Command::Rename { name }), Some(id)) => match clean(&name, MAX_NAME_CHARS) {
-                Some(name) => {
-                    let mut room = room();
-                    let from = room.people.insert(id, name.clone());
-                    room.tell(
-                        &socket,
-                        json!({ "type": "renamed", "id": id, "name": name, "from": from }),
-                    );
-                    None
-                }
-                None => Some("a name has 1 to 24 characters"),
-            },
-            (Ok(Command::Join { .. }), Some(_)) => Some("you are in the room already"),
-            (Ok(_), None) => Some("join first"),
-            (Err(()), _) => Some("that is no command of this room"),
-        };
-        if let Some(message) = problem {
-            let _ = socket
-                .send(json!({ "type": "error", "message": message }).to_string())
-                .await;
+        let obeyed = parse(&message).and_then(|command| room().obey(&socket, &mut me, command));
+        if let Err(message) = obeyed {
+            let error = json!({ "type": "error", "message": message });
+            let _ = socket.send(error.to_string()).await;
         }
     }
     if let Some(id) = me {
-        let mut room = room();
-        let name = room.people.remove(&id);
-        room.tell(&socket, json!({ "type": "left", "id": id, "name": name }));
+        room().leave(&socket, id);
     }
 }
 
-fn parse(message: &Message) -> Result<Command, ()> {
-    serde_json::from_slice(message.as_bytes()).map_err(drop)
+fn parse(message: &Message) -> Result<Command, &'static str> {
+    serde_json::from_slice(message.as_bytes()).map_err(|_| "that is no command of this room")
 }
 
-/// The text without surrounding space, if it is neither empty nor too long.
-fn clean(text: &str, max_chars: usize) -> Option<String> {
+/// The text without surrounding space.
+fn clean(text: &str, max_chars: usize, otherwise: &'static str) -> Result<String, &'static str> {
     let text = text.trim();
-    (1..=max_chars)
-        .contains(&text.chars().count())
-        .then(|| text.to_owned())
+    let is_fine = (1..=max_chars).contains(&text.chars().count());
+    is_fine.then(|| text.into()).ok_or(otherwise)
+}
+
+fn clean_name(name: &str) -> Result<String, &'static str> {
+    clean(name, 24, "a name has 1 to 24 characters")
 }
 
 #[tokio::main]
@@ -147,12 +136,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let room = Arc::new(Mutex::new(Room::default()));
     let server = Server::new(Config::new().mount("chat"))?
         .on_socket(move |socket| visit(room.clone(), socket));
-    let page = warp::path::end()
-        .and(warp::get())
-        .map(|| warp::reply::html(include_str!("chat/index.html")));
-    let serving = anywire::serve(page.or(server.routes()))
-        .bind(([127, 0, 0, 1], port))
-        .await?;
+    let html = || warp::reply::html(include_str!("chat/index.html"));
+    let page = warp::path::end().and(warp::get()).map(html);
+    let serve = anywire::serve(page.or(server.routes()));
+    let serving = serve.bind(([127, 0, 0, 1], port)).await?;
     println!("open http://{}", serving.local_addr());
     let signal = async move {
         let _ = tokio::signal::ctrl_c().await;

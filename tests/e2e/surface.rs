@@ -99,3 +99,32 @@ async fn a_session_that_the_server_has_forgotten_closes_and_says_to_start_anew()
     assert!((4930..4960).contains(&code), "{code}");
     assert_eq!(lab.evaluate("run.closes[0].wasClean").await, false);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_told_why_the_server_ends_its_session() {
+    for before_load in TRANSPORTS {
+        let lab = Lab::start(Config::new(), Fault::None, before_load).await;
+        lab.open().await;
+        // Nothing is waited for: the close overtakes what the page has not answered yet.
+        lab.server.server.drain(Duration::ZERO).await;
+        lab.until("run.closes.length === 1").await;
+        assert_eq!(
+            lab.evaluate("run.closes[0].code").await,
+            1012,
+            "{before_load:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_beyond_all_queues_comes_back() {
+    for before_load in TRANSPORTS {
+        let lab = Lab::start(Config::new(), Fault::None, before_load).await;
+        lab.open().await;
+        lab.evaluate("for (var i = 0; i < 5000; i += 1) run.socket.send('m' + i); 0")
+            .await;
+        lab.until("run.got.length === 5000").await;
+        let in_order = "run.got.every(function (got, i) { return got === 'm' + i; })";
+        assert_eq!(lab.evaluate(in_order).await, true, "{before_load:?}");
+    }
+}

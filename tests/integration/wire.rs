@@ -218,7 +218,7 @@ impl Wire {
             Packet::Ack(offset) => self.acked = offset.as_u64(),
             Packet::Message(_) => {
                 self.received += 1;
-                if self.received % 64 == 0 {
+                if self.received.is_multiple_of(64) {
                     self.ack().await;
                 }
             }
