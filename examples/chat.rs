@@ -32,7 +32,6 @@ struct Room {
 
 /// Done, or what is wrong, for the visitor.
 type Obeyed = Result<(), &'static str>;
-
 const HISTORY: usize = 100;
 const TOPIC: &str = "lobby";
 
