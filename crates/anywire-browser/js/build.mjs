@@ -7,7 +7,7 @@ import { minify } from 'terser';
 
 const SOURCES = [
   'bytes', 'packet', 'payload', 'timers', 'outbox', 'session', 'websocket', 'poll',
-  'websocket-leg', 'poll-leg', 'negotiator', 'endpoint', 'sender', 'client', 'anywire',
+  'websocket-leg', 'exchange', 'poll-leg', 'negotiator', 'endpoint', 'sender', 'client', 'anywire',
 ];
 
 const HEAD = `/*! Anywire ${version()} */\n`;
@@ -20,27 +20,33 @@ if (typeof module === 'object' && module.exports) {
 `;
 
 const joined = HEAD +
-  "(function (root) {\n'use strict';\n\n" +
+  // Not strict: what the browser does not let be set, such as the target of its own events, must not
+  // throw.
+  '(function (root) {\n\n' +
   SOURCES.map((name) => read(`src/${name}.js`)).join('\n') + TAIL +
   "}(typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this));\n";
 
 // Members that only the client's own objects have. What the application, the browser or a packet
 // names stays as it is.
 const PRIVATE = [
-  'ack', 'attachContent', 'batch', 'bytes', 'check', 'closing', 'content', 'ended', 'handleAck',
-  'handleClose', 'handleMessage', 'handleOpened', 'handleRefusal', 'heardAt', 'isRunning', 'letter',
-  'listener', 'negotiator', 'nextGeneration', 'onattach', 'onbuffer', 'onend', 'onlost',
-  'onpayload', 'ontransmit', 'openContent', 'outbox', 'retry', 'stop', 'take', 'tell', 'transmit',
-  '_client', '_listeners',
+  'ack', 'attachContent', 'batch', 'batchBytes', 'buffered', 'bytes', 'check', 'closing', 'content',
+  'end', 'ended', 'expire', 'gone', 'handleAck', 'handleClose', 'handleMessage', 'handleOpened',
+  'handleRefusal', 'hasDropped', 'isRunning', 'letter', 'listener', 'negotiator', 'nextGeneration',
+  'onattach', 'onbuffer', 'onend', 'onheld', 'onlost', 'onpayload', 'ontransmit', 'openContent',
+  'outbox', 'restart', 'retry', 'start', 'stop', 'take', 'tell', 'toData', 'transmit', '_client',
+  '_listeners',
 ];
 
 const minified = await minify(joined, {
   ie8: true,
   ecma: 5,
-  // Inlined functions are shorter, but gzip finds less in them.
-  compress: { passes: 6, inline: false },
+  // Inlined functions and joined conditions are shorter, but gzip finds less in them.
+  compress: {
+    passes: 6, inline: false, conditionals: false, pure_getters: true,
+    unsafe_proto: true,
+  },
   mangle: { properties: { builtins: true, regex: new RegExp(`^(${PRIVATE.join('|')})$`) } },
-  format: { comments: /^!/, ascii_only: true },
+  format: { comments: false, ascii_only: true },
 });
 
 const outputs = { 'dist/anywire.js': joined, 'dist/anywire.min.js': minified.code + '\n' };

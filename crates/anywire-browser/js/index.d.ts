@@ -10,7 +10,8 @@ declare class Anywire {
    * Opens a session.
    *
    * @param url Where the server mounts Anywire, such as `/anywire`: relative to the page, or
-   *   absolute with ws:, wss:, http: or https:. A query is sent with every request.
+   *   absolute with ws:, wss:, http: or https:. A query is sent with every request,
+   *   a fragment is not.
    * @param protocols Sub-protocols of the application, the preferred one first.
    */
   constructor(url: string | URL, protocols?: string | string[], options?: Anywire.Options);
@@ -29,7 +30,7 @@ declare class Anywire {
   readonly extensions: string;
   /** UTF-8 bytes of the messages that the server has not acknowledged yet. */
   readonly bufferedAmount: number;
-  /** How binary messages come. Default: 'blob', or 'arraybuffer' where there is no Blob. */
+  /** How binary messages come. Default: 'blob', or 'arraybuffer' where no Blob can be made. */
   binaryType: 'blob' | 'arraybuffer';
   /** What carries the session now. */
   readonly transport: Anywire.Transport;
@@ -45,6 +46,9 @@ declare class Anywire {
   /**
    * Sends a message. Once it returns, the message arrives, once and in order, as long as the
    * session lives. When the session is closing or closed, it is only counted in `bufferedAmount`.
+   *
+   * A message over the server's limit, or beyond 64 MiB that are not acknowledged, ends the session
+   * with 4964 or 4932, and nothing follows it.
    *
    * Throws an InvalidStateError while the session is connecting.
    */

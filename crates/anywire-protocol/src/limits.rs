@@ -170,7 +170,7 @@ pub(crate) struct Announced {
     close_timeout_ms: u64,
 }
 
-/// A member that is missing has its default.
+/// For a server that leaves a member out, although it must not (PROTOCOL §7).
 impl Default for Announced {
     fn default() -> Self {
         Self::from(&Limits::default())

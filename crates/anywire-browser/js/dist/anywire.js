@@ -1,6 +1,5 @@
 /*! Anywire 0.1.0 */
 (function (root) {
-'use strict';
 
 /**
  * Owns how texts and bytes are counted and turned into each other: UTF-8 lengths, base64.
@@ -164,7 +163,8 @@ function newPacket(letter, content) {
 }
 
 /**
- * A packet from the wire. Contents that only the server reads are not looked into.
+ * A packet from the wire, with a number or a close in place of a content that has such a form.
+ * Contents that only the server reads are not looked into.
  * @param {string} letters that may stand here
  * @param {string} letter
  * @param {any} content
@@ -175,9 +175,9 @@ function checkPacket(letters, letter, content) {
     throw protocolError();
   }
   if (letter === ACK || letter === OFFSET) {
-    parseNumber(content);
+    content = parseNumber(content);
   } else if (letter === CLOSE) {
-    parseClose(content);
+    content = parseClose(content);
   }
   return newPacket(letter, content);
 }
@@ -333,9 +333,29 @@ function decodeBytes(bytes) {
 }
 
 /**
+ * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
+ * @param {string | ArrayBuffer} payload
+ * @param {boolean} isFirst whether it must open the session
+ */
+function decodeAnswer(payload, isFirst) {
+  var packets = decodePayload(payload);
+  var letters = '';
+  for (var i = 0; i < packets.length; i++) {
+    letters += packets[i].letter;
+  }
+  if (!/^O?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
+    throw protocolError();
+  }
+  return packets;
+}
+
+/**
  * Owns one deadline at a time.
  * Leaves the time itself to the clock, which is a parameter everywhere.
  */
+
+/** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
+var MAX_TIMEOUT_MS = 1e9;
 
 /**
  * @param {Clock} clock
@@ -354,7 +374,7 @@ function createTimer(clock, fire) {
       id = clock.setTimeout(function () {
         id = null;
         fire();
-      }, ms);
+      }, Math.min(ms, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
     by: function (time) {
@@ -395,6 +415,7 @@ function createOutbox() {
     first: 0,
     end: 0,
     bytes: 0,
+    gone: 0,
 
     push: function (message) {
       messages.push(message);
@@ -407,9 +428,10 @@ function createOutbox() {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, Math.max(0, received - outbox.first));
+      var acked = messages.splice(0, received - outbox.first);
       for (var i = 0; i < acked.length; i++) {
         outbox.bytes -= acked[i].size;
+        outbox.gone += acked[i].size;
       }
       outbox.first += acked.length;
       return acked.length > 0;
@@ -459,7 +481,7 @@ function createSession(clock, key, protocols, handlers) {
   var generation = 1;
   var outbox = createOutbox();
   var closeTimer = createTimer(clock, function () {
-    endWithOwnClose(false);
+    session.expire();
   });
 
   /** @type {Session} */
@@ -468,21 +490,13 @@ function createSession(clock, key, protocols, handlers) {
     protocols: protocols,
     id: '',
     protocol: '',
-    limits: {
-      maxMessageBytes: 1048576,
-      maxPayloadBytes: 2097152,
-      heartbeatMs: 25000,
-      heartbeatTimeoutMs: 8000,
-      ackDelayMs: 1000,
-      holdMs: 25000,
-      resumeWindowMs: 120000,
-      closeTimeoutMs: 10000
-    },
+    // *Opened* brings the others (PROTOCOL §7); this one is needed before.
+    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000 }),
     received: 0,
-    heardAt: clock.now(),
     outbox: outbox,
     closing: null,
     ended: false,
+    hasDropped: false,
 
     nextGeneration: function () {
       return ++generation;
@@ -516,9 +530,11 @@ function createSession(clock, key, protocols, handlers) {
         secret = opened.secret;
         session.protocol = opened.protocol || '';
       }
-      for (var name in session.limits) {
-        if (opened.limits && opened.limits[name] > 0) {
-          session.limits[name] = opened.limits[name];
+      for (var name in opened.limits) {
+        var limit = opened.limits[name];
+        // A server that holds nothing says so with 0, which makes no sense elsewhere.
+        if (limit > 0 || (limit === 0 && name === 'holdMs')) {
+          session.limits[name] = limit;
         }
       }
       session.handleAck(opened.received);
@@ -530,14 +546,16 @@ function createSession(clock, key, protocols, handlers) {
         throw createFault(4961, 'gap');
       }
       if (offset === session.received) {
+        // The browser may fail here. Then the message has not been received, and comes again.
+        var data = letter === TEXT ? content : handlers.toData(content);
         session.received++;
-        handlers.onmessage(letter, content);
+        handlers.onmessage(data);
       }
     },
 
     handleAck: function (received) {
       if (outbox.ack(received)) {
-        handlers.onbuffer(outbox.bytes);
+        handlers.onbuffer();
         if (session.closing) {
           // What was sent before the close may need longer than the close itself.
           closeTimer.set(session.limits.closeTimeoutMs);
@@ -560,7 +578,7 @@ function createSession(clock, key, protocols, handlers) {
         // The server has closed already; only its answer was lost.
         endWithOwnClose(true);
       } else {
-        session.end({ code: code, reason: message });
+        session.end({ code: code, reason: message || '' });
       }
     },
 
@@ -571,7 +589,7 @@ function createSession(clock, key, protocols, handlers) {
         abortSoon(4932, 'too-slow');
       } else {
         outbox.push(message);
-        handlers.onbuffer(outbox.bytes);
+        handlers.onbuffer();
         handlers.ontransmit();
       }
     },
@@ -580,6 +598,15 @@ function createSession(clock, key, protocols, handlers) {
       session.closing = { code: code, reason: reason };
       closeTimer.set(session.limits.closeTimeoutMs);
       handlers.ontransmit();
+    },
+
+    expire: function () {
+      if (session.closing) {
+        endWithOwnClose(false);
+      } else {
+        session.end(session.id ? { code: 4931, reason: 'expired' } :
+          { code: 1006, reason: 'no connection' });
+      }
     },
 
     abort: function (code, reason) {
@@ -596,11 +623,13 @@ function createSession(clock, key, protocols, handlers) {
   };
 
   /**
-   * The application hears of the end when its call has returned.
+   * The application hears of the end when its call has returned. Until then nothing may follow
+   * the message that was dropped.
    * @param {number} code
    * @param {string} name
    */
   function abortSoon(code, name) {
+    session.hasDropped = true;
     clock.setTimeout(function () {
       session.abort(code, name);
     }, 0);
@@ -629,7 +658,7 @@ function parseOpened(content) {
 }
 
 /**
- * @param {string} text
+ * @param {any} text
  * @returns {any} an empty object if it is not JSON
  */
 function parseJson(text) {
@@ -695,6 +724,10 @@ function createWebSocketTransport(WebSocket, url, clock) {
       socket.send(frame);
     },
 
+    buffered: function () {
+      return socket.bufferedAmount;
+    },
+
     close: function (code) {
       forget();
       transport.onclose = ignore;
@@ -726,23 +759,27 @@ function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clo
   /** @type {any} */
   var request;
 
-  function answered() {
-    if (request.readyState !== 4) {
+  function changed() {
+    transport.onprogress();
+    if (request.readyState < 4) {
       return;
     }
     request.onreadystatechange = ignore;
     var status = 0;
+    var body;
+    var retryAfterMs;
     try {
+      body = isBinary ? request.response : request.responseText;
+      retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
       status = request.status;
     } catch (error) {
-      // Old browsers throw instead of saying 0.
+      // Old browsers throw where there is no answer.
     }
     if (status === 200) {
-      transport.onpayload(isBinary ? request.response : request.responseText);
+      transport.onpayload(body);
     } else {
       transport.onclose('http ' + status,
-        isBinary ? new TextDecoder().decode(request.response || undefined) : request.responseText,
-        status ? request.getResponseHeader('Retry-After') * 1000 || 0 : 0);
+        isBinary ? new TextDecoder().decode(body || undefined) : body, retryAfterMs);
     }
   }
 
@@ -755,12 +792,17 @@ function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clo
       try {
         request.open('POST', url, true);
         request.setRequestHeader('Content-Type',
-          isBinary ? 'application/octet-stream' : 'text/plain; charset=utf-8');
+          isBinary ? 'application/octet-stream' : 'text/plain');
         request.withCredentials = withCredentials;
         if (isBinary) {
           request.responseType = 'arraybuffer';
         }
-        request.onreadystatechange = answered;
+        request.onreadystatechange = changed;
+        if (request.upload) {
+          request.upload.onprogress = function () {
+            transport.onprogress();
+          };
+        }
         request.send(body);
       } catch (error) {
         request.onreadystatechange = ignore;
@@ -790,7 +832,6 @@ function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clo
 
 /** A WebSocket that shows nothing for so long before it carries the session is dropped. */
 var SILENCE_MS = 5000;
-
 var MAX_UNACKED = 128;
 var MAX_UNACKED_BYTES = 131072;
 
@@ -806,6 +847,8 @@ function createWebSocketLeg(session, transport, clock) {
   var isCloseSent = false;
   // The offsets of the next message up and down.
   var up = 0;
+  // Bytes of all messages before that one.
+  var upBytes = 0;
   var down = 0;
   // Messages that came and are not acknowledged yet, and since when the oldest waits.
   var unacked = 0;
@@ -816,6 +859,8 @@ function createWebSocketLeg(session, transport, clock) {
   var heardAt = 0;
   var busySince = 0;
   var pingedAt = 0;
+  // What the browser had not sent yet when the ping was added to it.
+  var unsent = 0;
 
   var leg = /** @type {WebSocketLeg} */ ({
     name: 'websocket',
@@ -831,9 +876,7 @@ function createWebSocketLeg(session, transport, clock) {
         }
       };
       transport.onpayload = receive;
-      transport.onclose = function (why) {
-        lost(why);
-      };
+      transport.onclose = function (why) { lost(why); };
       timer.set(SILENCE_MS);
       transport.open(isOffer ?
         ['anywire.v1', 'anywire.open.' + session.key + '.' + session.nextGeneration()]
@@ -842,12 +885,16 @@ function createWebSocketLeg(session, transport, clock) {
     },
 
     transmit: function () {
-      while (up < session.outbox.end) {
+      // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
+      while (up < session.outbox.end &&
+          up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes) {
         var message = session.outbox.take(up++);
+        upBytes += message.size;
         busySince = busySince || clock.now();
         sendPacket(message.letter, message.content);
       }
-      if (session.closing && !isCloseSent) {
+      if (session.closing && !isCloseSent && up === session.outbox.end) {
         isCloseSent = true;
         sendPacket(CLOSE, closeContent(session.closing));
       }
@@ -857,6 +904,7 @@ function createWebSocketLeg(session, transport, clock) {
     check: function () {
       if (isCarrying() && !pingedAt) {
         pingedAt = clock.now();
+        unsent = transport.buffered();
         sendPacket(PING, '');
         schedule();
       }
@@ -887,7 +935,7 @@ function createWebSocketLeg(session, transport, clock) {
 
   /** @param {string | ArrayBuffer} frame */
   function receive(frame) {
-    session.heardAt = heardAt = clock.now();
+    heardAt = clock.now();
     pingedAt = 0;
     withFaults(function () {
       var packet = decodeFrame(frame);
@@ -912,7 +960,7 @@ function createWebSocketLeg(session, transport, clock) {
     if (letter === OPENED && leg.phase !== 'proof' && !isCarrying()) {
       handleOpened(content);
     } else if (letter === CLOSE) {
-      handleClose(parseClose(content));
+      handleClose(content);
     } else if (letter === PONG) {
       if (leg.phase === 'proof') {
         leg.phase = 'attach';
@@ -927,8 +975,9 @@ function createWebSocketLeg(session, transport, clock) {
     } else if (letter === TEXT || letter === BINARY) {
       handleMessage(letter, content);
     } else if (letter === ACK) {
-      session.handleAck(parseNumber(content));
+      session.handleAck(content);
       busySince = session.outbox.first < up ? clock.now() : 0;
+      leg.transmit();
     } else if (letter === SUPERSEDED) {
       lost('superseded', 4900);
     } else {
@@ -940,6 +989,7 @@ function createWebSocketLeg(session, transport, clock) {
   function handleOpened(content) {
     var opened = session.handleOpened(content);
     up = opened.received;
+    upBytes = session.outbox.gone;
     down = opened.first;
     leg.phase = 'carrying';
     leg.onattach();
@@ -998,9 +1048,15 @@ function createWebSocketLeg(session, transport, clock) {
   function tick() {
     var now = clock.now();
     if (!isCarrying()) {
-      lost('silent in ' + leg.phase);
+      lost('silent');
     } else if (pingedAt && now - pingedAt >= session.limits.heartbeatTimeoutMs) {
-      lost('stalled', 4901);
+      if (transport.buffered() < unsent) {
+        // A line that takes bytes is slow, not dead: the ping is still behind them.
+        pingedAt = 0;
+        leg.check();
+      } else {
+        lost('stalled', 4901);
+      }
     } else {
       if (now - unackedSince >= session.limits.ackDelayMs) {
         acknowledge();
@@ -1024,6 +1080,53 @@ function createWebSocketLeg(session, transport, clock) {
 }
 
 /**
+ * Owns how long an HTTP exchange may take.
+ * Leaves the request to poll.js, and what goes up and comes down to poll-leg.js.
+ */
+
+/**
+ * @param {Transport} transport
+ * @param {any} body
+ * @param {number} patienceMs how long nothing may move
+ * @param {Clock} clock
+ * @param {(payload: any) => void} answered
+ * @param {(why: string, text?: string, retryAfterMs?: number) => void} failed
+ * @returns {() => void} aborts it, without a callback
+ */
+function startExchange(transport, body, patienceMs, clock, answered, failed) {
+  var timer = createTimer(clock, function () {
+    failed('no answer');
+  });
+
+  function wait() {
+    timer.set(patienceMs);
+  }
+
+  function finish() {
+    timer.stop();
+    transport.onprogress = ignore;
+  }
+
+  transport.onprogress = wait;
+  transport.onpayload = function (payload) {
+    finish();
+    answered(payload);
+  };
+  transport.onclose = function (why, text, retryAfterMs) {
+    finish();
+    failed(why, text, retryAfterMs);
+  };
+  wait();
+  transport.open();
+  transport.send(body);
+
+  return function () {
+    finish();
+    transport.close();
+  };
+}
+
+/**
  * Owns how HTTP exchanges carry a session: one that is held for what comes down, and beside it one
  * that sends (PROTOCOL §6).
  * Leaves to negotiator.js when to try it, and what follows when an exchange fails.
@@ -1036,10 +1139,19 @@ function createWebSocketLeg(session, transport, clock) {
 var MAX_BATCH = 1000;
 var BESIDE_BYTES = 512;
 
-/** How long the rest waits when the server left messages of a request out (PROTOCOL §6.6). */
+/** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
+var MAX_FULL_INBOX_MS = 5000;
 
-/** How often longer than a ping an exchange may take that sends much. */
+/** After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4). */
+var SHORT_HOLD_MS = 500;
+var HOLD_PAUSE_MS = 1000;
+
+/** No path is asked for less. One that bore a hold is asked for a little more, so that few fail. */
+var MIN_HOLD_MS = 1000;
+var HOLD_GROWTH = 1.02;
+
+/** How often longer than a ping an exchange may take that carries messages. */
 var SEND_PATIENCE = 3;
 
 /**
@@ -1048,19 +1160,24 @@ var SEND_PATIENCE = 3;
  * @param {boolean} binary the encoding of its payloads
  * @param {Clock} clock
  * @param {number} generation
- * @returns {Leg}
+ * @param {Pace} pace
+ * @returns {PollLeg}
  */
-function createPollLeg(session, newTransport, binary, clock, generation) {
+function createPollLeg(session, newTransport, binary, clock, generation, pace) {
   var isStopped = false;
   var isSynced = false;
   var isSending = true;
+  // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
+  var batchFirst = 0;
   var batchEnd = 0;
+  var fullInboxMs = FULL_INBOX_MS;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(clock, send);
+  var holdTimer = createTimer(clock, hold);
 
-  var leg = /** @type {Leg} */ ({
+  var leg = /** @type {PollLeg} */ ({
     name: 'poll',
     phase: session.id ? 'attach' : 'open',
     start: function () {
@@ -1069,7 +1186,11 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
     },
 
     transmit: function () {
-      if (!isSending && !sendTimer.isRunning() && hasUpward()) {
+      if (!isSending && session.closing) {
+        // At once: the page may be about to leave.
+        send();
+      } else if (!isSending && !sendTimer.isRunning() &&
+          session.outbox.first < session.outbox.end) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -1078,12 +1199,13 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
     stop: function (close) {
       isStopped = true;
       sendTimer.stop();
+      holdTimer.stop();
       for (var slot in aborts) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
         var transport = newTransport();
-        transport.onpayload = transport.onclose = ignore;
+        transport.onpayload = transport.onprogress = transport.onclose = ignore;
         transport.open();
         transport.send(encodePayload([attach(), newPacket(CLOSE, closeContent(close))], binary));
       }
@@ -1096,37 +1218,53 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
   }
 
   function hold() {
-    exchange('hold', session.limits.holdMs, hold, [attach(session.limits.holdMs)]);
+    var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
+    var startedAt = clock.now();
+    var received = session.received;
+    exchange('hold', askedMs, function () {
+      leg.onheld();
+      if (session.received === received) {
+        if (!askedMs || clock.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
+          holdTimer.set(HOLD_PAUSE_MS);
+          return;
+        }
+        pace.holdMs *= HOLD_GROWTH;
+      }
+      hold();
+    }, [attach(askedMs)]);
   }
 
   function send() {
+    sendTimer.stop();
     isSending = true;
     exchange('send', 0, sent, [attach()].concat(upward()));
   }
 
   function sent() {
     isSending = false;
-    if (session.outbox.first < batchEnd) {
-      // The server had no room. It has not taken a close that followed either.
-      sendTimer.set(FULL_INBOX_MS);
+    if (session.outbox.first > batchFirst) {
+      fullInboxMs = FULL_INBOX_MS;
+    }
+    if (session.outbox.first < batchEnd || isCloseSent) {
+      // The server had no room, also not for a close: it would have answered it.
+      sendTimer.set(fullInboxMs);
+      fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
       leg.transmit();
     }
   }
 
-  function hasUpward() {
-    return session.outbox.first < session.outbox.end || (session.closing && !isCloseSent);
-  }
-
   /** The packets that go up now. */
   function upward() {
-    var first = session.outbox.first;
+    batchFirst = session.outbox.first;
     /** @type {Packet[]} */
-    var packets = session.outbox.batch(session.limits.maxPayloadBytes - BESIDE_BYTES, MAX_BATCH);
-    batchEnd = first + packets.length;
+    var packets = session.outbox.batch(
+      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, pace.batchBytes), MAX_BATCH);
+    batchEnd = batchFirst + packets.length;
     if (packets.length) {
-      packets.unshift(newPacket(OFFSET, '' + first));
+      packets.unshift(newPacket(OFFSET, '' + batchFirst));
     }
+    isCloseSent = false;
     if (session.closing && batchEnd === session.outbox.end) {
       isCloseSent = true;
       packets.push(newPacket(CLOSE, closeContent(session.closing)));
@@ -1134,9 +1272,7 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
     return packets;
   }
 
-  /**
-   * @param {number} [holdMs]
-   */
+  /** @param {number} [holdMs] */
   function attach(holdMs) {
     return newPacket(ATTACH, session.attachContent(generation, holdMs));
   }
@@ -1148,66 +1284,54 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var transport = newTransport();
-    var timer = createTimer(clock, function () {
-      lost('no answer');
-    });
+    var body = encodePayload(packets, binary);
+    var hasMessages = packets.length > 1;
+    // What carries messages may be long, and its line slow.
+    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (hasMessages ? SEND_PATIENCE : 1);
 
-    function finish() {
-      timer.stop();
-      delete aborts[slot];
-    }
-
-    transport.onpayload = function (payload) {
-      finish();
-      receive(payload);
-      if (!isStopped) {
-        next();
+    aborts[slot] = startExchange(newTransport(), body, patienceMs, clock, function (payload) {
+      if (hasMessages) {
+        pace.batchBytes *= 2;
       }
-    };
-    transport.onclose = function (why, body, retryAfterMs) {
-      finish();
-      refused(why, parseJson(body || ''), retryAfterMs);
-    };
-    aborts[slot] = function () {
-      finish();
-      transport.close();
-    };
-
-    // What is not held may be long, and its line slow.
-    timer.set(holdMs + session.limits.heartbeatTimeoutMs * (holdMs ? 1 : SEND_PATIENCE));
-    transport.open();
-    transport.send(encodePayload(packets, binary));
+      try {
+        receive(payload);
+      } finally {
+        // An error of the browser's must not end the polling.
+        if (!isStopped) {
+          next();
+        }
+      }
+    }, function (why, text, retryAfterMs) {
+      // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
+      var refusal = parseJson(text);
+      if (refusal.code >= 4930 && refusal.code < 5000) {
+        session.handleRefusal(refusal.code, refusal.message);
+        return;
+      }
+      if (!refusal.code) {
+        // The path did not bear this. It is asked for less, as long as it does not.
+        if (hasMessages) {
+          pace.batchBytes = body.length / 2;
+        }
+        if (holdMs) {
+          pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
+        }
+      }
+      lost(why, refusal.code, retryAfterMs);
+    });
   }
 
   /** @param {string | ArrayBuffer} payload */
   function receive(payload) {
     withFaults(function () {
-      var packets = decodeAnswer(payload);
-      session.heardAt = clock.now();
+      var packets = decodeAnswer(payload, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
     }, function () {
       // Something between here and the server has answered.
-      lost('not an answer');
+      lost('no payload');
     });
-  }
-
-  /**
-   * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
-   * @param {string | ArrayBuffer} payload
-   */
-  function decodeAnswer(payload) {
-    var packets = decodePayload(payload);
-    var letters = '';
-    for (var i = 0; i < packets.length; i++) {
-      letters += packets[i].letter;
-    }
-    if (!/^O?a(n[tb]*)?c?$/.test(letters) || (letters.charAt(0) !== OPENED && !session.id)) {
-      throw protocolError();
-    }
-    return packets;
   }
 
   /** @param {Packet[]} packets */
@@ -1219,12 +1343,12 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
       if (letter === OPENED) {
         session.handleOpened(content);
       } else if (letter === ACK) {
-        session.handleAck(parseNumber(content));
+        session.handleAck(content);
         attached();
       } else if (letter === OFFSET) {
-        offset = parseNumber(content);
+        offset = content;
       } else if (letter === CLOSE) {
-        handleClose(parseClose(content));
+        session.handleClose(content);
       } else {
         session.handleMessage(offset++, letter, content);
       }
@@ -1236,28 +1360,6 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
       isSynced = true;
       leg.phase = 'carrying';
       leg.onattach();
-    }
-  }
-
-  /** @param {Close} close */
-  function handleClose(close) {
-    if (isRetry(close.code)) {
-      lost('close ' + close.code, close.code);
-    } else {
-      session.handleClose(close);
-    }
-  }
-
-  /**
-   * @param {string} why
-   * @param {any} refusal of PROTOCOL §8.4, if the server wrote the answer and nobody between
-   * @param {number} [retryAfterMs]
-   */
-  function refused(why, refusal, retryAfterMs) {
-    if (refusal.code >= 4930 && refusal.code < 5000) {
-      session.handleRefusal(refusal.code, refusal.message);
-    } else {
-      lost(why, refusal.code, retryAfterMs);
     }
   }
 
@@ -1301,7 +1403,7 @@ var TRACE_LENGTH = 64;
 function createNegotiator(session, newLeg, settings, ontransport) {
   /** @type {WebSocketLeg | null} */
   var websocket = null;
-  /** @type {Leg | null} */
+  /** @type {PollLeg | null} */
   var poll = null;
   // The name of the leg that carries the session, if one does.
   var carrier = '';
@@ -1323,10 +1425,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
   var graceTimer = createTimer(settings, function () {
     drop(websocket, 'silent');
   });
-  var deadline = createTimer(settings, function () {
-    session.end(session.id ? { code: 4931, reason: 'no connection within the resume window' } :
-      { code: 1006, reason: 'no transport could open a session' });
-  });
+  var deadline = createTimer(settings, session.expire);
 
   /** @type {Negotiator} */
   var negotiator = {
@@ -1339,8 +1438,8 @@ function createNegotiator(session, newLeg, settings, ontransport) {
     },
 
     transmit: function () {
-      var leg = carrier === 'websocket' ? websocket : poll;
-      if (carrier && leg) {
+      var leg = legNamed(carrier);
+      if (leg) {
         leg.transmit();
       }
     },
@@ -1356,9 +1455,15 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       }
     },
 
+    restart: function () {
+      drop(poll, 'online');
+      pollFailures = 0;
+      negotiator.retry();
+    },
+
     block: function (transport) {
       blocked[transport] = true;
-      drop(transport === 'poll' ? poll : websocket, 'blocked');
+      drop(legNamed(transport), 'blocked');
       detached(transport);
     },
 
@@ -1368,10 +1473,11 @@ function createNegotiator(session, newLeg, settings, ontransport) {
     },
 
     stop: function (close) {
-      var timers = [websocketTimer, pollTimer, steadyTimer, graceTimer, deadline];
-      for (var i = 0; i < timers.length; i++) {
-        timers[i].stop();
-      }
+      websocketTimer.stop();
+      pollTimer.stop();
+      steadyTimer.stop();
+      graceTimer.stop();
+      deadline.stop();
       if (websocket) {
         websocket.stop(close);
       }
@@ -1380,6 +1486,11 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       }
     }
   };
+
+  /** @param {string} name */
+  function legNamed(name) {
+    return name === 'poll' ? poll : name === 'websocket' ? websocket : null;
+  }
 
   function startWebSocket() {
     if (!websocket && isUsable('websocket')) {
@@ -1394,8 +1505,12 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       pollTimer.stop();
       graceTimer.stop();
       pollGeneration = pollGeneration || session.nextGeneration();
-      poll = /** @type {(generation: number) => Leg} */ (newLeg.poll)(pollGeneration);
-      launch(poll, pollAttached, pollLost);
+      poll = /** @type {(generation: number) => PollLeg} */ (newLeg.poll)(pollGeneration);
+      // That it attached is not enough: something may end every hold.
+      poll.onheld = function () {
+        pollFailures = 0;
+      };
+      launch(poll, ignore, pollLost);
     }
   }
 
@@ -1417,9 +1532,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       negotiator.trace.push({
         leg: leg.name, phase: leg.phase, ms: Math.round(settings.now() - startedAt), result: result
       });
-      if (negotiator.trace.length > TRACE_LENGTH) {
-        negotiator.trace.shift();
-      }
+      negotiator.trace.splice(0, negotiator.trace.length - TRACE_LENGTH);
     }
 
     leg.onattach = function () {
@@ -1458,10 +1571,6 @@ function createNegotiator(session, newLeg, settings, ontransport) {
     pollGeneration = pollFailures = 0;
   }
 
-  function pollAttached() {
-    pollFailures = 0;
-  }
-
   function websocketLost() {
     websocket = null;
     steadyTimer.stop();
@@ -1497,7 +1606,8 @@ function createNegotiator(session, newLeg, settings, ontransport) {
   function detached(transport) {
     if (carrier === transport) {
       carrier = '';
-      deadline.set(session.heardAt + session.limits.resumeWindowMs - settings.now());
+      // From now on: when the server's window began, only the server knows.
+      deadline.set(session.limits.resumeWindowMs);
       ontransport('reconnecting');
     }
   }
@@ -1509,7 +1619,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
   function pause(failures) {
     var backoff = settings.backoff;
     var ceiling = Math.min(backoff.maxMs, backoff.minMs * Math.pow(2, failures));
-    var jittered = backoff.minMs + settings.random() * Math.max(0, ceiling - backoff.minMs);
+    var jittered = backoff.minMs + settings.random() * (ceiling - backoff.minMs);
     return Math.max(jittered, notBefore - settings.now());
   }
 
@@ -1526,7 +1636,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?$/i.exec(absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absolute(url));
   if (!parts) {
     throw createError('SyntaxError', 'URL ' + url);
   }
@@ -1592,7 +1702,7 @@ function createSender(session, onchange) {
           message.content = bytes;
           drain();
         }, function () {
-          session.abort(1011, 'a Blob could not be read');
+          session.abort(1011, 'Blob');
         });
       }
     },
@@ -1614,7 +1724,8 @@ function createSender(session, onchange) {
   }
 
   function drain() {
-    while (queue.length && queue[0].content !== null && !session.ended) {
+    while (queue.length && queue[0].content !== null && !session.ended &&
+        !session.hasDropped) {
       var message = /** @type {Message} */ (queue.shift());
       sender.bytes -= message.size;
       if (message.letter === CLOSE) {
@@ -1682,13 +1793,12 @@ function createClient(socket, endpoints, protocols, options) {
   var ignoredBytes = 0;
 
   var session = createSession(settings, createKey(settings), protocols, {
-    onmessage: function (letter, content) {
+    toData: function (bytes) {
+      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
+    },
+    onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {
-        fire('message', {
-          data: letter === TEXT ? content : toData(content),
-          origin: endpoints.origin,
-          lastEventId: ''
-        });
+        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
     onbuffer: countBuffered,
@@ -1747,17 +1857,20 @@ function createClient(socket, endpoints, protocols, options) {
     socket.dispatchEvent(event);
   }
 
-  /** @param {any} bytes */
-  function toData(bytes) {
-    return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
-  }
-
   /** @param {boolean} isListening */
   function listenToPage(isListening) {
     var method = isListening ? 'addEventListener' : 'removeEventListener';
     if (root[method]) {
-      root[method]('online', negotiator.retry);
-      root[method]('pageshow', negotiator.retry);
+      root[method]('online', returned);
+      root[method]('pageshow', returned);
+    }
+  }
+
+  /** @param {PageTransitionEvent} event that tells of a page shown again, or of no page */
+  function returned(event) {
+    // A page that is shown for the first time has lost nothing.
+    if (event.persisted !== false) {
+      negotiator.restart();
     }
   }
 
@@ -1782,7 +1895,7 @@ function createClient(socket, endpoints, protocols, options) {
         sender.close(code, reason);
         return;
       }
-      var close = { code: 1006, reason: 'closed before the session was open' };
+      var close = { code: 1006, reason: 'still connecting' };
       negotiator.stop(close);
       settings.setTimeout(function () {
         session.end(close);
@@ -1801,32 +1914,30 @@ function createClient(socket, endpoints, protocols, options) {
 function createLegs(session, endpoints, settings) {
   var WebSocket = settings.WebSocket;
   var XMLHttpRequest = settings.XMLHttpRequest;
+  var allowed = '' + settings.transports;
   /** @type {LegFactories} */
-  var all = {};
-  /** @type {LegFactories} */
-  var allowed = {};
+  var legs = {};
 
   // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-  if (WebSocket && WebSocket.CLOSING) {
-    all.websocket = function () {
+  if (/websocket/.test(allowed) && WebSocket && WebSocket.CLOSING) {
+    legs.websocket = function () {
       return createWebSocketLeg(
         session, createWebSocketTransport(WebSocket, endpoints.websocket, settings), settings);
     };
   }
-  if (XMLHttpRequest) {
+  if (/poll/.test(allowed) && XMLHttpRequest) {
+    /** @type {Pace} */
+    var pace = { holdMs: Infinity, batchBytes: Infinity };
     var isBinary = settings.encoding === 'binary' || settings.encoding === 'auto' &&
       root.TextEncoder && root.TextDecoder && 'responseType' in new XMLHttpRequest();
-    all.poll = function (generation) {
+    legs.poll = function (generation) {
       return createPollLeg(session, function () {
         return createPollTransport(
           XMLHttpRequest, endpoints.poll, isBinary, settings.withCredentials, settings);
-      }, isBinary, settings, generation);
+      }, isBinary, settings, generation, pace);
     };
   }
-  for (var i = 0; i < settings.transports.length; i++) {
-    allowed[settings.transports[i]] = all[settings.transports[i]];
-  }
-  return allowed;
+  return legs;
 }
 
 /**
@@ -1908,7 +2019,7 @@ function Anywire(url, protocols, options) {
   this.readyState = CONNECTING;
   this.protocol = this.extensions = this.transport = '';
   this.bufferedAmount = 0;
-  this.binaryType = root.Blob ? 'blob' : 'arraybuffer';
+  this.binaryType = defaultBinaryType();
   this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
   this._listeners = {};
   this._client = createClient(this, endpoints, checkProtocols(protocols), options);
@@ -1934,7 +2045,7 @@ Anywire.prototype = {
    */
   send: function (data) {
     if (this.readyState === CONNECTING) {
-      throw createError('InvalidStateError', 'not open yet');
+      throw createError('InvalidStateError', 'still connecting');
     }
     this._client.send(data);
   },
@@ -1944,13 +2055,13 @@ Anywire.prototype = {
    * @param {string} [reason]
    */
   close: function (code, reason) {
-    var number = code === undefined ? 1000 : +code;
+    var number = code === undefined ? 1000 : Math.round(code);
     if (number !== 1000 && !(number >= 3000 && number < 4900)) {
-      throw createError('InvalidAccessError', 'not 1000, or 3000 to 4899');
+      throw createError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
     if (utf8Length(reason) > MAX_REASON_BYTES) {
-      throw createError('SyntaxError', 'over 123 bytes');
+      throw createError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
       this._client.close(number, reason);
@@ -1983,10 +2094,13 @@ Anywire.prototype = {
    * @param {any} [options]
    */
   addEventListener: function (type, listener, options) {
-    this.removeEventListener(type, listener);
-    if (listener) {
-      this._listeners['on' + type].push({ listener: listener, once: !!(options && options.once) });
+    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
+    for (var i = 0; i < listeners.length; i++) {
+      if (listeners[i].listener === listener) {
+        return;
+      }
     }
+    listeners.push({ listener: listener, once: options && options.once });
   },
 
   /**
@@ -1994,28 +2108,29 @@ Anywire.prototype = {
    * @param {Listener | null} listener
    */
   removeEventListener: function (type, listener) {
-    var kept = [];
     var listeners = this._listeners['on' + type] || [];
-    for (var i = 0; i < listeners.length; i++) {
-      if (listeners[i].listener !== listener) {
-        kept.push(listeners[i]);
+    for (var i = listeners.length; i--;) {
+      if (listeners[i].listener === listener) {
+        // Where it is about to be called, it must not be.
+        listeners.splice(i, 1)[0].listener = null;
       }
     }
-    this._listeners['on' + type] = kept;
   },
 
   /**
    * @param {any} event
    */
   dispatchEvent: function (event) {
-    var listeners = [{ listener: this['on' + event.type], once: false }]
+    /** @type {AnywireObject['_listeners']['']} */
+    var listeners = [{ listener: this['on' + event.type] }]
       .concat(this._listeners['on' + event.type] || []);
     event.target = event.currentTarget = this;
     for (var i = 0; i < listeners.length; i++) {
+      var listener = listeners[i].listener;
       if (listeners[i].once) {
-        this.removeEventListener(event.type, listeners[i].listener);
+        this.removeEventListener(event.type, listener);
       }
-      callListener(this, listeners[i].listener, event);
+      callListener(this, listener, event);
     }
     return true;
   }
@@ -2046,16 +2161,27 @@ function callListener(target, listener, event) {
  * @returns {string[]}
  */
 function checkProtocols(protocols) {
-  var list = protocols === undefined ? [] : typeof protocols === 'string' ? [protocols] : protocols;
+  /** @type {string[]} */
+  var list = protocols === undefined ? [] : [].concat(/** @type {any} */ (protocols));
   var seen = ' ';
   for (var i = 0; i < list.length; i++) {
+    list[i] += '';
     if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
         seen.indexOf(' ' + list[i] + ' ') >= 0) {
-      throw createError('SyntaxError', 'sub-protocol ' + list[i]);
+      throw createError('SyntaxError', 'protocol ' + list[i]);
     }
     seen += list[i] + ' ';
   }
-  return list.slice(0);
+  return list;
+}
+
+/** Some browsers have a Blob that cannot be made. */
+function defaultBinaryType() {
+  try {
+    return new Blob([]) && 'blob';
+  } catch (error) {
+    return 'arraybuffer';
+  }
 }
 
 if (typeof module === 'object' && module.exports) {

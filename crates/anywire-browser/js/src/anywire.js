@@ -29,7 +29,7 @@ function Anywire(url, protocols, options) {
   this.readyState = CONNECTING;
   this.protocol = this.extensions = this.transport = '';
   this.bufferedAmount = 0;
-  this.binaryType = root.Blob ? 'blob' : 'arraybuffer';
+  this.binaryType = defaultBinaryType();
   this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
   this._listeners = {};
   this._client = createClient(this, endpoints, checkProtocols(protocols), options);
@@ -55,7 +55,7 @@ Anywire.prototype = {
    */
   send: function (data) {
     if (this.readyState === CONNECTING) {
-      throw createError('InvalidStateError', 'not open yet');
+      throw createError('InvalidStateError', 'still connecting');
     }
     this._client.send(data);
   },
@@ -65,13 +65,13 @@ Anywire.prototype = {
    * @param {string} [reason]
    */
   close: function (code, reason) {
-    var number = code === undefined ? 1000 : +code;
+    var number = code === undefined ? 1000 : Math.round(code);
     if (number !== 1000 && !(number >= 3000 && number < 4900)) {
-      throw createError('InvalidAccessError', 'not 1000, or 3000 to 4899');
+      throw createError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
     if (utf8Length(reason) > MAX_REASON_BYTES) {
-      throw createError('SyntaxError', 'over 123 bytes');
+      throw createError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
       this._client.close(number, reason);
@@ -104,10 +104,13 @@ Anywire.prototype = {
    * @param {any} [options]
    */
   addEventListener: function (type, listener, options) {
-    this.removeEventListener(type, listener);
-    if (listener) {
-      this._listeners['on' + type].push({ listener: listener, once: !!(options && options.once) });
+    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
+    for (var i = 0; i < listeners.length; i++) {
+      if (listeners[i].listener === listener) {
+        return;
+      }
     }
+    listeners.push({ listener: listener, once: options && options.once });
   },
 
   /**
@@ -115,28 +118,29 @@ Anywire.prototype = {
    * @param {Listener | null} listener
    */
   removeEventListener: function (type, listener) {
-    var kept = [];
     var listeners = this._listeners['on' + type] || [];
-    for (var i = 0; i < listeners.length; i++) {
-      if (listeners[i].listener !== listener) {
-        kept.push(listeners[i]);
+    for (var i = listeners.length; i--;) {
+      if (listeners[i].listener === listener) {
+        // Where it is about to be called, it must not be.
+        listeners.splice(i, 1)[0].listener = null;
       }
     }
-    this._listeners['on' + type] = kept;
   },
 
   /**
    * @param {any} event
    */
   dispatchEvent: function (event) {
-    var listeners = [{ listener: this['on' + event.type], once: false }]
+    /** @type {AnywireObject['_listeners']['']} */
+    var listeners = [{ listener: this['on' + event.type] }]
       .concat(this._listeners['on' + event.type] || []);
     event.target = event.currentTarget = this;
     for (var i = 0; i < listeners.length; i++) {
+      var listener = listeners[i].listener;
       if (listeners[i].once) {
-        this.removeEventListener(event.type, listeners[i].listener);
+        this.removeEventListener(event.type, listener);
       }
-      callListener(this, listeners[i].listener, event);
+      callListener(this, listener, event);
     }
     return true;
   }
@@ -167,14 +171,25 @@ function callListener(target, listener, event) {
  * @returns {string[]}
  */
 function checkProtocols(protocols) {
-  var list = protocols === undefined ? [] : typeof protocols === 'string' ? [protocols] : protocols;
+  /** @type {string[]} */
+  var list = protocols === undefined ? [] : [].concat(/** @type {any} */ (protocols));
   var seen = ' ';
   for (var i = 0; i < list.length; i++) {
+    list[i] += '';
     if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
         seen.indexOf(' ' + list[i] + ' ') >= 0) {
-      throw createError('SyntaxError', 'sub-protocol ' + list[i]);
+      throw createError('SyntaxError', 'protocol ' + list[i]);
     }
     seen += list[i] + ' ';
   }
-  return list.slice(0);
+  return list;
+}
+
+/** Some browsers have a Blob that cannot be made. */
+function defaultBinaryType() {
+  try {
+    return new Blob([]) && 'blob';
+  } catch (error) {
+    return 'arraybuffer';
+  }
 }

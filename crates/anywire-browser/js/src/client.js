@@ -17,13 +17,12 @@ function createClient(socket, endpoints, protocols, options) {
   var ignoredBytes = 0;
 
   var session = createSession(settings, createKey(settings), protocols, {
-    onmessage: function (letter, content) {
+    toData: function (bytes) {
+      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
+    },
+    onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {
-        fire('message', {
-          data: letter === TEXT ? content : toData(content),
-          origin: endpoints.origin,
-          lastEventId: ''
-        });
+        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
     onbuffer: countBuffered,
@@ -82,17 +81,20 @@ function createClient(socket, endpoints, protocols, options) {
     socket.dispatchEvent(event);
   }
 
-  /** @param {any} bytes */
-  function toData(bytes) {
-    return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
-  }
-
   /** @param {boolean} isListening */
   function listenToPage(isListening) {
     var method = isListening ? 'addEventListener' : 'removeEventListener';
     if (root[method]) {
-      root[method]('online', negotiator.retry);
-      root[method]('pageshow', negotiator.retry);
+      root[method]('online', returned);
+      root[method]('pageshow', returned);
+    }
+  }
+
+  /** @param {PageTransitionEvent} event that tells of a page shown again, or of no page */
+  function returned(event) {
+    // A page that is shown for the first time has lost nothing.
+    if (event.persisted !== false) {
+      negotiator.restart();
     }
   }
 
@@ -117,7 +119,7 @@ function createClient(socket, endpoints, protocols, options) {
         sender.close(code, reason);
         return;
       }
-      var close = { code: 1006, reason: 'closed before the session was open' };
+      var close = { code: 1006, reason: 'still connecting' };
       negotiator.stop(close);
       settings.setTimeout(function () {
         session.end(close);
@@ -136,32 +138,30 @@ function createClient(socket, endpoints, protocols, options) {
 function createLegs(session, endpoints, settings) {
   var WebSocket = settings.WebSocket;
   var XMLHttpRequest = settings.XMLHttpRequest;
+  var allowed = '' + settings.transports;
   /** @type {LegFactories} */
-  var all = {};
-  /** @type {LegFactories} */
-  var allowed = {};
+  var legs = {};
 
   // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-  if (WebSocket && WebSocket.CLOSING) {
-    all.websocket = function () {
+  if (/websocket/.test(allowed) && WebSocket && WebSocket.CLOSING) {
+    legs.websocket = function () {
       return createWebSocketLeg(
         session, createWebSocketTransport(WebSocket, endpoints.websocket, settings), settings);
     };
   }
-  if (XMLHttpRequest) {
+  if (/poll/.test(allowed) && XMLHttpRequest) {
+    /** @type {Pace} */
+    var pace = { holdMs: Infinity, batchBytes: Infinity };
     var isBinary = settings.encoding === 'binary' || settings.encoding === 'auto' &&
       root.TextEncoder && root.TextDecoder && 'responseType' in new XMLHttpRequest();
-    all.poll = function (generation) {
+    legs.poll = function (generation) {
       return createPollLeg(session, function () {
         return createPollTransport(
           XMLHttpRequest, endpoints.poll, isBinary, settings.withCredentials, settings);
-      }, isBinary, settings, generation);
+      }, isBinary, settings, generation, pace);
     };
   }
-  for (var i = 0; i < settings.transports.length; i++) {
-    allowed[settings.transports[i]] = all[settings.transports[i]];
-  }
-  return allowed;
+  return legs;
 }
 
 /**

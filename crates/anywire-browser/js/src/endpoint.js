@@ -8,7 +8,7 @@
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?$/i.exec(absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absolute(url));
   if (!parts) {
     throw createError('SyntaxError', 'URL ' + url);
   }

@@ -25,7 +25,7 @@ var TRACE_LENGTH = 64;
 function createNegotiator(session, newLeg, settings, ontransport) {
   /** @type {WebSocketLeg | null} */
   var websocket = null;
-  /** @type {Leg | null} */
+  /** @type {PollLeg | null} */
   var poll = null;
   // The name of the leg that carries the session, if one does.
   var carrier = '';
@@ -47,10 +47,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
   var graceTimer = createTimer(settings, function () {
     drop(websocket, 'silent');
   });
-  var deadline = createTimer(settings, function () {
-    session.end(session.id ? { code: 4931, reason: 'no connection within the resume window' } :
-      { code: 1006, reason: 'no transport could open a session' });
-  });
+  var deadline = createTimer(settings, session.expire);
 
   /** @type {Negotiator} */
   var negotiator = {
@@ -63,8 +60,8 @@ function createNegotiator(session, newLeg, settings, ontransport) {
     },
 
     transmit: function () {
-      var leg = carrier === 'websocket' ? websocket : poll;
-      if (carrier && leg) {
+      var leg = legNamed(carrier);
+      if (leg) {
         leg.transmit();
       }
     },
@@ -80,9 +77,15 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       }
     },
 
+    restart: function () {
+      drop(poll, 'online');
+      pollFailures = 0;
+      negotiator.retry();
+    },
+
     block: function (transport) {
       blocked[transport] = true;
-      drop(transport === 'poll' ? poll : websocket, 'blocked');
+      drop(legNamed(transport), 'blocked');
       detached(transport);
     },
 
@@ -92,10 +95,11 @@ function createNegotiator(session, newLeg, settings, ontransport) {
     },
 
     stop: function (close) {
-      var timers = [websocketTimer, pollTimer, steadyTimer, graceTimer, deadline];
-      for (var i = 0; i < timers.length; i++) {
-        timers[i].stop();
-      }
+      websocketTimer.stop();
+      pollTimer.stop();
+      steadyTimer.stop();
+      graceTimer.stop();
+      deadline.stop();
       if (websocket) {
         websocket.stop(close);
       }
@@ -104,6 +108,11 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       }
     }
   };
+
+  /** @param {string} name */
+  function legNamed(name) {
+    return name === 'poll' ? poll : name === 'websocket' ? websocket : null;
+  }
 
   function startWebSocket() {
     if (!websocket && isUsable('websocket')) {
@@ -118,8 +127,12 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       pollTimer.stop();
       graceTimer.stop();
       pollGeneration = pollGeneration || session.nextGeneration();
-      poll = /** @type {(generation: number) => Leg} */ (newLeg.poll)(pollGeneration);
-      launch(poll, pollAttached, pollLost);
+      poll = /** @type {(generation: number) => PollLeg} */ (newLeg.poll)(pollGeneration);
+      // That it attached is not enough: something may end every hold.
+      poll.onheld = function () {
+        pollFailures = 0;
+      };
+      launch(poll, ignore, pollLost);
     }
   }
 
@@ -141,9 +154,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
       negotiator.trace.push({
         leg: leg.name, phase: leg.phase, ms: Math.round(settings.now() - startedAt), result: result
       });
-      if (negotiator.trace.length > TRACE_LENGTH) {
-        negotiator.trace.shift();
-      }
+      negotiator.trace.splice(0, negotiator.trace.length - TRACE_LENGTH);
     }
 
     leg.onattach = function () {
@@ -182,10 +193,6 @@ function createNegotiator(session, newLeg, settings, ontransport) {
     pollGeneration = pollFailures = 0;
   }
 
-  function pollAttached() {
-    pollFailures = 0;
-  }
-
   function websocketLost() {
     websocket = null;
     steadyTimer.stop();
@@ -221,7 +228,8 @@ function createNegotiator(session, newLeg, settings, ontransport) {
   function detached(transport) {
     if (carrier === transport) {
       carrier = '';
-      deadline.set(session.heardAt + session.limits.resumeWindowMs - settings.now());
+      // From now on: when the server's window began, only the server knows.
+      deadline.set(session.limits.resumeWindowMs);
       ontransport('reconnecting');
     }
   }
@@ -233,7 +241,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
   function pause(failures) {
     var backoff = settings.backoff;
     var ceiling = Math.min(backoff.maxMs, backoff.minMs * Math.pow(2, failures));
-    var jittered = backoff.minMs + settings.random() * Math.max(0, ceiling - backoff.minMs);
+    var jittered = backoff.minMs + settings.random() * (ceiling - backoff.minMs);
     return Math.max(jittered, notBefore - settings.now());
   }
 

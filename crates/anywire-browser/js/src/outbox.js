@@ -18,6 +18,7 @@ function createOutbox() {
     first: 0,
     end: 0,
     bytes: 0,
+    gone: 0,
 
     push: function (message) {
       messages.push(message);
@@ -30,9 +31,10 @@ function createOutbox() {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, Math.max(0, received - outbox.first));
+      var acked = messages.splice(0, received - outbox.first);
       for (var i = 0; i < acked.length; i++) {
         outbox.bytes -= acked[i].size;
+        outbox.gone += acked[i].size;
       }
       outbox.first += acked.length;
       return acked.length > 0;

@@ -102,7 +102,8 @@ function newPacket(letter, content) {
 }
 
 /**
- * A packet from the wire. Contents that only the server reads are not looked into.
+ * A packet from the wire, with a number or a close in place of a content that has such a form.
+ * Contents that only the server reads are not looked into.
  * @param {string} letters that may stand here
  * @param {string} letter
  * @param {any} content
@@ -113,9 +114,9 @@ function checkPacket(letters, letter, content) {
     throw protocolError();
   }
   if (letter === ACK || letter === OFFSET) {
-    parseNumber(content);
+    content = parseNumber(content);
   } else if (letter === CLOSE) {
-    parseClose(content);
+    content = parseClose(content);
   }
   return newPacket(letter, content);
 }

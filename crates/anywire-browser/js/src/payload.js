@@ -115,3 +115,20 @@ function decodeBytes(bytes) {
   }
   return packets;
 }
+
+/**
+ * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
+ * @param {string | ArrayBuffer} payload
+ * @param {boolean} isFirst whether it must open the session
+ */
+function decodeAnswer(payload, isFirst) {
+  var packets = decodePayload(payload);
+  var letters = '';
+  for (var i = 0; i < packets.length; i++) {
+    letters += packets[i].letter;
+  }
+  if (!/^O?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
+    throw protocolError();
+  }
+  return packets;
+}

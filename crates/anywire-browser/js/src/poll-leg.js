@@ -11,10 +11,19 @@
 var MAX_BATCH = 1000;
 var BESIDE_BYTES = 512;
 
-/** How long the rest waits when the server left messages of a request out (PROTOCOL §6.6). */
+/** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
+var MAX_FULL_INBOX_MS = 5000;
 
-/** How often longer than a ping an exchange may take that sends much. */
+/** After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4). */
+var SHORT_HOLD_MS = 500;
+var HOLD_PAUSE_MS = 1000;
+
+/** No path is asked for less. One that bore a hold is asked for a little more, so that few fail. */
+var MIN_HOLD_MS = 1000;
+var HOLD_GROWTH = 1.02;
+
+/** How often longer than a ping an exchange may take that carries messages. */
 var SEND_PATIENCE = 3;
 
 /**
@@ -23,19 +32,24 @@ var SEND_PATIENCE = 3;
  * @param {boolean} binary the encoding of its payloads
  * @param {Clock} clock
  * @param {number} generation
- * @returns {Leg}
+ * @param {Pace} pace
+ * @returns {PollLeg}
  */
-function createPollLeg(session, newTransport, binary, clock, generation) {
+function createPollLeg(session, newTransport, binary, clock, generation, pace) {
   var isStopped = false;
   var isSynced = false;
   var isSending = true;
+  // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
+  var batchFirst = 0;
   var batchEnd = 0;
+  var fullInboxMs = FULL_INBOX_MS;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(clock, send);
+  var holdTimer = createTimer(clock, hold);
 
-  var leg = /** @type {Leg} */ ({
+  var leg = /** @type {PollLeg} */ ({
     name: 'poll',
     phase: session.id ? 'attach' : 'open',
     start: function () {
@@ -44,7 +58,11 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
     },
 
     transmit: function () {
-      if (!isSending && !sendTimer.isRunning() && hasUpward()) {
+      if (!isSending && session.closing) {
+        // At once: the page may be about to leave.
+        send();
+      } else if (!isSending && !sendTimer.isRunning() &&
+          session.outbox.first < session.outbox.end) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -53,12 +71,13 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
     stop: function (close) {
       isStopped = true;
       sendTimer.stop();
+      holdTimer.stop();
       for (var slot in aborts) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
         var transport = newTransport();
-        transport.onpayload = transport.onclose = ignore;
+        transport.onpayload = transport.onprogress = transport.onclose = ignore;
         transport.open();
         transport.send(encodePayload([attach(), newPacket(CLOSE, closeContent(close))], binary));
       }
@@ -71,37 +90,53 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
   }
 
   function hold() {
-    exchange('hold', session.limits.holdMs, hold, [attach(session.limits.holdMs)]);
+    var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
+    var startedAt = clock.now();
+    var received = session.received;
+    exchange('hold', askedMs, function () {
+      leg.onheld();
+      if (session.received === received) {
+        if (!askedMs || clock.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
+          holdTimer.set(HOLD_PAUSE_MS);
+          return;
+        }
+        pace.holdMs *= HOLD_GROWTH;
+      }
+      hold();
+    }, [attach(askedMs)]);
   }
 
   function send() {
+    sendTimer.stop();
     isSending = true;
     exchange('send', 0, sent, [attach()].concat(upward()));
   }
 
   function sent() {
     isSending = false;
-    if (session.outbox.first < batchEnd) {
-      // The server had no room. It has not taken a close that followed either.
-      sendTimer.set(FULL_INBOX_MS);
+    if (session.outbox.first > batchFirst) {
+      fullInboxMs = FULL_INBOX_MS;
+    }
+    if (session.outbox.first < batchEnd || isCloseSent) {
+      // The server had no room, also not for a close: it would have answered it.
+      sendTimer.set(fullInboxMs);
+      fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
       leg.transmit();
     }
   }
 
-  function hasUpward() {
-    return session.outbox.first < session.outbox.end || (session.closing && !isCloseSent);
-  }
-
   /** The packets that go up now. */
   function upward() {
-    var first = session.outbox.first;
+    batchFirst = session.outbox.first;
     /** @type {Packet[]} */
-    var packets = session.outbox.batch(session.limits.maxPayloadBytes - BESIDE_BYTES, MAX_BATCH);
-    batchEnd = first + packets.length;
+    var packets = session.outbox.batch(
+      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, pace.batchBytes), MAX_BATCH);
+    batchEnd = batchFirst + packets.length;
     if (packets.length) {
-      packets.unshift(newPacket(OFFSET, '' + first));
+      packets.unshift(newPacket(OFFSET, '' + batchFirst));
     }
+    isCloseSent = false;
     if (session.closing && batchEnd === session.outbox.end) {
       isCloseSent = true;
       packets.push(newPacket(CLOSE, closeContent(session.closing)));
@@ -109,9 +144,7 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
     return packets;
   }
 
-  /**
-   * @param {number} [holdMs]
-   */
+  /** @param {number} [holdMs] */
   function attach(holdMs) {
     return newPacket(ATTACH, session.attachContent(generation, holdMs));
   }
@@ -123,66 +156,54 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var transport = newTransport();
-    var timer = createTimer(clock, function () {
-      lost('no answer');
-    });
+    var body = encodePayload(packets, binary);
+    var hasMessages = packets.length > 1;
+    // What carries messages may be long, and its line slow.
+    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (hasMessages ? SEND_PATIENCE : 1);
 
-    function finish() {
-      timer.stop();
-      delete aborts[slot];
-    }
-
-    transport.onpayload = function (payload) {
-      finish();
-      receive(payload);
-      if (!isStopped) {
-        next();
+    aborts[slot] = startExchange(newTransport(), body, patienceMs, clock, function (payload) {
+      if (hasMessages) {
+        pace.batchBytes *= 2;
       }
-    };
-    transport.onclose = function (why, body, retryAfterMs) {
-      finish();
-      refused(why, parseJson(body || ''), retryAfterMs);
-    };
-    aborts[slot] = function () {
-      finish();
-      transport.close();
-    };
-
-    // What is not held may be long, and its line slow.
-    timer.set(holdMs + session.limits.heartbeatTimeoutMs * (holdMs ? 1 : SEND_PATIENCE));
-    transport.open();
-    transport.send(encodePayload(packets, binary));
+      try {
+        receive(payload);
+      } finally {
+        // An error of the browser's must not end the polling.
+        if (!isStopped) {
+          next();
+        }
+      }
+    }, function (why, text, retryAfterMs) {
+      // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
+      var refusal = parseJson(text);
+      if (refusal.code >= 4930 && refusal.code < 5000) {
+        session.handleRefusal(refusal.code, refusal.message);
+        return;
+      }
+      if (!refusal.code) {
+        // The path did not bear this. It is asked for less, as long as it does not.
+        if (hasMessages) {
+          pace.batchBytes = body.length / 2;
+        }
+        if (holdMs) {
+          pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
+        }
+      }
+      lost(why, refusal.code, retryAfterMs);
+    });
   }
 
   /** @param {string | ArrayBuffer} payload */
   function receive(payload) {
     withFaults(function () {
-      var packets = decodeAnswer(payload);
-      session.heardAt = clock.now();
+      var packets = decodeAnswer(payload, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
     }, function () {
       // Something between here and the server has answered.
-      lost('not an answer');
+      lost('no payload');
     });
-  }
-
-  /**
-   * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
-   * @param {string | ArrayBuffer} payload
-   */
-  function decodeAnswer(payload) {
-    var packets = decodePayload(payload);
-    var letters = '';
-    for (var i = 0; i < packets.length; i++) {
-      letters += packets[i].letter;
-    }
-    if (!/^O?a(n[tb]*)?c?$/.test(letters) || (letters.charAt(0) !== OPENED && !session.id)) {
-      throw protocolError();
-    }
-    return packets;
   }
 
   /** @param {Packet[]} packets */
@@ -194,12 +215,12 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
       if (letter === OPENED) {
         session.handleOpened(content);
       } else if (letter === ACK) {
-        session.handleAck(parseNumber(content));
+        session.handleAck(content);
         attached();
       } else if (letter === OFFSET) {
-        offset = parseNumber(content);
+        offset = content;
       } else if (letter === CLOSE) {
-        handleClose(parseClose(content));
+        session.handleClose(content);
       } else {
         session.handleMessage(offset++, letter, content);
       }
@@ -211,28 +232,6 @@ function createPollLeg(session, newTransport, binary, clock, generation) {
       isSynced = true;
       leg.phase = 'carrying';
       leg.onattach();
-    }
-  }
-
-  /** @param {Close} close */
-  function handleClose(close) {
-    if (isRetry(close.code)) {
-      lost('close ' + close.code, close.code);
-    } else {
-      session.handleClose(close);
-    }
-  }
-
-  /**
-   * @param {string} why
-   * @param {any} refusal of PROTOCOL §8.4, if the server wrote the answer and nobody between
-   * @param {number} [retryAfterMs]
-   */
-  function refused(why, refusal, retryAfterMs) {
-    if (refusal.code >= 4930 && refusal.code < 5000) {
-      session.handleRefusal(refusal.code, refusal.message);
-    } else {
-      lost(why, refusal.code, retryAfterMs);
     }
   }
 

@@ -15,23 +15,27 @@ function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clo
   /** @type {any} */
   var request;
 
-  function answered() {
-    if (request.readyState !== 4) {
+  function changed() {
+    transport.onprogress();
+    if (request.readyState < 4) {
       return;
     }
     request.onreadystatechange = ignore;
     var status = 0;
+    var body;
+    var retryAfterMs;
     try {
+      body = isBinary ? request.response : request.responseText;
+      retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
       status = request.status;
     } catch (error) {
-      // Old browsers throw instead of saying 0.
+      // Old browsers throw where there is no answer.
     }
     if (status === 200) {
-      transport.onpayload(isBinary ? request.response : request.responseText);
+      transport.onpayload(body);
     } else {
       transport.onclose('http ' + status,
-        isBinary ? new TextDecoder().decode(request.response || undefined) : request.responseText,
-        status ? request.getResponseHeader('Retry-After') * 1000 || 0 : 0);
+        isBinary ? new TextDecoder().decode(body || undefined) : body, retryAfterMs);
     }
   }
 
@@ -44,12 +48,17 @@ function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clo
       try {
         request.open('POST', url, true);
         request.setRequestHeader('Content-Type',
-          isBinary ? 'application/octet-stream' : 'text/plain; charset=utf-8');
+          isBinary ? 'application/octet-stream' : 'text/plain');
         request.withCredentials = withCredentials;
         if (isBinary) {
           request.responseType = 'arraybuffer';
         }
-        request.onreadystatechange = answered;
+        request.onreadystatechange = changed;
+        if (request.upload) {
+          request.upload.onprogress = function () {
+            transport.onprogress();
+          };
+        }
         request.send(body);
       } catch (error) {
         request.onreadystatechange = ignore;

@@ -26,7 +26,7 @@ function createSender(session, onchange) {
           message.content = bytes;
           drain();
         }, function () {
-          session.abort(1011, 'a Blob could not be read');
+          session.abort(1011, 'Blob');
         });
       }
     },
@@ -48,7 +48,8 @@ function createSender(session, onchange) {
   }
 
   function drain() {
-    while (queue.length && queue[0].content !== null && !session.ended) {
+    while (queue.length && queue[0].content !== null && !session.ended &&
+        !session.hasDropped) {
       var message = /** @type {Message} */ (queue.shift());
       sender.bytes -= message.size;
       if (message.letter === CLOSE) {

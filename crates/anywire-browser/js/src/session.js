@@ -20,7 +20,7 @@ function createSession(clock, key, protocols, handlers) {
   var generation = 1;
   var outbox = createOutbox();
   var closeTimer = createTimer(clock, function () {
-    endWithOwnClose(false);
+    session.expire();
   });
 
   /** @type {Session} */
@@ -29,21 +29,13 @@ function createSession(clock, key, protocols, handlers) {
     protocols: protocols,
     id: '',
     protocol: '',
-    limits: {
-      maxMessageBytes: 1048576,
-      maxPayloadBytes: 2097152,
-      heartbeatMs: 25000,
-      heartbeatTimeoutMs: 8000,
-      ackDelayMs: 1000,
-      holdMs: 25000,
-      resumeWindowMs: 120000,
-      closeTimeoutMs: 10000
-    },
+    // *Opened* brings the others (PROTOCOL §7); this one is needed before.
+    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000 }),
     received: 0,
-    heardAt: clock.now(),
     outbox: outbox,
     closing: null,
     ended: false,
+    hasDropped: false,
 
     nextGeneration: function () {
       return ++generation;
@@ -77,9 +69,11 @@ function createSession(clock, key, protocols, handlers) {
         secret = opened.secret;
         session.protocol = opened.protocol || '';
       }
-      for (var name in session.limits) {
-        if (opened.limits && opened.limits[name] > 0) {
-          session.limits[name] = opened.limits[name];
+      for (var name in opened.limits) {
+        var limit = opened.limits[name];
+        // A server that holds nothing says so with 0, which makes no sense elsewhere.
+        if (limit > 0 || (limit === 0 && name === 'holdMs')) {
+          session.limits[name] = limit;
         }
       }
       session.handleAck(opened.received);
@@ -91,14 +85,16 @@ function createSession(clock, key, protocols, handlers) {
         throw createFault(4961, 'gap');
       }
       if (offset === session.received) {
+        // The browser may fail here. Then the message has not been received, and comes again.
+        var data = letter === TEXT ? content : handlers.toData(content);
         session.received++;
-        handlers.onmessage(letter, content);
+        handlers.onmessage(data);
       }
     },
 
     handleAck: function (received) {
       if (outbox.ack(received)) {
-        handlers.onbuffer(outbox.bytes);
+        handlers.onbuffer();
         if (session.closing) {
           // What was sent before the close may need longer than the close itself.
           closeTimer.set(session.limits.closeTimeoutMs);
@@ -121,7 +117,7 @@ function createSession(clock, key, protocols, handlers) {
         // The server has closed already; only its answer was lost.
         endWithOwnClose(true);
       } else {
-        session.end({ code: code, reason: message });
+        session.end({ code: code, reason: message || '' });
       }
     },
 
@@ -132,7 +128,7 @@ function createSession(clock, key, protocols, handlers) {
         abortSoon(4932, 'too-slow');
       } else {
         outbox.push(message);
-        handlers.onbuffer(outbox.bytes);
+        handlers.onbuffer();
         handlers.ontransmit();
       }
     },
@@ -141,6 +137,15 @@ function createSession(clock, key, protocols, handlers) {
       session.closing = { code: code, reason: reason };
       closeTimer.set(session.limits.closeTimeoutMs);
       handlers.ontransmit();
+    },
+
+    expire: function () {
+      if (session.closing) {
+        endWithOwnClose(false);
+      } else {
+        session.end(session.id ? { code: 4931, reason: 'expired' } :
+          { code: 1006, reason: 'no connection' });
+      }
     },
 
     abort: function (code, reason) {
@@ -157,11 +162,13 @@ function createSession(clock, key, protocols, handlers) {
   };
 
   /**
-   * The application hears of the end when its call has returned.
+   * The application hears of the end when its call has returned. Until then nothing may follow
+   * the message that was dropped.
    * @param {number} code
    * @param {string} name
    */
   function abortSoon(code, name) {
+    session.hasDropped = true;
     clock.setTimeout(function () {
       session.abort(code, name);
     }, 0);
@@ -190,7 +197,7 @@ function parseOpened(content) {
 }
 
 /**
- * @param {string} text
+ * @param {any} text
  * @returns {any} an empty object if it is not JSON
  */
 function parseJson(text) {

@@ -3,6 +3,9 @@
  * Leaves the time itself to the clock, which is a parameter everywhere.
  */
 
+/** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
+var MAX_TIMEOUT_MS = 1e9;
+
 /**
  * @param {Clock} clock
  * @param {() => void} fire
@@ -20,7 +23,7 @@ function createTimer(clock, fire) {
       id = clock.setTimeout(function () {
         id = null;
         fire();
-      }, ms);
+      }, Math.min(ms, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
     by: function (time) {

@@ -48,6 +48,8 @@ interface Outbox {
   /** The offset of the next message that the application will send. */
   end: number;
   bytes: number;
+  /** Bytes of all messages that were acknowledged. */
+  gone: number;
   push(message: Message): void;
   /** Forget what the peer has received, up to this offset. Returns whether that was news. */
   ack(received: number): boolean;
@@ -61,6 +63,8 @@ interface Outbox {
 interface Limits {
   maxMessageBytes: number;
   maxPayloadBytes: number;
+  windowMessages: number;
+  windowBytes: number;
   heartbeatMs: number;
   heartbeatTimeoutMs: number;
   ackDelayMs: number;
@@ -71,9 +75,11 @@ interface Limits {
 }
 
 interface SessionHandlers {
-  onmessage(letter: string, content: any): void;
+  /** What the application gets for these bytes. May throw, where the browser does. */
+  toData(bytes: any): any;
+  onmessage(data: any): void;
   /** The outbox lost or won something. */
-  onbuffer(bytes: number): void;
+  onbuffer(): void;
   /** There is something to send. */
   ontransmit(): void;
   /** The session has ended. Called once, last. */
@@ -91,12 +97,12 @@ interface Session {
   limits: Limits;
   /** How many messages came from the server. */
   received: number;
-  /** When anything came from the server, by any leg. */
-  heardAt: number;
   outbox: Outbox;
   /** The close that the application asked for and the server has not answered yet. */
   closing: Close | null;
   ended: boolean;
+  /** A message could not be taken: nothing may follow it, and the session is about to end. */
+  hasDropped: boolean;
   nextGeneration(): number;
   openContent(generation: number): string;
   attachContent(generation: number, holdMs?: number): string;
@@ -108,6 +114,8 @@ interface Session {
   handleRefusal(code: number, message: string): void;
   send(message: Message): void;
   close(code: number, reason: string): void;
+  /** End because nothing has carried the session for too long. */
+  expire(): void;
   abort(code: number, reason: string): void;
   /** End without a word to the server. */
   end(close: Close): void;
@@ -119,8 +127,12 @@ interface Transport {
   onpayload: (payload: any) => void;
   /** Why, for people; for an HTTP answer also its body as text and its Retry-After. */
   onclose: (why: string, body?: string, retryAfterMs?: number) => void;
+  /** HTTP: bytes are on the move, up or down. */
+  onprogress: () => void;
   open(protocols?: string[]): void;
   send(payload: any): void;
+  /** WebSocket: how many bytes the browser has not sent yet. */
+  buffered(): number;
   close(code?: number): void;
 }
 
@@ -157,9 +169,20 @@ interface WebSocketLeg extends Leg {
   check(): void;
 }
 
+interface PollLeg extends Leg {
+  /** A held exchange was answered. */
+  onheld: () => void;
+}
+
+/** What a path has been found to bear. Outlives the legs. */
+interface Pace {
+  holdMs: number;
+  batchBytes: number;
+}
+
 interface LegFactories {
   websocket?: () => WebSocketLeg;
-  poll?: (generation: number) => Leg;
+  poll?: (generation: number) => PollLeg;
   [transport: string]: unknown;
 }
 
@@ -171,6 +194,8 @@ interface Negotiator {
   transmit(): void;
   /** Something has changed for the better: try now what would be tried later. */
   retry(): void;
+  /** What polls may wait in vain for an answer: begin them anew, and try what would be tried later. */
+  restart(): void;
   /** Drop a transport, and leave it alone. */
   block(transport: string): void;
   unblock(transport: string): void;
@@ -208,7 +233,7 @@ interface AnywireObject {
   binaryType: string;
   trace: Negotiator['trace'];
   dispatchEvent(event: any): boolean;
-  _listeners: { [name: string]: Array<{ listener: Listener; once: boolean }> };
+  _listeners: { [name: string]: Array<{ listener: Listener | null; once?: boolean }> };
   _client: Client;
   [name: string]: any;
 }

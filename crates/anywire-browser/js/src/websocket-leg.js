@@ -9,7 +9,6 @@
 
 /** A WebSocket that shows nothing for so long before it carries the session is dropped. */
 var SILENCE_MS = 5000;
-
 var MAX_UNACKED = 128;
 var MAX_UNACKED_BYTES = 131072;
 
@@ -25,6 +24,8 @@ function createWebSocketLeg(session, transport, clock) {
   var isCloseSent = false;
   // The offsets of the next message up and down.
   var up = 0;
+  // Bytes of all messages before that one.
+  var upBytes = 0;
   var down = 0;
   // Messages that came and are not acknowledged yet, and since when the oldest waits.
   var unacked = 0;
@@ -35,6 +36,8 @@ function createWebSocketLeg(session, transport, clock) {
   var heardAt = 0;
   var busySince = 0;
   var pingedAt = 0;
+  // What the browser had not sent yet when the ping was added to it.
+  var unsent = 0;
 
   var leg = /** @type {WebSocketLeg} */ ({
     name: 'websocket',
@@ -50,9 +53,7 @@ function createWebSocketLeg(session, transport, clock) {
         }
       };
       transport.onpayload = receive;
-      transport.onclose = function (why) {
-        lost(why);
-      };
+      transport.onclose = function (why) { lost(why); };
       timer.set(SILENCE_MS);
       transport.open(isOffer ?
         ['anywire.v1', 'anywire.open.' + session.key + '.' + session.nextGeneration()]
@@ -61,12 +62,16 @@ function createWebSocketLeg(session, transport, clock) {
     },
 
     transmit: function () {
-      while (up < session.outbox.end) {
+      // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
+      while (up < session.outbox.end &&
+          up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes) {
         var message = session.outbox.take(up++);
+        upBytes += message.size;
         busySince = busySince || clock.now();
         sendPacket(message.letter, message.content);
       }
-      if (session.closing && !isCloseSent) {
+      if (session.closing && !isCloseSent && up === session.outbox.end) {
         isCloseSent = true;
         sendPacket(CLOSE, closeContent(session.closing));
       }
@@ -76,6 +81,7 @@ function createWebSocketLeg(session, transport, clock) {
     check: function () {
       if (isCarrying() && !pingedAt) {
         pingedAt = clock.now();
+        unsent = transport.buffered();
         sendPacket(PING, '');
         schedule();
       }
@@ -106,7 +112,7 @@ function createWebSocketLeg(session, transport, clock) {
 
   /** @param {string | ArrayBuffer} frame */
   function receive(frame) {
-    session.heardAt = heardAt = clock.now();
+    heardAt = clock.now();
     pingedAt = 0;
     withFaults(function () {
       var packet = decodeFrame(frame);
@@ -131,7 +137,7 @@ function createWebSocketLeg(session, transport, clock) {
     if (letter === OPENED && leg.phase !== 'proof' && !isCarrying()) {
       handleOpened(content);
     } else if (letter === CLOSE) {
-      handleClose(parseClose(content));
+      handleClose(content);
     } else if (letter === PONG) {
       if (leg.phase === 'proof') {
         leg.phase = 'attach';
@@ -146,8 +152,9 @@ function createWebSocketLeg(session, transport, clock) {
     } else if (letter === TEXT || letter === BINARY) {
       handleMessage(letter, content);
     } else if (letter === ACK) {
-      session.handleAck(parseNumber(content));
+      session.handleAck(content);
       busySince = session.outbox.first < up ? clock.now() : 0;
+      leg.transmit();
     } else if (letter === SUPERSEDED) {
       lost('superseded', 4900);
     } else {
@@ -159,6 +166,7 @@ function createWebSocketLeg(session, transport, clock) {
   function handleOpened(content) {
     var opened = session.handleOpened(content);
     up = opened.received;
+    upBytes = session.outbox.gone;
     down = opened.first;
     leg.phase = 'carrying';
     leg.onattach();
@@ -217,9 +225,15 @@ function createWebSocketLeg(session, transport, clock) {
   function tick() {
     var now = clock.now();
     if (!isCarrying()) {
-      lost('silent in ' + leg.phase);
+      lost('silent');
     } else if (pingedAt && now - pingedAt >= session.limits.heartbeatTimeoutMs) {
-      lost('stalled', 4901);
+      if (transport.buffered() < unsent) {
+        // A line that takes bytes is slow, not dead: the ping is still behind them.
+        pingedAt = 0;
+        leg.check();
+      } else {
+        lost('stalled', 4901);
+      }
     } else {
       if (now - unackedSince >= session.limits.ackDelayMs) {
         acknowledge();

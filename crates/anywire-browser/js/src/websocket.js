@@ -53,6 +53,10 @@ function createWebSocketTransport(WebSocket, url, clock) {
       socket.send(frame);
     },
 
+    buffered: function () {
+      return socket.bufferedAmount;
+    },
+
     close: function (code) {
       forget();
       transport.onclose = ignore;

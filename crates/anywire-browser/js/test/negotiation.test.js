@@ -391,7 +391,7 @@ test('the page coming online is a reason to try at once', () => {
     scene.network.plan.poll = always('ok');
     scene.advance(1000);
     assert.equal(scene.client.transport, 'reconnecting');
-    listeners.online();
+    listeners.online({});
     scene.advance(100);
     assert.equal(scene.client.transport, 'poll');
     scene.client.close();

@@ -12,13 +12,17 @@ const text = (content) => ({ letter: 't', content, size: content.length });
 
 const OPENED = {
   version: 1, session: 'session', secret: 'secret', generation: 1, received: 0, first: 0,
-  protocol: 'chat', limits: { ackDelayMs: 50, holdMs: 'soon' }, later: true,
+  protocol: 'chat', later: true,
+  limits: {
+    maxMessageBytes: 1048576, closeTimeoutMs: 10000, ackDelayMs: 50, heartbeatTimeoutMs: 'soon',
+  },
 };
 
 function openSession(clock = new Clock()) {
   const seen = { messages: [], ends: [], transmits: 0 };
   const session = createSession(clock, 'key', ['chat'], {
-    onmessage: (letter, content) => seen.messages.push(content),
+    toData: (bytes) => bytes,
+    onmessage: (data) => seen.messages.push(data),
     onbuffer: () => {},
     ontransmit: () => seen.transmits++,
     onend: (close) => seen.ends.push(close),
@@ -80,7 +84,7 @@ test('the session drops what it has received and refuses a gap', () => {
 test('opened brings the limits, and those that make no sense stay as they were', () => {
   const { session } = openSession();
   assert.equal(session.limits.ackDelayMs, 50);
-  assert.equal(session.limits.holdMs, 25000);
+  assert.equal(session.limits.heartbeatTimeoutMs, 8000);
   assert.equal(session.protocol, 'chat');
 });
 

@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const {
-  decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry,
+  decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry, parseClose,
 } = require('./support/internals.js');
 
 const load = (name) =>
@@ -16,6 +16,9 @@ const toHex = (bytes) => Buffer.from(bytes).toString('hex');
 const fromVector = ([letter, content]) => ({
   letter, content: letter === 'b' ? new Uint8Array(Buffer.from(content, 'base64')) : content,
 });
+/** The close of a packet comes parsed. */
+const decoded = ({ letter, content }) =>
+  ({ letter, content: letter === 'c' ? parseClose(content) : content });
 const PROTOCOL_ERROR = { code: 4960 };
 
 const payloads = load('payloads.json');
@@ -23,11 +26,11 @@ for (const { name, packets, text, binary } of payloads.valid) {
   test(`payload: ${name}`, () => {
     const expected = packets.map(fromVector);
     if (text !== undefined) {
-      assert.deepEqual(decodePayload(text), expected);
+      assert.deepEqual(decodePayload(text), expected.map(decoded));
       assert.equal(encodePayload(expected, false), text);
     }
     if (binary !== undefined) {
-      assert.deepEqual(decodePayload(fromHex(binary)), expected);
+      assert.deepEqual(decodePayload(fromHex(binary)), expected.map(decoded));
       assert.equal(toHex(encodePayload(expected, true)), binary);
     }
   });
@@ -43,7 +46,8 @@ const frames = load('frames.json');
 for (const { name, packet, text, binary } of frames.valid) {
   test(`frame: ${name}`, () => {
     const expected = fromVector(packet);
-    assert.deepEqual(decodeFrame(binary === undefined ? text : fromHex(binary)), expected);
+    assert.deepEqual(
+      decodeFrame(binary === undefined ? text : fromHex(binary)), decoded(expected));
     const frame = encodeFrame(expected.letter, expected.content);
     assert.equal(binary === undefined ? frame : toHex(new Uint8Array(frame)), text ?? binary);
   });

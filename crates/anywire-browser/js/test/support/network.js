@@ -31,7 +31,7 @@ function createNetwork(clock, server, plan = {}) {
       if (this.fate === 'throws') {
         throw new Error('not here');
       }
-      Object.assign(this, { url, protocols, readyState: 0, sent: [] });
+      Object.assign(this, { url, protocols, readyState: 0, sent: [], bufferedAmount: 0 });
       network.websockets.push(this);
       this.up = createLine();
       this.down = createLine();
@@ -111,7 +111,7 @@ function createNetwork(clock, server, plan = {}) {
 
   class XMLHttpRequest {
     constructor() {
-      Object.assign(this, { responseType: '', readyState: 0, status: 0, headers: {} });
+      Object.assign(this, { responseType: '', readyState: 0, status: 0, headers: {}, upload: {} });
     }
 
     open(method, url) {

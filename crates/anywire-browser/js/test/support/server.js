@@ -7,10 +7,17 @@ const { decodeFrame, decodePayload, encodeFrame, encodePayload } = require('./in
 const closeContent = ({ code, reason }) => (reason ? `${code} ${reason}` : `${code}`);
 const hex = (number) => number.toString(16).padStart(32, '0');
 
+const LIMITS = {
+  maxMessageBytes: 1048576, maxPayloadBytes: 2097152, maxPingBytes: 32768, windowMessages: 1024,
+  windowBytes: 1048576, heartbeatMs: 25000, heartbeatTimeoutMs: 8000, ackDelayMs: 1000,
+  holdMs: 25000, resumeWindowMs: 120000, openWindowMs: 30000, closeTimeoutMs: 10000,
+};
+
 class Server {
   constructor(clock, options = {}) {
     this.clock = clock;
-    this.limits = { heartbeatMs: 25000, ackDelayMs: 1000, holdMs: 25000, ...options.limits };
+    // A server announces every one of them (PROTOCOL §7).
+    this.limits = { ...LIMITS, ...options.limits };
     this.protocol = options.protocol;
     this.sessions = [];
     this.errors = [];
@@ -224,7 +231,7 @@ class WebSocketLink {
     } else if (letter === 'c') {
       if (!session.closing) {
         session.closedByClient(content);
-        this.send('c', content);
+        this.send('c', closeContent(content));
       }
       session.ended = true;
       this.end(session.closing.code);
@@ -280,9 +287,8 @@ class Session {
     this.connection?.transmit();
   }
 
-  closedByClient(content) {
-    const [, code, reason] = /^(\d+) ?(.*)$/s.exec(content);
-    this.closing = { code: +code, reason };
+  closedByClient({ code, reason }) {
+    this.closing = { code, reason };
     this.closedByPeer = true;
   }
 
