@@ -1,16 +1,16 @@
 //! The task of one WebSocket: reads all there is, hands it to the session, writes all there is, once. What waits is
 //! this future and nothing else.
 
+mod farewell;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Transport};
-use anywire_protocol::{
-    Attach, Carrier, CloseCode, CloseReason, Limits, Open, Opened, Packet, ProtocolError,
-};
+use anywire_protocol::{Attach, Carrier, CloseCode, Limits, Open, Opened, Packet, ProtocolError};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -21,7 +21,7 @@ use super::output::{
     Output, is_enough, push_close, push_end, push_message, push_packet, push_raw, push_raw_message,
 };
 use super::scratch::{put_packets, take_packets, take_write, with_read};
-use crate::frame::{Decoder, Role, Violation};
+use crate::frame::{Decoder, Role};
 
 /// ```text
 ///            open or attach packet            end, violation, peer's close
@@ -350,89 +350,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// The peer broke a rule of WebSocket: the connection fails, the session lives (PROTOCOL §5.7).
-    fn fail(&mut self, violation: &Violation) {
-        if violation.code() == CloseCode::TOO_BIG
-            && let Phase::Carrying {
-                connection,
-                is_raw: false,
-                ..
-            } = &self.phase
-        {
-            connection.violate(ProtocolError::new(CloseCode::TOO_LARGE, violation.what()));
-            // What is left to say is said with the next transmit.
-            return;
-        }
-        self.close(Some(CloseReason::new(violation.code(), violation.what())));
-    }
-
-    fn refuse(&mut self, reason: CloseReason) {
-        self.first = Some(Box::new(Packet::Close(reason)));
-        self.leave();
-    }
-
-    /// Answers the peer's close, or closes first with a reason.
-    fn close(&mut self, reason: Option<CloseReason>) {
-        let has_closed = match self.phase {
-            Phase::Leaving { .. } => return,
-            Phase::Carrying { has_closed, .. } => has_closed,
-            Phase::Waiting(_) => false,
-        };
-        self.say_last_words();
-        if !has_closed {
-            let reason = reason.unwrap_or_else(|| CloseCode::NORMAL.into());
-            self.output.push(|out| push_close(out, &reason));
-        }
-        self.leave();
-    }
-
-    /// What the session has to say to a peer that closes the WebSocket: above all the answer to its close packet.
-    fn say_last_words(&mut self) {
-        if let Phase::Carrying {
-            connection,
-            is_raw: false,
-            ..
-        } = &self.phase
-        {
-            let cx = Context::from_waker(Waker::noop());
-            self.output.push(|out| {
-                let _ = connection.poll_transmit(&cx, |outgoing| {
-                    match outgoing {
-                        Outgoing::Packet(packet) => push_packet(out, &packet),
-                        Outgoing::Message(message) => push_message(out, message),
-                    }
-                    if is_enough(out) {
-                        Room::None
-                    } else {
-                        Room::Some
-                    }
-                });
-            });
-        }
-    }
-
-    /// Detaches, and says goodbye for a while.
-    fn leave(&mut self) {
-        self.phase = Phase::Leaving {
-            has_shut_down: false,
-        };
-        self.deadline = Some(after(LEAVE_WITHIN));
-    }
-
     fn language(&self) -> Language {
         match self.phase {
             Phase::Waiting(_) | Phase::Carrying { is_raw: false, .. } => Language::Anywire,
             Phase::Carrying { is_raw: true, .. } => Language::Raw,
             Phase::Leaving { .. } => Language::Nothing,
-        }
-    }
-
-    /// What a peer does not take keeps no session's connection that is over.
-    fn leave_if_over(&mut self) {
-        if let Phase::Carrying { connection, .. } = &self.phase
-            && connection.is_over()
-        {
-            self.leave();
         }
     }
 
