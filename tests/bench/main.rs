@@ -62,6 +62,9 @@ fn main() {
     });
 }
 
+/// Who is measured: a name, a server, and what its clients speak.
+type Contender = (&'static str, Peer, Wire);
+
 /// Server CPU per echoed message of 32 bytes.
 async fn echo(report: &mut Report, in_flight: usize, rounds: usize) {
     let contenders = [
@@ -70,26 +73,12 @@ async fn echo(report: &mut Report, in_flight: usize, rounds: usize) {
         ("anywire poll", Peer::Anywire, Wire::Poll),
         ("naked TCP, the limit", Peer::Tcp, Wire::Tcp),
     ];
-    let mut figures = vec![Vec::new(); contenders.len()];
-    for round in 0..rounds {
-        for ((name, peer, wire), figures) in contenders.iter().zip(&mut figures) {
-            report::progress(&format!(
-                "echo, {in_flight} in flight, round {}: {name}",
-                round + 1
-            ));
-            let server = Server::start(*peer).await;
-            let cpu = load::echo(&server, *wire, CONNECTIONS, in_flight, ROUND).await;
-            figures.push(cpu);
-        }
-    }
     let title = format!(
         "echo, {CONNECTIONS} connections, 32 B, {in_flight} in flight: server µs per message"
     );
-    let rows = contenders
-        .iter()
-        .zip(figures)
-        .map(|((name, ..), figures)| (*name, median(figures)));
-    report.table(title, rows.collect());
+    let measure =
+        async |server: &Server, wire| load::echo(server, wire, CONNECTIONS, in_flight, ROUND).await;
+    compare(report, title, &contenders, rounds, measure).await;
 }
 
 /// Server CPU per delivery of a message to 1,000 followers.
@@ -99,20 +88,9 @@ async fn fanout(report: &mut Report, rounds: usize) {
         ("anywire websocket", Peer::Anywire, Wire::WebSocket),
         ("anywire poll", Peer::Anywire, Wire::Poll),
     ];
-    let mut figures = vec![Vec::new(); contenders.len()];
-    for round in 0..rounds {
-        for ((name, peer, wire), figures) in contenders.iter().zip(&mut figures) {
-            report::progress(&format!("fan-out, round {}: {name}", round + 1));
-            let server = Server::start(*peer).await;
-            figures.push(load::fanout(&server, *wire, FOLLOWERS, ROUND).await);
-        }
-    }
     let title = format!("fan-out to {FOLLOWERS}, 32 B: server µs per delivery");
-    let rows = contenders
-        .iter()
-        .zip(figures)
-        .map(|((name, ..), figures)| (*name, median(figures)));
-    report.table(title, rows.collect());
+    let measure = async |server: &Server, wire| load::fanout(server, wire, FOLLOWERS, ROUND).await;
+    compare(report, title, &contenders, rounds, measure).await;
 }
 
 /// Resident bytes per idle session.
@@ -122,21 +100,29 @@ async fn idle(report: &mut Report, rounds: usize) {
         ("anywire websocket", Peer::Anywire, Wire::WebSocket),
         ("anywire poll, held", Peer::Anywire, Wire::Poll),
     ];
+    let title = format!("idle, {SESSIONS} sessions: resident bytes per session");
+    let measure =
+        async |server: &Server, wire| idle::resident_per_session(server, wire, SESSIONS).await;
+    compare(report, title, &contenders, rounds, measure).await;
+}
+
+/// Measures each contender in turn, round by round, each time in a new process, and reports the medians.
+async fn compare(
+    report: &mut Report,
+    title: String,
+    contenders: &[Contender],
+    rounds: usize,
+    measure: impl AsyncFn(&Server, Wire) -> f64,
+) {
     let mut figures = vec![Vec::new(); contenders.len()];
-    for round in 0..rounds {
+    for round in 1..=rounds {
         for ((name, peer, wire), figures) in contenders.iter().zip(&mut figures) {
-            report::progress(&format!(
-                "idle, {SESSIONS} sessions, round {}: {name}",
-                round + 1
-            ));
+            report::progress(&format!("{title}, round {round}: {name}"));
             let server = Server::start(*peer).await;
-            figures.push(idle::resident_per_session(&server, *wire, SESSIONS).await);
+            figures.push(measure(&server, *wire).await);
         }
     }
-    let title = format!("idle, {SESSIONS} sessions: resident bytes per session");
-    let rows = contenders
-        .iter()
-        .zip(figures)
-        .map(|((name, ..), figures)| (*name, median(figures)));
+    let rows = contenders.iter().zip(figures);
+    let rows = rows.map(|((name, ..), figures)| (*name, median(figures)));
     report.table(title, rows.collect());
 }

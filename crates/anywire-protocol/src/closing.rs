@@ -49,45 +49,18 @@ impl Closing {
     /// Ends at once; the peer is told until it answers or `until`.
     pub(crate) fn abort(&mut self, reason: CloseReason, until: Timestamp) {
         if !self.is_ended() {
-            let telling = Telling::Until(until);
-            *self = Self::Ended(Ended {
-                reason,
-                is_reported: false,
-                telling,
-            });
+            *self = Self::ended(reason, Telling::Until(until));
         }
     }
 
     /// Ends at once, without telling the peer.
     pub(crate) fn end(&mut self, reason: CloseReason) {
-        match self {
-            Self::Open => {
-                let telling = Telling::Done;
-                *self = Self::Ended(Ended {
-                    reason,
-                    is_reported: false,
-                    telling,
-                });
-            }
-            Self::Asked { .. } => self.end_asked(),
-            Self::Ended(ended) => ended.telling = Telling::Done,
-        }
+        self.finish(reason, Telling::Done);
     }
 
     /// The peer closes, or answers our close.
     pub(crate) fn hear(&mut self, reason: CloseReason, until: Timestamp) {
-        match self {
-            Self::Open => {
-                let telling = Telling::Answer(until);
-                *self = Self::Ended(Ended {
-                    reason,
-                    is_reported: false,
-                    telling,
-                });
-            }
-            Self::Asked { .. } => self.end_asked(),
-            Self::Ended(ended) => ended.telling = Telling::Done,
-        }
+        self.finish(reason, Telling::Answer(until));
     }
 
     /// A close packet goes out.
@@ -178,14 +151,26 @@ impl Closing {
         )
     }
 
+    /// Ends with `reason`, unless we have given one before; then the peer needs to be told no more.
+    fn finish(&mut self, reason: CloseReason, telling: Telling) {
+        match self {
+            Self::Open => *self = Self::ended(reason, telling),
+            Self::Asked { .. } => self.end_asked(),
+            Self::Ended(ended) => ended.telling = Telling::Done,
+        }
+    }
+
     fn end_asked(&mut self) {
         if let Self::Asked { reason, .. } = std::mem::replace(self, Self::Open) {
-            let telling = Telling::Done;
-            *self = Self::Ended(Ended {
-                reason,
-                is_reported: false,
-                telling,
-            });
+            *self = Self::ended(reason, Telling::Done);
         }
+    }
+
+    fn ended(reason: CloseReason, telling: Telling) -> Self {
+        Self::Ended(Ended {
+            reason,
+            is_reported: false,
+            telling,
+        })
     }
 }

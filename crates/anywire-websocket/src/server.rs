@@ -31,19 +31,19 @@ pub enum Start {
 impl Start {
     /// Does what an offer asks for.
     pub fn from_offer(hub: &Hub, offer: Offer, principal: Option<Principal>) -> Self {
-        match offer {
-            Offer::Later { protocols } => Self::Later {
-                principal,
-                protocols,
-            },
-            Offer::Open(open) => match driver::open(hub, &open, principal.as_ref()) {
-                Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),
-                Err(refusal) => Self::Refused(refusal.reason().clone()),
-            },
-            Offer::Attach(attach) => match driver::attach(hub, &attach, principal.as_ref()) {
-                Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),
-                Err(refusal) => Self::Refused(refusal.reason().clone()),
-            },
+        let attached = match offer {
+            Offer::Later { protocols } => {
+                return Self::Later {
+                    principal,
+                    protocols,
+                };
+            }
+            Offer::Open(open) => driver::open(hub, &open, principal.as_ref()),
+            Offer::Attach(attach) => driver::attach(hub, &attach, principal.as_ref()),
+        };
+        match attached {
+            Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),
+            Err(refusal) => Self::Refused(refusal.reason().clone()),
         }
     }
 }

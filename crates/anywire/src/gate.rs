@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anywire_core::{Principal, Refusal};
 use anywire_protocol::CloseCode;
 use http::header::{COOKIE, HOST, ORIGIN, REFERER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::Config;
 
@@ -94,8 +94,8 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
             }
         }
         (None, None) => {
-            let is_cross_site = text("sec-fetch-site".parse().expect("a header name"))
-                .is_some_and(|site| site != "same-origin" && site != "none");
+            let is_cross_site =
+                text(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
             if headers.contains_key(COOKIE) || is_cross_site {
                 Err(forbidden())
             } else {
@@ -104,6 +104,8 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
         }
     }
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether a page of this origin was served under this `Host`.
 fn is_same_origin(origin: &str, host: &str) -> bool {
