@@ -233,3 +233,27 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
     assert_eq!(wire.recv_text().await, "welcome");
     running.abort();
 }
+
+#[tokio::test]
+async fn a_full_server_says_so_before_anything_else() {
+    let limits = Limits {
+        max_sessions: 1,
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    let _one = Wire::open(server.addr, Via::WebSocket).await;
+    let open = format!(
+        r#"{{"version":1,"key":"{}","generation":1}}"#,
+        crate::wire::new_key()
+    );
+    let refused = poll(server.addr, "anywire", &format!("{}:o{open}", open.len())).await;
+    assert_eq!((refused.status, refused.code()), (503, 4902));
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    let offer = format!("anywire.v1, anywire.open.{}.1", crate::wire::new_key());
+    assert!(
+        upgrade(server.addr, "/anywire/websocket", &offer)
+            .await
+            .is_err()
+    );
+    assert_eq!(server.server.metrics().opened, 1);
+}
