@@ -230,7 +230,9 @@ impl Visit {
             // Without room, messages are left out, and with them the close that must follow them.
             let takes_all = count == 0 || state.session.has_inbox_room();
             for packet in std::iter::once(Packet::Ack(received)).chain(packets) {
-                if takes_all || matches!(packet, Packet::Ack(_)) {
+                if let Packet::Report(report) = packet {
+                    state.reports.take(*report, &self.hub.counters);
+                } else if takes_all || matches!(packet, Packet::Ack(_)) {
                     state.session.handle_packet(fence, packet, now)?;
                 }
             }
@@ -281,7 +283,11 @@ impl Connection {
             }
             for packet in packets {
                 messages += u64::from(matches!(packet, Packet::Message(_)));
-                state.session.handle_packet(fence, packet, now)?;
+                if let Packet::Report(report) = packet {
+                    state.reports.take(*report, &self.hub.counters);
+                } else {
+                    state.session.handle_packet(fence, packet, now)?;
+                }
             }
             Ok(())
         });

@@ -17,6 +17,7 @@ use crate::Transport;
 use crate::clock::Clock;
 use crate::deadlines::{Deadlines, Due};
 use crate::hub::Inner;
+use crate::reports::Reports;
 use crate::socket::{Principal, Sender};
 
 /// One session and whoever waits for it.
@@ -36,6 +37,7 @@ pub(crate) struct Live {
 
 pub(crate) struct State {
     pub(crate) session: Session,
+    pub(crate) reports: Reports,
     /// The connection that carries the session, while it has nothing to do.
     pub(crate) connection: Option<Waker>,
     /// The connection withholds acks, or does not read, because the inbox is full.
@@ -81,6 +83,7 @@ impl Live {
     ) -> Self {
         let state = State {
             session,
+            reports: Reports::default(),
             connection: None,
             is_reading_paused: false,
             senders: Vec::new(),

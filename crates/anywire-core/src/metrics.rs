@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::reports::{AttemptCounters, Attempts};
+
 /// A kind of connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -45,6 +47,8 @@ pub struct Metrics {
     pub messages_down: u64,
     /// Attaches refused.
     pub refused: u64,
+    /// Attempts to connect that clients reported: only those of clients for whom something did not go well.
+    pub attempts: Attempts,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +60,7 @@ pub(crate) struct Counters {
     pub(crate) messages_up: Counter,
     pub(crate) messages_down: Counter,
     pub(crate) refused: Counter,
+    pub(crate) attempts: AttemptCounters,
 }
 
 impl Counters {
@@ -76,6 +81,7 @@ impl Counters {
             messages_up: self.messages_up.read(),
             messages_down: self.messages_down.read(),
             refused: self.refused.read(),
+            attempts: self.attempts.read(),
         }
     }
 }
@@ -88,7 +94,7 @@ impl Counter {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

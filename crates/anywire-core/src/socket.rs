@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use anywire_protocol::{CloseCode, CloseReason, Message, SendError, SessionId};
+use anywire_protocol::{CloseCode, CloseReason, Message, Report, SendError, SessionId};
 use tokio_stream::Stream;
 
 use crate::Transport;
@@ -108,6 +108,11 @@ impl Socket {
     /// What carries the session now, or carried it last.
     pub fn transport(&self) -> Transport {
         self.sender.transport()
+    }
+
+    /// As [`Sender::attempts`].
+    pub fn attempts(&self) -> Vec<Report> {
+        self.sender.attempts()
     }
 
     /// Who the client is, if the app authorises.
@@ -249,6 +254,12 @@ impl Sender {
     /// What carries the session now, or carried it last.
     pub fn transport(&self) -> Transport {
         self.live.transport()
+    }
+
+    /// Why the transport is what it is: the client's last attempts to connect, the oldest first. Empty where all went
+    /// well (PROTOCOL §7.6).
+    pub fn attempts(&self) -> Vec<Report> {
+        self.live.peek(|state| state.reports.last())
     }
 
     /// Who the client is, if the app authorises.

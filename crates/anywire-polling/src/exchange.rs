@@ -128,9 +128,16 @@ impl Exchange {
 fn send(
     visit: &Visit,
     received: Offset,
-    packets: Vec<Packet>,
+    mut packets: Vec<Packet>,
     writer: &mut PayloadWriter,
 ) -> Result<(), Refusal> {
+    // Its pong is not for the exchange that is held meanwhile.
+    let is_ping = |packet: &Packet| matches!(packet, Packet::Ping(_));
+    if let Some(index) = packets.iter().position(is_ping)
+        && let Packet::Ping(content) = packets.remove(index)
+    {
+        writer.push(&Packet::Pong(content));
+    }
     visit.receive(received, packets)?;
     let (received, end) = visit.answer();
     writer.push(&Packet::Ack(received));
@@ -142,9 +149,15 @@ fn send(
 
 /// Judges what follows the head, before anything is taken (PROTOCOL §8.6).
 fn check(packets: &[Packet], limits: &Limits) -> Result<(), ProtocolError> {
-    let mut has_offset = false;
+    let (mut has_offset, mut has_ping) = (false, false);
     for packet in packets {
         match packet {
+            Packet::Ping(content) if content.len() > limits.max_ping_bytes => {
+                let text = "a ping is longer than maxPingBytes";
+                return Err(ProtocolError::new(CloseCode::TOO_LARGE, text));
+            }
+            Packet::Ping(_) if has_ping => return Err(malformed("a payload has one ping")),
+            Packet::Ping(_) => has_ping = true,
             Packet::Offset(_) if has_offset => {
                 return Err(malformed(
                     "a payload has one offset, before its first message",
@@ -159,15 +172,14 @@ fn check(packets: &[Packet], limits: &Limits) -> Result<(), ProtocolError> {
             Packet::Message(_) => {
                 return Err(malformed("an offset comes before the first message"));
             }
-            Packet::Ack(_) | Packet::Close(_) => {}
+            Packet::Ack(_) | Packet::Report(_) | Packet::Close(_) => {}
             Packet::Open(_)
             | Packet::Attach(_)
             | Packet::Opened(_)
-            | Packet::Ping(_)
             | Packet::Pong(_)
             | Packet::Superseded => {
                 return Err(malformed(
-                    "after the head come offset, messages, acks and close",
+                    "after the head come reports, a ping, offset, messages, acks and close",
                 ));
             }
         }

@@ -68,6 +68,7 @@ pub(crate) struct Connection {
     pub(crate) cursor: Offset,
     pub(crate) pong_owed: Option<Box<str>>,
     attached_at: Timestamp,
+    has_told_pong: bool,
     has_told_ack: bool,
     has_told_offset: bool,
     has_told_close: bool,
@@ -81,6 +82,7 @@ impl Connection {
             cursor,
             pong_owed: None,
             attached_at: now,
+            has_told_pong: false,
             has_told_ack: false,
             has_told_offset: false,
             has_told_close: false,
@@ -99,9 +101,17 @@ impl Connection {
     /// Whether to transmit now: an exchange has one chance, and waits for something worth it.
     pub(crate) fn is_due(&self, has_news: bool, now: Timestamp) -> bool {
         has_news
+            || self.has_told_pong
             || self.has_told_ack
             || self.has_told_close
             || self.held_until().is_none_or(|until| until <= now)
+    }
+
+    /// The pong to send now, which ends an exchange's wait.
+    pub(crate) fn take_pong(&mut self) -> Option<Box<str>> {
+        let pong = self.pong_owed.take();
+        self.has_told_pong |= self.is_exchange() && pong.is_some();
+        pong
     }
 
     /// When a held exchange is answered whatever there is.

@@ -13,6 +13,7 @@ mod identity;
 mod inbox;
 mod limits;
 mod message;
+mod negotiation;
 mod offer;
 mod open;
 mod outbox;
@@ -26,6 +27,10 @@ pub use error::{AttachError, ProtocolError, SendError};
 pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};
+pub use negotiation::{
+    Attempt, Decision, Leg, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES,
+    Phase, Report,
+};
 pub use offer::{Offer, application_protocols, choose_protocol};
 pub use open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
 pub use packet::{CONTROL_MARK, Packet, decode_frame, encode_control};

@@ -3,6 +3,7 @@
 use bytes::BufMut;
 
 use crate::identity::parse_number;
+use crate::negotiation::Report;
 use crate::open::{Attach, Open, Opened};
 use crate::{CloseReason, Message, MessageKind, Offset, ProtocolError};
 
@@ -32,6 +33,8 @@ pub enum Packet {
     Close(CloseReason),
     /// Down: a newer connection carries the session.
     Superseded,
+    /// Up: how an attempt to connect went.
+    Report(Box<Report>),
 }
 
 impl Packet {
@@ -51,6 +54,7 @@ impl Packet {
             Self::Pong(_) => b'q',
             Self::Close(_) => b'c',
             Self::Superseded => b's',
+            Self::Report(_) => b'r',
         }
     }
 
@@ -67,6 +71,7 @@ impl Packet {
             b'q' => Ok(Self::Pong(content.into())),
             b'c' => CloseReason::parse(content).map(Self::Close),
             b's' if content.is_empty() => Ok(Self::Superseded),
+            b'r' => Report::parse(content).map(Box::new).map(Self::Report),
             b's' => Err(ProtocolError::malformed("a superseded packet is empty")),
             _ => Err(ProtocolError::malformed("a packet with an unknown letter")),
         }
@@ -81,6 +86,7 @@ impl Packet {
             Self::Offset(offset) | Self::Ack(offset) => offset.to_string(),
             Self::Ping(content) | Self::Pong(content) => content.to_string(),
             Self::Close(reason) => reason.to_string(),
+            Self::Report(report) => report.content(),
             Self::Message(_) | Self::Superseded => String::new(),
         }
     }

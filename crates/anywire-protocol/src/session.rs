@@ -151,6 +151,8 @@ impl Session {
                 Ok(())
             }
             Packet::Pong(_) => Ok(()),
+            // For metrics: nothing depends on it (PROTOCOL §7.6).
+            Packet::Report(_) if self.role == Role::Server => Ok(()),
             Packet::Close(reason) => {
                 self.closing.hear(reason, now + self.limits.close_timeout);
                 self.forget();
@@ -161,7 +163,11 @@ impl Session {
                 self.detach(now);
                 Ok(())
             }
-            Packet::Open(_) | Packet::Attach(_) | Packet::Opened(_) | Packet::Superseded => {
+            Packet::Open(_)
+            | Packet::Attach(_)
+            | Packet::Opened(_)
+            | Packet::Superseded
+            | Packet::Report(_) => {
                 let error = ProtocolError::malformed("this packet does not belong here");
                 self.abort(error.into(), now);
                 Err(error)
@@ -227,7 +233,7 @@ impl Session {
                 Transmit::Stalled
             };
         };
-        if let Some(content) = connection.pong_owed.take() {
+        if let Some(content) = connection.take_pong() {
             return Transmit::Packet(Packet::Pong(content));
         }
         let has_news = self.outbox.end() > connection.cursor || !self.closing.is_open();

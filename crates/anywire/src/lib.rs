@@ -34,9 +34,11 @@ mod serve;
 mod server;
 mod upgrade;
 
-pub use anywire_core::{Handler, Hub, Metrics, Principal, Sender, Socket, Transport};
+pub use anywire_core::{
+    Attempts, Handler, Hub, Metrics, Outcomes, Principal, Sender, Socket, Transport,
+};
 pub use anywire_protocol::{
-    CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, SendError, SessionId,
+    CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, Report, SendError, SessionId,
 };
 pub use config::{Config, ConfigError};
 pub use gate::{Denied, Visitor};

@@ -139,7 +139,8 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
         | Packet::Opened(_)
         | Packet::Offset(_)
         | Packet::Ack(_)
-        | Packet::Superseded => {}
+        | Packet::Superseded
+        | Packet::Report(_) => {}
     }
 }
 

@@ -1,0 +1,135 @@
+//! What clients report of their attempts to connect (PROTOCOL §7.6): the last ones per session, and counts of all.
+
+use std::collections::VecDeque;
+
+use anywire_protocol::{Leg, Outcome, Report};
+
+use crate::metrics::{Counter, Counters};
+
+/// The last attempts of one session's client; nothing where all went well.
+#[derive(Debug, Default)]
+pub(crate) struct Reports(Option<Box<Taken>>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    /// The highest number taken.
+    number: u64,
+    last: VecDeque<Report>,
+}
+
+impl Reports {
+    /// Takes a report, unless it was taken before.
+    pub(crate) fn take(&mut self, report: Report, counters: &Counters) {
+        let taken = self.0.get_or_insert_default();
+        if report.number <= taken.number {
+            return;
+        }
+        taken.number = report.number;
+        counters.attempts.count(&report);
+        if taken.last.len() == MAX_REPORTS {
+            taken.last.pop_front();
+        }
+        taken.last.push_back(report);
+    }
+
+    pub(crate) fn last(&self) -> Vec<Report> {
+        self.0
+            .iter()
+            .flat_map(|taken| taken.last.iter().cloned())
+            .collect()
+    }
+}
+
+/// Attempts to connect, by leg; a reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempts {
+    /// Of WebSockets.
+    pub websocket: Outcomes,
+    /// Of polling.
+    pub poll: Outcomes,
+    /// Of legs that this server does not know.
+    pub other: Outcomes,
+}
+
+/// What became of attempts (NEGOTIATION §9.1); a reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcomes {
+    /// The phase went well.
+    pub ok: u64,
+    /// Somebody answered, and said no.
+    pub refused: u64,
+    /// The connection ended.
+    pub closed: u64,
+    /// Nothing came in time, before the leg had attached.
+    pub silent: u64,
+    /// Nothing came in time, after it had.
+    pub stalled: u64,
+    /// A newer connection took over.
+    pub superseded: u64,
+    /// It was no longer needed.
+    pub dropped: u64,
+    /// It could not even be tried.
+    pub failed: u64,
+    /// A word that this server does not know.
+    pub other: u64,
+}
+
+macro_rules! outcomes {
+    ($($field:ident = $outcome:ident,)*) => {
+        #[derive(Debug, Default)]
+        struct OutcomeCounters { $($field: Counter,)* other: Counter }
+
+        impl OutcomeCounters {
+            fn count(&self, word: &str) {
+                $(if word == Outcome::$outcome.name() { return self.$field.add(1); })*
+                self.other.add(1);
+            }
+
+            fn read(&self) -> Outcomes {
+                Outcomes { $($field: self.$field.read(),)* other: self.other.read() }
+            }
+        }
+    };
+}
+
+outcomes! {
+    ok = Ok,
+    refused = Refused,
+    closed = Closed,
+    silent = Silent,
+    stalled = Stalled,
+    superseded = Superseded,
+    dropped = Dropped,
+    failed = Failed,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct AttemptCounters {
+    websocket: OutcomeCounters,
+    poll: OutcomeCounters,
+    other: OutcomeCounters,
+}
+
+impl AttemptCounters {
+    fn count(&self, report: &Report) {
+        let leg = match &*report.leg {
+            name if name == Leg::WebSocket.name() => &self.websocket,
+            name if name == Leg::Poll.name() => &self.poll,
+            _ => &self.other,
+        };
+        leg.count(&report.outcome);
+    }
+
+    pub(crate) fn read(&self) -> Attempts {
+        Attempts {
+            websocket: self.websocket.read(),
+            poll: self.poll.read(),
+            other: self.other.read(),
+        }
+    }
+}
+
+/// How many of a session's reports are kept for its app.
+const MAX_REPORTS: usize = 16;
