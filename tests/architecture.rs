@@ -28,6 +28,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("anywire-browser", &[]),
+    (
+        "anywire-client",
+        &[
+            "anywire-protocol",
+            "anywire-websocket",
+            "tokio",
+            "hyper",
+            "hyper-util",
+        ],
+    ),
 ];
 
 /// Crates that act: whoever depends on them is a shell.

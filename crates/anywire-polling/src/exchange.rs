@@ -49,9 +49,11 @@ impl Exchange {
         let connection = match packets.pop() {
             Some(Packet::Open(open)) => {
                 let visit = hub.open(&open, principal)?;
-                // An open is answered at once (PROTOCOL §6.3).
+                // An open that asks nothing is answered at once (PROTOCOL §6.3).
+                let asks = rest.iter().any(|packet| matches!(packet, Packet::Message(_)));
+                let hold = open.hold.filter(|_| asks).unwrap_or(Duration::ZERO);
                 let carrier = Carrier::Exchange {
-                    hold: Duration::ZERO,
+                    hold: hold.min(limits.hold),
                 };
                 let (connection, opened) = visit.attach(open.received, Transport::Poll, carrier)?;
                 writer.push(&Packet::Opened(Box::new(opened)));

@@ -16,6 +16,8 @@ use crate::{Limits, Timestamp};
 pub(crate) struct Heartbeat {
     heard: Timestamp,
     pinged: Option<Timestamp>,
+    /// A ping is to go out now, whatever was heard.
+    is_asked: bool,
     /// Since when a message that was sent on this connection waits for its ack.
     awaiting: Option<Timestamp>,
 }
@@ -26,6 +28,7 @@ impl Heartbeat {
         Self {
             heard: now,
             pinged: None,
+            is_asked: false,
             awaiting: None,
         }
     }
@@ -46,8 +49,14 @@ impl Heartbeat {
         self.awaiting = None;
     }
 
+    /// Somebody wants to know now.
+    pub(crate) fn ask(&mut self) {
+        self.is_asked = self.pinged.is_none();
+    }
+
     /// A ping went out.
     pub(crate) fn ping(&mut self, now: Timestamp) {
+        self.is_asked = false;
         self.pinged = Some(now);
     }
 
@@ -61,11 +70,19 @@ impl Heartbeat {
         if self.pinged.is_some() {
             return None;
         }
+        if self.is_asked {
+            return Some(self.heard);
+        }
         let idle = self.heard + interval;
         match self.awaiting {
             None => Some(idle),
             Some(since) => Some(idle.min(since.max(self.heard) + limits.probe_after())),
         }
+    }
+
+    /// Since when a ping is unanswered.
+    pub(crate) fn pinged(&self) -> Option<Timestamp> {
+        self.pinged
     }
 
     /// When the connection counts as dead; `None` unless a ping is out.

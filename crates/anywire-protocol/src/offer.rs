@@ -18,6 +18,25 @@ pub enum Offer {
 }
 
 impl Offer {
+    /// The tokens of `Sec-WebSocket-Protocol` that make the offer, for a client.
+    pub fn tokens(&self) -> Vec<String> {
+        let (offer, protocols) = match self {
+            Self::Open(open) => {
+                let offer = format!("anywire.open.{}.{}", open.key, open.generation);
+                (Some(offer), &open.protocols[..])
+            }
+            Self::Attach(attach) => {
+                let words = attach.content().replace(' ', ".");
+                (Some(format!("anywire.attach.{words}")), &[][..])
+            }
+            Self::Later { protocols } => (None, &protocols[..]),
+        };
+        std::iter::once(SUBPROTOCOL.to_owned())
+            .chain(offer)
+            .chain(protocols.iter().cloned())
+            .collect()
+    }
+
     /// Reads the tokens of `Sec-WebSocket-Protocol`.
     ///
     /// # Errors

@@ -198,6 +198,16 @@ impl Session {
         }
     }
 
+    /// Takes the limits that *opened* announced: for a client, before its first attach.
+    pub fn adopt(&mut self, limits: Arc<Limits>) {
+        self.limits = limits;
+    }
+
+    /// Asks the peer for a sign of life now, on a connection that lasts.
+    pub fn check(&mut self) {
+        self.heartbeat.ask();
+    }
+
     // What the app asks.
 
     /// Accepts a message: from here it arrives once and in order while the session lives.

@@ -2,11 +2,11 @@
 
 mod decode;
 mod encode;
+mod packet;
 
 pub use decode::{Decoder, Role};
-#[cfg(feature = "server")]
-pub(crate) use encode::encode_text;
 pub use encode::{Mask, encode_close, encode_message, encode_ping, encode_pong};
+pub use packet::{push_message, push_packet};
 
 use anywire_protocol::{CloseCode, Message};
 use bytes::Bytes;

@@ -1,9 +1,10 @@
-//! The upgrade request (RFC 6455 §4.2). Origin and authorisation are left to the gate.
+//! The upgrade, on both sides (RFC 6455 §4). Origin and authorisation are left to the gate.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use sha1::{Digest, Sha1};
@@ -64,6 +65,57 @@ impl Handshake {
     }
 }
 
+/// A client's upgrade (RFC 6455 §4.1).
+#[derive(Clone, Debug)]
+pub struct Upgrade {
+    key: HeaderValue,
+}
+
+impl Upgrade {
+    /// An upgrade with 16 random bytes, fresh for each.
+    pub fn new(nonce: [u8; 16]) -> Self {
+        let key = HeaderValue::from_str(&BASE64.encode(nonce)).expect("base64 is a header value");
+        Self { key }
+    }
+
+    /// What the request's head needs beside `Host`.
+    ///
+    /// # Errors
+    /// A protocol is not a token.
+    pub fn headers(&self, protocols: &[String]) -> Result<HeaderMap, HandshakeError> {
+        let protocols = HeaderValue::from_str(&protocols.join(", "))
+            .map_err(|_| HandshakeError("a sub-protocol is a token of RFC 9110"))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(SEC_WEBSOCKET_KEY, self.key.clone());
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        Ok(headers)
+    }
+
+    /// Checks the head of a 101 for what it must say, and for the protocol that was asked for.
+    ///
+    /// # Errors
+    /// Something in between answers in the server's stead: fail the connection.
+    pub fn check(&self, headers: &HeaderMap, protocol: &str) -> Result<(), HandshakeError> {
+        if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade")
+        {
+            return Err(HandshakeError("the 101 is not for a WebSocket"));
+        }
+        if headers.get(SEC_WEBSOCKET_ACCEPT) != Some(&accept(self.key.as_bytes())) {
+            return Err(HandshakeError("Sec-WebSocket-Accept does not match"));
+        }
+        if headers
+            .get(SEC_WEBSOCKET_PROTOCOL)
+            .is_none_or(|chosen| chosen != protocol)
+        {
+            return Err(HandshakeError("the server does not speak the protocol"));
+        }
+        Ok(())
+    }
+}
+
 /// The tokens of `Sec-WebSocket-Protocol`, in order.
 pub fn offered_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     tokens(headers, &SEC_WEBSOCKET_PROTOCOL)
@@ -113,6 +165,24 @@ mod tests {
     fn accepts_the_sample_of_the_rfc() {
         let handshake = request(|_| ()).unwrap();
         assert_eq!(handshake.accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn a_client_checks_who_answers() {
+        let upgrade = Upgrade::new(*b"the sample nonce");
+        let sent = upgrade.headers(&["anywire.v1".to_owned()]).unwrap();
+        let handshake = Handshake::check(&Method::GET, &sent).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static("anywire.v1"),
+        );
+        headers.insert(SEC_WEBSOCKET_ACCEPT, handshake.accept().clone());
+        upgrade.check(&headers, "anywire.v1").unwrap();
+        assert!(upgrade.check(&headers, "chat").is_err());
+        assert!(Upgrade::new([0; 16]).check(&headers, "anywire.v1").is_err());
     }
 
     #[test]

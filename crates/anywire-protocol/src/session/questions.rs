@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::connection::{Carrier, ConnectionId};
-use crate::{CloseReason, Generation, Offset};
+use crate::{CloseReason, Generation, Limits, Offset, Timestamp};
 
 impl Session {
     /// Whether this connection carries the session.
@@ -51,6 +51,19 @@ impl Session {
     /// Whether the peer has gone on after its window was used up: read no more until the app has taken messages.
     pub fn is_flooded(&self) -> bool {
         self.inbox.is_flooded(&self.limits)
+    }
+
+    /// Since when a ping is unanswered on a connection that lasts.
+    pub fn unanswered_since(&self) -> Option<Timestamp> {
+        self.heartbeat.pinged().filter(|_| {
+            self.carrier()
+                .is_some_and(|carrier| carrier == Carrier::Duplex)
+        })
+    }
+
+    /// The limits that the session keeps to.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// How many messages came from the peer.

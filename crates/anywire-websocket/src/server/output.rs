@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use anywire_core::End;
-use anywire_protocol::{
-    CONTROL_MARK, CloseCode, CloseReason, Message, MessageKind, Packet, encode_control,
-};
+use anywire_protocol::{CloseCode, CloseReason, Message, Packet};
 use tokio::io::AsyncWrite;
 
 use super::scratch::{SCRATCH_BYTES, put_write};
@@ -101,29 +99,17 @@ pub(super) fn is_enough(out: &[u8]) -> bool {
 
 /// Appends a message as a frame (PROTOCOL §5.4).
 pub(super) fn push_message(out: &mut Vec<u8>, message: &Message) {
-    let bytes = message.as_bytes();
-    if message.kind() == MessageKind::Text && bytes.first() == Some(&CONTROL_MARK) {
-        frame::encode_text(out, &[&[CONTROL_MARK], bytes], UNMASKED);
-    } else {
-        frame::encode_message(out, message, UNMASKED);
-    }
+    frame::push_message(out, message, UNMASKED);
+}
+
+/// Appends a packet as a frame (PROTOCOL §5.4).
+pub(super) fn push_packet(out: &mut Vec<u8>, packet: &Packet) {
+    frame::push_packet(out, packet, UNMASKED);
 }
 
 /// Appends a message of a raw connection: as it is.
 pub(super) fn push_raw_message(out: &mut Vec<u8>, message: &Message) {
     frame::encode_message(out, message, UNMASKED);
-}
-
-/// Appends a packet as a frame (PROTOCOL §5.4).
-pub(super) fn push_packet(out: &mut Vec<u8>, packet: &Packet) {
-    match packet {
-        Packet::Message(message) => push_message(out, message),
-        control => {
-            let mut content = Vec::new();
-            encode_control(control, &mut content);
-            frame::encode_text(out, &[&content], UNMASKED);
-        }
-    }
 }
 
 /// Appends a packet as a frame of a raw connection: messages as they are, our pings as WebSocket's (PROTOCOL §9).

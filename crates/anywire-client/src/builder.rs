@@ -1,0 +1,241 @@
+//! What an app may choose before a session is opened. Each choice is checked once, in [`Builder::connect`].
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_protocol::{Limits, Message, Negotiation, NegotiationSettings, OpeningKey};
+use http::{HeaderName, HeaderValue};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::authorize::Headers;
+use crate::client::opened;
+use crate::connect::{Connector, Tls};
+use crate::driver::{Config, Driver};
+use crate::endpoints::Endpoints;
+use crate::memory::{OriginMemory, network};
+use crate::shared::Shared;
+use crate::{Client, ConnectError, Transport};
+
+/// A session that is not open yet.
+#[derive(Debug)]
+pub struct Builder {
+    url: String,
+    settings: NegotiationSettings,
+    limits: Limits,
+    protocols: Vec<String>,
+    headers: Headers,
+    first: Vec<Message>,
+    proxy: Proxy,
+    connector: Option<Connector>,
+    memory: Option<OriginMemory>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::rustls::ClientConfig>,
+    wrong: Option<String>,
+}
+
+#[derive(Debug)]
+enum Proxy {
+    /// As `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    Environment,
+    None,
+    All(String),
+}
+
+impl Builder {
+    /// A session at the address of a server's mount: `ws`, `wss`, `http` or `https`.
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            settings: NegotiationSettings::default(),
+            limits: Limits::default(),
+            protocols: Vec::new(),
+            headers: Headers::default(),
+            first: Vec::new(),
+            proxy: Proxy::Environment,
+            connector: None,
+            memory: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            wrong: None,
+        }
+    }
+
+    /// Uses this transport alone. Default: all of them. For tests and demonstrations: with one, a network that does
+    /// not let it through is never passed.
+    pub fn only(mut self, transport: Transport) -> Self {
+        self.settings.websocket = transport == Transport::WebSocket;
+        self.settings.poll = transport == Transport::Poll;
+        self
+    }
+
+    /// How legs are tried, and the pauses between; see the fields of [`NegotiationSettings`].
+    pub fn negotiation(mut self, settings: NegotiationSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The longest that connecting may take. Default 20 s. Too short gives up on slow networks.
+    pub fn connect_timeout(mut self, duration: Duration) -> Self {
+        self.settings.connect_timeout = duration;
+        self
+    }
+
+    /// This side's own limits: of its outbox and inbox, above all. The rest is as the server announces.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Offers the application's sub-protocols, the preferred first.
+    pub fn protocols<'a>(mut self, protocols: impl IntoIterator<Item = &'a str>) -> Self {
+        self.protocols = protocols.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Sends a header with each request.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => {
+                self.headers.fixed.append(name, value);
+            }
+            _ => self.wrong = Some(format!("`{name}: {value}` is no header")),
+        }
+        self
+    }
+
+    /// Asks for a bearer token at each attach, so that a token which has run out is replaced by a new one.
+    ///
+    /// While the token cannot be had, the attempt has failed and another follows.
+    pub fn authorize<F, Fut>(mut self, token: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.headers.ask_with(token);
+        self
+    }
+
+    /// Sends this with the open: a first answer may then come with it, one round trip earlier. May be called again.
+    pub fn first(mut self, message: impl Into<Message>) -> Self {
+        self.first.push(message.into());
+        self
+    }
+
+    /// Goes through this proxy: `http://host:port` (with CONNECT), `socks5://` or `socks5h://`. Default: what the
+    /// environment says (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = Proxy::All(url.to_owned());
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Proxy::None;
+        self
+    }
+
+    /// Makes byte streams in the app's own way; proxies and TLS are then its own matter.
+    pub fn connector(mut self, connector: Connector) -> Self {
+        self.connector = Some(connector);
+        self
+    }
+
+    /// Remembers what works here instead of in the process's own memory.
+    pub fn memory(mut self, memory: OriginMemory) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// Checks certificates in the app's own way. Default: as the platform does.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: crate::rustls::ClientConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Opens the session. Dropping the future ends the attempt.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let shared = self.begin()?;
+        // From here on a dropped future is a dropped client.
+        let client = Client::new(shared.clone());
+        opened(&shared).await?;
+        Ok(client)
+    }
+
+    /// Checks what was chosen and starts the driver.
+    fn begin(self) -> Result<Arc<Shared>, ConnectError> {
+        let setting = |why: String| ConnectError::Setting(why);
+        if let Some(wrong) = self.wrong {
+            return Err(setting(wrong));
+        }
+        self.limits
+            .check()
+            .map_err(|error| setting(error.to_string()))?;
+        let endpoints = Endpoints::parse(&self.url).map_err(|why| ConnectError::Address {
+            url: self.url.clone(),
+            why,
+        })?;
+        let proxies = match &self.proxy {
+            Proxy::Environment => Matcher::from_env(),
+            Proxy::None => Matcher::builder().build(),
+            Proxy::All(url) => proxy(url).map_err(setting)?,
+        };
+        let tls = Tls {
+            #[cfg(feature = "tls")]
+            config: self.tls,
+        };
+        let connector = self
+            .connector
+            .unwrap_or_else(|| Connector::tcp(proxies, tls));
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).map_err(|error| setting(error.to_string()))?;
+        let memory = self.memory.unwrap_or_else(OriginMemory::shared);
+        let network = network();
+        let known = memory.recall(&endpoints.origin, network);
+        let negotiation = Negotiation::new(self.settings, known, fastrand::f64);
+        let shared = Arc::new(Shared::new(self.limits.clone(), negotiation));
+        for message in self.first {
+            let sent = shared.send(message, None);
+            sent.map_err(|error| setting(format!("a first message: {error}")))?;
+        }
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(2)
+            .build(connector.clone());
+        let config = Config {
+            endpoints,
+            headers: self.headers,
+            connector,
+            http,
+            limits: self.limits,
+            protocols: self.protocols,
+            memory,
+            key: OpeningKey::from_bytes(key),
+            network,
+        };
+        tokio::spawn(Driver::new(Arc::new(config), shared.clone()).run());
+        Ok(shared)
+    }
+}
+
+fn proxy(url: &str) -> Result<Matcher, String> {
+    let uri: http::Uri = url
+        .parse()
+        .map_err(|_| format!("the proxy `{url}` is no URL"))?;
+    match uri.scheme_str() {
+        Some("http" | "socks5" | "socks5h") => Ok(Matcher::builder().all(url).build()),
+        _ => Err(format!(
+            "the proxy `{url}` must begin with http://, socks5:// or socks5h://"
+        )),
+    }
+}
+
+/// How long a connection is kept for the next exchange; shorter than servers keep them.
+const POOL_IDLE: Duration = Duration::from_secs(30);

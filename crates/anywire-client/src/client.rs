@@ -1,0 +1,306 @@
+//! What an app holds: [`Client`] to receive and send, [`Sender`] to send from anywhere.
+
+use std::fmt::{self, Debug, Formatter};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anywire_protocol::{Attempt, CloseCode, CloseReason, Message, SendError, SessionId};
+use futures_sink::Sink;
+use tokio::sync::watch;
+use tokio_stream::Stream;
+
+use crate::shared::{End, Shared, Status};
+use crate::{Builder, ConnectError, Transport};
+
+/// One session with a server, whatever carries it.
+///
+/// Also a [`Stream`] of messages and a [`Sink`] for them. Dropping it closes the session with 1000, after everything sent
+/// has gone out; that goes on in the background for as long as the runtime lives.
+pub struct Client {
+    sender: Sender,
+    close_reason: Option<CloseReason>,
+    /// What the sink took and the outbox had no room for.
+    waiting: Option<Message>,
+}
+
+/// A handle that sends; it may outlive the client. Cloning is cheap.
+#[derive(Clone)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// Opens a session at the address of a server's mount, such as `ws://localhost:3030/anywire`.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Builder::new(url).connect().await
+    }
+
+    /// What can be chosen before a session is opened.
+    pub fn builder(url: &str) -> Builder {
+        Builder::new(url)
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            sender: Sender { shared },
+            close_reason: None,
+            waiting: None,
+        }
+    }
+
+    /// The next message; `None` when the session has ended, see [`Client::close_reason`].
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Why the session has ended, once [`Client::recv`] has returned `None`.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.close_reason.as_ref()
+    }
+
+    /// Closes after everything sent has gone out, and waits for the end. Messages that still come are dropped.
+    pub async fn close(mut self, reason: impl Into<CloseReason>) -> CloseReason {
+        self.sender.close(reason);
+        while self.recv().await.is_some() {}
+        let reason = self.close_reason.take();
+        reason.unwrap_or_else(|| CloseCode::ABNORMAL.into())
+    }
+
+    /// A handle that sends from elsewhere.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// As [`Sender::send`].
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender.send(message).await
+    }
+
+    /// As [`Sender::try_send`].
+    ///
+    /// # Errors
+    /// As [`Sender::try_send`].
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender.try_send(message)
+    }
+
+    /// As [`Sender::transport`].
+    pub fn transport(&self) -> Option<Transport> {
+        self.sender.transport()
+    }
+
+    /// As [`Sender::transport_changes`].
+    pub fn transport_changes(&self) -> TransportChanges {
+        self.sender.transport_changes()
+    }
+
+    /// As [`Sender::trace`].
+    pub fn trace(&self) -> Vec<Attempt> {
+        self.sender.trace()
+    }
+
+    /// The session's public name: for logs.
+    pub fn id(&self) -> SessionId {
+        let id = self.sender.shared.lock().id;
+        id.expect("a client is made when the session is open")
+    }
+
+    /// The application's sub-protocol that the server chose, or empty.
+    pub fn protocol(&self) -> Box<str> {
+        self.sender.shared.lock().protocol.clone()
+    }
+
+    fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        match self.sender.shared.receive(cx.waker()) {
+            Some(Ok(message)) => Poll::Ready(Some(message)),
+            Some(Err(reason)) => {
+                self.close_reason = Some(reason);
+                Poll::Ready(None)
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// Puts what waits into the outbox.
+    fn poll_accept(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError>> {
+        match self.waiting.take() {
+            None => Poll::Ready(Ok(())),
+            Some(message) => match self.sender.shared.send(message, Some(cx.waker())) {
+                Err(SendError::Full(message)) => {
+                    self.waiting = Some(message);
+                    Poll::Pending
+                }
+                sent => Poll::Ready(sent),
+            },
+        }
+    }
+}
+
+impl Sender {
+    /// Sends, waiting for room in the outbox. When it returns, the message will arrive once and in order while the
+    /// session lives. Dropping the future before that sends nothing.
+    ///
+    /// # Errors
+    /// The message comes back: the session has closed, or it is too large.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| {
+            let next = message.take().expect("polled again only when pending");
+            match self.shared.send(next, Some(cx.waker())) {
+                Err(SendError::Full(back)) => {
+                    message = Some(back);
+                    Poll::Pending
+                }
+                sent => Poll::Ready(sent),
+            }
+        })
+        .await
+    }
+
+    /// Sends if there is room in the outbox.
+    ///
+    /// # Errors
+    /// The message comes back; see [`SendError`].
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send(message.into(), None)
+    }
+
+    /// Closes after everything sent has gone out. Later calls change nothing.
+    pub fn close(&self, reason: impl Into<CloseReason>) {
+        self.shared.close(reason.into());
+    }
+
+    /// What carries the session now; `None` while nothing does, and after the end.
+    pub fn transport(&self) -> Option<Transport> {
+        self.shared.status.borrow().transport
+    }
+
+    /// Tells of each change of what carries the session.
+    pub fn transport_changes(&self) -> TransportChanges {
+        let mut status = self.shared.status.subscribe();
+        let known = status.borrow_and_update().transport;
+        TransportChanges { status, known }
+    }
+
+    /// Why the transport is what it is: the last attempts to connect, the oldest first (NEGOTIATION §9).
+    pub fn trace(&self) -> Vec<Attempt> {
+        self.shared.lock().negotiation.trace().cloned().collect()
+    }
+}
+
+/// The changes of what carries a session.
+pub struct TransportChanges {
+    status: watch::Receiver<Status>,
+    known: Option<Transport>,
+}
+
+impl TransportChanges {
+    /// Waits for the next change; the outer `None` is the end of the session. A change that is undone before this is
+    /// called is not told.
+    pub async fn next(&mut self) -> Option<Option<Transport>> {
+        loop {
+            let (transport, has_ended) = {
+                let status = self.status.borrow_and_update();
+                (status.transport, status.end.is_some())
+            };
+            if has_ended {
+                return None;
+            }
+            if transport != self.known {
+                self.known = transport;
+                return Some(transport);
+            }
+            self.status.changed().await.ok()?;
+        }
+    }
+}
+
+/// Waits until the session is open, or will never be.
+pub(crate) async fn opened(shared: &Shared) -> Result<(), ConnectError> {
+    let mut status = shared.status.subscribe();
+    let known = status
+        .wait_for(|status| status.is_open || status.end.is_some())
+        .await;
+    let known = known.expect("the caller holds the sender").clone();
+    match known.end {
+        None => Ok(()),
+        Some(_) if known.is_open => Ok(()),
+        Some(End::Closed(reason)) => Err(ConnectError::Refused(reason)),
+        Some(End::Unreachable) => Err(ConnectError::Unreachable {
+            attempts: shared.lock().negotiation.trace().cloned().collect(),
+        }),
+    }
+}
+
+impl Stream for Client {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+/// Flushed is what the session has accepted, not what has arrived.
+impl Sink<Message> for Client {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().poll_accept(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        let this = self.get_mut();
+        match this.sender.shared.send(message, None) {
+            Err(SendError::Full(message)) if this.waiting.is_none() => {
+                this.waiting = Some(message);
+                Ok(())
+            }
+            sent => sent,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().poll_accept(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let this = self.get_mut();
+        let accepted = this.poll_accept(cx);
+        if accepted.is_ready() {
+            this.sender.close(CloseCode::NORMAL);
+        }
+        accepted
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.sender.close(CloseCode::NORMAL);
+        self.sender.shared.deafen();
+    }
+}
+
+impl Debug for Client {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.sender.fmt(f)
+    }
+}
+
+impl Debug for Sender {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.shared.lock().id)
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}

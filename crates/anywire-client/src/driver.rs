@@ -1,0 +1,339 @@
+//! The task behind a client: it feeds the session and the negotiation what the legs and the app do, and does what they
+//! ask. How each leg speaks is left to `driver/websocket.rs` and `driver/poll.rs`.
+
+mod poll;
+mod websocket;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anywire_protocol::{
+    CloseCode, CloseReason, Decision, Generation, Leg, Limits, NegotiationSettings, Opened,
+    OpeningKey, PROOF_BYTES, Packet, Secret, SessionId, Timestamp,
+};
+use tokio::time::{Instant, sleep_until};
+
+use self::poll::{Pace, PollLeg};
+use self::websocket::WebSocketLeg;
+use crate::authorize::Headers;
+use crate::clock::Sleepwatch;
+use crate::connect::Connector;
+use crate::endpoints::Endpoints;
+use crate::legs::Failure;
+use crate::legs::exchange::HttpClient;
+use crate::memory::{OriginMemory, network};
+use crate::shared::{End, Shared, State};
+
+/// What a client was built with.
+pub(crate) struct Config {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) headers: Headers,
+    pub(crate) connector: Connector,
+    pub(crate) http: HttpClient,
+    pub(crate) limits: Limits,
+    pub(crate) protocols: Vec<String>,
+    pub(crate) memory: OriginMemory,
+    pub(crate) key: OpeningKey,
+    pub(crate) network: Option<IpAddr>,
+}
+
+/// Owns the legs; ends when the session has.
+pub(crate) struct Driver {
+    config: Arc<Config>,
+    shared: Arc<Shared>,
+    /// What attaches to the session, once it is open.
+    names: Option<(SessionId, Secret)>,
+    websocket: Option<WebSocketLeg>,
+    poll: Option<PollLeg>,
+    pace: Pace,
+    /// The WebSocket's unanswered ping was taken for a stall.
+    is_stalled: bool,
+    /// No leg came through in time.
+    has_given_up: bool,
+    /// How long last words may take.
+    linger_until: Option<Timestamp>,
+    sleepwatch: Sleepwatch,
+}
+
+/// What a driver wakes up for.
+enum Input {
+    WebSocket(crate::legs::websocket::Happened),
+    Poll(poll::Answered),
+    App,
+    Time,
+}
+
+impl Driver {
+    pub(crate) fn new(config: Arc<Config>, shared: Arc<Shared>) -> Self {
+        Self {
+            config,
+            shared,
+            names: None,
+            websocket: None,
+            poll: None,
+            pace: Pace::default(),
+            is_stalled: false,
+            has_given_up: false,
+            linger_until: None,
+            sleepwatch: Sleepwatch::start(),
+        }
+    }
+
+    /// Runs until the session has ended and its last words are out.
+    pub(crate) async fn run(mut self) {
+        let now = self.shared.now();
+        self.shared.lock().negotiation.start(now);
+        loop {
+            let deadline = self.drain();
+            if self.is_over() {
+                return;
+            }
+            let input = self.next(deadline).await;
+            let now = self.shared.now();
+            if self.sleepwatch.has_slept(deadline) {
+                self.handle_sleep(now);
+            }
+            self.handle(input, now);
+        }
+    }
+
+    /// Waits for whatever comes first. Everything here may be dropped at any await.
+    async fn next(&mut self, deadline: Option<Instant>) -> Input {
+        let may_read = !self.is_flooded();
+        let websocket = async {
+            match &mut self.websocket {
+                Some(leg) if may_read => leg.next().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let poll = async {
+            match &mut self.poll {
+                Some(leg) => leg.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let time = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            happened = websocket => Input::WebSocket(happened),
+            answered = poll => Input::Poll(answered),
+            () = self.shared.changed.notified() => Input::App,
+            () = time => Input::Time,
+        }
+    }
+
+    fn is_flooded(&self) -> bool {
+        let mut state = self.shared.lock();
+        state.is_reading_paused = !state.session.has_inbox_room();
+        state.session.is_flooded()
+    }
+
+    fn handle(&mut self, input: Input, now: Timestamp) {
+        match input {
+            Input::WebSocket(happened) => self.websocket_happened(happened, now),
+            Input::Poll(answered) => self.poll_answered(answered, now),
+            Input::App => {}
+            Input::Time => {
+                let mut state = self.shared.lock();
+                state.session.handle_timeout(now);
+                state.negotiation.handle_timeout(now);
+                drop(state);
+                if self.stall_at().is_some_and(|at| at <= now) && !self.is_stalled {
+                    self.is_stalled = true;
+                    self.shared.lock().negotiation.handle_stalled(now);
+                }
+            }
+        }
+    }
+
+    /// After a sleep the deadlines that passed say nothing: ask first.
+    fn handle_sleep(&mut self, now: Timestamp) {
+        let mut state = self.shared.lock();
+        if let Some(id) = self.websocket.as_ref().and_then(WebSocketLeg::attachment) {
+            state.session.handle_alive(id, now);
+        }
+        let has_new_network = network() != self.config.network;
+        state.negotiation.handle_returned(has_new_network, now);
+    }
+
+    /// Does all that is to be done now, and says when to look again.
+    fn drain(&mut self) -> Option<Instant> {
+        let now = self.shared.now();
+        loop {
+            let decision = self.shared.lock().negotiation.poll_decision();
+            match decision {
+                Some(decision) => self.decide(decision, now),
+                None => break,
+            }
+        }
+        self.leave_unopened(now);
+        self.transmit_websocket(now);
+        self.transmit_poll(now);
+        self.shared.wake();
+        self.tell_end(now);
+        let state = self.shared.lock();
+        let due = [
+            state.session.poll_timeout(),
+            state.negotiation.poll_timeout(),
+            self.stall_at().filter(|_| !self.is_stalled),
+            self.poll.as_ref().and_then(PollLeg::poll_timeout),
+            self.linger_until,
+        ];
+        drop(state);
+        let at = due.into_iter().flatten().min()?;
+        Some(self.shared.clock.instant(at))
+    }
+
+    fn decide(&mut self, decision: Decision, now: Timestamp) {
+        match decision {
+            Decision::Start { leg, generation } => match (leg, generation) {
+                (Leg::WebSocket, generation) => self.start_websocket(generation),
+                (Leg::Poll, Some(generation)) => self.start_poll(generation, now),
+                (Leg::Poll, None) => unreachable!("polling has a generation from the start"),
+            },
+            Decision::Prove(Leg::WebSocket) => self.prove_websocket(now),
+            Decision::Prove(Leg::Poll) => self.prove_poll(),
+            Decision::Attach(generation) => self.attach_websocket(generation),
+            Decision::Drop(Leg::WebSocket) => self.drop_websocket(now),
+            Decision::Drop(Leg::Poll) => self.poll = None,
+            Decision::Check(_) => self.shared.lock().session.check(),
+            Decision::Carrier(carrier) => self.shared.status.send_modify(|status| {
+                status.transport = carrier;
+                status.is_open = true;
+            }),
+            Decision::Remember(memory) => {
+                let Config {
+                    memory: all,
+                    endpoints,
+                    network,
+                    ..
+                } = &*self.config;
+                all.remember(&endpoints.origin, memory, *network);
+            }
+            Decision::Forget => self.config.memory.forget(&self.config.endpoints.origin),
+            Decision::GiveUp => {
+                self.has_given_up = true;
+                let text = "no transport could reach the server";
+                let reason = CloseReason::new(CloseCode::ABNORMAL, text);
+                self.shared.lock().session.abort(reason, now);
+            }
+        }
+    }
+
+    /// The session is open, or carried anew: takes what *opened* says.
+    ///
+    /// `false`: this is another session than ours.
+    fn adopt(&mut self, opened: &Opened) -> bool {
+        if let Some((id, _)) = self.names {
+            return id == opened.session;
+        }
+        self.names = Some((opened.session, opened.secret));
+        let limits = opened.limits(&self.config.limits);
+        let mut state = self.shared.lock();
+        state.session.adopt(Arc::new(limits));
+        state.id = Some(opened.session);
+        state.protocol = opened.protocol.as_str().into();
+        true
+    }
+
+    /// The app has gone before there was a session: nobody is to be told.
+    fn leave_unopened(&mut self, now: Timestamp) {
+        let mut state = self.shared.lock();
+        if self.names.is_none() && !state.session.is_open() {
+            state.session.abort(CloseCode::NORMAL.into(), now);
+        }
+    }
+
+    /// A leg is gone. What the server itself said of the session ends it.
+    fn lost(&mut self, leg: Leg, failure: &Failure, now: Timestamp) {
+        let mut state = self.shared.lock();
+        if let Some(reason) = &failure.refusal {
+            end_refused(&mut state, reason, now);
+        }
+        state.negotiation.handle_lost(leg, &failure.loss, now);
+    }
+
+    /// When an unanswered ping becomes a stall.
+    fn stall_at(&self) -> Option<Timestamp> {
+        let since = self.shared.lock().session.unanswered_since()?;
+        Some(since + NegotiationSettings::STALL)
+    }
+
+    /// Tells of the end once, and gives last words their time.
+    fn tell_end(&mut self, now: Timestamp) {
+        let state = self.shared.lock();
+        let end = match state.session.close_reason() {
+            Some(reason) if state.session.is_ended() => {
+                if self.has_given_up {
+                    End::Unreachable
+                } else {
+                    End::Closed(reason.clone())
+                }
+            }
+            _ => return,
+        };
+        drop(state);
+        if self.linger_until.is_none() {
+            self.linger_until = Some(now + LINGER);
+            self.shared.status.send_modify(|status| {
+                status.transport = None;
+                status.end = Some(end);
+            });
+        }
+    }
+
+    /// Whether nothing is left to say, or nobody to say it to.
+    fn is_over(&self) -> bool {
+        let state = self.shared.lock();
+        let Some(until) = self.linger_until else {
+            return false;
+        };
+        let is_quiet = self.websocket.as_ref().is_none_or(WebSocketLeg::is_quiet)
+            && self.poll.as_ref().is_none_or(PollLeg::is_quiet);
+        (state.session.is_finished() && is_quiet)
+            || self.names.is_none()
+            || self.shared.now() >= until
+    }
+}
+
+/// The server says that it does not know the session, or will not have it.
+fn end_refused(state: &mut State, reason: &CloseReason, now: Timestamp) {
+    if reason.code == CloseCode::UNKNOWN_SESSION && !state.session.is_open() {
+        // It has closed already; only its answer was lost.
+        let own = state.session.close_reason().cloned();
+        state
+            .session
+            .abort(own.unwrap_or_else(|| reason.clone()), now);
+    } else {
+        state.session.abort(reason.clone(), now);
+    }
+}
+
+/// The ping that proves a leg (NEGOTIATION §1.2): as much padding as the server takes.
+fn proof(limits: &Limits) -> Packet {
+    Packet::Ping(".".repeat(PROOF_BYTES.min(limits.max_ping_bytes)).into())
+}
+
+/// Whether a pong is the answer to [`proof`].
+fn is_proof(content: &str, limits: &Limits) -> bool {
+    content.len() == PROOF_BYTES.min(limits.max_ping_bytes)
+}
+
+/// What a leg opens with, as long as no session is known.
+fn open(config: &Config, generation: Generation) -> anywire_protocol::Open {
+    anywire_protocol::Open {
+        key: config.key,
+        generation,
+        received: anywire_protocol::Offset::default(),
+        hold: None,
+        protocols: config.protocols.clone(),
+    }
+}
+
+/// How long a close may still take on its way when the session has ended.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(2);

@@ -1,0 +1,457 @@
+//! How the driver carries the session by polling: one exchange that is held, and beside it one that sends (PROTOCOL
+//! §6). The first exchange is not held: it opens or attaches, and its answer proves that the path works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_protocol::{
+    Attach, AttachError, Carrier, Disposition, Encoding, Fence, Generation, Leg, Offset, Outcome,
+    Packet, PayloadWriter, Timestamp, Transmit, decode_payload,
+};
+use bytes::Bytes;
+use tokio::sync::{OnceCell, mpsc};
+
+use super::{Driver, end_refused, is_proof, open, proof};
+use crate::legs::exchange::Path;
+use crate::legs::{Failure, Owned};
+
+pub(crate) struct PollLeg {
+    generation: Generation,
+    path: Path,
+    tell: mpsc::Sender<Answered>,
+    answers: mpsc::Receiver<Answered>,
+    is_attached: bool,
+    hold: Option<Flight>,
+    send: Option<Flight>,
+    /// When the next hold or send may begin.
+    hold_at: Timestamp,
+    send_at: Timestamp,
+    /// The pause when the server leaves messages out.
+    full_inbox: Duration,
+    /// The next send carries the ping that proves the leg.
+    is_to_prove: bool,
+    is_close_sent: bool,
+}
+
+/// An exchange under way.
+struct Flight {
+    _task: Owned,
+    began: Timestamp,
+    /// How long the server may wait with the answer, if this is the held one.
+    hold: Duration,
+    /// The messages that it carries.
+    batch: std::ops::Range<u64>,
+    has_proof: bool,
+    /// The last attempt that it reports.
+    reported: u64,
+    body_bytes: usize,
+    received: Offset,
+}
+
+/// How an exchange went.
+pub(crate) struct Answered {
+    slot: Slot,
+    outcome: Result<Bytes, Failure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Hold,
+    Send,
+}
+
+/// What the path bears, as far as it is known; outlives the legs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    hold: Duration,
+    batch_bytes: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            hold: Duration::MAX,
+            batch_bytes: usize::MAX,
+        }
+    }
+}
+
+impl PollLeg {
+    pub(super) async fn next(&mut self) -> Answered {
+        let answered = self.answers.recv().await;
+        answered.expect("the leg holds a sender")
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.send.is_none()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        if !self.is_attached {
+            return None;
+        }
+        let hold = self.hold.is_none().then_some(self.hold_at);
+        let send = self.send.is_none().then_some(self.send_at);
+        // A moment that has passed is not waited for: something else has to happen.
+        [hold, send]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > Timestamp::default())
+            .min()
+    }
+
+    fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, flight: FlightPlan) {
+        let (path, tell) = (self.path.clone(), self.tell.clone());
+        let body_bytes = body.len();
+        let task = Owned::spawn(async move {
+            let outcome = path.exchange(body, patience).await;
+            let _ = tell.send(Answered { slot, outcome }).await;
+        });
+        let flight = Flight {
+            _task: task,
+            began: flight.now,
+            hold: flight.hold,
+            batch: flight.batch,
+            has_proof: flight.has_proof,
+            reported: flight.reported,
+            body_bytes,
+            received: flight.received,
+        };
+        match slot {
+            Slot::Hold => self.hold = Some(flight),
+            Slot::Send => self.send = Some(flight),
+        }
+    }
+}
+
+#[derive(Default)]
+struct FlightPlan {
+    now: Timestamp,
+    hold: Duration,
+    batch: std::ops::Range<u64>,
+    has_proof: bool,
+    reported: u64,
+    received: Offset,
+}
+
+impl Driver {
+    pub(super) fn start_poll(&mut self, generation: Generation, now: Timestamp) {
+        let (tell, answers) = mpsc::channel(2);
+        let limits = self.shared.lock().session.limits().clone();
+        let leg = PollLeg {
+            generation,
+            path: Path {
+                http: self.config.http.clone(),
+                uri: self.config.endpoints.poll.clone(),
+                headers: self.config.headers.clone(),
+                asked: Arc::new(OnceCell::new()),
+                max_answer_bytes: limits.max_payload_bytes.max(MIN_ANSWER_BYTES),
+            },
+            tell,
+            answers,
+            is_attached: false,
+            hold: None,
+            send: None,
+            hold_at: Timestamp::default(),
+            send_at: Timestamp::default(),
+            full_inbox: FULL_INBOX,
+            is_to_prove: false,
+            is_close_sent: false,
+        };
+        self.poll = Some(leg);
+        // While a WebSocket is attached, the session's messages are that one's.
+        let has_messages = self
+            .websocket
+            .as_ref()
+            .is_none_or(|leg| leg.attachment().is_none());
+        self.exchange(Slot::Hold, Some(Duration::ZERO), has_messages, now);
+    }
+
+    pub(super) fn prove_poll(&mut self) {
+        if let Some(leg) = &mut self.poll {
+            leg.is_to_prove = true;
+        }
+    }
+
+    /// Begins whatever exchange is due.
+    pub(super) fn transmit_poll(&mut self, now: Timestamp) {
+        let Some(leg) = &self.poll else {
+            return;
+        };
+        let state = self.shared.lock();
+        let session = &state.session;
+        if !leg.is_attached || session.is_finished() {
+            return;
+        }
+        let may_hold = leg.hold.is_none()
+            && leg.hold_at <= now
+            && !session.is_ended()
+            && session.has_inbox_room();
+        let may_send = leg.send.is_none() && leg.send_at <= now;
+        let has_news = session.sent() > session.acknowledged();
+        let has_close =
+            !session.is_open() && (!leg.is_close_sent || leg.send_at > Timestamp::default());
+        let has_proof = leg.is_to_prove;
+        let hold = session.limits().hold.min(self.pace.hold);
+        drop(state);
+        if may_hold {
+            self.exchange(Slot::Hold, Some(hold), false, now);
+        }
+        if may_send && (has_news || has_close || has_proof) {
+            self.exchange(Slot::Send, None, true, now);
+        }
+    }
+
+    /// Sends one exchange; with a hold it attaches.
+    fn exchange(&mut self, slot: Slot, hold: Option<Duration>, has_messages: bool, now: Timestamp) {
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        let session = &mut state.session;
+        let received = session.received();
+        let limits = session.limits().clone();
+        let mut writer = PayloadWriter::new(Encoding::Binary);
+        writer.push(&match self.names {
+            None => {
+                let hold = session.sent().as_u64().gt(&0).then_some(EARLY_HOLD);
+                let open = open(&self.config, leg.generation);
+                Packet::Open(Box::new(anywire_protocol::Open { hold, ..open }))
+            }
+            Some((session, secret)) => Packet::Attach(Box::new(Attach {
+                session,
+                secret,
+                generation: leg.generation,
+                received,
+                hold,
+            })),
+        });
+        let mut plan = FlightPlan {
+            now,
+            hold: hold.unwrap_or_default(),
+            received,
+            ..FlightPlan::default()
+        };
+        if self.names.is_some() {
+            for report in state.negotiation.reports().take(MAX_REPORTS) {
+                plan.reported = report.number;
+                writer.push(&Packet::Report(Box::new(report)));
+            }
+        }
+        if slot == Slot::Send && std::mem::take(&mut leg.is_to_prove) {
+            plan.has_proof = true;
+            writer.push(&proof(&limits));
+        }
+        if has_messages {
+            let max_bytes = limits.max_payload_bytes.min(self.pace.batch_bytes);
+            leg.is_close_sent = push_messages(
+                &mut state.session,
+                leg.generation,
+                &mut writer,
+                max_bytes,
+                &mut plan.batch,
+                now,
+            );
+        }
+        drop(state);
+        let body = writer.finish();
+        // What carries much may be long on its way, and its line slow.
+        let silence = limits.heartbeat_timeout;
+        let on_the_way = Duration::from_millis((body.len() / SLOW_BYTES_PER_MS) as u64);
+        let patience =
+            plan.hold + silence * if has_messages { SEND_PATIENCE } else { 1 } + on_the_way;
+        leg.begin(slot, body, patience, plan);
+    }
+
+    pub(super) fn poll_answered(&mut self, answered: Answered, now: Timestamp) {
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        let flight = match answered.slot {
+            Slot::Hold => leg.hold.take(),
+            Slot::Send => leg.send.take(),
+        };
+        let Some(flight) = flight else {
+            return;
+        };
+        match answered.outcome {
+            Ok(payload) => self.poll_arrived(answered.slot, &flight, payload, now),
+            Err(failure) => self.poll_failed(&flight, &failure, now),
+        }
+    }
+
+    fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
+        let Ok(packets) = decode_payload(Encoding::Binary, payload) else {
+            let failure = Failure::new(Outcome::Refused, "the answer is no payload");
+            return self.poll_failed(flight, &failure, now);
+        };
+        for packet in packets {
+            if let Err(failure) = self.poll_packet(packet, now) {
+                return self.poll_failed(flight, &failure, now);
+            }
+        }
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        if flight.reported > 0 {
+            state.negotiation.handle_reported(flight.reported);
+        }
+        if !leg.is_attached {
+            leg.is_attached = true;
+            state.negotiation.handle_attached(Leg::Poll, now);
+        }
+        let session = &state.session;
+        if flight.body_bytes > SMALL_BODY_BYTES {
+            self.pace.batch_bytes = self.pace.batch_bytes.saturating_mul(2);
+        }
+        if slot == Slot::Hold && flight.hold > Duration::ZERO {
+            state.negotiation.handle_held();
+            if state.session.received() == flight.received {
+                let lasted = now.since(flight.began);
+                if lasted < SHORT_HOLD.min(flight.hold / 2) && !flight.has_proof {
+                    // Something in between does not allow holds.
+                    leg.hold_at = now + HOLD_PAUSE;
+                } else {
+                    self.pace.hold = self.pace.hold.saturating_add(self.pace.hold / 50);
+                }
+            }
+            return;
+        }
+        let acknowledged = session.acknowledged().as_u64();
+        if acknowledged > flight.batch.start {
+            leg.full_inbox = FULL_INBOX;
+        }
+        let is_close_unheard = leg.is_close_sent && !session.is_finished();
+        if acknowledged < flight.batch.end || is_close_unheard {
+            // The server had no room (PROTOCOL §6.6).
+            leg.send_at = now + leg.full_inbox;
+            leg.full_inbox = (leg.full_inbox * 2).min(MAX_FULL_INBOX);
+        }
+    }
+
+    fn poll_packet(&mut self, packet: Packet, now: Timestamp) -> Result<(), Failure> {
+        let generation = self.poll.as_ref().map(|leg| leg.generation);
+        match packet {
+            Packet::Opened(opened) if self.adopt(&opened) => Ok(()),
+            Packet::Opened(_) => Err(Failure::new(Outcome::Refused, "another session")),
+            Packet::Pong(content) => {
+                let mut state = self.shared.lock();
+                if is_proof(&content, state.session.limits()) {
+                    state.negotiation.handle_proven(Leg::Poll, now);
+                }
+                Ok(())
+            }
+            Packet::Close(reason) if reason.code.disposition() == Disposition::Retry => {
+                Err(Failure::new(Outcome::Refused, reason.to_string()))
+            }
+            packet => {
+                let fence = Fence::Generation(generation.unwrap_or_default());
+                match self.shared.lock().session.handle_packet(fence, packet, now) {
+                    Err(AttachError::Superseded) => {
+                        Err(Failure::new(Outcome::Superseded, "by our own WebSocket"))
+                    }
+                    // A broken rule has closed the session, and the next exchange tells the server.
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn poll_failed(&mut self, flight: &Flight, failure: &Failure, now: Timestamp) {
+        if let Some(reason) = &failure.refusal {
+            let is_credential = reason.code == anywire_protocol::CloseCode::UNAUTHORIZED;
+            let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
+            // A credential that was good may have run out: the next leg asks for another.
+            if !(is_credential && was_attached && self.config.headers.token.is_some()) {
+                end_refused(&mut self.shared.lock(), reason, now);
+            }
+        } else if failure.loss.outcome != Outcome::Superseded {
+            // The path did not bear this. It is asked for less, as long as it does not.
+            if flight.body_bytes > SMALL_BODY_BYTES {
+                self.pace.batch_bytes = (flight.body_bytes / 2).max(SMALL_BODY_BYTES);
+            }
+            if flight.hold > Duration::ZERO {
+                self.pace.hold = (flight.hold / 2).max(MIN_HOLD);
+            }
+            if flight.has_proof && flight.batch.is_empty() {
+                // It stays unproven; what it bears, it carries.
+                return;
+            }
+        }
+        self.poll = None;
+        let loss = Failure {
+            loss: failure.loss.clone(),
+            refusal: None,
+        };
+        self.lost(Leg::Poll, &loss, now);
+    }
+}
+
+/// Appends what waits in the outbox; says whether that includes a close.
+fn push_messages(
+    session: &mut anywire_protocol::Session,
+    generation: Generation,
+    writer: &mut PayloadWriter,
+    max_bytes: usize,
+    batch: &mut std::ops::Range<u64>,
+    now: Timestamp,
+) -> bool {
+    let acknowledged = session.acknowledged();
+    *batch = acknowledged.as_u64()..acknowledged.as_u64();
+    let carrier = Carrier::Exchange {
+        hold: Duration::ZERO,
+    };
+    // A newer leg has taken over: nothing is sent here.
+    let Ok(at) = session.handle_attach(generation, acknowledged, carrier, now) else {
+        return false;
+    };
+    let mut is_closing = false;
+    let max_message_bytes = session.limits().max_message_bytes;
+    let max_payload_bytes = session.limits().max_payload_bytes;
+    let mut bytes = 0;
+    while writer.has_room(max_message_bytes, max_payload_bytes) && (bytes == 0 || bytes < max_bytes)
+    {
+        match session.poll_transmit(at.id, now) {
+            // The attach says it.
+            Transmit::Packet(Packet::Ack(_)) => {}
+            Transmit::Packet(packet) => {
+                is_closing |= matches!(packet, Packet::Close(_));
+                writer.push(&packet);
+            }
+            Transmit::Message(message) => {
+                batch.end += 1;
+                bytes += message.len().max(1);
+                writer.push_message(message);
+            }
+            _ => break,
+        }
+    }
+    session.handle_detach(at.id, now);
+    is_closing
+}
+
+/// How long the open exchange waits for a first answer, if it carries messages.
+const EARLY_HOLD: Duration = Duration::from_secs(1);
+
+/// The pause when the server leaves messages out: doubled while it takes nothing.
+const FULL_INBOX: Duration = Duration::from_millis(250);
+const MAX_FULL_INBOX: Duration = Duration::from_secs(5);
+
+/// After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4).
+const SHORT_HOLD: Duration = Duration::from_millis(500);
+const HOLD_PAUSE: Duration = Duration::from_secs(1);
+
+/// No path is asked for less.
+const MIN_HOLD: Duration = Duration::from_secs(1);
+const SMALL_BODY_BYTES: usize = 2_048;
+
+/// How often longer than a ping an exchange may take that carries messages; beside that, a slow line's time.
+const SEND_PATIENCE: u32 = 3;
+const SLOW_BYTES_PER_MS: usize = 16;
+
+/// Reports in one exchange.
+const MAX_REPORTS: usize = 16;
+
+/// Before *opened* has told the server's limits, an answer may be so long.
+const MIN_ANSWER_BYTES: usize = 16 * 1_048_576;

@@ -1,0 +1,320 @@
+//! How the driver carries the session on a WebSocket (PROTOCOL §5).
+
+use anywire_protocol::{
+    Attach, AttachError, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Leg,
+    Offer, Opened, Outcome, Packet, Timestamp, Transmit, decode_frame,
+};
+use anywire_websocket::frame::{Frame, encode_close, encode_pong, push_message, push_packet};
+
+use super::{Driver, end_refused, is_proof, open, proof};
+use crate::legs::Failure;
+use crate::legs::websocket::{Beginning, Channel, Happened};
+
+pub(crate) struct WebSocketLeg {
+    channel: Channel,
+    attachment: Option<ConnectionId>,
+    masks: Masks,
+    /// What is to be written when the writer is free.
+    out: Vec<u8>,
+    is_writing: bool,
+    /// The session has nothing more to say here.
+    is_finished: bool,
+}
+
+impl WebSocketLeg {
+    pub(super) async fn next(&mut self) -> Happened {
+        let ended = || Happened::Ended(Failure::new(Outcome::Closed, "the leg's task ended"));
+        self.channel.happened.recv().await.unwrap_or_else(ended)
+    }
+
+    pub(super) fn attachment(&self) -> Option<ConnectionId> {
+        self.attachment
+    }
+
+    /// Whether all has been written.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.out.is_empty() && !self.is_writing
+    }
+
+    fn push(&mut self, packet: &Packet) {
+        push_packet(&mut self.out, packet, self.masks.next());
+    }
+
+    /// Hands what waits to the writer, if it is free.
+    fn flush(&mut self) {
+        if !self.is_writing && !self.out.is_empty() {
+            self.is_writing = true;
+            // A writer that is gone is told of elsewhere.
+            let _ = self.channel.write.try_send(std::mem::take(&mut self.out));
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn start_websocket(&mut self, generation: Option<Generation>) {
+        let offer = match generation {
+            Some(generation) => Offer::Open(open(&self.config, generation)),
+            None => Offer::Later {
+                protocols: Vec::new(),
+            },
+        };
+        self.websocket = Some(WebSocketLeg {
+            channel: Channel::open(Beginning {
+                connector: self.config.connector.clone(),
+                uri: self.config.endpoints.websocket.clone(),
+                headers: self.config.headers.clone(),
+                protocols: offer.tokens(),
+                max_frame_bytes: MAX_FRAME_BYTES.max(self.config.limits.max_frame_bytes()),
+            }),
+            attachment: None,
+            masks: Masks::new(),
+            out: Vec::new(),
+            is_writing: false,
+            is_finished: false,
+        });
+    }
+
+    pub(super) fn drop_websocket(&mut self, now: Timestamp) {
+        if let Some(leg) = self.websocket.take()
+            && let Some(id) = leg.attachment
+        {
+            self.shared.lock().session.handle_detach(id, now);
+        }
+        self.is_stalled = false;
+    }
+
+    pub(super) fn prove_websocket(&mut self, now: Timestamp) {
+        // What waits goes first: the app's first message must not wait for padding.
+        self.transmit_websocket(now);
+        let proof = proof(self.shared.lock().session.limits());
+        if let Some(leg) = &mut self.websocket {
+            leg.push(&proof);
+            leg.flush();
+        }
+    }
+
+    pub(super) fn attach_websocket(&mut self, generation: Generation) {
+        let received = self.shared.lock().session.received();
+        if let (Some(leg), Some((session, secret))) = (&mut self.websocket, self.names) {
+            leg.push(&Packet::Attach(Box::new(Attach {
+                session,
+                secret,
+                generation,
+                received,
+                hold: None,
+            })));
+            leg.flush();
+        }
+    }
+
+    pub(super) fn websocket_happened(&mut self, happened: Happened, now: Timestamp) {
+        match happened {
+            Happened::Connected => self.shared.lock().negotiation.handle_connected(now),
+            Happened::Heard(frames) => self.websocket_heard(frames, now),
+            Happened::Written(buffer) => {
+                if let Some(leg) = &mut self.websocket {
+                    leg.is_writing = false;
+                    if leg.out.is_empty() {
+                        leg.out = buffer;
+                    }
+                    if let Some(id) = leg.attachment {
+                        // Bytes that waited were taken: a slow line is alive.
+                        self.shared.lock().session.handle_alive(id, now);
+                    }
+                }
+            }
+            Happened::Ended(failure) => self.websocket_lost(&failure, now),
+        }
+    }
+
+    fn websocket_lost(&mut self, failure: &Failure, now: Timestamp) {
+        self.drop_websocket(now);
+        self.lost(Leg::WebSocket, failure, now);
+    }
+
+    fn websocket_heard(&mut self, frames: Vec<Frame>, now: Timestamp) {
+        if let Some(id) = self.websocket.as_ref().and_then(WebSocketLeg::attachment) {
+            let mut state = self.shared.lock();
+            state.session.handle_alive(id, now);
+            if std::mem::take(&mut self.is_stalled) {
+                state.negotiation.handle_heard();
+            }
+        }
+        for frame in frames {
+            let Some(leg) = &mut self.websocket else {
+                return;
+            };
+            match frame {
+                Frame::Message(message) => match decode_frame(message) {
+                    Ok(packet) => self.websocket_packet(packet, now),
+                    Err(error) => {
+                        let failure = Failure::new(Outcome::Closed, error.what());
+                        self.websocket_lost(&failure, now);
+                    }
+                },
+                Frame::Ping(content) => encode_pong(&mut leg.out, &content, leg.masks.next()),
+                Frame::Pong(_) => {}
+                Frame::Close(code) => {
+                    let code = code.map_or(1005, |(code, _)| code.as_u16());
+                    let failure = Failure::new(Outcome::Closed, code.to_string());
+                    self.websocket_lost(&failure, now);
+                }
+            }
+        }
+    }
+
+    fn websocket_packet(&mut self, packet: Packet, now: Timestamp) {
+        let Some(leg) = &mut self.websocket else {
+            return;
+        };
+        if let Packet::Pong(content) = &packet {
+            let mut state = self.shared.lock();
+            if is_proof(content, state.session.limits()) {
+                state.negotiation.handle_proven(Leg::WebSocket, now);
+            }
+        }
+        match (packet, leg.attachment) {
+            (Packet::Opened(opened), None) => self.websocket_opened(&opened, now),
+            (Packet::Superseded, _) => {
+                let failure = Failure::new(Outcome::Superseded, "");
+                self.websocket_lost(&failure, now);
+            }
+            (Packet::Close(reason), attachment)
+                if attachment.is_none() || reason.code.disposition() == Disposition::Retry =>
+            {
+                self.websocket_refused(reason, now);
+            }
+            (Packet::Pong(_), None) => {}
+            (Packet::Ping(content), None) => leg.push(&Packet::Pong(content)),
+            (packet, Some(id)) => {
+                let fence = Fence::Connection(id);
+                // A broken rule has closed the session, and transmitting tells the peer; a connection that carries
+                // nothing any more has nothing to say.
+                let _ = self.shared.lock().session.handle_packet(fence, packet, now);
+            }
+            (_, None) => {
+                let failure = Failure::new(Outcome::Closed, "a packet before the attach");
+                self.websocket_lost(&failure, now);
+            }
+        }
+    }
+
+    fn websocket_opened(&mut self, opened: &Opened, now: Timestamp) {
+        if !self.adopt(opened) {
+            let failure = Failure::new(Outcome::Closed, "another session");
+            return self.websocket_lost(&failure, now);
+        }
+        let mut state = self.shared.lock();
+        let (generation, received) = (opened.generation, opened.received);
+        let attached = state
+            .session
+            .handle_attach(generation, received, Carrier::Duplex, now);
+        match attached {
+            Ok(at) => {
+                state.session.seek(opened.first);
+                let reports: Vec<_> = state.negotiation.reports().collect();
+                state.negotiation.handle_attached(Leg::WebSocket, now);
+                if let Some(last) = reports.last() {
+                    state.negotiation.handle_reported(last.number);
+                }
+                if let Some(leg) = &mut self.websocket {
+                    leg.attachment = Some(at.id);
+                    for report in reports {
+                        leg.push(&Packet::Report(Box::new(report)));
+                    }
+                }
+            }
+            Err(AttachError::Superseded) => {
+                drop(state);
+                let failure = Failure::new(Outcome::Superseded, "");
+                self.websocket_lost(&failure, now);
+            }
+            // The session has closed over it; the end is told.
+            Err(_) => {}
+        }
+    }
+
+    /// The server closes before it has attached, or tells to attach again.
+    fn websocket_refused(&mut self, reason: CloseReason, now: Timestamp) {
+        let outcome = if reason.code == anywire_protocol::CloseCode::SUPERSEDED {
+            Outcome::Superseded
+        } else {
+            Outcome::Refused
+        };
+        let failure = Failure::new(outcome, reason.to_string());
+        if reason.code.disposition() != Disposition::Retry {
+            end_refused(&mut self.shared.lock(), &reason, now);
+        }
+        self.websocket_lost(&failure, now);
+    }
+
+    /// Writes what the session wants said, as much as the writer takes.
+    pub(super) fn transmit_websocket(&mut self, now: Timestamp) {
+        let Some(leg) = &mut self.websocket else {
+            return;
+        };
+        let Some(id) = leg.attachment.filter(|_| !leg.is_finished) else {
+            return leg.flush();
+        };
+        let mut state = self.shared.lock();
+        let failure = loop {
+            if leg.is_writing && leg.out.len() >= MAX_OUT_BYTES {
+                break None;
+            }
+            match state.session.poll_transmit(id, now) {
+                Transmit::Packet(packet) => push_packet(&mut leg.out, &packet, leg.masks.next()),
+                Transmit::Message(message) => push_message(&mut leg.out, message, leg.masks.next()),
+                Transmit::Idle => break None,
+                Transmit::Finished => {
+                    let reason = state.session.close_reason().cloned();
+                    if let Some(reason) = reason {
+                        encode_close(&mut leg.out, &reason, leg.masks.next());
+                    }
+                    leg.is_finished = true;
+                    break None;
+                }
+                Transmit::Superseded => break Some(Failure::new(Outcome::Dropped, "")),
+                Transmit::Stalled => break Some(Failure::new(Outcome::Stalled, "")),
+            }
+            if leg.out.len() >= MAX_OUT_BYTES {
+                leg.flush();
+            }
+        };
+        drop(state);
+        leg.flush();
+        if let Some(failure) = failure {
+            self.websocket_lost(&failure, now);
+        }
+    }
+}
+
+/// Masks, fresh for each frame and from a strong source (RFC 6455 §5.3), which is asked for many at once.
+struct Masks {
+    pool: [u8; 512],
+    used: usize,
+}
+
+impl Masks {
+    fn new() -> Self {
+        let pool = [0; 512];
+        let used = pool.len();
+        Self { pool, used }
+    }
+
+    fn next(&mut self) -> Option<[u8; 4]> {
+        if self.used == self.pool.len() {
+            // Without a source of randomness the handshake has failed already.
+            getrandom::fill(&mut self.pool).ok();
+            self.used = 0;
+        }
+        let mask = self.pool[self.used..].first_chunk().copied();
+        self.used += 4;
+        mask
+    }
+}
+
+/// What is encoded ahead of the writer; the rest waits in the outbox.
+const MAX_OUT_BYTES: usize = 65_536;
+
+/// Before *opened* has told the server's limits, a frame may be so long.
+const MAX_FRAME_BYTES: usize = 16 * 1_048_576;

@@ -1,0 +1,80 @@
+//! The legs as bytes: each runs as a task that the driver owns. What the packets mean is left to the driver.
+
+pub(crate) mod exchange;
+pub(crate) mod websocket;
+
+use anywire_protocol::{CloseCode, CloseReason, Disposition, Loss, Outcome};
+use serde::Deserialize;
+use tokio::task::JoinHandle;
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+pub(crate) struct Owned(JoinHandle<()>);
+
+impl Owned {
+    pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A leg that did not come to be, or is no more.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) loss: Loss,
+    /// What the server itself said of the session, if it did.
+    pub(crate) refusal: Option<CloseReason>,
+}
+
+impl Failure {
+    pub(crate) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self {
+            loss: Loss::new(outcome, detail),
+            refusal: None,
+        }
+    }
+
+    /// An answer with a status that is none of success. The body is the server's if it is a refusal of PROTOCOL §8.4;
+    /// else something in between wrote it.
+    pub(crate) fn refused(
+        status: http::StatusCode,
+        headers: &http::HeaderMap,
+        body: &[u8],
+    ) -> Self {
+        #[derive(Deserialize)]
+        struct Refusal {
+            code: u16,
+            #[serde(default)]
+            message: String,
+        }
+        let mut failure = Self::new(Outcome::Refused, format!("http {}", status.as_u16()));
+        failure.loss.retry_after = headers
+            .get(http::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(|seconds: u32| std::time::Duration::from_secs(seconds.into()).min(MAX_HINT));
+        if let Ok(refusal) = serde_json::from_slice::<Refusal>(body) {
+            let code = CloseCode::from_u16(refusal.code);
+            match code.disposition() {
+                Disposition::Retry if code == CloseCode::SUPERSEDED => {
+                    failure.loss.outcome = Outcome::Superseded;
+                }
+                Disposition::StartAnew | Disposition::GiveUp => {
+                    failure.refusal = Some(CloseReason::new(code, &refusal.message));
+                }
+                _ => {}
+            }
+        }
+        failure
+    }
+}
+
+/// A hint beyond this is no hint.
+const MAX_HINT: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Longest body of a refusal that is read.
+pub(crate) const MAX_REFUSAL_BYTES: usize = 16_384;

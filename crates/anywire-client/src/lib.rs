@@ -1,0 +1,40 @@
+//! A client for Anywire sessions: WebSocket first, long polling where that fails, back to WebSocket when it works
+//! again, and one ordered stream of messages throughout.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), anywire_client::ConnectError> {
+//! let mut client = anywire_client::Client::connect("ws://127.0.0.1:3030/anywire").await?;
+//! client.send("hello").await.ok();
+//! while let Some(message) = client.recv().await {
+//!     println!("{} over {:?}", message.as_text().unwrap_or("bytes"), client.transport());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A lost connection is not an error here: the session goes on over another one, and [`Client::transport`] tells which.
+//! Only its end is reported, once, with a reason ([`Client::close_reason`]).
+
+mod authorize;
+mod builder;
+mod client;
+mod clock;
+mod connect;
+mod driver;
+mod endpoints;
+mod error;
+mod legs;
+mod memory;
+mod shared;
+
+pub use anywire_protocol::{
+    Attempt, CloseCode, CloseReason, Disposition, Leg as Transport, Limits, Message, MessageKind,
+    NegotiationSettings, Outcome, Phase, SendError, SessionId,
+};
+pub use builder::Builder;
+pub use client::{Client, Sender, TransportChanges};
+pub use connect::Connector;
+#[cfg(feature = "tls")]
+pub use connect::rustls;
+pub use error::ConnectError;
+pub use memory::OriginMemory;
