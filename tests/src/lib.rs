@@ -4,4 +4,5 @@ pub mod chromium;
 mod directory;
 pub mod fault_proxy;
 pub mod http;
+pub mod middlebox;
 pub mod server;
