@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anywire::{Config, Limits};
-use anywire_tests::fault_proxy::Fault;
+use anywire_tests::fault_proxy::Faults;
 
 use crate::lab::Lab;
 
@@ -11,7 +11,7 @@ const COUNT: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_run_over_websocket() {
-    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    let lab = Lab::start(Config::new(), "none", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
@@ -29,7 +29,7 @@ async fn without_the_constructor_messages_run_over_polling() {
         "delete window.WebSocket",
         "window.WebSocket = function () { throw Error('no') }",
     ] {
-        let lab = Lab::start(Config::new(), Fault::None, Some(before_load)).await;
+        let lab = Lab::start(Config::new(), "none", Some(before_load)).await;
         lab.open().await;
         lab.begin(COUNT).await;
         lab.compare(COUNT).await;
@@ -40,7 +40,7 @@ async fn without_the_constructor_messages_run_over_polling() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_refuses_the_upgrade_messages_run_over_polling() {
-    let lab = Lab::start(Config::new(), Fault::RefuseUpgrade, None).await;
+    let lab = Lab::start(Config::new(), "refuse-upgrade", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
@@ -50,7 +50,7 @@ async fn behind_a_proxy_that_refuses_the_upgrade_messages_run_over_polling() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_swallows_the_upgrade_opening_takes_no_two_seconds() {
-    let lab = Lab::start(Config::new(), Fault::HangUpgrade, None).await;
+    let lab = Lab::start(Config::new(), "hang-upgrade", None).await;
     lab.evaluate("window.begun = performance.now()").await;
     lab.open().await;
     let took = lab
@@ -66,7 +66,7 @@ async fn behind_a_proxy_that_swallows_the_upgrade_opening_takes_no_two_seconds()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_goes_silent_after_the_upgrade_messages_run_over_polling() {
-    let lab = Lab::start(Config::new(), Fault::SilentAfterUpgrade, None).await;
+    let lab = Lab::start(Config::new(), "silent", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
@@ -75,8 +75,7 @@ async fn behind_a_proxy_that_goes_silent_after_the_upgrade_messages_run_over_pol
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_kills_every_websocket_after_200_ms_nothing_is_lost() {
-    let fault = Fault::KillAfterUpgrade(Duration::from_millis(200));
-    let lab = Lab::start(Config::new(), fault, None).await;
+    let lab = Lab::start(Config::new(), "kill-after=200ms,rst", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
@@ -85,16 +84,16 @@ async fn behind_a_proxy_that_kills_every_websocket_after_200_ms_nothing_is_lost(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_killed_midway_is_carried_on_by_polling_and_comes_back() {
-    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    let lab = Lab::start(Config::new(), "none", None).await;
     lab.open().await;
     assert_eq!(lab.transport().await, "websocket");
     lab.begin(COUNT).await;
     lab.until("run.got.length >= 300").await;
-    lab.proxy.set(Fault::RefuseUpgrade);
+    lab.proxy.set(Faults::of("refuse-upgrade"));
     assert_eq!(lab.proxy.kill_websockets(), 1);
     lab.until("run.socket.transport === 'poll' && run.got.length >= 600")
         .await;
-    lab.proxy.set(Fault::None);
+    lab.proxy.set(Faults::default());
     lab.until("run.socket.transport === 'websocket'").await;
     lab.compare(COUNT).await;
     let transports = lab.evaluate("run.transports.join()").await;
@@ -106,7 +105,7 @@ async fn a_websocket_killed_midway_is_carried_on_by_polling_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_killed_again_and_again_loses_nothing() {
-    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    let lab = Lab::start(Config::new(), "none", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     for got in [100, 250, 400, 700] {
@@ -124,11 +123,11 @@ async fn a_websocket_that_falls_silent_midway_is_left_for_polling() {
         heartbeat_timeout: Duration::from_secs(1),
         ..Limits::default()
     };
-    let lab = Lab::start(Config::new().limits(limits), Fault::None, None).await;
+    let lab = Lab::start(Config::new().limits(limits), "none", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     lab.until("run.got.length >= 300").await;
-    lab.proxy.set(Fault::RefuseUpgrade);
+    lab.proxy.set(Faults::of("refuse-upgrade"));
     assert_eq!(lab.proxy.mute_websockets(), 1);
     lab.compare(COUNT).await;
     assert_eq!(lab.transport().await, "poll");
@@ -136,11 +135,8 @@ async fn a_websocket_that_falls_silent_midway_is_left_for_polling() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn polls_whose_answers_are_lost_or_whose_requests_are_repeated_lose_and_repeat_nothing() {
-    for fault in [
-        Fault::LoseAnswers { every: 7 },
-        Fault::RepeatRequests { every: 3 },
-    ] {
-        let lab = Lab::start(Config::new(), fault, Some("delete window.WebSocket")).await;
+    for faults in ["lose-answers=7", "repeat=3"] {
+        let lab = Lab::start(Config::new(), faults, Some("delete window.WebSocket")).await;
         lab.open().await;
         lab.begin(COUNT).await;
         lab.compare(COUNT).await;
@@ -151,7 +147,7 @@ async fn polls_whose_answers_are_lost_or_whose_requests_are_repeated_lose_and_re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_can_block_websocket_and_let_it_go_again() {
-    let lab = Lab::start(Config::new(), Fault::None, None).await;
+    let lab = Lab::start(Config::new(), "none", None).await;
     lab.open().await;
     lab.begin(COUNT).await;
     lab.evaluate("run.socket.block('websocket')").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anywire::Config;
 use anywire_tests::chromium::{Browser, Page, PageOptions};
-use anywire_tests::fault_proxy::{Fault, FaultProxy};
+use anywire_tests::fault_proxy::{FaultProxy, Faults};
 use anywire_tests::server::TestServer;
 use serde_json::Value;
 
@@ -21,11 +21,11 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A page behind a proxy with this fault. `before_load` runs before the page's own scripts.
-    pub async fn start(config: Config, fault: Fault, before_load: Option<&str>) -> Self {
+    /// A page behind a proxy with these faults, in its words. `before_load` runs before the page's own scripts.
+    pub async fn start(config: Config, faults: &str, before_load: Option<&str>) -> Self {
         let server = TestServer::start(config).await;
         let proxy = FaultProxy::start(server.addr);
-        proxy.set(fault);
+        proxy.set(Faults::of(faults));
         let browser = Browser::launch().await.expect("Chromium starts");
         let options = PageOptions {
             url: proxy.url("/"),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anywire::{Config, Limits};
-use anywire_tests::fault_proxy::Fault;
 
 use crate::lab::Lab;
 
@@ -13,7 +12,7 @@ const TRANSPORTS: [Option<&str>; 2] = [None, Some("delete window.WebSocket")];
 async fn every_kind_of_message_comes_back() {
     for before_load in TRANSPORTS {
         for encoding in ["text", "binary"] {
-            let lab = Lab::start(Config::new(), Fault::None, before_load).await;
+            let lab = Lab::start(Config::new(), "none", before_load).await;
             lab.evaluate(&format!("harness.start({{ encoding: '{encoding}' }})"))
                 .await;
             lab.until("run.opens === 1").await;
@@ -48,7 +47,7 @@ async fn every_kind_of_message_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_sides_close_with_their_code_and_reason_once() {
     for before_load in TRANSPORTS {
-        let lab = Lab::start(Config::new(), Fault::None, before_load).await;
+        let lab = Lab::start(Config::new(), "none", before_load).await;
         lab.open().await;
         lab.evaluate("run.socket.send('last words'); run.socket.send('close:4321'); 0")
             .await;
@@ -88,7 +87,7 @@ async fn a_session_that_the_server_has_forgotten_closes_and_says_to_start_anew()
         resume_window: Duration::from_millis(300),
         ..Limits::default()
     };
-    let lab = Lab::start(Config::new().limits(limits), Fault::None, None).await;
+    let lab = Lab::start(Config::new().limits(limits), "none", None).await;
     lab.open().await;
     lab.evaluate("run.socket.block('websocket'); run.socket.block('poll')")
         .await;
@@ -103,7 +102,7 @@ async fn a_session_that_the_server_has_forgotten_closes_and_says_to_start_anew()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_told_why_the_server_ends_its_session() {
     for before_load in TRANSPORTS {
-        let lab = Lab::start(Config::new(), Fault::None, before_load).await;
+        let lab = Lab::start(Config::new(), "none", before_load).await;
         lab.open().await;
         // Nothing is waited for: the close overtakes what the page has not answered yet.
         lab.server.server.drain(Duration::ZERO).await;
@@ -119,7 +118,7 @@ async fn a_page_is_told_why_the_server_ends_its_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_beyond_all_queues_comes_back() {
     for before_load in TRANSPORTS {
-        let lab = Lab::start(Config::new(), Fault::None, before_load).await;
+        let lab = Lab::start(Config::new(), "none", before_load).await;
         lab.open().await;
         lab.evaluate("for (var i = 0; i < 5000; i += 1) run.socket.send('m' + i); 0")
             .await;

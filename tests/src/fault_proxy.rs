@@ -1,80 +1,51 @@
-//! A reverse proxy on loopback that misbehaves on command, as proxies, middleboxes and radio links do. Reading
-//! HTTP is left to `http` and `body`, one client's requests to `exchange`, upgraded connections to `tunnel`.
+//! A reverse proxy that misbehaves on command, as proxies, middleboxes and radio links do: a lab for whoever speaks
+//! through it. What it does wrong is data, [`Faults`], and its words compose: `refuse-upgrade,delay=50ms,rate=64k`.
 //!
-//! It is deterministic: a fault happens to every connection, or to each n-th request, never by chance.
+//! It is deterministic: a fault meets every connection, each n-th request, or those that follow from a seed.
+//!
+//! ```text
+//! client ── line ── exchange ── answer ── server        and, after a 101,        client ── line ── tunnel ── server
+//! ```
 
+mod answer;
 mod body;
+mod counts;
+mod cuts;
 mod exchange;
-mod http;
+mod faults;
+mod head;
+mod line;
 mod live;
+mod order;
+mod random;
 mod tunnel;
+mod wire;
+mod words;
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
-use self::live::{Live, Mode};
-
-/// What the proxy does wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing.
-    #[default]
-    None,
-    /// Answers an upgrade itself with 403 and closes: a proxy that knows no WebSocket.
-    RefuseUpgrade,
-    /// Swallows an upgrade and never answers: a proxy that waits for a body.
-    HangUpgrade,
-    /// Passes an upgrade and its 101, then swallows everything both ways and closes nothing: a middlebox that
-    /// inspects what it does not understand.
-    SilentAfterUpgrade,
-    /// Resets an upgraded connection so long after its 101: a proxy with a deadline for any request.
-    KillAfterUpgrade(Duration),
-    /// Each n-th `POST …/poll` reaches the server, but its answer does not reach the client, whose connection
-    /// closes instead: a network that ends between the two.
-    ///
-    /// A browser may send a request again by itself when a connection that it has used before closes without
-    /// an answer; that request is the next one in the count.
-    LoseAnswers {
-        /// Which polls, counted from when the fault was set; 0 means none.
-        every: u32,
-    },
-    /// Each n-th POST is sent twice, on two connections, and the client gets the second answer: a proxy that
-    /// tries again.
-    ///
-    /// The second is sent once the first is answered or has been held for a moment, so the server sees them in
-    /// this order, and a held one is crossed by its own repeat.
-    RepeatRequests {
-        /// Which POSTs, counted from when the fault was set; 0 means none.
-        every: u32,
-    },
-}
-
-/// What has passed through the proxy since it started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Connections of clients.
-    pub connections: u32,
-    /// Requests with `Upgrade: websocket`.
-    pub upgrades_seen: u32,
-    /// Those that the server answered with 101.
-    pub upgrades_passed: u32,
-    /// Requests `POST …/poll`.
-    pub polls: u32,
-    /// Answers that a fault dropped.
-    pub answers_lost: u32,
-    /// Requests that a fault sent a second time.
-    pub repeats: u32,
-}
+pub use self::{
+    counts::Counts,
+    faults::{Buffer, Faults, Upgrade},
+    words::FaultsError,
+};
+use self::{
+    head::Head,
+    line::{Fate, Line},
+    live::Live,
+    order::{Encounter, Order},
+    tunnel::Mode,
+};
 
 /// A running proxy. Its tasks end, and its connections close, when it is dropped.
 #[derive(Debug)]
@@ -87,17 +58,13 @@ pub struct FaultProxy {
 /// What the connections of a proxy have in common.
 #[derive(Debug)]
 struct Shared {
-    upstream: SocketAddr,
+    upstream: String,
     order: Mutex<Order>,
     counts: watch::Sender<Counts>,
-    live: Live,
-}
-
-/// The fault, and how many requests have met it since it was set.
-#[derive(Debug, Default)]
-struct Order {
-    fault: Fault,
-    met: u32,
+    /// How many POSTs have been sent on, for those that wait to be overtaken.
+    posts_sent: watch::Sender<u64>,
+    lines: Live<Fate>,
+    tunnels: Live<Mode>,
 }
 
 impl FaultProxy {
@@ -106,25 +73,45 @@ impl FaultProxy {
     /// # Panics
     /// Outside a runtime, or when no loopback port can be had.
     pub fn start(upstream: SocketAddr) -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .and_then(TcpListener::from_std)
-            .expect("loopback has a free port");
-        let addr = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        Self::start_seeded(upstream, 0)
+    }
+
+    /// The same, with all chances drawn from this seed.
+    ///
+    /// # Panics
+    /// As `start` does.
+    pub fn start_seeded(upstream: SocketAddr, seed: u64) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::bind(any, upstream.to_string(), seed).expect("loopback has a free port")
+    }
+
+    /// Starts a proxy without a fault on this address, in front of this `host:port`, which is looked up for each
+    /// request.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on: choose another one.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub fn bind(listen: SocketAddr, upstream: String, seed: u64) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             upstream,
-            order: Mutex::default(),
+            order: Mutex::new(Order::new(seed)),
             counts: watch::Sender::default(),
-            live: Live::default(),
+            posts_sent: watch::Sender::default(),
+            lines: Live::default(),
+            tunnels: Live::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Self {
+        Ok(Self {
             addr,
             shared,
             accepting,
-        }
+        })
     }
 
     /// Where clients connect.
@@ -137,20 +124,23 @@ impl FaultProxy {
         format!("http://{}{path}", self.addr)
     }
 
-    /// Changes the fault, for requests that arrive from now on, on new connections and on kept-alive ones.
+    /// Changes the faults, for requests that arrive from now on, on new connections and on kept-alive ones.
     ///
-    /// Requests under way and upgraded connections stay with the fault that they began with.
-    pub fn set(&self, fault: Fault) {
-        *self
-            .shared
-            .order
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Order { fault, met: 0 };
+    /// Requests under way and upgraded connections stay with the faults that they began with. What happens to a
+    /// connection and not to a request (`delay`, `rate`, `dribble`, `idle_cut`, the cuts) stays with it while it
+    /// lives.
+    pub fn set(&self, faults: Faults) {
+        self.shared.order().set(faults);
     }
 
     /// Resets all upgraded connections now, and tells how many there were.
     pub fn kill_websockets(&self) -> usize {
-        self.shared.live.order(Mode::Killed)
+        self.shared.tunnels.end(Mode::Killed)
+    }
+
+    /// Resets all connections of clients now, whatever they carry, and tells how many there were.
+    pub fn kill_connections(&self) -> usize {
+        self.shared.lines.end(Fate::Reset)
     }
 
     /// From now on swallows both ways what the upgraded connections of this moment carry, without closing
@@ -158,7 +148,7 @@ impl FaultProxy {
     ///
     /// Not even their ends pass: when one side closes, the other is told nothing.
     pub fn mute_websockets(&self) -> usize {
-        self.shared.live.order(Mode::Muted)
+        self.shared.tunnels.tell(Mode::Muted)
     }
 
     /// What has passed so far.
@@ -186,27 +176,12 @@ impl Shared {
         self.counts.send_modify(change);
     }
 
-    /// The fault that a request meets. Asking counts the request, so it is asked once for each.
-    fn fault_for(&self, request: &http::Head) -> Fault {
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let (every, counts) = match order.fault {
-            Fault::LoseAnswers { every } => (every, request.is_poll()),
-            Fault::RepeatRequests { every } => (every, request.is_post()),
-            fault @ (Fault::None
-            | Fault::RefuseUpgrade
-            | Fault::HangUpgrade
-            | Fault::SilentAfterUpgrade
-            | Fault::KillAfterUpgrade(_)) => return fault,
-        };
-        if !counts {
-            return Fault::None;
-        }
-        order.met += 1;
-        if order.met.is_multiple_of(every) {
-            order.fault
-        } else {
-            Fault::None
-        }
+    fn meet(&self, request: &Head) -> Encounter {
+        self.order().meet(request)
+    }
+
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -218,11 +193,31 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 // A client that is gone before it was accepted is nobody's loss.
                 let Ok((client, _)) = accepted else { continue };
                 shared.count(|counts| counts.connections += 1);
-                connections.spawn(exchange::serve(client, Arc::clone(&shared)));
+                connections.spawn(carry(client, Arc::clone(&shared)));
             }
             Some(_) = connections.join_next() => {}
         }
     }
+}
+
+/// One client's connection: the line that it goes over, and what is said on it.
+async fn carry(client: TcpStream, shared: Arc<Shared>) {
+    if client.set_nodelay(true).is_err() {
+        return;
+    }
+    let (faults, cuts) = shared.order().connect();
+    let place = shared.lines.enter(Fate::Open);
+    let (line, end) = Line::new(client, Arc::clone(&faults), cuts, place);
+    let said = async {
+        if faults.refuse_connections {
+            shared.count(|counts| counts.refusals += 1);
+            end.finish(faults.rst);
+            drop(end);
+        } else {
+            exchange::serve(end, &shared).await;
+        }
+    };
+    tokio::join!(line.run(&shared), said);
 }
 
 #[cfg(test)]

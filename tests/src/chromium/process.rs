@@ -3,18 +3,15 @@
 
 use std::{
     env,
-    fs::{self, File},
-    io,
+    fs::File,
     path::PathBuf,
-    process::{self, Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-    time::Duration,
+    process::{Child, Command, Stdio},
 };
 
 use tokio::process::{ChildStdin, ChildStdout};
 
 use super::BrowserError;
+use crate::directory::Directory;
 
 /// A running Chromium, killed when dropped.
 #[derive(Debug)]
@@ -24,27 +21,26 @@ pub(super) struct Process {
     directory: Directory,
 }
 
-/// A fresh directory under the system's own for such things, removed when dropped.
-#[derive(Debug)]
-struct Directory(PathBuf);
-
 impl Process {
     /// Starts Chromium; gives what it reads commands from and what it writes answers to.
     pub(super) fn start() -> Result<(Self, ChildStdin, ChildStdout), BrowserError> {
         let program = find().ok_or(BrowserError::Missing)?;
-        let directory = Directory::fresh()?;
+        let directory = Directory::fresh("chromium")?;
         // Chromium reads commands from descriptor 3 and answers on 4. A child can be given those without
         // unsafe code only by a shell, which moves its own standard input and output there and becomes it.
         let mut child = Command::new("sh")
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#])
             .arg(program)
             .args(FLAGS)
-            .arg(format!("--user-data-dir={}", directory.profile().display()))
+            .arg(format!(
+                "--user-data-dir={}",
+                directory.file("profile").display()
+            ))
             // What it keeps outside its profile goes where it is removed too.
-            .env("TMPDIR", &directory.0)
+            .env("TMPDIR", directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(directory.log())?)
+            .stderr(File::create(directory.file(LOG))?)
             .spawn()?;
         let input = child.stdin.take().expect("standard input is piped");
         let output = child.stdout.take().expect("standard output is piped");
@@ -59,9 +55,7 @@ impl Process {
 
     /// The end of what Chromium printed, for the text of an error.
     pub(super) fn last_words(&self) -> String {
-        let printed = fs::read(self.directory.log()).unwrap_or_default();
-        let end = &printed[printed.len().saturating_sub(MAX_LAST_WORDS_BYTES)..];
-        String::from_utf8_lossy(end).trim().to_owned()
+        self.directory.last_words(LOG)
     }
 }
 
@@ -70,43 +64,6 @@ impl Drop for Process {
         // Both fail only if it has ended already, which is what they are for.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-impl Directory {
-    fn fresh() -> io::Result<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        loop {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = env::temp_dir().join(format!("anywire-chromium-{}-{number}", process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self(path)),
-                // Left by a killed process whose id this one has now.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn profile(&self) -> PathBuf {
-        self.0.join("profile")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.0.join("printed")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // Chromium's own children see its end a moment later than we do, and may write until then. Nothing
-        // tells us of theirs, so this is the one place that tries again.
-        for _ in 0..REMOVE_ATTEMPTS {
-            if fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
-                return;
-            }
-            thread::sleep(REMOVE_PAUSE);
-        }
     }
 }
 
@@ -143,6 +100,5 @@ const FLAGS: [&str; 14] = [
     "--disable-breakpad",
 ];
 
-const MAX_LAST_WORDS_BYTES: usize = 2_000;
-const REMOVE_ATTEMPTS: u32 = 100;
-const REMOVE_PAUSE: Duration = Duration::from_millis(20);
+/// What it prints goes to this file of its directory.
+const LOG: &str = "printed";

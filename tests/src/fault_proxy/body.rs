@@ -1,4 +1,4 @@
-//! Where a body ends, told from its bytes alone. Reading them is left to `http`.
+//! Where a body ends, told from its bytes alone. Reading them is left to `wire`.
 
 use std::io;
 
@@ -33,6 +33,11 @@ impl Body {
         matches!(self, Self::Sized(0) | Self::Chunked(Chunk::Over))
     }
 
+    /// Whether its length is known before it.
+    pub(super) fn is_sized(self) -> bool {
+        matches!(self, Self::Sized(_))
+    }
+
     /// Says how many of `bytes` belong to the body, and remembers that they have come.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
@@ -53,6 +58,24 @@ impl Body {
             };
         }
         Ok(taken)
+    }
+
+    /// What of `bytes`, which are the next of this body, is content and not the framing of chunks.
+    pub(super) fn content(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let Self::Chunked(mut chunk) = self else {
+            return Ok(bytes.to_vec());
+        };
+        let mut content = Vec::new();
+        for byte in bytes {
+            chunk = match chunk {
+                Chunk::Data(left @ 1..) => {
+                    content.push(*byte);
+                    Chunk::Data(left - 1)
+                }
+                other => other.after(*byte)?,
+            };
+        }
+        Ok(content)
     }
 }
 
@@ -103,5 +126,13 @@ mod tests {
             assert_eq!(left.take(&rest).unwrap(), body.len() - cut);
             assert!(left.is_over());
         }
+    }
+
+    #[test]
+    fn the_content_of_chunks_is_what_they_frame() {
+        let body = b"5;a=b\r\nhello\r\n2\r\n!\n\r\n0\r\n\r\n";
+        let chunked = Body::Chunked(Chunk::Size(0));
+        assert_eq!(chunked.content(body).unwrap(), b"hello!\n");
+        assert_eq!(Body::UntilClosed.content(body).unwrap(), body);
     }
 }

@@ -1,23 +1,27 @@
-//! One client's connection: its requests, one after the other, each with the fault that it meets. Finding the
-//! ends of heads and bodies is left to `http` and `body`.
+//! One client's connection: its requests, one after the other, each with the faults that it meets. The way of an
+//! answer is left to `answer`, what comes after a 101 to `tunnel`.
 //!
 //! A client that closes, also if only its sending half, has left.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    Fault, Shared,
-    body::Body,
-    http::{Head, Wire},
-    live::Mode,
-    tunnel,
+    Shared,
+    answer::{self, Informational},
+    faults::Upgrade,
+    head::Head,
+    line::End,
+    live::raise,
+    order::Encounter,
+    tunnel::{self, Mode},
+    wire::{Wire, write_in_steps},
 };
 
 /// Whether the client's connection can carry another request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+pub(super) enum Then {
     KeepOpen,
     Close,
 }
@@ -25,185 +29,180 @@ enum Then {
 /// Serves a client until its connection ends.
 ///
 /// An error of either side closes the client's connection: a client in front of a dead server sees that too.
-pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
-    let Ok(mut client) = Wire::new(client) else {
-        return;
-    };
-    while let Ok(Some(request)) = client.head().await {
-        if request.is_upgrade() {
-            // An upgrade takes the connection with it.
-            match upgrade(client, request, &shared).await {
-                Ok(Some(kept)) => client = kept,
-                Ok(None) | Err(_) => return,
-            }
-        } else if !matches!(
-            plain(&mut client, &request, &shared).await,
-            Ok(Then::KeepOpen)
-        ) {
+pub(super) async fn serve(client: End, shared: &Shared) {
+    let mut client = Wire::new(client);
+    let mut then = Then::KeepOpen;
+    while then == Then::KeepOpen {
+        client.stream.draw_cut();
+        let Ok(Some(request)) = client.head().await else {
             return;
-        }
+        };
+        let met = shared.meet(&request);
+        shared.count(|counts| counts.requests += 1);
+        then = match one(&mut client, &request, &met, shared).await {
+            Ok(then) => then,
+            Err(_) => return,
+        };
     }
 }
 
-/// A request that asks for no upgrade.
-async fn plain(client: &mut Wire, request: &Head, shared: &Shared) -> io::Result<Then> {
-    let fault = shared.fault_for(request);
+async fn one(
+    client: &mut Wire<End>,
+    request: &Head,
+    met: &Encounter,
+    shared: &Shared,
+) -> io::Result<Then> {
+    if met.faults.refuse_connections {
+        shared.count(|counts| counts.refusals += 1);
+        client.stream.finish(met.faults.rst);
+        return Ok(Then::Close);
+    }
+    let mut passed = request.without(&met.faults.strip);
+    if met.faults.strip_cookies {
+        passed = passed.without(&["cookie"]);
+    }
+    if request.is_upgrade() {
+        shared.count(|counts| counts.upgrades_seen += 1);
+        if met.faults.upgrade == Upgrade::Strip || met.faults.http10 {
+            passed = passed.without(&["upgrade", "connection"]);
+        }
+    }
+    if passed.is_upgrade() {
+        upgrade(client, &passed, met, shared).await
+    } else {
+        plain(client, request, passed, met, shared).await
+    }
+}
+
+/// A request that asks for no upgrade, as it came and as it goes on.
+async fn plain(
+    client: &mut Wire<End>,
+    request: &Head,
+    passed: Head,
+    met: &Encounter,
+    shared: &Shared,
+) -> io::Result<Then> {
     if request.is_poll() {
         shared.count(|counts| counts.polls += 1);
     }
-    let sent = client
-        .whole(&mut request.request_body()?, request.bytes.clone())
-        .await?;
-    let mut upstream = send(shared, &sent).await?;
-    match fault {
-        Fault::LoseAnswers { .. } => {
-            let (head, mut body) =
-                answer(client, &mut upstream, request, Informational::Drop).await?;
-            upstream.whole(&mut body, head.bytes).await?;
-            shared.count(|counts| counts.answers_lost += 1);
-            return Ok(Then::Close);
-        }
-        Fault::RepeatRequests { .. } => {
-            let first = answer(client, &mut upstream, request, Informational::Drop);
-            let _ = timeout(REPEAT_PATIENCE, first).await;
-            shared.count(|counts| counts.repeats += 1);
-            let mut second = send(shared, &sent).await?;
-            // The first connection stays open until the second answer is through.
-            return pass_answer(client, &mut second, request).await;
-        }
-        Fault::None
-        | Fault::RefuseUpgrade
-        | Fault::HangUpgrade
-        | Fault::SilentAfterUpgrade
-        | Fault::KillAfterUpgrade(_) => {}
+    let framing = request.request_body()?;
+    let mut rest = framing;
+    let body = client.whole(&mut rest, Vec::new()).await?;
+    if met.faults.refuse_posts && request.is_post() {
+        shared.count(|counts| counts.refusals += 1);
+        client.write(PORTAL).await?;
+        return Ok(Then::KeepOpen);
     }
-    pass_answer(client, &mut upstream, request).await
+    let sent = if met.faults.http10 {
+        let (body, is_sized) = (framing.content(&body)?, framing.is_sized());
+        let head = passed.downgraded();
+        let head = if is_sized {
+            head
+        } else {
+            head.with("Content-Length", &body.len().to_string())
+        };
+        [head.bytes, body].concat()
+    } else {
+        [passed.bytes, body].concat()
+    };
+    if met.is_held_back {
+        shared.count(|counts| counts.reorders += 1);
+        let mut others = shared.posts_sent.subscribe();
+        let _ = timeout(OVERTAKING_PATIENCE, others.changed()).await;
+    }
+    let mut upstream = send(shared, &sent, met).await?;
+    if request.is_post() {
+        shared.posts_sent.send_modify(|sent| *sent += 1);
+    }
+    // Stays open until the second answer is through.
+    let mut _first = None;
+    if met.is_repeated {
+        let answered = answer::begin(client, &mut upstream, request, Informational::Drop);
+        let _ = timeout(REPEAT_PATIENCE, answered).await;
+        shared.count(|counts| counts.repeats += 1);
+        _first = Some(std::mem::replace(
+            &mut upstream,
+            send(shared, &sent, met).await?,
+        ));
+    }
+    if met.loses_answer {
+        let (_, mut body) =
+            answer::begin(client, &mut upstream, request, Informational::Drop).await?;
+        upstream.whole(&mut body, Vec::new()).await?;
+        shared.count(|counts| counts.answers_lost += 1);
+        client.stream.finish(met.faults.rst);
+        return Ok(Then::Close);
+    }
+    answer::pass(client, &mut upstream, request, &met.faults, shared).await
 }
 
-/// A request for a WebSocket. Gives the client's connection back if the server refuses and both go on.
-async fn upgrade(mut client: Wire, request: Head, shared: &Shared) -> io::Result<Option<Wire>> {
-    let fault = shared.fault_for(&request);
-    shared.count(|counts| counts.upgrades_seen += 1);
-    let (mode, lifetime) = match fault {
-        Fault::RefuseUpgrade => {
+/// A request for a WebSocket. The connection goes on if the server refuses and both keep it open.
+async fn upgrade(
+    client: &mut Wire<End>,
+    request: &Head,
+    met: &Encounter,
+    shared: &Shared,
+) -> io::Result<Then> {
+    let faults = &met.faults;
+    match faults.upgrade {
+        Upgrade::Refuse => {
+            shared.count(|counts| counts.refusals += 1);
             client.write(REFUSAL).await?;
-            client.stream.shutdown().await?;
-            return swallow(client).await.map(|()| None);
+            client.stream.finish(faults.rst);
+            return Ok(Then::Close);
         }
-        Fault::HangUpgrade => return swallow(client).await.map(|()| None),
-        Fault::SilentAfterUpgrade => (Mode::Muted, None),
-        Fault::KillAfterUpgrade(lifetime) => (Mode::Passing, Some(lifetime)),
-        Fault::None | Fault::LoseAnswers { .. } | Fault::RepeatRequests { .. } => {
-            (Mode::Passing, None)
-        }
-    };
-    let mut upstream = send(shared, &request.bytes).await?;
-    let (head, body) = answer(&mut client, &mut upstream, &request, Informational::Pass).await?;
-    if head.status()? != SWITCHING_PROTOCOLS {
-        let then = pass_body(&mut client, &mut upstream, &request, &head, body).await?;
-        return Ok((then == Then::KeepOpen).then_some(client));
+        Upgrade::Hang => return swallow(client).await,
+        Upgrade::Pass | Upgrade::Strip => {}
+    }
+    let mut upstream = send(shared, &request.bytes, met).await?;
+    let (head, body) = answer::begin(client, &mut upstream, request, Informational::Pass).await?;
+    if head.status()? != answer::SWITCHING_PROTOCOLS {
+        return answer::pass_from(client, &mut upstream, request, faults, shared, (head, body))
+            .await;
     }
     // Among the living before the client knows, so that it is never told too late what becomes of it.
-    let place = shared.live.enter(mode);
+    let place = shared.tunnels.enter(Mode::Passing);
+    if faults.silent {
+        raise(&place.state(), Mode::Muted);
+        shared.count(|counts| counts.silences += 1);
+    }
     shared.count(|counts| counts.upgrades_passed += 1);
-    client.write(&head.bytes).await?;
-    tunnel::run(client, upstream, place, lifetime)
-        .await
-        .map(|()| None)
+    client
+        .write(&head.without(&faults.strip_answer).bytes)
+        .await?;
+    tunnel::run(client, upstream, place, faults, shared).await;
+    Ok(Then::Close)
 }
 
 /// Sends a request on a connection of its own.
 ///
 /// None is kept for the next one: an idle connection that the server just closes would be a fault that nobody
 /// asked for.
-async fn send(shared: &Shared, request: &[u8]) -> io::Result<Wire> {
-    let mut upstream = Wire::new(TcpStream::connect(shared.upstream).await?)?;
-    upstream.write(request).await?;
+async fn send(shared: &Shared, request: &[u8], met: &Encounter) -> io::Result<Wire<TcpStream>> {
+    let stream = TcpStream::connect(&shared.upstream)
+        .await
+        .inspect_err(|_| shared.count(|counts| counts.unreachable += 1))?;
+    stream.set_nodelay(true)?;
+    let mut upstream = Wire::new(stream);
+    write_in_steps(&mut upstream.stream, request, met.faults.step()).await?;
     Ok(upstream)
 }
 
-/// What becomes of the heads that precede an answer, such as 103.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Informational {
-    Pass,
-    Drop,
-}
-
-/// The head of an answer, and its body to come. An error when the client leaves meanwhile.
-async fn answer(
-    client: &mut Wire,
-    upstream: &mut Wire,
-    request: &Head,
-    informational: Informational,
-) -> io::Result<(Head, Body)> {
-    loop {
-        let head = tokio::select! {
-            head = upstream.head() => head?.ok_or(io::ErrorKind::UnexpectedEof)?,
-            error = departure(client) => return Err(error),
-        };
-        let status = head.status()?;
-        if status >= 200 || status == SWITCHING_PROTOCOLS {
-            let body = head.answer_body(request)?;
-            return Ok((head, body));
-        }
-        if informational == Informational::Pass {
-            client.write(&head.bytes).await?;
-        }
-    }
-}
-
-async fn pass_answer(client: &mut Wire, upstream: &mut Wire, request: &Head) -> io::Result<Then> {
-    let (head, body) = answer(client, upstream, request, Informational::Pass).await?;
-    pass_body(client, upstream, request, &head, body).await
-}
-
-/// Passes an answer on piece by piece, since a stream's answer never ends.
-async fn pass_body(
-    client: &mut Wire,
-    upstream: &mut Wire,
-    request: &Head,
-    head: &Head,
-    mut body: Body,
-) -> io::Result<Then> {
-    client.write(&head.bytes).await?;
-    loop {
-        let piece = tokio::select! {
-            piece = upstream.piece(&mut body) => piece?,
-            error = departure(client) => return Err(error),
-        };
-        if piece.is_empty() {
-            break;
-        }
-        client.write(&piece).await?;
-    }
-    let is_last = request.is_last() || head.is_last() || body == Body::UntilClosed;
-    Ok(if is_last { Then::Close } else { Then::KeepOpen })
-}
-
-/// Waits until the client leaves, and keeps what it says before; dropping the future loses nothing.
-///
-/// A server learns that nobody waits for its answer any more only if its connection ends with the client's.
-async fn departure(client: &mut Wire) -> io::Error {
-    while !client.is_full() {
-        match client.fill().await {
-            Ok(true) => {}
-            Ok(false) => return io::ErrorKind::ConnectionAborted.into(),
-            Err(error) => return error,
-        }
-    }
-    // It says more than we keep, and is heard again when this answer is through.
-    std::future::pending().await
-}
-
 /// Reads and forgets until the client closes.
-async fn swallow(mut client: Wire) -> io::Result<()> {
-    while client.fill().await? {
+pub(super) async fn swallow(client: &mut Wire<End>) -> io::Result<Then> {
+    loop {
         client.buffer.clear();
+        if !client.fill().await? {
+            return Ok(Then::Close);
+        }
     }
-    Ok(())
 }
 
-const SWITCHING_PROTOCOLS: u16 = 101;
 const REFUSAL: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const PORTAL: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 36\r\n\r\n\
+    <h1>Please sign in to use Wi-Fi</h1>";
 /// How long a request may be held before its repeat is sent: long for loopback, short for a test.
 const REPEAT_PATIENCE: Duration = Duration::from_millis(200);
+/// How long a request waits for another one to overtake it.
+const OVERTAKING_PATIENCE: Duration = Duration::from_millis(100);

@@ -1,5 +1,5 @@
-//! The upgraded connections of a proxy, so that all can be told at once what becomes of them. Doing it is left
-//! to `tunnel`.
+//! What lives in a proxy, connections or the upgraded ones among them, so that all can be told at once what becomes
+//! of them. Doing it is left to `line` and `tunnel`.
 
 use std::{
     collections::HashMap,
@@ -8,72 +8,93 @@ use std::{
 
 use tokio::sync::watch;
 
-/// What an upgraded connection does with its bytes. It only ever moves down this list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mode {
-    /// Passes them.
-    Passing,
-    /// Swallows them, and hides from either side that the other has closed.
-    Muted,
-    /// Resets both sides.
-    Killed,
-}
-
-/// The upgraded connections that live.
-#[derive(Debug, Default)]
-pub(super) struct Live(Mutex<Registry>);
-
-#[derive(Debug, Default)]
-struct Registry {
-    next: u64,
-    modes: HashMap<u64, watch::Sender<Mode>>,
-}
-
-/// The place of one connection among the living; it leaves when this is dropped.
+/// Those that live, each in a state that only ever grows.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
-    live: &'a Live,
-    number: u64,
-    pub(super) mode: watch::Receiver<Mode>,
+pub(super) struct Live<S>(Mutex<Registry<S>>);
+
+#[derive(Debug)]
+struct Registry<S> {
+    next: u64,
+    states: HashMap<u64, watch::Sender<S>>,
 }
 
-impl Live {
-    /// Enters a connection that begins in `mode`.
-    pub(super) fn enter(&self, mode: Mode) -> Place<'_> {
-        let (sender, mode) = watch::channel(mode);
+/// The place of one among the living; it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a, S> {
+    live: &'a Live<S>,
+    number: u64,
+    state: watch::Sender<S>,
+}
+
+impl<S: Copy + Ord> Live<S> {
+    /// Enters one that begins in `state`.
+    pub(super) fn enter(&self, state: S) -> Place<'_, S> {
+        let state = watch::Sender::new(state);
         let mut registry = self.registry();
         registry.next += 1;
         let number = registry.next;
-        registry.modes.insert(number, sender);
+        registry.states.insert(number, state.clone());
+        drop(registry);
         Place {
             live: self,
             number,
-            mode,
+            state,
         }
     }
 
-    /// Tells every connection its new mode, and how many were told. The killed live no longer.
-    pub(super) fn order(&self, mode: Mode) -> usize {
-        let mut registry = self.registry();
-        let told = if mode == Mode::Killed {
-            std::mem::take(&mut registry.modes).into_values().collect()
-        } else {
-            registry.modes.values().cloned().collect::<Vec<_>>()
-        };
-        drop(registry);
-        for sender in &told {
-            sender.send_modify(|now| *now = mode.max(*now));
-        }
-        told.len()
+    /// Tells all their new state, and how many were told.
+    pub(super) fn tell(&self, state: S) -> usize {
+        let told: Vec<_> = self.registry().states.values().cloned().collect();
+        raise_all(&told, state)
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry> {
+    /// The same for a state that is the last one: they live no longer.
+    pub(super) fn end(&self, state: S) -> usize {
+        let told = std::mem::take(&mut self.registry().states);
+        raise_all(&told.into_values().collect::<Vec<_>>(), state)
+    }
+}
+
+impl<S> Live<S> {
+    fn registry(&self) -> MutexGuard<'_, Registry<S>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.live.registry().modes.remove(&self.number);
+impl<S> Default for Live<S> {
+    fn default() -> Self {
+        Self(Mutex::new(Registry {
+            next: 0,
+            states: HashMap::new(),
+        }))
     }
+}
+
+impl<S> Place<'_, S> {
+    /// Its state, to be read, waited for, or raised by itself.
+    pub(super) fn state(&self) -> watch::Sender<S> {
+        self.state.clone()
+    }
+}
+
+impl<S> Drop for Place<'_, S> {
+    fn drop(&mut self) {
+        self.live.registry().states.remove(&self.number);
+    }
+}
+
+/// Moves a state on, never back.
+pub(super) fn raise<S: Copy + Ord>(sender: &watch::Sender<S>, state: S) {
+    sender.send_if_modified(|now| {
+        let is_news = *now < state;
+        *now = state.max(*now);
+        is_news
+    });
+}
+
+fn raise_all<S: Copy + Ord>(told: &[watch::Sender<S>], state: S) -> usize {
+    for sender in told {
+        raise(sender, state);
+    }
+    told.len()
 }

@@ -1,0 +1,90 @@
+//! The products and what each is told: as little as it needs to run here, so that the rest is as people have it.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+/// A proxy that people run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// nginx with the lines that pass an upgrade on; answers are buffered, as by default.
+    Nginx,
+    /// nginx without them: HTTP/1.0 to the server, no upgrade.
+    NginxWithoutUpgrade,
+    /// HAProxy, which passes an upgrade on and then counts by its `timeout tunnel`.
+    Haproxy,
+    /// Squid, the forward proxy of a company: plain requests with a whole address, CONNECT for the rest.
+    Squid,
+}
+
+impl Product {
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Self::Nginx | Self::NginxWithoutUpgrade => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Squid => "squid",
+        }
+    }
+
+    /// Runs it in the foreground, as one process that ends when it is killed.
+    pub(super) fn arguments(self, config: &str) -> Vec<String> {
+        let words: &[&str] = match self {
+            // Until it has read its configuration, nginx logs to a file of the system's.
+            Self::Nginx | Self::NginxWithoutUpgrade => &["-e", "stderr", "-c"],
+            Self::Haproxy => &["-db", "-f"],
+            Self::Squid => &["-N", "-d", "1", "-f"],
+        };
+        let words = words.iter().copied().chain([config]);
+        words.map(str::to_owned).collect()
+    }
+
+    pub(super) fn config(
+        self,
+        listen: SocketAddr,
+        upstream: SocketAddr,
+        patience: Duration,
+        directory: &Path,
+    ) -> String {
+        let directory = directory.display();
+        let (millis, secs) = (patience.as_millis(), patience.as_secs_f64().ceil());
+        let upgrade = match self {
+            Self::Nginx => {
+                "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+                 proxy_set_header Connection upgrade;"
+            }
+            Self::NginxWithoutUpgrade | Self::Haproxy | Self::Squid => "",
+        };
+        match self {
+            Self::Nginx | Self::NginxWithoutUpgrade => format!(
+                "daemon off; master_process off; pid {directory}/pid; error_log stderr;
+                events {{ worker_connections 512; }}
+                http {{
+                    access_log off;
+                    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+                    fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
+                    scgi_temp_path {directory}/scgi;
+                    server {{
+                        listen {listen};
+                        location / {{
+                            proxy_pass http://{upstream};
+                            proxy_set_header Host $http_host;
+                            proxy_read_timeout {millis}ms;
+                            {upgrade}
+                        }}
+                    }}
+                }}"
+            ),
+            Self::Haproxy => format!(
+                "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n \
+                 timeout server {millis}ms\n timeout tunnel {millis}ms\n\
+                 frontend clients\n bind {listen}\n default_backend servers\n\
+                 backend servers\n server one {upstream}\n"
+            ),
+            // The limit on descriptors is the room that it takes at once, and the system's may be a million.
+            Self::Squid => format!(
+                "http_port {listen}\nhttp_access allow all\nvisible_hostname middlebox\n\
+                 read_timeout {secs} seconds\nmax_filedescriptors 1024\ncache deny all\n\
+                 access_log none\ncache_log /dev/null\npid_filename none\ncoredump_dir {directory}\n\
+                 pinger_enable off\nshutdown_lifetime 0 seconds\n"
+            ),
+        }
+    }
+}
