@@ -50,7 +50,9 @@ impl Exchange {
             Some(Packet::Open(open)) => {
                 let visit = hub.open(&open, principal)?;
                 // An open that asks nothing is answered at once (PROTOCOL §6.3).
-                let asks = rest.iter().any(|packet| matches!(packet, Packet::Message(_)));
+                let asks = rest
+                    .iter()
+                    .any(|packet| matches!(packet, Packet::Message(_)));
                 let hold = open.hold.filter(|_| asks).unwrap_or(Duration::ZERO);
                 let carrier = Carrier::Exchange {
                     hold: hold.min(limits.hold),
