@@ -6,6 +6,7 @@ mod websocket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anywire_protocol::{
     CloseCode, CloseReason, Decision, Generation, Leg, Limits, NegotiationSettings, Opened,
@@ -142,10 +143,9 @@ impl Driver {
                 let mut state = self.shared.lock();
                 state.session.handle_timeout(now);
                 state.negotiation.handle_timeout(now);
-                drop(state);
-                if self.stall_at().is_some_and(|at| at <= now) && !self.is_stalled {
+                if !self.is_stalled && stall_at(&state).is_some_and(|at| at <= now) {
                     self.is_stalled = true;
-                    self.shared.lock().negotiation.handle_stalled(now);
+                    state.negotiation.handle_stalled(now);
                 }
             }
         }
@@ -180,7 +180,7 @@ impl Driver {
         let due = [
             state.session.poll_timeout(),
             state.negotiation.poll_timeout(),
-            self.stall_at().filter(|_| !self.is_stalled),
+            stall_at(&state).filter(|_| !self.is_stalled),
             self.poll.as_ref().and_then(PollLeg::poll_timeout),
             self.linger_until,
         ];
@@ -258,12 +258,6 @@ impl Driver {
         state.negotiation.handle_lost(leg, &failure.loss, now);
     }
 
-    /// When an unanswered ping becomes a stall.
-    fn stall_at(&self) -> Option<Timestamp> {
-        let since = self.shared.lock().session.unanswered_since()?;
-        Some(since + NegotiationSettings::STALL)
-    }
-
     /// Tells of the end once, and gives last words their time.
     fn tell_end(&mut self, now: Timestamp) {
         let state = self.shared.lock();
@@ -301,6 +295,13 @@ impl Driver {
     }
 }
 
+/// When an unanswered ping becomes a stall (NEGOTIATION §3.4).
+fn stall_at(state: &State) -> Option<Timestamp> {
+    let since = state.session.unanswered_since()?;
+    let before_it = state.session.buffered_bytes() as u64;
+    Some(since + NegotiationSettings::STALL + Duration::from_millis(before_it / SLOW_BYTES_PER_MS))
+}
+
 /// The server says that it does not know the session, or will not have it.
 fn end_refused(state: &mut State, reason: &CloseReason, now: Timestamp) {
     if reason.code == CloseCode::UNKNOWN_SESSION && !state.session.is_open() {
@@ -336,4 +337,7 @@ fn open(config: &Config, generation: Generation) -> anywire_protocol::Open {
 }
 
 /// How long a close may still take on its way when the session has ended.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A line that carries no more than this is slow, and a ping behind messages takes its time.
+const SLOW_BYTES_PER_MS: u64 = 256;

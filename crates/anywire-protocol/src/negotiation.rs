@@ -343,6 +343,11 @@ impl Negotiation {
         self.carrier
     }
 
+    /// Whether the leg may be tried.
+    pub fn is_allowed(&self, leg: Leg) -> bool {
+        self.line(leg).is_allowed
+    }
+
     /// The last attempts, the oldest first (NEGOTIATION §9).
     pub fn trace(&self) -> impl Iterator<Item = &Attempt> {
         self.trace.attempts()
@@ -421,6 +426,12 @@ impl Negotiation {
                 }
                 return self.detached(Leg::Poll);
             }
+            if self.poll.failures == 0 {
+                // By a WebSocket that is lost: its generation is in the way once.
+                self.poll.failures = 1;
+                self.detached(Leg::Poll);
+                return self.start_poll(now);
+            }
         }
         self.detached(Leg::Poll);
         if !self.websocket.is_attached() || self.websocket.is_stalled {
@@ -452,9 +463,12 @@ impl Negotiation {
             return;
         }
         self.grace_until = None;
+        let is_race = self.websocket.is_started() && !self.websocket.is_attached();
         let generation = match self.poll_generation {
-            // One that is below the WebSocket's cannot take over from it.
-            Some(generation) if !self.websocket.is_attached() => generation,
+            // It is below the WebSocket's, which wins the race, or none came after it.
+            Some(generation) if is_race || self.websocket.starts == 0 => generation,
+            Some(generation) if generation.as_u64() == self.last_generation => generation,
+            // A WebSocket that is lost may have attached all the same, and the server does not know that it is lost.
             _ => self.next_generation(),
         };
         self.poll_generation = Some(generation);

@@ -21,16 +21,21 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The encoding that a Content-Type names; no Content-Type means text (PROTOCOL §6.1).
-    pub fn from_content_type(content_type: Option<&str>) -> Option<Self> {
-        let essence = content_type.map(|value| value.split(';').next().unwrap_or_default().trim());
-        match essence {
-            None => Some(Self::Text),
-            Some(essence) if essence.eq_ignore_ascii_case("text/plain") => Some(Self::Text),
-            Some(essence) if essence.eq_ignore_ascii_case("application/octet-stream") => {
-                Some(Self::Binary)
-            }
-            Some(_) => None,
+    /// The encoding that a Content-Type names.
+    pub fn from_content_type(content_type: &str) -> Option<Self> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        [Self::Text, Self::Binary].into_iter().find(|encoding| {
+            let own = encoding.content_type().split(';').next();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(essence))
+        })
+    }
+
+    /// The encoding of a request's body that came without a Content-Type (PROTOCOL §6.1).
+    pub fn of_request(body: &[u8]) -> Self {
+        // A binary one begins with a length, and no open or attach packet is as short as these bytes would say.
+        match body.first() {
+            Some(first) if first.is_ascii_digit() => Self::Text,
+            _ => Self::Binary,
         }
     }
 

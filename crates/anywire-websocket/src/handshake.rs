@@ -94,7 +94,8 @@ impl Upgrade {
         Ok(headers)
     }
 
-    /// Checks the head of a 101 for what it must say, and for the protocol that was asked for.
+    /// Checks the head of a 101 for what it must say, and that it names no protocol but the one that was asked for. It may
+    /// name none: something in between may have taken that out, and what follows shows who speaks.
     ///
     /// # Errors
     /// Something in between answers in the server's stead: fail the connection.
@@ -108,7 +109,7 @@ impl Upgrade {
         }
         if headers
             .get(SEC_WEBSOCKET_PROTOCOL)
-            .is_none_or(|chosen| chosen != protocol)
+            .is_some_and(|chosen| chosen != protocol)
         {
             return Err(HandshakeError("the server does not speak the protocol"));
         }
@@ -182,6 +183,8 @@ mod tests {
         headers.insert(SEC_WEBSOCKET_ACCEPT, handshake.accept().clone());
         upgrade.check(&headers, "anywire.v1").unwrap();
         assert!(upgrade.check(&headers, "chat").is_err());
+        let named = headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        assert!(named.is_some() && upgrade.check(&headers, "anywire.v1").is_ok());
         assert!(Upgrade::new([0; 16]).check(&headers, "anywire.v1").is_err());
     }
 

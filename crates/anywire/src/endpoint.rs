@@ -145,18 +145,21 @@ where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
-    let content_type = headers
+    let named = headers
         .get(CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or("?"));
-    let Some(encoding) = Encoding::from_content_type(content_type) else {
+        .map(|value| Encoding::from_content_type(value.to_str().unwrap_or("?")));
+    if named == Some(None) {
         let text = "use text/plain or application/octet-stream";
         return refuse(&Refusal::new(CloseCode::UNSUPPORTED_MEDIA_TYPE, text));
-    };
+    }
     let max_bytes = shared.hub.limits().max_payload_bytes;
     let body = match collect(headers, body, max_bytes).await {
         Ok(body) => body,
         Err(response) => return response,
     };
+    let encoding = named
+        .flatten()
+        .unwrap_or_else(|| Encoding::of_request(&body));
     let exchange = match Exchange::begin(&shared.hub, encoding, body, principal.as_ref()) {
         Ok(exchange) => exchange,
         Err(refusal) => return refuse(&refusal),

@@ -2,7 +2,7 @@
 
 use anywire_protocol::{
     Attach, AttachError, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Leg,
-    Offer, Opened, Outcome, Packet, Timestamp, Transmit, decode_frame,
+    Offer, Opened, Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, decode_frame,
 };
 use anywire_websocket::frame::{Frame, encode_close, encode_pong, push_message, push_packet};
 
@@ -84,9 +84,14 @@ impl Driver {
     }
 
     pub(super) fn prove_websocket(&mut self, now: Timestamp) {
-        // What waits goes first: the app's first message must not wait for padding.
-        self.transmit_websocket(now);
-        let proof = proof(self.shared.lock().session.limits());
+        let state = self.shared.lock();
+        let proof = proof(state.session.limits());
+        let has_more = state.session.buffered_bytes() > PROOF_BYTES;
+        drop(state);
+        if !has_more {
+            // The app's first message must not wait for padding.
+            self.transmit_websocket(now);
+        }
         if let Some(leg) = &mut self.websocket {
             leg.push(&proof);
             leg.flush();
@@ -111,19 +116,25 @@ impl Driver {
         match happened {
             Happened::Connected => self.shared.lock().negotiation.handle_connected(now),
             Happened::Heard(frames) => self.websocket_heard(frames, now),
-            Happened::Written(buffer) => {
+            Happened::Written { buffer, has_waited } => {
                 if let Some(leg) = &mut self.websocket {
                     leg.is_writing = false;
                     if leg.out.is_empty() {
                         leg.out = buffer;
                     }
-                    if let Some(id) = leg.attachment {
-                        // Bytes that waited were taken: a slow line is alive.
+                    if let Some(id) = leg.attachment.filter(|_| has_waited) {
+                        // A slow line is alive.
                         self.shared.lock().session.handle_alive(id, now);
                     }
                 }
             }
-            Happened::Ended(failure) => self.websocket_lost(&failure, now),
+            Happened::Ended(mut failure) => {
+                if self.shared.lock().negotiation.is_allowed(Leg::Poll) {
+                    // Whatever refused the upgrade may have seen another request (NEGOTIATION §3.8).
+                    failure.refusal = None;
+                }
+                self.websocket_lost(&failure, now);
+            }
         }
     }
 

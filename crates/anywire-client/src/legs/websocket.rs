@@ -1,6 +1,8 @@
 //! One WebSocket: the upgrade, then frames in and bytes out (PROTOCOL §5, RFC 6455). What they carry is left to the
 //! driver.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::time::Duration;
 
 use anywire_protocol::{Outcome, SUBPROTOCOL};
@@ -28,7 +30,12 @@ pub(crate) enum Happened {
     /// Bytes came; these frames were whole. May be none.
     Heard(Vec<Frame>),
     /// What was handed over has been written.
-    Written(Vec<u8>),
+    Written {
+        /// Empty, to be used again.
+        buffer: Vec<u8>,
+        /// The line did not take it at once.
+        has_waited: bool,
+    },
     /// It is over.
     Ended(Failure),
 }
@@ -180,15 +187,25 @@ async fn write(
     tell: &mpsc::Sender<Happened>,
 ) -> Failure {
     while let Some(mut buffer) = buffers.recv().await {
-        let written = async {
-            to.write_all(&buffer).await?;
-            to.flush().await
+        let mut has_waited = false;
+        let written = {
+            let mut writing = pin!(async {
+                to.write_all(&buffer).await?;
+                to.flush().await
+            });
+            poll_fn(|cx| {
+                let poll = writing.as_mut().poll(cx);
+                has_waited |= poll.is_pending();
+                poll
+            })
+            .await
         };
-        if let Err(error) = written.await {
+        if let Err(error) = written {
             return Failure::new(Outcome::Closed, error.to_string());
         }
         buffer.clear();
-        if tell.send(Happened::Written(buffer)).await.is_err() {
+        let happened = Happened::Written { buffer, has_waited };
+        if tell.send(happened).await.is_err() {
             break;
         }
     }
