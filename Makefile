@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check test e2e bench fuzz middleboxes browser browser-tools
+.PHONY: help run check test e2e lab bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,11 @@ e2e: ## the browser client in headless Chromium, installed if missing and possib
 
 middleboxes:
 	tests/install-middleboxes.sh
+
+lab: middleboxes ## every bad network × both clients × every workload, as a table; LAB="--only silent" for some
+	tests/e2e/install-chromium.sh
+	cargo build --release -p anywire-tests --bin anywire-matrix
+	target/release/anywire-matrix $(LAB)
 
 bench: ## server CPU per message and bytes per session, beside warp::ws()
 	cargo build --release -p anywire-tests --bin anywire-bench

@@ -1,0 +1,144 @@
+//! What may stand between a client and its server in a run of the oracle, and what is expected of it.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use super::Workload;
+use crate::middlebox::Product;
+
+/// A network in one of its moods.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// What stands between.
+    pub between: Between,
+    /// What comes of it.
+    pub expected: Expected,
+}
+
+/// What stands between a client and its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// The fault proxy, with faults in its words.
+    Faults(&'static str),
+    /// A proxy that people run; it waits for [`PRODUCT_PATIENCE`].
+    Product(Product),
+}
+
+/// What comes of a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// All messages arrive, once and in order, on both sides.
+    Equal,
+    /// Nothing gets through, and the client says so within its connect budget.
+    Unreachable,
+}
+
+impl Mode {
+    /// All modes that the lab runs.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let mode = |between, expected| Self { between, expected };
+        let passed = PASSED.iter().copied().map(Between::Faults);
+        let products = PRODUCTS.iter().copied().map(Between::Product);
+        let blocked = BLOCKED.iter().copied().map(Between::Faults);
+        passed
+            .chain(products)
+            .map(move |between| mode(between, Expected::Equal))
+            .chain(blocked.map(move |between| mode(between, Expected::Unreachable)))
+    }
+
+    /// Whether the line itself carries few bytes in a second.
+    pub fn is_narrow(self) -> bool {
+        match self.between {
+            Between::Faults(words) => words.contains("rate=") || words.contains("dribble"),
+            Between::Product(_) => false,
+        }
+    }
+
+    /// The workloads that are run: where nothing gets through, one tells as much as all.
+    pub fn workloads(self) -> &'static [Workload] {
+        match self.expected {
+            Expected::Equal => &Workload::ALL,
+            Expected::Unreachable => &[Workload::Small],
+        }
+    }
+}
+
+impl Display for Mode {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.pad(match self.between {
+            Between::Faults(words) => words,
+            Between::Product(Product::Nginx) => "nginx",
+            Between::Product(Product::NginxWithoutUpgrade) => "nginx, no upgrade",
+            Between::Product(Product::Haproxy) => "haproxy",
+            Between::Product(Product::Squid) => "squid",
+        })
+    }
+}
+
+/// How long the products wait for a server that says nothing, and leave a tunnel idle: far less than by default, so
+/// that it happens.
+pub const PRODUCT_PATIENCE: Duration = Duration::from_secs(2);
+
+const PASSED: &[&str] = &[
+    "none",
+    "refuse-upgrade",
+    "hang-upgrade",
+    "strip-upgrade",
+    "kill-after=50ms",
+    "kill-after=200ms,rst",
+    "kill-after-bytes=200",
+    "kill-after-bytes=4k",
+    "kill-after-bytes=64k,rst",
+    "silent",
+    "silent-after-bytes=400",
+    "silent-after-bytes=4k",
+    "silent-after-bytes=64k",
+    "buffer-websocket=512",
+    "buffer-websocket=64k",
+    "buffer=8k,refuse-upgrade",
+    "buffer=end,refuse-upgrade",
+    "mute-answers-after=64k",
+    "idle-cut=1s",
+    "idle-cut=1s,refuse-upgrade",
+    "cut-up=30k,every=2",
+    "cut-down=30k,every=2,rst",
+    "cut-up=30k,every=2,refuse-upgrade",
+    "cut-down=30k,every=2,refuse-upgrade",
+    "cut-chance=5%",
+    "cut-chance=5%,refuse-upgrade,rst",
+    "delay=50ms",
+    "delay=200ms",
+    "delay=100ms,refuse-upgrade",
+    "delay=50ms,hang-upgrade,lose-answers=5",
+    "rate=512k",
+    "rate=512k,refuse-upgrade",
+    "dribble",
+    "dribble,refuse-upgrade",
+    "refuse-posts",
+    "repeat=3,refuse-upgrade",
+    "lose-answers=3,refuse-upgrade",
+    "reorder=2,refuse-upgrade",
+    "kill-after=300ms,repeat=3,lose-answers=7,delay=20ms",
+    "http10",
+    "strip-cookies",
+    "strip=sec-websocket-protocol",
+    "strip-answer=sec-websocket-protocol",
+    "strip=content-type,refuse-upgrade",
+    "strip=origin,strip=referer",
+    "strip-answer=content-type,refuse-upgrade",
+];
+
+const PRODUCTS: &[Product] = &[
+    Product::Nginx,
+    Product::NginxWithoutUpgrade,
+    Product::Haproxy,
+    Product::Squid,
+];
+
+const BLOCKED: &[&str] = &[
+    "refuse-connections",
+    "refuse-upgrade,refuse-posts",
+    "hang-upgrade,refuse-posts",
+    "silent,refuse-posts",
+    "silent,mute-answers-after=0",
+];
