@@ -7,3 +7,4 @@ pub mod http;
 pub mod middlebox;
 pub mod oracle;
 pub mod server;
+pub mod simulation;

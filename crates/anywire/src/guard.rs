@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// How long each part of a connection's life may take.
@@ -59,8 +58,8 @@ impl Phase {
 }
 
 /// A connection under deadlines.
-pub(crate) struct Guarded {
-    stream: TcpStream,
+pub(crate) struct Guarded<S> {
+    stream: S,
     deadlines: Deadlines,
     phase: Phase,
     /// The phase that the read timer was set for.
@@ -69,8 +68,8 @@ pub(crate) struct Guarded {
     write_timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Guarded {
-    pub(crate) fn new(stream: TcpStream, deadlines: Deadlines, phase: Phase) -> Self {
+impl<S> Guarded<S> {
+    pub(crate) fn new(stream: S, deadlines: Deadlines, phase: Phase) -> Self {
         let read_timer = Box::pin(sleep(deadlines.first_byte));
         Self {
             stream,
@@ -83,7 +82,7 @@ impl Guarded {
     }
 
     /// The socket alone.
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> S {
         self.stream
     }
 
@@ -124,7 +123,7 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -143,7 +142,7 @@ impl AsyncRead for Guarded {
     }
 }
 
-impl AsyncWrite for Guarded {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

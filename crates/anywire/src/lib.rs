@@ -42,7 +42,7 @@ pub use anywire_protocol::{
 };
 pub use config::{Config, ConfigError};
 pub use gate::{Denied, Visitor};
-pub use serve::{PeerAddr, Serve, Serving, serve};
+pub use serve::{Accept, PeerAddr, Serve, Serving, serve};
 pub use server::{Builder, Server};
 
 /// Compiles the README's code.

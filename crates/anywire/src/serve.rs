@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time;
@@ -111,31 +112,62 @@ impl Serve {
     /// # Errors
     /// The address cannot be bound: it is in use, or not this machine's.
     pub async fn bind(self, addr: impl Into<SocketAddr>) -> io::Result<Serving> {
-        let listener = TcpListener::bind(addr.into()).await?;
-        let local_addr = listener.local_addr()?;
-        Ok(Serving {
+        Ok(self.incoming(TcpListener::bind(addr.into()).await?))
+    }
+
+    /// Serves what `accept` brings: a listener that was made elsewhere, a Unix socket, a TLS acceptor, a simulation.
+    pub fn incoming<A: Accept>(self, accept: A) -> Serving<A> {
+        Serving {
             serve: self,
-            listener,
-            local_addr,
+            accept,
             signal: Box::pin(pending()),
-        })
+        }
+    }
+}
+
+/// Where connections come from.
+pub trait Accept: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// The next connection, and who is at its other end. The future may be dropped at any time.
+    ///
+    /// # Errors
+    /// No connection now; the server goes on to ask.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        // Small messages must not wait for each other's acks.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, peer))
     }
 }
 
 /// A server that is bound; call [`Serving::run`].
-pub struct Serving {
+pub struct Serving<A = TcpListener> {
     serve: Serve,
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    accept: A,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Serving {
     /// The address bound.
+    ///
+    /// # Panics
+    /// Never: a listener that is bound has one.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.accept
+            .local_addr()
+            .expect("a bound listener has an address")
     }
+}
 
+impl<A: Accept> Serving<A> {
     /// Stops when `signal` is done: accepts no more, lets answers finish, closes the rest after
     /// [`Serve::drain_within`].
     ///
@@ -149,9 +181,8 @@ impl Serving {
     pub async fn run(self) {
         let Self {
             serve,
-            listener,
+            mut accept,
             mut signal,
-            ..
         } = self;
         let max_connections = serve.max_connections.min(Semaphore::MAX_PERMITS);
         let slots = Arc::new(Semaphore::new(max_connections));
@@ -159,7 +190,7 @@ impl Serving {
         loop {
             let accepted = async {
                 let permit = slots.clone().acquire_owned().await;
-                (listener.accept().await, permit)
+                (accept.accept().await, permit)
             };
             let (accepted, permit) = tokio::select! {
                 () = &mut signal => break,
@@ -176,7 +207,7 @@ impl Serving {
                 (_, Err(_)) => break,
             }
         }
-        drop((listener, told));
+        drop((accept, told));
         // Each connection finishes or is cut, and lets go of its end.
         shutdown.send_replace(());
         shutdown.closed().await;
@@ -187,15 +218,13 @@ impl Serving {
 }
 
 impl Serve {
-    fn start(
+    fn start<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
-        stream: TcpStream,
+        stream: S,
         peer: SocketAddr,
         permit: ConnectionPermit,
         mut told: watch::Receiver<()>,
     ) {
-        // Small messages must not wait for each other's acks.
-        let _ = stream.set_nodelay(true);
         let phase = Phase::default();
         let guarded = Guarded::new(stream, self.deadlines, phase.clone());
         let filter = TowerToHyperService::new(warp::service(self.filter.clone()));

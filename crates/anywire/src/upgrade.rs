@@ -102,7 +102,7 @@ fn begin(
 ///
 /// The connection gets a task of its own, which is no larger than it needs.
 fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPermit>) {
-    match upgraded.downcast::<TokioIo<Guarded>>() {
+    match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
         Ok(parts) => {
             let stream = parts.io.into_inner().into_stream();
             carry(

@@ -1,0 +1,10 @@
+//! The Rust client and the server, whole, over a simulated network in virtual time: a run of minutes takes
+//! milliseconds, and follows from its seed. Bytes on their way are left to `net` and `stream`, what goes wrong when to
+//! `weather`.
+
+mod net;
+mod scenario;
+mod stream;
+mod weather;
+
+pub use self::scenario::{Outcome, run};
