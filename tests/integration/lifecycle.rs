@@ -47,7 +47,7 @@ async fn the_client_closes_and_the_app_is_told_its_reason() {
             "{via:?}"
         );
     }
-    assert_eq!(server.seen.heard().len(), 3);
+    assert_eq!(server.seen.heard().len(), ALL.len());
 }
 
 #[tokio::test]
@@ -120,7 +120,8 @@ async fn drain_tells_everybody_and_takes_no_more() {
             .await
             .is_err()
     );
-    assert_eq!(server.seen.wait_closed(3).await.len(), 3);
+    let closed = server.seen.wait_closed(ALL.len()).await;
+    assert_eq!(closed.len(), ALL.len());
 }
 
 #[tokio::test]

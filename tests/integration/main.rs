@@ -6,4 +6,5 @@ mod abuse;
 mod gate;
 mod lifecycle;
 mod messages;
+mod streams;
 mod wire;

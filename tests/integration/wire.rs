@@ -1,4 +1,4 @@
-//! An Anywire client for tests: one session over either transport, with a WebSocket codec that is not ours.
+//! An Anywire client for tests: one session over any transport, with a WebSocket codec that is not ours.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anywire_protocol::{
     Attach, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey, Packet,
-    PayloadWriter, decode_frame, decode_payload, encode_control,
+    PayloadReader, PayloadWriter, decode_frame, decode_payload, encode_control,
 };
 use anywire_tests::http::{Answer, request};
+use anywire_tests::open_answer::{End, OpenAnswer};
 use anywire_tests::server::TestServer;
 use futures_util::{Sink, Stream};
 use std::future::poll_fn;
@@ -25,9 +26,30 @@ pub enum Via {
     WebSocket,
     PollText,
     PollBinary,
+    StreamText,
+    StreamBinary,
 }
 
-pub const ALL: [Via; 3] = [Via::WebSocket, Via::PollText, Via::PollBinary];
+pub const ALL: [Via; 5] = [
+    Via::WebSocket,
+    Via::PollText,
+    Via::PollBinary,
+    Via::StreamText,
+    Via::StreamBinary,
+];
+
+impl Via {
+    fn is_stream(self) -> bool {
+        matches!(self, Self::StreamText | Self::StreamBinary)
+    }
+
+    pub fn encoding(self) -> Encoding {
+        match self {
+            Self::PollBinary | Self::StreamBinary => Encoding::Binary,
+            Self::WebSocket | Self::PollText | Self::StreamText => Encoding::Text,
+        }
+    }
+}
 
 /// What a receiver gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +68,14 @@ pub struct Wire {
     pub acked: u64,
     via: Via,
     socket: Option<WebSocketStream<TcpStream>>,
+    stream: Option<StreamLine>,
     queue: VecDeque<Packet>,
+}
+
+/// A stream, and what has come of it.
+pub struct StreamLine {
+    pub answer: OpenAnswer,
+    reader: PayloadReader,
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -75,7 +104,7 @@ impl Wire {
                 };
                 Self::new(addr, *opened, via, Some(socket))
             }
-            Via::PollText | Via::PollBinary => {
+            Via::PollText | Via::PollBinary | Via::StreamText | Via::StreamBinary => {
                 let open = Open {
                     key,
                     generation: Generation::new(generation),
@@ -83,7 +112,17 @@ impl Wire {
                     hold: None,
                     protocols: protocols.iter().map(ToString::to_string).collect(),
                 };
-                let answer = exchange(addr, via, &[Packet::Open(Box::new(open))]).await;
+                let open = Packet::Open(Box::new(open));
+                if via.is_stream() {
+                    let mut line = StreamLine::begin(addr, via.encoding(), &[open]).await;
+                    let Some(Packet::Opened(opened)) = line.next().await else {
+                        panic!("not opened")
+                    };
+                    let mut wire = Self::new(addr, *opened, via, None);
+                    wire.stream = Some(line);
+                    return wire;
+                }
+                let answer = exchange(addr, via, &[open]).await;
                 let mut packets = VecDeque::from(unpack(via, answer));
                 let Some(Packet::Opened(opened)) = packets.pop_front() else {
                     panic!("not opened")
@@ -111,6 +150,7 @@ impl Wire {
             acked: 0,
             via,
             socket,
+            stream: None,
             queue: VecDeque::new(),
         }
     }
@@ -120,6 +160,7 @@ impl Wire {
         self.generation += 1;
         self.via = via;
         self.socket = None;
+        self.stream = None;
         if via == Via::WebSocket {
             let offer = format!("anywire.v1, {}", self.attach_token(self.generation));
             let mut socket = upgrade(self.addr, "/anywire/websocket", &offer)
@@ -145,8 +186,13 @@ impl Wire {
         self.switch(via).await;
     }
 
-    /// Acknowledges what has come, on a WebSocket.
+    /// Acknowledges what has come, where nothing else does.
     async fn ack(&mut self) {
+        if self.via.is_stream() {
+            let answer = self.exchange(&[self.attach_packet(None)]).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            return;
+        }
         let ack = control(&Packet::Ack(Offset::new(self.received)));
         write(self.socket.as_mut().expect("a WebSocket"), ack).await;
     }
@@ -173,16 +219,7 @@ impl Wire {
 
     /// Sends one exchange and returns the raw answer.
     pub async fn exchange(&self, packets: &[Packet]) -> Answer {
-        exchange(
-            self.addr,
-            if self.via == Via::PollBinary {
-                self.via
-            } else {
-                Via::PollText
-            },
-            packets,
-        )
-        .await
+        exchange(self.addr, self.via, packets).await
     }
 
     pub async fn send(&mut self, message: impl Into<Message>) {
@@ -239,6 +276,10 @@ impl Wire {
             let packet = match (self.queue.pop_front(), &mut self.socket) {
                 (Some(packet), _) => packet,
                 (None, Some(socket)) => read(socket).await,
+                (None, None) if self.via.is_stream() => match self.next_on_stream().await {
+                    Some(packet) => packet,
+                    None => continue,
+                },
                 (None, None) => {
                     let poll = self.attach_packet(Some(Duration::from_secs(5)));
                     let answer = self.exchange(&[poll]).await;
@@ -249,7 +290,7 @@ impl Wire {
             match packet {
                 Packet::Message(message) => {
                     self.received += 1;
-                    if self.socket.is_some() {
+                    if self.socket.is_some() || self.via.is_stream() {
                         self.ack().await;
                     }
                     return Got::Message(message);
@@ -257,10 +298,23 @@ impl Wire {
                 Packet::Close(reason) => return Got::Closed(reason),
                 Packet::Offset(offset) => assert_eq!(offset.as_u64(), self.received),
                 Packet::Ack(offset) => self.acked = offset.as_u64(),
-                Packet::Ping(_) => {}
+                Packet::Ping(_) | Packet::Padding(_) => {}
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// The next packet of the stream; `None` when it has rotated.
+    async fn next_on_stream(&mut self) -> Option<Packet> {
+        if self.stream.is_none() {
+            let attach = self.attach_packet(None);
+            self.stream = Some(StreamLine::begin(self.addr, self.via.encoding(), &[attach]).await);
+        }
+        let packet = self.stream.as_mut().expect("it was made").next().await;
+        if let Some(line) = self.stream.take_if(|_| packet.is_none()) {
+            assert_eq!(line.answer.end(), Some(End::Whole), "it rotates");
+        }
+        packet
     }
 
     pub async fn recv_text(&mut self) -> String {
@@ -279,6 +333,35 @@ impl Wire {
                     .await;
                 assert_eq!(answer.status, 200);
             }
+        }
+    }
+}
+
+impl StreamLine {
+    pub async fn begin(addr: SocketAddr, encoding: Encoding, packets: &[Packet]) -> Self {
+        let mut writer = PayloadWriter::new(encoding);
+        packets.iter().for_each(|packet| writer.push(packet));
+        let content_type = encoding.content_type();
+        let body = writer.finish();
+        let answer = OpenAnswer::post(addr, "/anywire/stream", content_type, &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.head);
+        let reader = PayloadReader::new(encoding, 2_097_152);
+        let mut line = Self { answer, reader };
+        assert!(
+            matches!(line.next().await, Some(Packet::Padding(_))),
+            "a prelude"
+        );
+        line
+    }
+
+    /// The next packet; `None` when the stream has ended between two.
+    pub async fn next(&mut self) -> Option<Packet> {
+        loop {
+            if let Some(packet) = self.reader.next_packet().unwrap() {
+                return Some(packet);
+            }
+            let piece = self.answer.next().await?;
+            self.reader.push(&piece);
         }
     }
 }
@@ -355,7 +438,7 @@ pub async fn write(socket: &mut WebSocketStream<TcpStream>, frame: WsMessage) {
 }
 
 async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
-    let encoding = encoding(via);
+    let encoding = via.encoding();
     let mut writer = PayloadWriter::new(encoding);
     packets.iter().for_each(|packet| writer.push(packet));
     let content_type = format!("Content-Type: {}", encoding.content_type());
@@ -376,13 +459,5 @@ pub fn unpack(via: Via, answer: Answer) -> Vec<Packet> {
         "{}",
         String::from_utf8_lossy(&answer.body)
     );
-    decode_payload(encoding(via), answer.body.into()).unwrap()
-}
-
-fn encoding(via: Via) -> Encoding {
-    if via == Via::PollBinary {
-        Encoding::Binary
-    } else {
-        Encoding::Text
-    }
+    decode_payload(via.encoding(), answer.body.into()).unwrap()
 }

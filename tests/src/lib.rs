@@ -5,4 +5,5 @@ mod directory;
 pub mod fault_proxy;
 pub mod http;
 pub mod middlebox;
+pub mod open_answer;
 pub mod server;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use anywire_protocol::{Leg, Outcome, Report};
 
+use crate::Transport;
 use crate::metrics::{Counter, Counters};
 
 /// The last attempts of one session's client; nothing where all went well.
@@ -48,6 +49,8 @@ pub struct Attempts {
     pub websocket: Outcomes,
     /// Of polling.
     pub poll: Outcomes,
+    /// Of streams.
+    pub stream: Outcomes,
     /// Of legs that this server does not know.
     pub other: Outcomes,
 }
@@ -109,6 +112,7 @@ outcomes! {
 pub(crate) struct AttemptCounters {
     websocket: OutcomeCounters,
     poll: OutcomeCounters,
+    stream: OutcomeCounters,
     other: OutcomeCounters,
 }
 
@@ -117,6 +121,7 @@ impl AttemptCounters {
         let leg = match &*report.leg {
             name if name == Leg::WebSocket.name() => &self.websocket,
             name if name == Leg::Poll.name() => &self.poll,
+            name if name == Transport::Stream.name() => &self.stream,
             _ => &self.other,
         };
         leg.count(&report.outcome);
@@ -126,6 +131,7 @@ impl AttemptCounters {
         Attempts {
             websocket: self.websocket.read(),
             poll: self.poll.read(),
+            stream: self.stream.read(),
             other: self.other.read(),
         }
     }

@@ -34,6 +34,8 @@ pub use negotiation::{
 pub use offer::{Offer, application_protocols, choose_protocol};
 pub use open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
 pub use packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
-pub use payload::{Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadWriter, decode_payload};
+pub use payload::{
+    Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadReader, PayloadWriter, decode_payload,
+};
 pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};
 pub use time::Timestamp;

@@ -2,20 +2,16 @@
 
 use std::net::SocketAddr;
 
-use anywire_core::{Principal, Refusal};
-use anywire_polling::Exchange;
-use anywire_protocol::{CloseCode, CloseReason, Encoding};
-use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use anywire_core::Principal;
+use bytes::Buf;
+use http::{HeaderMap, Method};
 use hyper::upgrade::OnUpgrade;
-use tokio::time;
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::Stream;
 use warp::reply::Response;
 
-use crate::body::BodyClock;
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
-use crate::respond::{answer, deny, finish, method_not_allowed, preflight, refuse, refuse_with};
+use crate::polling::{poll, stream};
+use crate::respond::{deny, finish, method_not_allowed, preflight, refuse};
 use crate::script::{Freshness, Script};
 use crate::serve::ConnectionPermit;
 use crate::server::Shared;
@@ -27,6 +23,7 @@ pub(crate) enum Endpoint {
     WebSocket,
     Raw,
     Poll,
+    Stream,
     Script(Freshness),
 }
 
@@ -46,7 +43,15 @@ impl Endpoint {
             "websocket" => Some(Self::WebSocket),
             "raw" => Some(Self::Raw),
             "poll" => Some(Self::Poll),
+            "stream" => Some(Self::Stream),
             name => script.matches(name).map(Self::Script),
+        }
+    }
+
+    fn method(self) -> &'static str {
+        match self {
+            Self::Poll | Self::Stream => "POST",
+            Self::WebSocket | Self::Raw | Self::Script(_) => "GET",
         }
     }
 
@@ -55,6 +60,7 @@ impl Endpoint {
             Self::WebSocket => "websocket",
             Self::Raw => "raw",
             Self::Poll => "poll",
+            Self::Stream => "stream",
             Self::Script(_) => "client.js",
         }
     }
@@ -95,8 +101,8 @@ impl Endpoint {
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
-        let allowed = if self == Self::Poll { "POST" } else { "GET" };
-        if self == Self::Poll && request.method == Method::OPTIONS && origin.is_some() {
+        let allowed = self.method();
+        if allowed == "POST" && request.method == Method::OPTIONS && origin.is_some() {
             return preflight();
         }
         if request.method != allowed {
@@ -109,6 +115,7 @@ impl Endpoint {
         match self {
             Self::WebSocket => upgrade_websocket(shared, request, principal),
             Self::Raw => upgrade_raw(shared, request, principal),
+            Self::Stream => stream(shared, &request.headers, body, principal).await,
             Self::Poll | Self::Script(_) => poll(shared, &request.headers, body, principal).await,
         }
     }
@@ -132,89 +139,6 @@ impl Endpoint {
             .map(Some)
             .map_err(|denied| deny(&denied))
     }
-}
-
-/// `POST {mount}/poll` (PROTOCOL §6).
-async fn poll<S, B, E>(
-    shared: &Shared,
-    headers: &HeaderMap,
-    body: S,
-    principal: Option<Principal>,
-) -> Response
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or("?"));
-    let Some(encoding) = Encoding::from_content_type(content_type) else {
-        let text = "use text/plain or application/octet-stream";
-        return refuse(&Refusal::new(CloseCode::UNSUPPORTED_MEDIA_TYPE, text));
-    };
-    let max_bytes = shared.hub.limits().max_payload_bytes;
-    let body = match collect(headers, body, max_bytes).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let exchange = match Exchange::begin(&shared.hub, encoding, body, principal.as_ref()) {
-        Ok(exchange) => exchange,
-        Err(refusal) => return refuse(&refusal),
-    };
-    match exchange.answer().await {
-        Ok(payload) => answer(StatusCode::OK, encoding.content_type(), payload),
-        Err(refusal) => refuse(&refusal),
-    }
-}
-
-/// The body, if it is not longer than allowed.
-async fn collect<S, B, E>(headers: &HeaderMap, body: S, max_bytes: usize) -> Result<Bytes, Response>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
-    let too_large = || {
-        let refusal = Refusal::new(
-            CloseCode::TOO_LARGE,
-            "send less than maxPayloadBytes at once",
-        );
-        closing(refuse(&refusal))
-    };
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > max_bytes as u64) {
-        return Err(too_large());
-    }
-    let mut body = std::pin::pin!(body);
-    let mut whole = BytesMut::new();
-    let mut clock = BodyClock::start();
-    loop {
-        let Ok(next) = time::timeout_at(clock.deadline(), body.next()).await else {
-            let reason = CloseReason::new(CloseCode::STALLED, "the body came too slowly");
-            return Err(closing(refuse_with(StatusCode::REQUEST_TIMEOUT, &reason)));
-        };
-        let Some(chunk) = next else {
-            return Ok(whole.freeze());
-        };
-        let mut chunk = chunk.map_err(|_| {
-            let text = "the body ended before it was whole";
-            closing(refuse(&Refusal::new(CloseCode::PROTOCOL_ERROR, text)))
-        })?;
-        if whole.len() + chunk.remaining() > max_bytes {
-            return Err(too_large());
-        }
-        clock.receive(chunk.remaining());
-        whole.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
-    }
-}
-
-/// The rest of the request is not read, so the connection cannot go on.
-fn closing(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }
 
 fn script(shared: &Shared, request: &Request, freshness: Freshness) -> Response {

@@ -29,7 +29,7 @@ pub struct Visitor {
     pub query: String,
     /// The other end of the connection; a proxy's address behind one.
     pub peer: Option<SocketAddr>,
-    /// The endpoint's name: `websocket`, `poll` or `raw`.
+    /// The endpoint's name: `websocket`, `poll`, `stream` or `raw`.
     pub endpoint: &'static str,
 }
 

@@ -28,6 +28,8 @@ mod config;
 mod endpoint;
 mod gate;
 mod guard;
+mod intake;
+mod polling;
 mod respond;
 mod script;
 mod serve;
