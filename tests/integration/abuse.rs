@@ -161,6 +161,17 @@ async fn broken_requests_are_refused_whole() {
         let answer = poll(server.addr, "anywire", &body).await;
         assert_eq!(outcome(&answer), expected, "{body:?}");
     }
+    for body in [
+        "b=0%3Ap%",
+        "b=1%3At%u00e9",
+        "b=0%3Ap&c=1",
+        "b=1%3An01%3At%ED%A0%80",
+        "b=",
+    ] {
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        let answer = request(server.addr, "POST", "/anywire/poll", &form, body.as_bytes()).await;
+        assert_eq!(outcome(&answer), (400, 4960), "{body}");
+    }
     let answer = request(
         server.addr,
         "POST",
@@ -260,6 +271,14 @@ async fn sizes_are_limited_on_every_transport() {
     let body = vec![b'1'; 4_001];
     let answer = request(server.addr, "POST", "/anywire/poll", &[], &body).await;
     assert_eq!(outcome(&answer), (413, 4964));
+    // An escape does not count, nor does it hide anything.
+    let escaped = |count: usize| format!("b={}", "%31".repeat(count));
+    let answer = poll(server.addr, "anywire", &escaped(4_000)).await;
+    assert_eq!(outcome(&answer), (400, 4960), "not too long, only garbage");
+    for body in [escaped(4_001), format!("b={}", "1".repeat(4_001))] {
+        let answer = poll(server.addr, "anywire", &body).await;
+        assert_eq!(outcome(&answer), (413, 4964));
+    }
     let mut chunked =
         b"POST /anywire/poll HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..5 {

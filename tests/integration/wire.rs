@@ -26,14 +26,17 @@ pub enum Via {
     WebSocket,
     PollText,
     PollBinary,
+    /// Text whose bodies are escaped (PROTOCOL §4.7).
+    PollEscaped,
     StreamText,
     StreamBinary,
 }
 
-pub const ALL: [Via; 5] = [
+pub const ALL: [Via; 6] = [
     Via::WebSocket,
     Via::PollText,
     Via::PollBinary,
+    Via::PollEscaped,
     Via::StreamText,
     Via::StreamBinary,
 ];
@@ -46,7 +49,9 @@ impl Via {
     pub fn encoding(self) -> Encoding {
         match self {
             Self::PollBinary | Self::StreamBinary => Encoding::Binary,
-            Self::WebSocket | Self::PollText | Self::StreamText => Encoding::Text,
+            Self::WebSocket | Self::PollText | Self::PollEscaped | Self::StreamText => {
+                Encoding::Text
+            }
         }
     }
 }
@@ -104,7 +109,11 @@ impl Wire {
                 };
                 Self::new(addr, *opened, via, Some(socket))
             }
-            Via::PollText | Via::PollBinary | Via::StreamText | Via::StreamBinary => {
+            Via::PollText
+            | Via::PollBinary
+            | Via::PollEscaped
+            | Via::StreamText
+            | Via::StreamBinary => {
                 let open = Open {
                     key,
                     generation: Generation::new(generation),
@@ -441,15 +450,28 @@ async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
     let encoding = via.encoding();
     let mut writer = PayloadWriter::new(encoding);
     packets.iter().for_each(|packet| writer.push(packet));
-    let content_type = format!("Content-Type: {}", encoding.content_type());
-    request(
-        addr,
-        "POST",
-        "/anywire/poll",
-        &[&content_type],
-        &writer.finish(),
-    )
-    .await
+    let (content_type, body) = match via {
+        Via::PollEscaped => (
+            "application/x-www-form-urlencoded",
+            escape(&writer.finish()).into(),
+        ),
+        _ => (encoding.content_type(), writer.finish()),
+    };
+    let content_type = format!("Content-Type: {content_type}");
+    request(addr, "POST", "/anywire/poll", &[&content_type], &body).await
+}
+
+/// As `encodeURIComponent`, behind the mark.
+pub fn escape(payload: &[u8]) -> String {
+    let mut escaped = String::from("b=");
+    for byte in payload {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(byte) {
+            escaped.push(char::from(*byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }
 
 pub fn unpack(via: Via, answer: Answer) -> Vec<Packet> {

@@ -8,6 +8,7 @@ mod close;
 mod closing;
 mod connection;
 mod error;
+mod escape;
 mod heartbeat;
 mod identity;
 mod inbox;
@@ -24,6 +25,7 @@ mod time;
 
 pub use close::{CloseCode, CloseReason, Disposition};
 pub use error::{AttachError, ProtocolError, SendError};
+pub use escape::{ESCAPED_MARK, Unescaper, unescape};
 pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};

@@ -35,6 +35,10 @@ impl Encoding {
         match essence {
             None => Some(Self::Text),
             Some(essence) if essence.eq_ignore_ascii_case("text/plain") => Some(Self::Text),
+            // Some engines say so of any text, and an escaped body is one (PROTOCOL §4.7).
+            Some(essence) if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
+                Some(Self::Text)
+            }
             Some(essence) if essence.eq_ignore_ascii_case("application/octet-stream") => {
                 Some(Self::Binary)
             }

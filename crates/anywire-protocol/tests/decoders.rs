@@ -121,6 +121,24 @@ proptest! {
     }
 
     #[test]
+    fn escaped_bodies_read_the_same_in_pieces_and_no_input_panics(
+        text in ".{0,60}",
+        noise in "[ -~é]{0,40}",
+        piece in 1_usize..7,
+    ) {
+        let escaped: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut unescaper = Unescaper::default();
+        let mut out = bytes::BytesMut::new();
+        for piece in escaped.as_bytes().chunks(piece) {
+            unescaper.push(piece, &mut out).expect("it is well escaped");
+        }
+        prop_assert_eq!(unescaper.finish(), Ok(()));
+        prop_assert_eq!(&out[..], text.as_bytes());
+        let _ = unescape(format!("b={noise}").into());
+        prop_assert_eq!(unescape(format!("1:{noise}").into()), Ok(Bytes::from(format!("1:{noise}"))));
+    }
+
+    #[test]
     fn a_payload_reads_the_same_in_pieces(
         bytes in prop_oneof![
             nearly_a_payload(),

@@ -1,7 +1,7 @@
-//! The body of a request, taken in whole: not too long, not too slowly.
+//! The body of a request, taken in whole: not too long, not too slowly, and without its escape.
 
 use anywire_core::Refusal;
-use anywire_protocol::{CloseCode, CloseReason};
+use anywire_protocol::{CloseCode, CloseReason, ESCAPED_MARK, Encoding, ProtocolError, Unescaper};
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -12,31 +12,25 @@ use warp::reply::Response;
 use crate::body::BodyClock;
 use crate::respond::{refuse, refuse_with};
 
-/// The body, if it is not longer than allowed.
+/// The payload that a body is, if it is not longer than allowed.
 pub(crate) async fn collect<S, B, E>(
     headers: &HeaderMap,
     body: S,
+    encoding: Encoding,
     max_bytes: usize,
 ) -> Result<Bytes, Response>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
-    let too_large = || {
-        let refusal = Refusal::new(
-            CloseCode::TOO_LARGE,
-            "send less than maxPayloadBytes at once",
-        );
-        closing(refuse(&refusal))
-    };
+    let mut intake = Intake::new(encoding, max_bytes);
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > max_bytes as u64) {
+    if announced.is_some_and(|length: u64| length > intake.longest_body() as u64) {
         return Err(too_large());
     }
     let mut body = std::pin::pin!(body);
-    let mut whole = BytesMut::new();
     let mut clock = BodyClock::start();
     loop {
         let Ok(next) = time::timeout_at(clock.deadline(), body.next()).await else {
@@ -44,18 +38,95 @@ where
             return Err(closing(refuse_with(StatusCode::REQUEST_TIMEOUT, &reason)));
         };
         let Some(chunk) = next else {
-            return Ok(whole.freeze());
+            return intake.finish().map_err(|error| refuse(&error.into()));
         };
         let mut chunk = chunk.map_err(|_| {
             let text = "the body ended before it was whole";
             closing(refuse(&Refusal::new(CloseCode::PROTOCOL_ERROR, text)))
         })?;
-        if whole.len() + chunk.remaining() > max_bytes {
-            return Err(too_large());
-        }
         clock.receive(chunk.remaining());
-        whole.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
+        while chunk.has_remaining() {
+            let part = chunk.chunk();
+            intake
+                .take(part)
+                .map_err(|error| closing(refuse(&error.into())))?;
+            let taken = part.len();
+            chunk.advance(taken);
+            if intake.payload.len() > max_bytes {
+                return Err(too_large());
+            }
+        }
     }
+}
+
+/// A payload as its body comes. An escape is taken back at once, so what is kept is never longer than the payload.
+struct Intake {
+    payload: BytesMut,
+    max_bytes: usize,
+    state: State,
+}
+
+enum State {
+    /// A body in the text encoding of which too little has come to tell whether it is escaped (PROTOCOL §4.7).
+    Begun,
+    Plain,
+    Escaped(Unescaper),
+}
+
+impl Intake {
+    fn new(encoding: Encoding, max_bytes: usize) -> Self {
+        let state = match encoding {
+            Encoding::Text => State::Begun,
+            Encoding::Binary => State::Plain,
+        };
+        Self {
+            payload: BytesMut::new(),
+            max_bytes,
+            state,
+        }
+    }
+
+    /// The longest body that may hold a payload that is not too long.
+    fn longest_body(&self) -> usize {
+        match self.state {
+            State::Plain => self.max_bytes,
+            // An escape makes three bytes of one.
+            State::Begun | State::Escaped(_) => {
+                self.max_bytes.saturating_mul(3) + ESCAPED_MARK.len()
+            }
+        }
+    }
+
+    fn take(&mut self, part: &[u8]) -> Result<(), ProtocolError> {
+        if let State::Escaped(unescaper) = &mut self.state {
+            return unescaper.push(part, &mut self.payload);
+        }
+        self.payload.extend_from_slice(part);
+        if !matches!(self.state, State::Begun) || self.payload.len() < ESCAPED_MARK.len() {
+            return Ok(());
+        }
+        if !self.payload.starts_with(ESCAPED_MARK) {
+            self.state = State::Plain;
+            return Ok(());
+        }
+        let begin = self.payload.split();
+        let mut unescaper = Unescaper::default();
+        unescaper.push(&begin[ESCAPED_MARK.len()..], &mut self.payload)?;
+        self.state = State::Escaped(unescaper);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Bytes, ProtocolError> {
+        if let State::Escaped(unescaper) = self.state {
+            unescaper.finish()?;
+        }
+        Ok(self.payload.freeze())
+    }
+}
+
+fn too_large() -> Response {
+    let text = "send less than maxPayloadBytes at once";
+    closing(refuse(&Refusal::new(CloseCode::TOO_LARGE, text)))
 }
 
 /// The rest of the request is not read, so the connection cannot go on.

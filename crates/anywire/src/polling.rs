@@ -80,6 +80,6 @@ where
         )));
     };
     let max_bytes = shared.hub.limits().max_payload_bytes;
-    let body = collect(headers, body, max_bytes).await?;
+    let body = collect(headers, body, encoding, max_bytes).await?;
     Ok((encoding, body))
 }
