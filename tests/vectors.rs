@@ -4,7 +4,7 @@
 
 use anywire_protocol::{
     CloseCode, Disposition, Encoding, Message, MessageKind, Packet, PayloadWriter, decode_frame,
-    decode_payload, encode_control, unescape,
+    decode_payload, encode_control, escape_line, unescape,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -112,6 +112,19 @@ fn escaped_bodies_and_padding_read_as_the_vectors_say() {
     for (name, case) in each(&vectors, "refused") {
         let error = read(&case["body"]).expect_err(name);
         assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+    for (name, case) in each(&vectors, "lines") {
+        let mut writer = PayloadWriter::new(Encoding::Text);
+        for vector in case["packets"].as_array().unwrap() {
+            writer.push(&packet(vector));
+        }
+        let mut data = bytes::BytesMut::new();
+        escape_line(&writer.finish(), &mut data);
+        assert_eq!(
+            &data[..],
+            case["data"].as_str().unwrap().as_bytes(),
+            "{name}"
+        );
     }
     for (name, case) in each(&vectors, "padding") {
         let length = usize::try_from(case["length"].as_u64().unwrap()).unwrap();

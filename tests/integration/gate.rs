@@ -31,6 +31,7 @@ async fn a_foreign_origin_is_refused_on_every_endpoint_before_anything_else() {
             ("OPTIONS", "poll"),
             ("POST", "stream"),
             ("OPTIONS", "stream"),
+            ("GET", "events"),
         ] {
             let mut headers = UPGRADE.to_vec();
             headers.push(&origin);
@@ -233,6 +234,7 @@ async fn transports_are_counted() {
         (ALL.len() as u64, ALL.len() as u64, 1)
     );
     assert!(metrics.stream_attaches >= 2);
+    assert!(metrics.events_attaches >= 1);
     assert!(metrics.poll_attaches >= 4);
     assert_eq!(metrics.messages_up, ALL.len() as u64);
     assert_eq!(metrics.messages_down, ALL.len() as u64);

@@ -48,6 +48,7 @@ async fn a_session_goes_on_over_any_mix_of_transports() {
         Via::WebSocket,
         Via::PollBinary,
         Via::StreamText,
+        Via::Events,
         Via::WebSocket,
         Via::StreamBinary,
         Via::WebSocket,
@@ -65,8 +66,8 @@ async fn a_session_goes_on_over_any_mix_of_transports() {
         assert_eq!(wire.recv_text().await, format!("d{next}"));
         next += 1;
     }
-    let heard = server.seen.wait_heard(140).await;
-    let expected: Vec<_> = (1..=140).map(|index| format!("u{index}")).collect();
+    let heard = server.seen.wait_heard(160).await;
+    let expected: Vec<_> = (1..=160).map(|index| format!("u{index}")).collect();
     assert_eq!(heard, expected);
     assert_eq!(server.seen.opened(), 1);
 }

@@ -10,7 +10,7 @@ use anywire_tests::server::{Loop, TestServer};
 
 use crate::wire::{StreamLine, Via, Wire};
 
-const BOTH: [Via; 2] = [Via::StreamText, Via::StreamBinary];
+const EACH: [Via; 3] = [Via::StreamText, Via::StreamBinary, Via::Events];
 
 /// Attaches a stream by hand, with the generation that the wire has.
 async fn attach(server: &TestServer, wire: &Wire) -> StreamLine {
@@ -63,11 +63,11 @@ async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
 #[tokio::test]
 async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
     let limits = Limits {
-        max_stream_bytes: 2_500,
+        max_stream_bytes: 4_096,
         ..Limits::default()
     };
     let server = TestServer::start(Config::new().limits(limits)).await;
-    for via in BOTH {
+    for via in EACH {
         let mut wire = Wire::open(server.addr, via).await;
         wire.send("send:400").await;
         for index in 0..400 {
@@ -78,7 +78,11 @@ async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
         wire.send(long.clone()).await;
         assert_eq!(wire.recv_text().await, long.as_text().unwrap());
     }
-    assert!(server.server.metrics().stream_attaches > 4);
+    let metrics = server.server.metrics();
+    assert!(
+        metrics.stream_attaches >= 4 && metrics.events_attaches >= 4,
+        "{metrics:?}"
+    );
 }
 
 #[tokio::test]

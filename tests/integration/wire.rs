@@ -30,28 +30,32 @@ pub enum Via {
     PollEscaped,
     StreamText,
     StreamBinary,
+    Events,
 }
 
-pub const ALL: [Via; 6] = [
+pub const ALL: [Via; 7] = [
     Via::WebSocket,
     Via::PollText,
     Via::PollBinary,
     Via::PollEscaped,
     Via::StreamText,
     Via::StreamBinary,
+    Via::Events,
 ];
 
 impl Via {
     fn is_stream(self) -> bool {
-        matches!(self, Self::StreamText | Self::StreamBinary)
+        matches!(self, Self::StreamText | Self::StreamBinary | Self::Events)
     }
 
     pub fn encoding(self) -> Encoding {
         match self {
             Self::PollBinary | Self::StreamBinary => Encoding::Binary,
-            Self::WebSocket | Self::PollText | Self::PollEscaped | Self::StreamText => {
-                Encoding::Text
-            }
+            Self::WebSocket
+            | Self::PollText
+            | Self::PollEscaped
+            | Self::StreamText
+            | Self::Events => Encoding::Text,
         }
     }
 }
@@ -81,6 +85,14 @@ pub struct Wire {
 pub struct StreamLine {
     pub answer: OpenAnswer,
     reader: PayloadReader,
+    /// For an event stream: what has come of the next lines, and the last id.
+    lines: Option<EventLines>,
+}
+
+#[derive(Default)]
+struct EventLines {
+    pending: Vec<u8>,
+    id: Option<u64>,
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -113,7 +125,8 @@ impl Wire {
             | Via::PollBinary
             | Via::PollEscaped
             | Via::StreamText
-            | Via::StreamBinary => {
+            | Via::StreamBinary
+            | Via::Events => {
                 let open = Open {
                     key,
                     generation: Generation::new(generation),
@@ -123,7 +136,13 @@ impl Wire {
                 };
                 let open = Packet::Open(Box::new(open));
                 if via.is_stream() {
-                    let mut line = StreamLine::begin(addr, via.encoding(), &[open]).await;
+                    let mut line = if via == Via::Events {
+                        let offer = format!("anywire.open.{key}.{generation}");
+                        let tokens = [&offer[..]].into_iter().chain(protocols.iter().copied());
+                        StreamLine::events(addr, &tokens.collect::<Vec<_>>().join(",")).await
+                    } else {
+                        StreamLine::begin(addr, via.encoding(), &[open]).await
+                    };
                     let Some(Packet::Opened(opened)) = line.next().await else {
                         panic!("not opened")
                     };
@@ -316,8 +335,13 @@ impl Wire {
     /// The next packet of the stream; `None` when it has rotated.
     async fn next_on_stream(&mut self) -> Option<Packet> {
         if self.stream.is_none() {
-            let attach = self.attach_packet(None);
-            self.stream = Some(StreamLine::begin(self.addr, self.via.encoding(), &[attach]).await);
+            let line = if self.via == Via::Events {
+                StreamLine::events(self.addr, &self.attach_token(self.generation)).await
+            } else {
+                let attach = self.attach_packet(None);
+                StreamLine::begin(self.addr, self.via.encoding(), &[attach]).await
+            };
+            self.stream = Some(line);
         }
         let packet = self.stream.as_mut().expect("it was made").next().await;
         if let Some(line) = self.stream.take_if(|_| packet.is_none()) {
@@ -355,12 +379,38 @@ impl StreamLine {
         let answer = OpenAnswer::post(addr, "/anywire/stream", content_type, &body).await;
         assert_eq!(answer.status, 200, "{}", answer.head);
         let reader = PayloadReader::new(encoding, 2_097_152);
-        let mut line = Self { answer, reader };
+        let mut line = Self {
+            answer,
+            reader,
+            lines: None,
+        };
         assert!(
             matches!(line.next().await, Some(Packet::Padding(_))),
             "a prelude"
         );
         line
+    }
+
+    /// Asks for an event stream; `tokens` are the offer's but the first.
+    pub async fn events(addr: SocketAddr, tokens: &str) -> Self {
+        let answer = open_events(addr, tokens, &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.head);
+        Self {
+            answer,
+            reader: PayloadReader::new(Encoding::Text, 4_194_304),
+            lines: Some(EventLines::default()),
+        }
+    }
+
+    /// The event stream that follows this one.
+    pub fn again(self, answer: OpenAnswer) -> Self {
+        assert_eq!(self.answer.end(), Some(End::Whole));
+        Self { answer, ..self }
+    }
+
+    /// The last event's id.
+    pub fn last_id(&self) -> Option<u64> {
+        self.lines.as_ref()?.id
     }
 
     /// The next packet; `None` when the stream has ended between two.
@@ -370,9 +420,51 @@ impl StreamLine {
                 return Some(packet);
             }
             let piece = self.answer.next().await?;
-            self.reader.push(&piece);
+            match &mut self.lines {
+                None => self.reader.push(&piece),
+                Some(lines) => lines.push(&piece, &mut self.reader),
+            }
         }
     }
+}
+
+impl EventLines {
+    /// Takes whole lines and hands on their data, unescaped.
+    fn push(&mut self, piece: &[u8], reader: &mut PayloadReader) {
+        self.pending.extend_from_slice(piece);
+        while let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.pending.drain(..=end).collect();
+            let line = std::str::from_utf8(&line[..end]).expect("an event stream is UTF-8");
+            assert!(!line.contains('\r'), "{line:?}");
+            if let Some(data) = line.strip_prefix("data: ") {
+                let data = data
+                    .replace("%0D", "\r")
+                    .replace("%0A", "\n")
+                    .replace("%25", "%");
+                reader.push(data.as_bytes());
+            } else if let Some(id) = line.strip_prefix("id: ") {
+                self.id = Some(id.parse().expect("an id is a number"));
+            } else {
+                let is_known =
+                    line.is_empty() || line.starts_with(':') || line.starts_with("retry: ");
+                assert!(is_known, "{line:?}");
+            }
+        }
+    }
+}
+
+/// Asks for an event stream with more headers.
+pub async fn open_events(addr: SocketAddr, tokens: &str, headers: &[&str]) -> OpenAnswer {
+    let offer = escape(format!("anywire.v1,{tokens}").as_bytes());
+    let mut head = format!(
+        "GET /anywire/events?offer={} HTTP/1.1\r\nHost: {addr}\r\n",
+        &offer[2..]
+    );
+    for header in headers {
+        head += header;
+        head += "\r\n";
+    }
+    OpenAnswer::to(addr, (head + "\r\n").as_bytes()).await
 }
 
 pub fn new_key() -> OpeningKey {

@@ -121,6 +121,7 @@ impl Live {
             code if code == Transport::WebSocket as u8 => Transport::WebSocket,
             code if code == Transport::Raw as u8 => Transport::Raw,
             code if code == Transport::Stream as u8 => Transport::Stream,
+            code if code == Transport::Events as u8 => Transport::Events,
             _ => Transport::Poll,
         }
     }

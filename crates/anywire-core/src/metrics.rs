@@ -16,6 +16,8 @@ pub enum Transport {
     Raw,
     /// PROTOCOL §13.
     Stream,
+    /// PROTOCOL §14.
+    Events,
 }
 
 impl Transport {
@@ -26,6 +28,7 @@ impl Transport {
             Self::Poll => "poll",
             Self::Raw => "raw",
             Self::Stream => "stream",
+            Self::Events => "events",
         }
     }
 }
@@ -46,6 +49,8 @@ pub struct Metrics {
     pub poll_attaches: u64,
     /// Times that a stream began to carry a session.
     pub stream_attaches: u64,
+    /// Times that an event stream began to carry a session.
+    pub events_attaches: u64,
     /// Messages from clients, duplicates included.
     pub messages_up: u64,
     /// Messages written to clients, repeats included.
@@ -63,6 +68,7 @@ pub(crate) struct Counters {
     pub(crate) websocket_attaches: Counter,
     pub(crate) poll_attaches: Counter,
     pub(crate) stream_attaches: Counter,
+    pub(crate) events_attaches: Counter,
     pub(crate) messages_up: Counter,
     pub(crate) messages_down: Counter,
     pub(crate) refused: Counter,
@@ -75,6 +81,7 @@ impl Counters {
             Transport::WebSocket | Transport::Raw => self.websocket_attaches.add(1),
             Transport::Poll => self.poll_attaches.add(1),
             Transport::Stream => self.stream_attaches.add(1),
+            Transport::Events => self.events_attaches.add(1),
         }
     }
 
@@ -86,6 +93,7 @@ impl Counters {
             websocket_attaches: self.websocket_attaches.read(),
             poll_attaches: self.poll_attaches.read(),
             stream_attaches: self.stream_attaches.read(),
+            events_attaches: self.events_attaches.read(),
             messages_up: self.messages_up.read(),
             messages_down: self.messages_down.read(),
             refused: self.refused.read(),

@@ -51,6 +51,8 @@ pub struct Attempts {
     pub poll: Outcomes,
     /// Of streams.
     pub stream: Outcomes,
+    /// Of event streams.
+    pub events: Outcomes,
     /// Of legs that this server does not know.
     pub other: Outcomes,
 }
@@ -113,6 +115,7 @@ pub(crate) struct AttemptCounters {
     websocket: OutcomeCounters,
     poll: OutcomeCounters,
     stream: OutcomeCounters,
+    events: OutcomeCounters,
     other: OutcomeCounters,
 }
 
@@ -122,6 +125,7 @@ impl AttemptCounters {
             name if name == Leg::WebSocket.name() => &self.websocket,
             name if name == Leg::Poll.name() => &self.poll,
             name if name == Transport::Stream.name() => &self.stream,
+            name if name == Transport::Events.name() => &self.events,
             _ => &self.other,
         };
         leg.count(&report.outcome);
@@ -132,6 +136,7 @@ impl AttemptCounters {
             websocket: self.websocket.read(),
             poll: self.poll.read(),
             stream: self.stream.read(),
+            events: self.events.read(),
             other: self.other.read(),
         }
     }

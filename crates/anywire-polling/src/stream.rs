@@ -1,33 +1,35 @@
-//! The stream: one endless answer that carries a session down (PROTOCOL §13).
+//! The stream: one endless answer that carries a session down, as a payload or as events (PROTOCOL §13, §14).
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport};
-use anywire_protocol::{Carrier, Encoding, Limits, Packet, PayloadWriter};
+use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Packet};
 use bytes::Bytes;
 use tokio_stream::Stream;
 
+use crate::framing::Framing;
 use crate::request::{Head, Request, malformed};
 
 /// The body of an answer that carries a session until it ends. Dropping it detaches.
 ///
 /// It makes a chunk only when it is asked for one. So a reader that takes nothing keeps its messages in the outbox, and
-/// at most one message besides.
+/// at most one chunk besides.
 pub struct StreamBody {
     /// `None` once all is said.
     connection: Option<Connection>,
-    writer: PayloadWriter,
-    /// A message's content that goes out as it is, after what the writer holds.
-    content: Option<Bytes>,
-    sent_bytes: usize,
+    framing: Framing,
+    /// What is made and not asked for yet.
+    pieces: VecDeque<Bytes>,
+    made_bytes: usize,
     limits: Arc<Limits>,
 }
 
 impl StreamBody {
-    /// Takes a request: its messages have been handed on when this returns.
+    /// Takes a request for `POST {mount}/stream`: its messages have been handed on when this returns.
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
@@ -39,74 +41,109 @@ impl StreamBody {
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Request { head, rest } = Request::read(encoding, body, &limits)?;
-        let (visit, received, hold, is_open) = match &head {
-            Head::Open(open) => (hub.open(open, principal)?, open.received, open.hold, true),
-            Head::Attach(attach) => {
-                let visit = hub.find(attach, principal)?;
-                (visit, attach.received, attach.hold, false)
-            }
+        let (visit, received, hold) = match &head {
+            Head::Open(open) => (hub.open(open, principal)?, open.received, open.hold),
+            Head::Attach(attach) => (hub.find(attach, principal)?, attach.received, attach.hold),
         };
         if hold.is_some() {
             return Err(malformed("a stream is not held: leave holdMs out").into());
         }
         let (connection, opened) = visit.attach(received, Transport::Stream, Carrier::Stream)?;
-        let mut writer = PayloadWriter::new(encoding);
-        writer.push_prelude(PRELUDE_BYTES);
-        if is_open {
-            writer.push(&Packet::Opened(Box::new(opened)));
+        let mut framing = Framing::payload(encoding);
+        if let Head::Open(_) = head {
+            framing.push(&Packet::Opened(Box::new(opened)));
         }
         if !rest.is_empty() {
             visit.receive(received, rest)?;
         }
-        Ok(Self {
-            connection: Some(connection),
-            writer,
-            content: None,
-            sent_bytes: 0,
-            limits,
-        })
+        Ok(Self::new(connection, framing, limits))
     }
 
-    fn poll_chunk(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(content) = self.content.take() {
-            return Poll::Ready(Some(self.count(content)));
-        }
-        if self.sent_bytes >= self.limits.max_stream_bytes {
-            // Enough for one answer: the client attaches another.
-            self.connection = None;
-        }
-        let Some(connection) = &self.connection else {
-            return Poll::Ready(None);
+    /// Takes an offer for `GET {mount}/events`. `seen` is the last event's id that the client has, if it says so.
+    ///
+    /// # Errors
+    /// Answer with the refusal.
+    pub fn begin_events(
+        hub: &Hub,
+        offer: Offer,
+        seen: Option<Offset>,
+        principal: Option<&Principal>,
+    ) -> Result<Self, Refusal> {
+        let seen = seen.unwrap_or_default();
+        let (visit, received) = match &offer {
+            Offer::Open(open) => (hub.open(open, principal)?, open.received),
+            Offer::Attach(attach) => (hub.find(attach, principal)?, attach.received),
+            Offer::Later { .. } => {
+                let text =
+                    "an event stream opens or attaches: offer anywire.open… or anywire.attach…";
+                return Err(malformed(text).into());
+            }
         };
-        let (writer, next_content) = (&mut self.writer, &mut self.content);
-        let room = CHUNK_BYTES.min(self.limits.max_stream_bytes - self.sent_bytes);
+        let received = received.max(seen);
+        let (connection, opened) = visit.attach(received, Transport::Events, Carrier::Stream)?;
+        let (mut framing, begin) = Framing::events(opened.first);
+        if let Offer::Open(_) = offer {
+            framing.push(&Packet::Opened(Box::new(opened)));
+        }
+        let mut body = Self::new(connection, framing, hub.limits().clone());
+        body.made_bytes += begin.len();
+        body.pieces.push_back(begin);
+        Ok(body)
+    }
+
+    fn new(connection: Connection, framing: Framing, limits: Arc<Limits>) -> Self {
+        Self {
+            connection: Some(connection),
+            framing,
+            pieces: VecDeque::new(),
+            made_bytes: 0,
+            limits,
+        }
+    }
+
+    fn poll_piece(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        if self.pieces.is_empty() {
+            let is_over = self.make_pieces(cx).is_ready();
+            if self.pieces.is_empty() && !is_over {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.pieces.pop_front())
+    }
+
+    /// Makes the next chunk of what the session has to say; ready when that was all.
+    fn make_pieces(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some(connection) = &self.connection else {
+            return Poll::Ready(());
+        };
+        let framing = &mut self.framing;
+        let left = self.limits.max_stream_bytes.saturating_sub(self.made_bytes);
         let poll = connection.poll_transmit(cx, |outgoing| {
             match outgoing {
-                Outgoing::Packet(packet) => writer.push(&packet),
-                Outgoing::Message(message) => *next_content = writer.push_shared(message),
+                Outgoing::Packet(packet) => framing.push(&packet),
+                Outgoing::Message(message) => framing.push_message(message),
             }
-            if next_content.is_some() || writer.pending_bytes() >= room {
+            if framing.is_full(left.min(CHUNK_BYTES)) {
                 Room::None
             } else {
                 Room::Some
             }
         });
-        if let Poll::Ready(end) = &poll {
-            if *end == End::Superseded {
-                self.writer.push(&Packet::Superseded);
-            }
-            self.connection = None;
+        if let Poll::Ready(End::Superseded) = poll {
+            self.framing.push(&Packet::Superseded);
         }
-        let chunk = self.writer.take();
-        if chunk.is_empty() {
-            return poll.map(|_| None);
+        self.framing.take(&mut self.pieces);
+        self.made_bytes += self.pieces.iter().map(Bytes::len).sum::<usize>();
+        let is_used_up = self.made_bytes >= self.limits.max_stream_bytes;
+        match poll {
+            Poll::Ready(End::Finished) => self.framing.rotate(&mut self.pieces),
+            Poll::Ready(End::Closed(_) | End::Superseded | End::Stalled) => {}
+            // Enough for one answer: the client attaches another.
+            Poll::Pending if is_used_up => self.framing.rotate(&mut self.pieces),
+            Poll::Pending => return Poll::Pending,
         }
-        Poll::Ready(Some(self.count(chunk)))
-    }
-
-    fn count(&mut self, chunk: Bytes) -> Bytes {
-        self.sent_bytes += chunk.len();
-        chunk
+        self.connection = None;
+        Poll::Ready(())
     }
 }
 
@@ -114,12 +151,9 @@ impl Stream for StreamBody {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_chunk(cx).map(|chunk| chunk.map(Ok))
+        self.poll_piece(cx).map(|piece| piece.map(Ok))
     }
 }
-
-/// What comes first, so that nothing on the way waits for a buffer to fill (PROTOCOL §13.2).
-const PRELUDE_BYTES: usize = 2_048;
 
 /// About how much is made at once, so that one session does not keep a thread to itself.
 const CHUNK_BYTES: usize = 16_384;

@@ -154,6 +154,15 @@ impl Connection {
         }
     }
 
+    /// The peer has all up to here, and is sent nothing of it any more.
+    pub(crate) fn skip_to(&mut self, base: Offset) {
+        if self.cursor < base {
+            self.cursor = base;
+            // Whoever counts on from the offset that it was told must be told anew.
+            self.has_told_offset = false;
+        }
+    }
+
     /// Whether an offset must come before the next message; marks it as told.
     pub(crate) fn tell_offset(&mut self) -> bool {
         let is_payload = self.is_exchange() || self.carrier == Carrier::Stream;

@@ -79,6 +79,31 @@ const fn broken() -> ProtocolError {
     ProtocolError::malformed("after % come two hexadecimal digits, as encodeURIComponent writes")
 }
 
+/// Appends a payload in the text encoding as one line: with `%` and line ends escaped (PROTOCOL §14.3).
+pub fn escape_line(payload: &[u8], out: &mut BytesMut) {
+    out.reserve(payload.len());
+    let mut rest = payload;
+    while let Some(at) = rest.iter().position(|byte| breaks_line(*byte)) {
+        out.put_slice(&rest[..at]);
+        out.put_slice(match rest[at] {
+            b'\r' => b"%0D",
+            b'\n' => b"%0A",
+            _ => b"%25",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.put_slice(rest);
+}
+
+/// Whether [`escape_line`] leaves bytes as they are.
+pub fn is_line(payload: &[u8]) -> bool {
+    !payload.iter().any(|byte| breaks_line(*byte))
+}
+
+const fn breaks_line(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | b'%')
+}
+
 /// A body in the text encoding without its escape, if it has one.
 ///
 /// # Errors

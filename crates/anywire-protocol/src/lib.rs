@@ -25,7 +25,7 @@ mod time;
 
 pub use close::{CloseCode, CloseReason, Disposition};
 pub use error::{AttachError, ProtocolError, SendError};
-pub use escape::{ESCAPED_MARK, Unescaper, unescape};
+pub use escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
 pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};

@@ -109,6 +109,11 @@ impl Limits {
         if self.padding.is_zero() || self.stream_age.is_zero() {
             return Err(LimitsError("padding and stream_age must not be zero"));
         }
+        if self.max_stream_bytes < MIN_STREAM_BYTES {
+            return Err(LimitsError(
+                "max_stream_bytes must be at least 4,096: a prelude and opened come before the first message",
+            ));
+        }
         let longest = [
             self.heartbeat,
             self.heartbeat_timeout,
@@ -135,6 +140,9 @@ impl Limits {
         Ok(())
     }
 }
+
+/// A stream that ended before its first message would be followed by others like it for ever.
+const MIN_STREAM_BYTES: usize = 4_096;
 
 impl Default for Limits {
     fn default() -> Self {

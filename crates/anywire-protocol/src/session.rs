@@ -342,7 +342,7 @@ impl Session {
             self.closing.postpone(now + self.limits.close_timeout);
         }
         if let Some(connection) = &mut self.connection {
-            connection.cursor = connection.cursor.max(self.outbox.base());
+            connection.skip_to(self.outbox.base());
             if connection.cursor == self.outbox.base() {
                 self.heartbeat.settle();
             }

@@ -145,6 +145,32 @@ fn a_newer_stream_of_the_same_generation_repeats_what_was_not_acknowledged() {
 }
 
 #[test]
+fn a_stream_that_skips_what_was_acknowledged_says_its_offset_anew() {
+    let mut session = server();
+    let first = attach(&mut session, 1, 0, 0);
+    for text in ["a", "b", "c", "d"] {
+        session.send(text.into(), at(0)).unwrap();
+    }
+    drain(&mut session, first, 0);
+    let second = attach(&mut session, 1, 0, 1);
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        match session.poll_transmit(second, at(1)) {
+            Transmit::Packet(packet) => said.push(packet),
+            Transmit::Message(message) => said.push(Packet::Message(message.clone())),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(said, [ack(0), offset(0), message("a")]);
+    // What came on the first is acknowledged only now.
+    up(&mut session, 1, ack(3), 2).unwrap();
+    assert_eq!(
+        drain(&mut session, second, 2),
+        (vec![offset(3), message("d")], "idle")
+    );
+}
+
+#[test]
 fn a_stream_never_expires_and_what_it_left_does() {
     let mut session = server();
     let id = attach(&mut session, 1, 0, 0);

@@ -10,7 +10,8 @@ use tokio_stream::Stream;
 use warp::reply::Response;
 
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
-use crate::polling::{poll, stream};
+use crate::polling::{events, poll, stream};
+use crate::query;
 use crate::respond::{deny, finish, method_not_allowed, preflight, refuse};
 use crate::script::{Freshness, Script};
 use crate::serve::ConnectionPermit;
@@ -24,6 +25,7 @@ pub(crate) enum Endpoint {
     Raw,
     Poll,
     Stream,
+    Events,
     Script(Freshness),
 }
 
@@ -44,6 +46,7 @@ impl Endpoint {
             "raw" => Some(Self::Raw),
             "poll" => Some(Self::Poll),
             "stream" => Some(Self::Stream),
+            "events" => Some(Self::Events),
             name => script.matches(name).map(Self::Script),
         }
     }
@@ -51,7 +54,15 @@ impl Endpoint {
     fn method(self) -> &'static str {
         match self {
             Self::Poll | Self::Stream => "POST",
-            Self::WebSocket | Self::Raw | Self::Script(_) => "GET",
+            Self::WebSocket | Self::Raw | Self::Events | Self::Script(_) => "GET",
+        }
+    }
+
+    /// The parameters of the query that are the protocol's.
+    fn own_parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Events => &["offer"],
+            Self::WebSocket | Self::Raw | Self::Poll | Self::Stream | Self::Script(_) => &[],
         }
     }
 
@@ -61,6 +72,7 @@ impl Endpoint {
             Self::Raw => "raw",
             Self::Poll => "poll",
             Self::Stream => "stream",
+            Self::Events => "events",
             Self::Script(_) => "client.js",
         }
     }
@@ -116,6 +128,7 @@ impl Endpoint {
             Self::WebSocket => upgrade_websocket(shared, request, principal),
             Self::Raw => upgrade_raw(shared, request, principal),
             Self::Stream => stream(shared, &request.headers, body, principal).await,
+            Self::Events => events(shared, &request, principal),
             Self::Poll | Self::Script(_) => poll(shared, &request.headers, body, principal).await,
         }
     }
@@ -130,7 +143,7 @@ impl Endpoint {
         };
         let visitor = Visitor {
             headers: request.headers.clone(),
-            query: request.query.clone(),
+            query: query::without(&request.query, self.own_parameters()),
             peer: request.peer,
             endpoint: self.name(),
         };

@@ -30,6 +30,7 @@ mod gate;
 mod guard;
 mod intake;
 mod polling;
+mod query;
 mod respond;
 mod script;
 mod serve;

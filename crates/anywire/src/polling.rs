@@ -2,14 +2,16 @@
 
 use anywire_core::{Principal, Refusal};
 use anywire_polling::{Exchange, StreamBody};
-use anywire_protocol::{CloseCode, Encoding};
+use anywire_protocol::{CloseCode, Encoding, Offer, Offset};
 use bytes::{Buf, Bytes};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use tokio_stream::Stream;
 use warp::reply::Response;
 
+use crate::endpoint::Request;
 use crate::intake::collect;
+use crate::query;
 use crate::respond::{answer, refuse, stream_answer};
 use crate::server::Shared;
 
@@ -58,6 +60,37 @@ where
         Err(refusal) => refuse(&refusal),
     }
 }
+
+/// `GET {mount}/events` (PROTOCOL §14).
+pub(crate) fn events(shared: &Shared, request: &Request, principal: Option<Principal>) -> Response {
+    match begin_events(shared, request, principal.as_ref()) {
+        Ok(body) => stream_answer("text/event-stream; charset=utf-8", body),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+fn begin_events(
+    shared: &Shared,
+    request: &Request,
+    principal: Option<&Principal>,
+) -> Result<StreamBody, Refusal> {
+    let malformed = |text| Refusal::new(CloseCode::PROTOCOL_ERROR, text);
+    let tokens = query::parameter(&request.query, "offer")
+        .ok_or_else(|| malformed("the query needs a parameter offer"))??;
+    let tokens = str::from_utf8(&tokens).map_err(|_| malformed("an offer is ASCII"))?;
+    let offer = Offer::parse(tokens.split(',').map(str::trim))?;
+    let seen = match request.headers.get(LAST_EVENT_ID) {
+        // A browser that has seen no event yet may say so by an empty id.
+        Some(id) if !id.is_empty() => {
+            let id = id.to_str().unwrap_or("?");
+            Some(id.parse::<Offset>()?)
+        }
+        _ => None,
+    };
+    StreamBody::begin_events(&shared.hub, offer, seen, principal)
+}
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The encoding that the request is in, and its body.
 async fn read<S, B, E>(
