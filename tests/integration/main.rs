@@ -5,6 +5,7 @@
 mod abuse;
 mod events;
 mod gate;
+mod jsonp;
 mod lifecycle;
 mod messages;
 mod streams;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anywire::Config;
 use anywire_protocol::{
     Attach, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey, Packet,
     PayloadReader, PayloadWriter, decode_frame, decode_payload, encode_control,
@@ -31,9 +32,11 @@ pub enum Via {
     StreamText,
     StreamBinary,
     Events,
+    /// Script tags, and forms for what is too long for them.
+    Jsonp,
 }
 
-pub const ALL: [Via; 7] = [
+pub const ALL: [Via; 8] = [
     Via::WebSocket,
     Via::PollText,
     Via::PollBinary,
@@ -41,7 +44,13 @@ pub const ALL: [Via; 7] = [
     Via::StreamText,
     Via::StreamBinary,
     Via::Events,
+    Via::Jsonp,
 ];
+
+/// A config that offers every transport.
+pub fn every() -> Config {
+    Config::new().allow_jsonp()
+}
 
 impl Via {
     fn is_stream(self) -> bool {
@@ -55,7 +64,8 @@ impl Via {
             | Self::PollText
             | Self::PollEscaped
             | Self::StreamText
-            | Self::Events => Encoding::Text,
+            | Self::Events
+            | Self::Jsonp => Encoding::Text,
         }
     }
 }
@@ -126,7 +136,8 @@ impl Wire {
             | Via::PollEscaped
             | Via::StreamText
             | Via::StreamBinary
-            | Via::Events => {
+            | Via::Events
+            | Via::Jsonp => {
                 let open = Open {
                     key,
                     generation: Generation::new(generation),
@@ -542,6 +553,9 @@ async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
     let encoding = via.encoding();
     let mut writer = PayloadWriter::new(encoding);
     packets.iter().for_each(|packet| writer.push(packet));
+    if via == Via::Jsonp {
+        return call(addr, packets, &writer.finish()).await;
+    }
     let (content_type, body) = match via {
         Via::PollEscaped => (
             "application/x-www-form-urlencoded",
@@ -551,6 +565,48 @@ async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
     };
     let content_type = format!("Content-Type: {content_type}");
     request(addr, "POST", "/anywire/poll", &[&content_type], &body).await
+}
+
+/// An exchange by a script tag, or by a form if it is too long and only sends. A refusal comes as over other transports.
+async fn call(addr: SocketAddr, packets: &[Packet], payload: &[u8]) -> Answer {
+    let escaped = escape(payload);
+    if escaped.len() > 1_500
+        && matches!(&packets[0], Packet::Attach(attach) if attach.hold.is_none())
+    {
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        let body = escape(escaped.as_bytes());
+        return request(addr, "POST", "/anywire/form", &form, body.as_bytes()).await;
+    }
+    let path = format!("/anywire/jsonp?c=7&{escaped}");
+    let mut answer = request(addr, "GET", &path, &[], b"").await;
+    match argument(&answer, 7) {
+        serde_json::Value::String(payload) => answer.body = payload.into_bytes(),
+        refusal => {
+            answer.body = refusal.to_string().into_bytes();
+            answer.status = match answer.code() {
+                4900 => 409,
+                4930 => 404,
+                4964 => 413,
+                _ => 400,
+            };
+        }
+    }
+    answer
+}
+
+/// What a script tag's answer calls the page with.
+pub fn argument(answer: &Answer, number: u64) -> serde_json::Value {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let begin = format!("/**/anywire_jsonp({number},");
+    let rest = answer.text().strip_prefix(&begin);
+    let json = rest
+        .and_then(|rest| rest.strip_suffix(");"))
+        .expect("one call");
+    assert!(
+        !json.contains(['<', '>', '&', '\u{2028}', '\u{2029}']),
+        "{json}"
+    );
+    serde_json::from_str(json).expect("one argument")
 }
 
 /// As `encodeURIComponent`, behind the mark.

@@ -122,6 +122,7 @@ impl Live {
             code if code == Transport::Raw as u8 => Transport::Raw,
             code if code == Transport::Stream as u8 => Transport::Stream,
             code if code == Transport::Events as u8 => Transport::Events,
+            code if code == Transport::Jsonp as u8 => Transport::Jsonp,
             _ => Transport::Poll,
         }
     }

@@ -18,6 +18,8 @@ pub enum Transport {
     Stream,
     /// PROTOCOL §14.
     Events,
+    /// PROTOCOL §15.
+    Jsonp,
 }
 
 impl Transport {
@@ -29,6 +31,7 @@ impl Transport {
             Self::Raw => "raw",
             Self::Stream => "stream",
             Self::Events => "events",
+            Self::Jsonp => "jsonp",
         }
     }
 }
@@ -51,6 +54,8 @@ pub struct Metrics {
     pub stream_attaches: u64,
     /// Times that an event stream began to carry a session.
     pub events_attaches: u64,
+    /// Times that a script tag began to carry a session: each held or zero-hold exchange.
+    pub jsonp_attaches: u64,
     /// Messages from clients, duplicates included.
     pub messages_up: u64,
     /// Messages written to clients, repeats included.
@@ -69,6 +74,7 @@ pub(crate) struct Counters {
     pub(crate) poll_attaches: Counter,
     pub(crate) stream_attaches: Counter,
     pub(crate) events_attaches: Counter,
+    pub(crate) jsonp_attaches: Counter,
     pub(crate) messages_up: Counter,
     pub(crate) messages_down: Counter,
     pub(crate) refused: Counter,
@@ -82,6 +88,7 @@ impl Counters {
             Transport::Poll => self.poll_attaches.add(1),
             Transport::Stream => self.stream_attaches.add(1),
             Transport::Events => self.events_attaches.add(1),
+            Transport::Jsonp => self.jsonp_attaches.add(1),
         }
     }
 
@@ -94,6 +101,7 @@ impl Counters {
             poll_attaches: self.poll_attaches.read(),
             stream_attaches: self.stream_attaches.read(),
             events_attaches: self.events_attaches.read(),
+            jsonp_attaches: self.jsonp_attaches.read(),
             messages_up: self.messages_up.read(),
             messages_down: self.messages_down.read(),
             refused: self.refused.read(),

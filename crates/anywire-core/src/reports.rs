@@ -53,6 +53,8 @@ pub struct Attempts {
     pub stream: Outcomes,
     /// Of event streams.
     pub events: Outcomes,
+    /// Of script tags.
+    pub jsonp: Outcomes,
     /// Of legs that this server does not know.
     pub other: Outcomes,
 }
@@ -116,6 +118,7 @@ pub(crate) struct AttemptCounters {
     poll: OutcomeCounters,
     stream: OutcomeCounters,
     events: OutcomeCounters,
+    jsonp: OutcomeCounters,
     other: OutcomeCounters,
 }
 
@@ -126,6 +129,7 @@ impl AttemptCounters {
             name if name == Leg::Poll.name() => &self.poll,
             name if name == Transport::Stream.name() => &self.stream,
             name if name == Transport::Events.name() => &self.events,
+            name if name == Transport::Jsonp.name() => &self.jsonp,
             _ => &self.other,
         };
         leg.count(&report.outcome);
@@ -137,6 +141,7 @@ impl AttemptCounters {
             poll: self.poll.read(),
             stream: self.stream.read(),
             events: self.events.read(),
+            jsonp: self.jsonp.read(),
             other: self.other.read(),
         }
     }

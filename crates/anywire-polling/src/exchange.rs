@@ -6,10 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport, Visit};
-use anywire_protocol::{Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter};
+use anywire_protocol::{
+    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, unescape,
+};
 use bytes::Bytes;
 
-use crate::request::{Head, Request};
+use crate::request::{Head, Request, malformed};
 
 /// A request that has been taken, and what its answer will be made of.
 ///
@@ -21,13 +23,13 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Takes a request: its messages have been handed on when this returns.
+    /// Takes a request: its messages have been handed on when this returns. The transport is `Poll` or `Jsonp`.
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
     pub fn begin(
         hub: &Hub,
-        encoding: Encoding,
+        (transport, encoding): (Transport, Encoding),
         body: Bytes,
         principal: Option<&Principal>,
     ) -> Result<Self, Refusal> {
@@ -45,8 +47,7 @@ impl Exchange {
                     .iter()
                     .any(|packet| matches!(packet, Packet::Message(_)));
                 let hold = open.hold.filter(|_| asks).unwrap_or(Duration::ZERO);
-                let (connection, opened) =
-                    visit.attach(open.received, Transport::Poll, carrier(hold))?;
+                let (connection, opened) = visit.attach(open.received, transport, carrier(hold))?;
                 writer.push(&Packet::Opened(Box::new(opened)));
                 visit.receive(open.received, rest)?;
                 Some(connection)
@@ -56,7 +57,7 @@ impl Exchange {
                 match attach.hold {
                     Some(hold) => {
                         let (connection, _) =
-                            visit.connect(attach.received, Transport::Poll, carrier(hold))?;
+                            visit.connect(attach.received, transport, carrier(hold))?;
                         if !rest.is_empty() {
                             visit.receive(attach.received, rest)?;
                         }
@@ -110,6 +111,20 @@ impl Exchange {
         .await?;
         drop(connection);
         Ok(writer.finish())
+    }
+}
+
+/// Takes what a form sends (PROTOCOL §15.5). Nobody will read the answer, so none of what an answer says counts as said.
+///
+/// # Errors
+/// Nothing of the form was taken; answer with the refusal.
+pub fn take_form(hub: &Hub, body: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
+    let Request { head, rest } = Request::read(Encoding::Text, unescape(body)?, hub.limits())?;
+    match head {
+        Head::Attach(attach) if attach.hold.is_none() => {
+            hub.find(&attach, principal)?.receive(attach.received, rest)
+        }
+        _ => Err(malformed("a form begins with an attach packet without holdMs").into()),
     }
 }
 

@@ -10,10 +10,11 @@ use tokio_stream::Stream;
 use warp::reply::Response;
 
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
+use crate::legacy::{as_call, as_text, call_number, form, jsonp};
 use crate::polling::{events, poll, stream};
 use crate::query;
 use crate::respond::{deny, finish, method_not_allowed, preflight, refuse};
-use crate::script::{Freshness, Script};
+use crate::script::Freshness;
 use crate::serve::ConnectionPermit;
 use crate::server::Shared;
 use crate::upgrade::{upgrade_raw, upgrade_websocket};
@@ -26,6 +27,8 @@ pub(crate) enum Endpoint {
     Poll,
     Stream,
     Events,
+    Jsonp,
+    Form,
     Script(Freshness),
 }
 
@@ -40,21 +43,23 @@ pub(crate) struct Request {
 }
 
 impl Endpoint {
-    pub(crate) fn find(name: &str, script: &Script) -> Option<Self> {
+    pub(crate) fn find(name: &str, shared: &Shared) -> Option<Self> {
         match name {
             "websocket" => Some(Self::WebSocket),
             "raw" => Some(Self::Raw),
             "poll" => Some(Self::Poll),
             "stream" => Some(Self::Stream),
             "events" => Some(Self::Events),
-            name => script.matches(name).map(Self::Script),
+            "jsonp" if shared.config.has_jsonp => Some(Self::Jsonp),
+            "form" if shared.config.has_jsonp => Some(Self::Form),
+            name => shared.script.matches(name).map(Self::Script),
         }
     }
 
     fn method(self) -> &'static str {
         match self {
-            Self::Poll | Self::Stream => "POST",
-            Self::WebSocket | Self::Raw | Self::Events | Self::Script(_) => "GET",
+            Self::Poll | Self::Stream | Self::Form => "POST",
+            Self::WebSocket | Self::Raw | Self::Events | Self::Jsonp | Self::Script(_) => "GET",
         }
     }
 
@@ -62,7 +67,13 @@ impl Endpoint {
     fn own_parameters(self) -> &'static [&'static str] {
         match self {
             Self::Events => &["offer"],
-            Self::WebSocket | Self::Raw | Self::Poll | Self::Stream | Self::Script(_) => &[],
+            Self::Jsonp => &["b", "c"],
+            Self::WebSocket
+            | Self::Raw
+            | Self::Poll
+            | Self::Stream
+            | Self::Form
+            | Self::Script(_) => &[],
         }
     }
 
@@ -73,6 +84,8 @@ impl Endpoint {
             Self::Poll => "poll",
             Self::Stream => "stream",
             Self::Events => "events",
+            Self::Jsonp => "jsonp",
+            Self::Form => "form",
             Self::Script(_) => "client.js",
         }
     }
@@ -91,15 +104,20 @@ impl Endpoint {
             // The script is public: pages of other origins load it too.
             return finish(script(shared, &request, freshness), None);
         }
-        let origin = match judge_origin(&shared.config, &request.headers) {
-            Ok(origin) => origin,
-            Err(refusal) => return finish(refuse(&refusal), None),
+        let number = call_number(&request.query);
+        let (response, origin) = match judge_origin(&shared.config, &request.headers) {
+            Ok(origin) => {
+                let response = self.respond_to_known_origin(shared, request, body, &origin);
+                (response.await, origin)
+            }
+            Err(refusal) => (refuse(&refusal), None),
         };
-        finish(
-            self.respond_to_known_origin(shared, request, body, &origin)
-                .await,
-            origin,
-        )
+        let response = match (self, number) {
+            (Self::Jsonp, Some(number)) => as_call(number, response),
+            (Self::Form, _) => as_text(response),
+            _ => response,
+        };
+        finish(response, origin)
     }
 
     async fn respond_to_known_origin<S, B, E>(
@@ -129,6 +147,8 @@ impl Endpoint {
             Self::Raw => upgrade_raw(shared, request, principal),
             Self::Stream => stream(shared, &request.headers, body, principal).await,
             Self::Events => events(shared, &request, principal),
+            Self::Jsonp => jsonp(shared, &request.query, principal).await,
+            Self::Form => form(shared, &request.headers, body, principal).await,
             Self::Poll | Self::Script(_) => poll(shared, &request.headers, body, principal).await,
         }
     }

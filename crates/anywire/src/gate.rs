@@ -32,7 +32,8 @@ pub struct Visitor {
     pub query: String,
     /// The other end of the connection; a proxy's address behind one.
     pub peer: Option<SocketAddr>,
-    /// The endpoint's name: `websocket`, `stream`, `events`, `poll` or `raw`.
+    /// The endpoint's name: `websocket`, `stream`, `events`, `poll`, `jsonp`, `form` or
+    /// `raw`.
     pub endpoint: &'static str,
 }
 

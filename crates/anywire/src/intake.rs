@@ -12,18 +12,37 @@ use warp::reply::Response;
 use crate::body::BodyClock;
 use crate::respond::{refuse, refuse_with};
 
+/// Whether a body is escaped (PROTOCOL §4.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escape {
+    Never,
+    /// If it begins so.
+    Maybe,
+    /// It is a form.
+    Always,
+}
+
+impl From<Encoding> for Escape {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Text => Self::Maybe,
+            Encoding::Binary => Self::Never,
+        }
+    }
+}
+
 /// The payload that a body is, if it is not longer than allowed.
 pub(crate) async fn collect<S, B, E>(
     headers: &HeaderMap,
     body: S,
-    encoding: Encoding,
+    escape: Escape,
     max_bytes: usize,
 ) -> Result<Bytes, Response>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
-    let mut intake = Intake::new(encoding, max_bytes);
+    let mut intake = Intake::new(escape, max_bytes);
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
@@ -63,25 +82,27 @@ where
 struct Intake {
     payload: BytesMut,
     max_bytes: usize,
+    escape: Escape,
     state: State,
 }
 
 enum State {
-    /// A body in the text encoding of which too little has come to tell whether it is escaped (PROTOCOL §4.7).
+    /// Too little has come to tell whether it is escaped.
     Begun,
     Plain,
     Escaped(Unescaper),
 }
 
 impl Intake {
-    fn new(encoding: Encoding, max_bytes: usize) -> Self {
-        let state = match encoding {
-            Encoding::Text => State::Begun,
-            Encoding::Binary => State::Plain,
+    fn new(escape: Escape, max_bytes: usize) -> Self {
+        let state = match escape {
+            Escape::Never => State::Plain,
+            Escape::Maybe | Escape::Always => State::Begun,
         };
         Self {
             payload: BytesMut::new(),
             max_bytes,
+            escape,
             state,
         }
     }
@@ -106,6 +127,7 @@ impl Intake {
             return Ok(());
         }
         if !self.payload.starts_with(ESCAPED_MARK) {
+            may_be_plain(self.escape)?;
             self.state = State::Plain;
             return Ok(());
         }
@@ -117,10 +139,21 @@ impl Intake {
     }
 
     fn finish(self) -> Result<Bytes, ProtocolError> {
-        if let State::Escaped(unescaper) = self.state {
-            unescaper.finish()?;
+        match self.state {
+            State::Escaped(unescaper) => unescaper.finish()?,
+            State::Begun | State::Plain => may_be_plain(self.escape)?,
         }
         Ok(self.payload.freeze())
+    }
+}
+
+fn may_be_plain(escape: Escape) -> Result<(), ProtocolError> {
+    match escape {
+        Escape::Always => Err(ProtocolError::new(
+            CloseCode::PROTOCOL_ERROR,
+            "a form has one field, b",
+        )),
+        Escape::Never | Escape::Maybe => Ok(()),
     }
 }
 

@@ -29,6 +29,7 @@ mod endpoint;
 mod gate;
 mod guard;
 mod intake;
+mod legacy;
 mod polling;
 mod query;
 mod respond;

@@ -1,6 +1,6 @@
 //! The endpoints of `anywire-polling`: from a request to its body, and from what comes of it to an answer.
 
-use anywire_core::{Principal, Refusal};
+use anywire_core::{Principal, Refusal, Transport};
 use anywire_polling::{Exchange, StreamBody};
 use anywire_protocol::{CloseCode, Encoding, Offer, Offset};
 use bytes::{Buf, Bytes};
@@ -30,7 +30,8 @@ where
         Ok(read) => read,
         Err(response) => return response,
     };
-    let exchange = match Exchange::begin(&shared.hub, encoding, body, principal.as_ref()) {
+    let via = (Transport::Poll, encoding);
+    let exchange = match Exchange::begin(&shared.hub, via, body, principal.as_ref()) {
         Ok(exchange) => exchange,
         Err(refusal) => return refuse(&refusal),
     };
@@ -113,6 +114,6 @@ where
         )));
     };
     let max_bytes = shared.hub.limits().max_payload_bytes;
-    let body = collect(headers, body, encoding, max_bytes).await?;
+    let body = collect(headers, body, encoding.into(), max_bytes).await?;
     Ok((encoding, body))
 }

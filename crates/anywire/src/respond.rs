@@ -73,9 +73,14 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Response {
     response
 }
 
+/// Why an answer is a refusal; for endpoints that put refusals otherwise.
+#[derive(Clone)]
+pub(crate) struct Refused(pub(crate) CloseReason);
+
 /// A refusal with another status than its code's.
 pub(crate) fn refuse_with(status: StatusCode, reason: &CloseReason) -> Response {
     let mut response = answer(status, "application/json", refusal_body(reason).into());
+    response.extensions_mut().insert(Refused(reason.clone()));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response
             .headers_mut()
