@@ -8,7 +8,8 @@ use anywire_tests::http::request;
 use anywire_tests::open_answer::{End, OpenAnswer};
 use anywire_tests::server::{Loop, TestServer};
 
-use crate::wire::{Got, StreamLine, Via, Wire, new_key, open_events};
+use crate::line::{StreamLine, open_events};
+use crate::wire::{Got, Via, Wire, new_key};
 
 async fn all(answer: &mut OpenAnswer) -> String {
     let mut all = Vec::new();

@@ -7,6 +7,7 @@ mod events;
 mod gate;
 mod jsonp;
 mod lifecycle;
+mod line;
 mod messages;
 mod streams;
 mod wire;

@@ -8,7 +8,8 @@ use anywire_tests::http::request;
 use anywire_tests::open_answer::{End, OpenAnswer};
 use anywire_tests::server::{Loop, TestServer};
 
-use crate::wire::{StreamLine, Via, Wire};
+use crate::line::StreamLine;
+use crate::wire::{Via, Wire};
 
 const EACH: [Via; 3] = [Via::StreamText, Via::StreamBinary, Via::Events];
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anywire::Config;
 use anywire_protocol::{
     Attach, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey, Packet,
-    PayloadReader, PayloadWriter, decode_frame, decode_payload, encode_control,
+    PayloadWriter, decode_frame, decode_payload, encode_control,
 };
 use anywire_tests::http::{Answer, request};
-use anywire_tests::open_answer::{End, OpenAnswer};
+use anywire_tests::open_answer::End;
 use anywire_tests::server::TestServer;
 use futures_util::{Sink, Stream};
 use std::future::poll_fn;
@@ -20,6 +20,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message as WsMessage};
 use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::line::StreamLine;
 
 /// How a session is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,20 +91,6 @@ pub struct Wire {
     socket: Option<WebSocketStream<TcpStream>>,
     stream: Option<StreamLine>,
     queue: VecDeque<Packet>,
-}
-
-/// A stream, and what has come of it.
-pub struct StreamLine {
-    pub answer: OpenAnswer,
-    reader: PayloadReader,
-    /// For an event stream: what has come of the next lines, and the last id.
-    lines: Option<EventLines>,
-}
-
-#[derive(Default)]
-struct EventLines {
-    pending: Vec<u8>,
-    id: Option<u64>,
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -379,103 +367,6 @@ impl Wire {
             }
         }
     }
-}
-
-impl StreamLine {
-    pub async fn begin(addr: SocketAddr, encoding: Encoding, packets: &[Packet]) -> Self {
-        let mut writer = PayloadWriter::new(encoding);
-        packets.iter().for_each(|packet| writer.push(packet));
-        let content_type = encoding.content_type();
-        let body = writer.finish();
-        let answer = OpenAnswer::post(addr, "/anywire/stream", content_type, &body).await;
-        assert_eq!(answer.status, 200, "{}", answer.head);
-        let reader = PayloadReader::new(encoding, 2_097_152);
-        let mut line = Self {
-            answer,
-            reader,
-            lines: None,
-        };
-        assert!(
-            matches!(line.next().await, Some(Packet::Padding(_))),
-            "a prelude"
-        );
-        line
-    }
-
-    /// Asks for an event stream; `tokens` are the offer's but the first.
-    pub async fn events(addr: SocketAddr, tokens: &str) -> Self {
-        let answer = open_events(addr, tokens, &[]).await;
-        assert_eq!(answer.status, 200, "{}", answer.head);
-        Self {
-            answer,
-            reader: PayloadReader::new(Encoding::Text, 4_194_304),
-            lines: Some(EventLines::default()),
-        }
-    }
-
-    /// The event stream that follows this one.
-    pub fn again(self, answer: OpenAnswer) -> Self {
-        assert_eq!(self.answer.end(), Some(End::Whole));
-        Self { answer, ..self }
-    }
-
-    /// The last event's id.
-    pub fn last_id(&self) -> Option<u64> {
-        self.lines.as_ref()?.id
-    }
-
-    /// The next packet; `None` when the stream has ended between two.
-    pub async fn next(&mut self) -> Option<Packet> {
-        loop {
-            if let Some(packet) = self.reader.next_packet().unwrap() {
-                return Some(packet);
-            }
-            let piece = self.answer.next().await?;
-            match &mut self.lines {
-                None => self.reader.push(&piece),
-                Some(lines) => lines.push(&piece, &mut self.reader),
-            }
-        }
-    }
-}
-
-impl EventLines {
-    /// Takes whole lines and hands on their data, unescaped.
-    fn push(&mut self, piece: &[u8], reader: &mut PayloadReader) {
-        self.pending.extend_from_slice(piece);
-        while let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.pending.drain(..=end).collect();
-            let line = std::str::from_utf8(&line[..end]).expect("an event stream is UTF-8");
-            assert!(!line.contains('\r'), "{line:?}");
-            if let Some(data) = line.strip_prefix("data: ") {
-                let data = data
-                    .replace("%0D", "\r")
-                    .replace("%0A", "\n")
-                    .replace("%25", "%");
-                reader.push(data.as_bytes());
-            } else if let Some(id) = line.strip_prefix("id: ") {
-                self.id = Some(id.parse().expect("an id is a number"));
-            } else {
-                let is_known =
-                    line.is_empty() || line.starts_with(':') || line.starts_with("retry: ");
-                assert!(is_known, "{line:?}");
-            }
-        }
-    }
-}
-
-/// Asks for an event stream with more headers.
-pub async fn open_events(addr: SocketAddr, tokens: &str, headers: &[&str]) -> OpenAnswer {
-    let offer = escape(format!("anywire.v1,{tokens}").as_bytes());
-    let mut head = format!(
-        "GET /anywire/events?offer={} HTTP/1.1\r\nHost: {addr}\r\n",
-        &offer[2..]
-    );
-    for header in headers {
-        head += header;
-        head += "\r\n";
-    }
-    OpenAnswer::to(addr, (head + "\r\n").as_bytes()).await
 }
 
 pub fn new_key() -> OpeningKey {
