@@ -4,7 +4,7 @@
 
 use anywire_protocol::{
     CloseCode, Disposition, Encoding, Message, MessageKind, Packet, PayloadWriter, decode_frame,
-    decode_payload, encode_control,
+    decode_payload, encode_control, escape_line, unescape,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -86,6 +86,58 @@ fn payloads_read_and_write_as_the_vectors_say() {
         };
         let error = decode_payload(encoding, bytes.into()).expect_err(name);
         assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+}
+
+#[test]
+fn escaped_bodies_and_padding_read_as_the_vectors_say() {
+    let vectors = load("escapes.json");
+    let read = |body: &Value| {
+        let body = body.as_str().expect("a body").as_bytes().to_vec();
+        decode_payload(Encoding::Text, unescape(body.into())?)
+    };
+    for kind in ["escaped", "accepted"] {
+        for (name, case) in each(&vectors, kind) {
+            let packets: Vec<_> = case["packets"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(packet)
+                .collect();
+            assert_eq!(read(&case["body"]), Ok(packets), "{name}");
+            let is_ascii = case["body"].as_str().unwrap().is_ascii();
+            assert!(kind == "accepted" || is_ascii, "{name}");
+        }
+    }
+    for (name, case) in each(&vectors, "refused") {
+        let error = read(&case["body"]).expect_err(name);
+        assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+    for (name, case) in each(&vectors, "lines") {
+        let mut writer = PayloadWriter::new(Encoding::Text);
+        for vector in case["packets"].as_array().unwrap() {
+            writer.push(&packet(vector));
+        }
+        let mut data = bytes::BytesMut::new();
+        escape_line(&writer.finish(), &mut data);
+        assert_eq!(
+            &data[..],
+            case["data"].as_str().unwrap().as_bytes(),
+            "{name}"
+        );
+    }
+    for (name, case) in each(&vectors, "padding") {
+        let length = usize::try_from(case["length"].as_u64().unwrap()).unwrap();
+        let padding = Packet::Padding(length);
+        let text = case["text"].as_str().unwrap().as_bytes().to_vec();
+        let binary = unhex(case["binary"].as_str().unwrap());
+        for (encoding, payload) in [(Encoding::Text, text), (Encoding::Binary, binary)] {
+            let mut writer = PayloadWriter::new(encoding);
+            writer.push(&padding);
+            assert_eq!(writer.finish(), payload, "{name} {encoding:?}");
+            let read = decode_payload(encoding, payload.into());
+            assert_eq!(read, Ok(vec![padding.clone()]), "{name} {encoding:?}");
+        }
     }
 }
 

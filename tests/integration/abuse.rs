@@ -1,6 +1,6 @@
 //! Bad input gets the documented answer on every transport; nobody else's session is touched, none is leaked.
 
-use anywire::{Config, Limits, Message};
+use anywire::{Limits, Message};
 use anywire_protocol::{CloseCode, Packet};
 use anywire_tests::http::{Answer, poll, raw, request};
 use anywire_tests::server::TestServer;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use crate::wire::{Got, Via, Wire, control, new_key, read, read_frame, upgrade, write};
+use crate::wire::{Got, Via, Wire, control, every, new_key, read, read_frame, upgrade, write};
 
 const NOBODY: &str = "00000000000000000000000000000000";
 
@@ -37,7 +37,7 @@ fn outcome(answer: &Answer) -> (u16, u64) {
 
 #[tokio::test]
 async fn unknown_sessions_and_wrong_secrets_look_the_same() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = bystander(&server).await;
     let id = wire.opened.session.to_string();
     let mut answers = Vec::new();
@@ -65,7 +65,7 @@ async fn unknown_sessions_and_wrong_secrets_look_the_same() {
 
 #[tokio::test]
 async fn stale_generations_are_superseded_on_both_transports() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open_with(server.addr, Via::WebSocket, new_key(), 5, &[]).await;
     let (id, secret) = (wire.opened.session, wire.opened.secret);
     for hold in ["", " 0", " 20000"] {
@@ -87,7 +87,7 @@ async fn stale_generations_are_superseded_on_both_transports() {
 
 #[tokio::test]
 async fn a_newer_connection_supersedes_the_older_one() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = Wire::open(server.addr, Via::PollText).await;
     let hold = std::time::Duration::from_secs(20);
     let held = [wire.attach_packet(Some(hold))];
@@ -118,7 +118,7 @@ async fn a_newer_connection_supersedes_the_older_one() {
 
 #[tokio::test]
 async fn broken_requests_are_refused_whole() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = bystander(&server).await;
     let (id, secret) = (wire.opened.session, wire.opened.secret);
     let key = new_key();
@@ -140,7 +140,7 @@ async fn broken_requests_are_refused_whole() {
             good.clone() + &packet('n', "0") + &packet('t', "u") + &packet('n', "1"),
             (400, 4960),
         ),
-        (good.clone() + &packet('p', ""), (400, 4960)),
+        (good.clone() + &packet('p', "").repeat(2), (400, 4960)),
         (good.clone() + &packet('O', "{}"), (400, 4960)),
         (open("{}".into()), (400, 4960)),
         (
@@ -161,6 +161,17 @@ async fn broken_requests_are_refused_whole() {
         let answer = poll(server.addr, "anywire", &body).await;
         assert_eq!(outcome(&answer), expected, "{body:?}");
     }
+    for body in [
+        "b=0%3Ap%",
+        "b=1%3At%u00e9",
+        "b=0%3Ap&c=1",
+        "b=1%3An01%3At%ED%A0%80",
+        "b=",
+    ] {
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        let answer = request(server.addr, "POST", "/anywire/poll", &form, body.as_bytes()).await;
+        assert_eq!(outcome(&answer), (400, 4960), "{body}");
+    }
     let answer = request(
         server.addr,
         "POST",
@@ -176,7 +187,7 @@ async fn broken_requests_are_refused_whole() {
 
 #[tokio::test]
 async fn lies_about_offsets_close_the_liars_session() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = bystander(&server).await;
     for (index, (rest, code)) in [
         ("1 9 0", 4963),
@@ -235,7 +246,7 @@ async fn sizes_are_limited_on_every_transport() {
         max_payload_bytes: 4_000,
         ..Limits::default()
     };
-    let server = TestServer::start(Config::new().limits(limits)).await;
+    let server = TestServer::start(every().limits(limits)).await;
     for via in crate::wire::ALL {
         let mut wire = Wire::open(server.addr, via).await;
         for length in [999, 1_000] {
@@ -260,6 +271,14 @@ async fn sizes_are_limited_on_every_transport() {
     let body = vec![b'1'; 4_001];
     let answer = request(server.addr, "POST", "/anywire/poll", &[], &body).await;
     assert_eq!(outcome(&answer), (413, 4964));
+    // An escape does not count, nor does it hide anything.
+    let escaped = |count: usize| format!("b={}", "%31".repeat(count));
+    let answer = poll(server.addr, "anywire", &escaped(4_000)).await;
+    assert_eq!(outcome(&answer), (400, 4960), "not too long, only garbage");
+    for body in [escaped(4_001), format!("b={}", "1".repeat(4_001))] {
+        let answer = poll(server.addr, "anywire", &body).await;
+        assert_eq!(outcome(&answer), (413, 4964));
+    }
     let mut chunked =
         b"POST /anywire/poll HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..5 {
@@ -292,7 +311,7 @@ async fn upgrade_by_hand(server: &TestServer) -> TcpStream {
 
 #[tokio::test]
 async fn frames_that_break_the_rules_fail_their_connection_only() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = bystander(&server).await;
     let mut unmasked = Vec::new();
     encode_message(&mut unmasked, &"unmasked".into(), None);
@@ -333,7 +352,7 @@ async fn frames_that_break_the_rules_fail_their_connection_only() {
 
 #[tokio::test]
 async fn garbage_packets_on_a_websocket_close_its_session() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = bystander(&server).await;
     for text in [
         "\u{10}",
@@ -369,7 +388,7 @@ async fn garbage_packets_on_a_websocket_close_its_session() {
 
 #[tokio::test]
 async fn wrong_versions_and_offers_are_refused_before_the_upgrade() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let with = |protocol: &'static str| async move {
         let headers = [
             "Connection: Upgrade",

@@ -5,7 +5,7 @@ use anywire_protocol::Packet;
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
 
-use crate::wire::{ALL, Wire, new_key, upgrade};
+use crate::wire::{ALL, Wire, every, new_key, upgrade};
 
 const UPGRADE: [&str; 4] = [
     "Upgrade: websocket",
@@ -29,6 +29,9 @@ async fn a_foreign_origin_is_refused_on_every_endpoint_before_anything_else() {
             ("GET", "websocket"),
             ("GET", "raw"),
             ("OPTIONS", "poll"),
+            ("POST", "stream"),
+            ("OPTIONS", "stream"),
+            ("GET", "events"),
         ] {
             let mut headers = UPGRADE.to_vec();
             headers.push(&origin);
@@ -219,7 +222,7 @@ async fn other_methods_and_paths_are_told_so() {
 
 #[tokio::test]
 async fn transports_are_counted() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     for via in ALL {
         let mut wire = Wire::open(server.addr, via).await;
         wire.send("hello").await;
@@ -228,8 +231,11 @@ async fn transports_are_counted() {
     let metrics = server.server.metrics();
     assert_eq!(
         (metrics.opened, metrics.sessions, metrics.websocket_attaches),
-        (3, 3, 1)
+        (ALL.len() as u64, ALL.len() as u64, 1)
     );
+    assert!(metrics.stream_attaches >= 2);
+    assert!(metrics.events_attaches >= 1 && metrics.jsonp_attaches >= 1);
     assert!(metrics.poll_attaches >= 4);
-    assert_eq!((metrics.messages_up, metrics.messages_down), (3, 3));
+    assert_eq!(metrics.messages_up, ALL.len() as u64);
+    assert_eq!(metrics.messages_down, ALL.len() as u64);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anywire::{CloseCode, CloseReason, Config, Limits};
+use anywire::{CloseCode, CloseReason, Limits};
 use anywire_protocol::Packet;
 use anywire_tests::http::poll;
 use anywire_tests::server::{Loop, TestServer};
@@ -10,11 +10,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::wire::{ALL, Got, Via, Wire, read_frame, upgrade, write};
+use crate::wire::{ALL, Got, Via, Wire, every, read_frame, upgrade, write};
 
 #[tokio::test]
 async fn the_server_closes_with_its_code_after_what_it_sent() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     for (index, via) in ALL.into_iter().enumerate() {
         let mut wire = Wire::open(server.addr, via).await;
         wire.send("last words").await;
@@ -35,7 +35,7 @@ async fn the_server_closes_with_its_code_after_what_it_sent() {
 
 #[tokio::test]
 async fn the_client_closes_and_the_app_is_told_its_reason() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     for (index, via) in ALL.into_iter().enumerate() {
         let mut wire = Wire::open(server.addr, via).await;
         wire.send("u").await;
@@ -47,7 +47,7 @@ async fn the_client_closes_and_the_app_is_told_its_reason() {
             "{via:?}"
         );
     }
-    assert_eq!(server.seen.heard().len(), 3);
+    assert_eq!(server.seen.heard().len(), ALL.len());
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_session_that_nobody_resumes_expires() {
         resume_window: Duration::from_millis(200),
         ..Limits::default()
     };
-    let server = TestServer::start(Config::new().limits(limits)).await;
+    let server = TestServer::start(every().limits(limits)).await;
     for (index, via) in ALL.into_iter().enumerate() {
         drop(Wire::open(server.addr, via).await);
         assert_eq!(
@@ -75,7 +75,7 @@ async fn a_websocket_that_falls_silent_is_dropped_and_the_session_lives() {
         heartbeat_timeout: Duration::from_millis(200),
         ..Limits::default()
     };
-    let server = TestServer::start(Config::new().limits(limits)).await;
+    let server = TestServer::start(every().limits(limits)).await;
     let offer = format!("anywire.v1, anywire.open.{}.1", crate::wire::new_key());
     let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
         .await
@@ -95,7 +95,7 @@ async fn a_websocket_that_falls_silent_is_dropped_and_the_session_lives() {
 
 #[tokio::test]
 async fn drain_tells_everybody_and_takes_no_more() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wires = Vec::new();
     for via in ALL {
         wires.push(Wire::open(server.addr, via).await);
@@ -120,12 +120,13 @@ async fn drain_tells_everybody_and_takes_no_more() {
             .await
             .is_err()
     );
-    assert_eq!(server.seen.wait_closed(3).await.len(), 3);
+    let closed = server.seen.wait_closed(ALL.len()).await;
+    assert_eq!(closed.len(), ALL.len());
 }
 
 #[tokio::test]
 async fn a_drain_that_takes_too_long_aborts_the_rest() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = Wire::open(server.addr, Via::PollText).await;
     assert_eq!(server.server.drain(Duration::from_millis(50)).await, 1);
     let gone = wire.exchange(&[wire.attach_packet(None)]).await;
@@ -140,7 +141,7 @@ async fn connections_that_dawdle_are_cut() {
             .head_within(Duration::from_millis(200))
             .keep_alive(Duration::from_millis(300))
     };
-    let server = TestServer::start_with(Loop::Ours, Config::new(), tune).await;
+    let server = TestServer::start_with(Loop::Ours, every(), tune).await;
     let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     for (sent, at_least) in [("", 100), ("GET / HT", 200), (request, 300)] {
         let begin = Instant::now();
@@ -162,7 +163,7 @@ async fn a_graceful_server_answers_what_it_holds_and_ends() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let app_seen = seen.clone();
-    let app = anywire::Server::new(Config::new())
+    let app = anywire::Server::new(every())
         .unwrap()
         .on_socket(move |mut socket| {
             let seen = app_seen.clone();
@@ -211,7 +212,7 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
             sender.try_send(text.to_uppercase()).unwrap();
         }
     }
-    let app = anywire::Server::new(Config::new()).unwrap().handler(Shout);
+    let app = anywire::Server::new(every()).unwrap().handler(Shout);
     let serving = anywire::serve(app.routes())
         .bind(([127, 0, 0, 1], 0))
         .await
@@ -240,7 +241,7 @@ async fn a_full_server_says_so_before_anything_else() {
         max_sessions: 1,
         ..Limits::default()
     };
-    let server = TestServer::start(Config::new().limits(limits)).await;
+    let server = TestServer::start(every().limits(limits)).await;
     let _one = Wire::open(server.addr, Via::WebSocket).await;
     let open = format!(
         r#"{{"version":1,"key":"{}","generation":1}}"#,

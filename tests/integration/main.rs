@@ -4,7 +4,11 @@
 
 mod abuse;
 mod client;
+mod events;
 mod gate;
+mod jsonp;
 mod lifecycle;
+mod line;
 mod messages;
+mod streams;
 mod wire;

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use anywire::{Config, Limits, Message};
+use anywire::{Limits, Message};
 use anywire_protocol::{Offset, Packet};
 use anywire_tests::server::{Loop, TestServer};
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use crate::wire::{ALL, Got, Via, Wire, control, new_key, read_frame, unpack, upgrade, write};
+use crate::wire::{
+    ALL, Got, Via, Wire, control, every, new_key, read_frame, unpack, upgrade, write,
+};
 
 #[tokio::test]
 async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() {
     for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, Config::new()).await;
+        let server = TestServer::start_under(which, every()).await;
         for via in ALL {
             let mut wire = Wire::open(server.addr, via).await;
             for message in [
@@ -40,14 +42,18 @@ async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() 
 
 #[tokio::test]
 async fn a_session_goes_on_over_any_mix_of_transports() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Via::PollText).await;
     wire.send("send:200").await;
     let mut next = 0;
     for via in [
         Via::WebSocket,
         Via::PollBinary,
+        Via::StreamText,
+        Via::Events,
+        Via::Jsonp,
         Via::WebSocket,
+        Via::StreamBinary,
         Via::WebSocket,
         Via::PollText,
     ] {
@@ -63,15 +69,15 @@ async fn a_session_goes_on_over_any_mix_of_transports() {
         assert_eq!(wire.recv_text().await, format!("d{next}"));
         next += 1;
     }
-    let heard = server.seen.wait_heard(100).await;
-    let expected: Vec<_> = (1..=100).map(|index| format!("u{index}")).collect();
+    let heard = server.seen.wait_heard(180).await;
+    let expected: Vec<_> = (1..=180).map(|index| format!("u{index}")).collect();
     assert_eq!(heard, expected);
     assert_eq!(server.seen.opened(), 1);
 }
 
 #[tokio::test]
 async fn what_is_sent_while_nobody_is_attached_waits() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Via::WebSocket).await;
     wire.send("send:50").await;
     assert_eq!(wire.recv_text().await, "d0");
@@ -83,7 +89,7 @@ async fn what_is_sent_while_nobody_is_attached_waits() {
 
 #[tokio::test]
 async fn a_repeated_or_lost_exchange_repeats_and_loses_nothing() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Via::PollText).await;
     let send = [
         wire.attach_packet(None),
@@ -104,7 +110,7 @@ async fn a_repeated_or_lost_exchange_repeats_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Via::PollText).await;
     let begin = std::time::Instant::now();
     let empty = wire
@@ -136,7 +142,7 @@ async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
 #[tokio::test]
 async fn a_burst_beyond_all_queues_comes_back_from_an_app_that_waits() {
     const COUNT: u64 = 6_000;
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Via::WebSocket).await;
     let mut got = Vec::new();
     while got.len() < COUNT as usize {
@@ -156,7 +162,7 @@ async fn a_burst_beyond_all_queues_comes_back_from_an_app_that_waits() {
 #[tokio::test]
 async fn a_client_that_ignores_the_window_is_slowed_and_loses_nothing() {
     const COUNT: u64 = 6_000;
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Via::WebSocket).await;
     for index in 0..COUNT {
         wire.send(format!("u{index}")).await;
@@ -172,7 +178,7 @@ async fn a_client_that_ignores_the_window_is_slowed_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_topic_reaches_its_followers_on_every_transport() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let mut wires = Vec::new();
     for via in ALL {
         let mut wire = Wire::open(server.addr, via).await;
@@ -180,7 +186,7 @@ async fn a_topic_reaches_its_followers_on_every_transport() {
         assert_eq!(wire.recv_text().await, "subscribed");
         wires.push(wire);
     }
-    assert_eq!(server.server.publish("news", "extra"), 3);
+    assert_eq!(server.server.publish("news", "extra"), ALL.len());
     assert_eq!(server.server.publish("olds", "nothing"), 0);
     for wire in &mut wires {
         assert_eq!(wire.recv_text().await, "extra");
@@ -193,7 +199,7 @@ async fn a_follower_that_does_not_read_is_closed_and_slows_nobody() {
         max_outbox_messages: 16,
         ..Limits::default()
     };
-    let server = TestServer::start(Config::new().limits(limits)).await;
+    let server = TestServer::start(every().limits(limits)).await;
     let mut lazy = Wire::open(server.addr, Via::PollText).await;
     let mut keen = Wire::open(server.addr, Via::WebSocket).await;
     for wire in [&mut lazy, &mut keen] {
@@ -213,7 +219,7 @@ async fn a_follower_that_does_not_read_is_closed_and_slows_nobody() {
 
 #[tokio::test]
 async fn an_unattached_websocket_answers_pings_and_attaches_by_packet() {
-    let server = TestServer::start(Config::new()).await;
+    let server = TestServer::start(every()).await;
     let wire = Wire::open(server.addr, Via::PollText).await;
     let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
         .await
@@ -237,7 +243,7 @@ async fn an_unattached_websocket_answers_pings_and_attaches_by_packet() {
 
 #[tokio::test]
 async fn opening_is_idempotent_and_the_app_runs_once() {
-    let server = TestServer::start(Config::new().protocols(["b", "a"])).await;
+    let server = TestServer::start(every().protocols(["b", "a"])).await;
     let key = new_key();
     let poll = Wire::open_with(server.addr, Via::PollText, key, 1, &["a", "b"]).await;
     let socket = Wire::open_with(server.addr, Via::WebSocket, key, 2, &["a", "b"]).await;
@@ -253,7 +259,7 @@ async fn opening_is_idempotent_and_the_app_runs_once() {
 
 #[tokio::test]
 async fn raw_is_a_plain_websocket() {
-    let server = TestServer::start(Config::new().protocols(["chat"])).await;
+    let server = TestServer::start(every().protocols(["chat"])).await;
     let mut socket = upgrade(server.addr, "/anywire/raw", "chat, other")
         .await
         .unwrap();

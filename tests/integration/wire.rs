@@ -1,14 +1,16 @@
-//! An Anywire client for tests: one session over either transport, with a WebSocket codec that is not ours.
+//! An Anywire client for tests: one session over any transport, with a WebSocket codec that is not ours.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anywire::Config;
 use anywire_protocol::{
     Attach, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey, Packet,
     PayloadWriter, decode_frame, decode_payload, encode_control,
 };
 use anywire_tests::http::{Answer, request};
+use anywire_tests::open_answer::End;
 use anywire_tests::server::TestServer;
 use futures_util::{Sink, Stream};
 use std::future::poll_fn;
@@ -19,15 +21,56 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message as WsMessage};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::line::StreamLine;
+
 /// How a session is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     WebSocket,
     PollText,
     PollBinary,
+    /// Text whose bodies are escaped (PROTOCOL §4.7).
+    PollEscaped,
+    StreamText,
+    StreamBinary,
+    Events,
+    /// Script tags, and forms for what is too long for them.
+    Jsonp,
 }
 
-pub const ALL: [Via; 3] = [Via::WebSocket, Via::PollText, Via::PollBinary];
+pub const ALL: [Via; 8] = [
+    Via::WebSocket,
+    Via::PollText,
+    Via::PollBinary,
+    Via::PollEscaped,
+    Via::StreamText,
+    Via::StreamBinary,
+    Via::Events,
+    Via::Jsonp,
+];
+
+/// A config that offers every transport.
+pub fn every() -> Config {
+    Config::new().allow_jsonp()
+}
+
+impl Via {
+    fn is_stream(self) -> bool {
+        matches!(self, Self::StreamText | Self::StreamBinary | Self::Events)
+    }
+
+    pub fn encoding(self) -> Encoding {
+        match self {
+            Self::PollBinary | Self::StreamBinary => Encoding::Binary,
+            Self::WebSocket
+            | Self::PollText
+            | Self::PollEscaped
+            | Self::StreamText
+            | Self::Events
+            | Self::Jsonp => Encoding::Text,
+        }
+    }
+}
 
 /// What a receiver gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +89,7 @@ pub struct Wire {
     pub acked: u64,
     via: Via,
     socket: Option<WebSocketStream<TcpStream>>,
+    stream: Option<StreamLine>,
     queue: VecDeque<Packet>,
 }
 
@@ -75,7 +119,13 @@ impl Wire {
                 };
                 Self::new(addr, *opened, via, Some(socket))
             }
-            Via::PollText | Via::PollBinary => {
+            Via::PollText
+            | Via::PollBinary
+            | Via::PollEscaped
+            | Via::StreamText
+            | Via::StreamBinary
+            | Via::Events
+            | Via::Jsonp => {
                 let open = Open {
                     key,
                     generation: Generation::new(generation),
@@ -83,7 +133,23 @@ impl Wire {
                     hold: None,
                     protocols: protocols.iter().map(ToString::to_string).collect(),
                 };
-                let answer = exchange(addr, via, &[Packet::Open(Box::new(open))]).await;
+                let open = Packet::Open(Box::new(open));
+                if via.is_stream() {
+                    let mut line = if via == Via::Events {
+                        let offer = format!("anywire.open.{key}.{generation}");
+                        let tokens = [&offer[..]].into_iter().chain(protocols.iter().copied());
+                        StreamLine::events(addr, &tokens.collect::<Vec<_>>().join(",")).await
+                    } else {
+                        StreamLine::begin(addr, via.encoding(), &[open]).await
+                    };
+                    let Some(Packet::Opened(opened)) = line.next().await else {
+                        panic!("not opened")
+                    };
+                    let mut wire = Self::new(addr, *opened, via, None);
+                    wire.stream = Some(line);
+                    return wire;
+                }
+                let answer = exchange(addr, via, &[open]).await;
                 let mut packets = VecDeque::from(unpack(via, answer));
                 let Some(Packet::Opened(opened)) = packets.pop_front() else {
                     panic!("not opened")
@@ -111,6 +177,7 @@ impl Wire {
             acked: 0,
             via,
             socket,
+            stream: None,
             queue: VecDeque::new(),
         }
     }
@@ -120,6 +187,7 @@ impl Wire {
         self.generation += 1;
         self.via = via;
         self.socket = None;
+        self.stream = None;
         if via == Via::WebSocket {
             let offer = format!("anywire.v1, {}", self.attach_token(self.generation));
             let mut socket = upgrade(self.addr, "/anywire/websocket", &offer)
@@ -145,8 +213,13 @@ impl Wire {
         self.switch(via).await;
     }
 
-    /// Acknowledges what has come, on a WebSocket.
+    /// Acknowledges what has come, where nothing else does.
     async fn ack(&mut self) {
+        if self.via.is_stream() {
+            let answer = self.exchange(&[self.attach_packet(None)]).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            return;
+        }
         let ack = control(&Packet::Ack(Offset::new(self.received)));
         write(self.socket.as_mut().expect("a WebSocket"), ack).await;
     }
@@ -173,16 +246,7 @@ impl Wire {
 
     /// Sends one exchange and returns the raw answer.
     pub async fn exchange(&self, packets: &[Packet]) -> Answer {
-        exchange(
-            self.addr,
-            if self.via == Via::PollBinary {
-                self.via
-            } else {
-                Via::PollText
-            },
-            packets,
-        )
-        .await
+        exchange(self.addr, self.via, packets).await
     }
 
     pub async fn send(&mut self, message: impl Into<Message>) {
@@ -239,6 +303,10 @@ impl Wire {
             let packet = match (self.queue.pop_front(), &mut self.socket) {
                 (Some(packet), _) => packet,
                 (None, Some(socket)) => read(socket).await,
+                (None, None) if self.via.is_stream() => match self.next_on_stream().await {
+                    Some(packet) => packet,
+                    None => continue,
+                },
                 (None, None) => {
                     let poll = self.attach_packet(Some(Duration::from_secs(5)));
                     let answer = self.exchange(&[poll]).await;
@@ -249,7 +317,7 @@ impl Wire {
             match packet {
                 Packet::Message(message) => {
                     self.received += 1;
-                    if self.socket.is_some() {
+                    if self.socket.is_some() || self.via.is_stream() {
                         self.ack().await;
                     }
                     return Got::Message(message);
@@ -257,10 +325,28 @@ impl Wire {
                 Packet::Close(reason) => return Got::Closed(reason),
                 Packet::Offset(offset) => assert_eq!(offset.as_u64(), self.received),
                 Packet::Ack(offset) => self.acked = offset.as_u64(),
-                Packet::Ping(_) => {}
+                Packet::Ping(_) | Packet::Padding(_) => {}
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// The next packet of the stream; `None` when it has rotated.
+    async fn next_on_stream(&mut self) -> Option<Packet> {
+        if self.stream.is_none() {
+            let line = if self.via == Via::Events {
+                StreamLine::events(self.addr, &self.attach_token(self.generation)).await
+            } else {
+                let attach = self.attach_packet(None);
+                StreamLine::begin(self.addr, self.via.encoding(), &[attach]).await
+            };
+            self.stream = Some(line);
+        }
+        let packet = self.stream.as_mut().expect("it was made").next().await;
+        if let Some(line) = self.stream.take_if(|_| packet.is_none()) {
+            assert_eq!(line.answer.end(), Some(End::Whole), "it rotates");
+        }
+        packet
     }
 
     pub async fn recv_text(&mut self) -> String {
@@ -355,18 +441,76 @@ pub async fn write(socket: &mut WebSocketStream<TcpStream>, frame: WsMessage) {
 }
 
 async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
-    let encoding = encoding(via);
+    let encoding = via.encoding();
     let mut writer = PayloadWriter::new(encoding);
     packets.iter().for_each(|packet| writer.push(packet));
-    let content_type = format!("Content-Type: {}", encoding.content_type());
-    request(
-        addr,
-        "POST",
-        "/anywire/poll",
-        &[&content_type],
-        &writer.finish(),
-    )
-    .await
+    if via == Via::Jsonp {
+        return call(addr, packets, &writer.finish()).await;
+    }
+    let (content_type, body) = match via {
+        Via::PollEscaped => (
+            "application/x-www-form-urlencoded",
+            escape(&writer.finish()).into(),
+        ),
+        _ => (encoding.content_type(), writer.finish()),
+    };
+    let content_type = format!("Content-Type: {content_type}");
+    request(addr, "POST", "/anywire/poll", &[&content_type], &body).await
+}
+
+/// An exchange by a script tag, or by a form if it is too long and only sends. A refusal comes as over other transports.
+async fn call(addr: SocketAddr, packets: &[Packet], payload: &[u8]) -> Answer {
+    let escaped = escape(payload);
+    if escaped.len() > 1_500
+        && matches!(&packets[0], Packet::Attach(attach) if attach.hold.is_none())
+    {
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        let body = escape(escaped.as_bytes());
+        return request(addr, "POST", "/anywire/form", &form, body.as_bytes()).await;
+    }
+    let path = format!("/anywire/jsonp?c=7&{escaped}");
+    let mut answer = request(addr, "GET", &path, &[], b"").await;
+    match argument(&answer, 7) {
+        serde_json::Value::String(payload) => answer.body = payload.into_bytes(),
+        refusal => {
+            answer.body = refusal.to_string().into_bytes();
+            answer.status = match answer.code() {
+                4900 => 409,
+                4930 => 404,
+                4964 => 413,
+                _ => 400,
+            };
+        }
+    }
+    answer
+}
+
+/// What a script tag's answer calls the page with.
+pub fn argument(answer: &Answer, number: u64) -> serde_json::Value {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let begin = format!("/**/anywire_jsonp({number},");
+    let rest = answer.text().strip_prefix(&begin);
+    let json = rest
+        .and_then(|rest| rest.strip_suffix(");"))
+        .expect("one call");
+    assert!(
+        !json.contains(['<', '>', '&', '\u{2028}', '\u{2029}']),
+        "{json}"
+    );
+    serde_json::from_str(json).expect("one argument")
+}
+
+/// As `encodeURIComponent`, behind the mark.
+pub fn escape(payload: &[u8]) -> String {
+    let mut escaped = String::from("b=");
+    for byte in payload {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(byte) {
+            escaped.push(char::from(*byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }
 
 pub fn unpack(via: Via, answer: Answer) -> Vec<Packet> {
@@ -376,13 +520,5 @@ pub fn unpack(via: Via, answer: Answer) -> Vec<Packet> {
         "{}",
         String::from_utf8_lossy(&answer.body)
     );
-    decode_payload(encoding(via), answer.body.into()).unwrap()
-}
-
-fn encoding(via: Via) -> Encoding {
-    if via == Via::PollBinary {
-        Encoding::Binary
-    } else {
-        Encoding::Text
-    }
+    decode_payload(via.encoding(), answer.body.into()).unwrap()
 }

@@ -5,6 +5,7 @@ mod directory;
 pub mod fault_proxy;
 pub mod http;
 pub mod middlebox;
+pub mod open_answer;
 pub mod oracle;
 pub mod server;
 pub mod simulation;

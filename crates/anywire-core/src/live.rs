@@ -120,6 +120,9 @@ impl Live {
         match self.transport.load(Ordering::Relaxed) {
             code if code == Transport::WebSocket as u8 => Transport::WebSocket,
             code if code == Transport::Raw as u8 => Transport::Raw,
+            code if code == Transport::Stream as u8 => Transport::Stream,
+            code if code == Transport::Events as u8 => Transport::Events,
+            code if code == Transport::Jsonp as u8 => Transport::Jsonp,
             _ => Transport::Poll,
         }
     }

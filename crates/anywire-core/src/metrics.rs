@@ -14,6 +14,12 @@ pub enum Transport {
     Poll,
     /// PROTOCOL §9.
     Raw,
+    /// PROTOCOL §13.
+    Stream,
+    /// PROTOCOL §14.
+    Events,
+    /// PROTOCOL §15.
+    Jsonp,
 }
 
 impl Transport {
@@ -23,6 +29,9 @@ impl Transport {
             Self::WebSocket => "websocket",
             Self::Poll => "poll",
             Self::Raw => "raw",
+            Self::Stream => "stream",
+            Self::Events => "events",
+            Self::Jsonp => "jsonp",
         }
     }
 }
@@ -41,6 +50,12 @@ pub struct Metrics {
     pub websocket_attaches: u64,
     /// Times that a poll began to carry a session: each held or zero-hold exchange.
     pub poll_attaches: u64,
+    /// Times that a stream began to carry a session.
+    pub stream_attaches: u64,
+    /// Times that an event stream began to carry a session.
+    pub events_attaches: u64,
+    /// Times that a script tag began to carry a session: each held or zero-hold exchange.
+    pub jsonp_attaches: u64,
     /// Messages from clients, duplicates included.
     pub messages_up: u64,
     /// Messages written to clients, repeats included.
@@ -57,6 +72,9 @@ pub(crate) struct Counters {
     pub(crate) closed: Counter,
     pub(crate) websocket_attaches: Counter,
     pub(crate) poll_attaches: Counter,
+    pub(crate) stream_attaches: Counter,
+    pub(crate) events_attaches: Counter,
+    pub(crate) jsonp_attaches: Counter,
     pub(crate) messages_up: Counter,
     pub(crate) messages_down: Counter,
     pub(crate) refused: Counter,
@@ -68,6 +86,9 @@ impl Counters {
         match transport {
             Transport::WebSocket | Transport::Raw => self.websocket_attaches.add(1),
             Transport::Poll => self.poll_attaches.add(1),
+            Transport::Stream => self.stream_attaches.add(1),
+            Transport::Events => self.events_attaches.add(1),
+            Transport::Jsonp => self.jsonp_attaches.add(1),
         }
     }
 
@@ -78,6 +99,9 @@ impl Counters {
             closed: self.closed.read(),
             websocket_attaches: self.websocket_attaches.read(),
             poll_attaches: self.poll_attaches.read(),
+            stream_attaches: self.stream_attaches.read(),
+            events_attaches: self.events_attaches.read(),
+            jsonp_attaches: self.jsonp_attaches.read(),
             messages_up: self.messages_up.read(),
             messages_down: self.messages_down.read(),
             refused: self.refused.read(),

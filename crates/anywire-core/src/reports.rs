@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use anywire_protocol::{Leg, Outcome, Report};
 
+use crate::Transport;
 use crate::metrics::{Counter, Counters};
 
 /// The last attempts of one session's client; nothing where all went well.
@@ -48,6 +49,12 @@ pub struct Attempts {
     pub websocket: Outcomes,
     /// Of polling.
     pub poll: Outcomes,
+    /// Of streams.
+    pub stream: Outcomes,
+    /// Of event streams.
+    pub events: Outcomes,
+    /// Of script tags.
+    pub jsonp: Outcomes,
     /// Of legs that this server does not know.
     pub other: Outcomes,
 }
@@ -109,6 +116,9 @@ outcomes! {
 pub(crate) struct AttemptCounters {
     websocket: OutcomeCounters,
     poll: OutcomeCounters,
+    stream: OutcomeCounters,
+    events: OutcomeCounters,
+    jsonp: OutcomeCounters,
     other: OutcomeCounters,
 }
 
@@ -117,6 +127,9 @@ impl AttemptCounters {
         let leg = match &*report.leg {
             name if name == Leg::WebSocket.name() => &self.websocket,
             name if name == Leg::Poll.name() => &self.poll,
+            name if name == Transport::Stream.name() => &self.stream,
+            name if name == Transport::Events.name() => &self.events,
+            name if name == Transport::Jsonp.name() => &self.jsonp,
             _ => &self.other,
         };
         leg.count(&report.outcome);
@@ -126,6 +139,9 @@ impl AttemptCounters {
         Attempts {
             websocket: self.websocket.read(),
             poll: self.poll.read(),
+            stream: self.stream.read(),
+            events: self.events.read(),
+            jsonp: self.jsonp.read(),
             other: self.other.read(),
         }
     }

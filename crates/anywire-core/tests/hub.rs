@@ -398,3 +398,24 @@ async fn when_the_hub_is_gone_its_apps_are_told() {
     drop(hub);
     assert_eq!(waiting.await.unwrap().unwrap().code, CloseCode::GOING_AWAY);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_stream_is_woken_by_the_wheel_to_pad_and_to_end() {
+    let (hub, _opened) = hub(Limits::default());
+    let visit = hub.open(&open_packet(1, 1), None).unwrap();
+    let (stream, _) = visit
+        .attach(Offset::new(0), Transport::Stream, Carrier::Stream)
+        .unwrap();
+    let begin = tokio::time::Instant::now();
+    let mut said = Vec::new();
+    let end = poll_fn(|cx| {
+        stream.poll_transmit(cx, |outgoing| {
+            said.push((begin.elapsed().as_secs(), format!("{outgoing:?}")));
+            Room::Some
+        })
+    })
+    .await;
+    assert_eq!((end, begin.elapsed().as_secs()), (End::Finished, 55));
+    let padding = |at: u64| (at, "Packet(Padding(0))".to_owned());
+    assert_eq!(said[1..], [padding(15), padding(30), padding(45)]);
+}

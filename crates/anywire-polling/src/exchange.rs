@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport, Visit};
 use anywire_protocol::{
-    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, ProtocolError,
-    decode_payload,
+    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, unescape,
 };
 use bytes::Bytes;
+
+use crate::request::{Head, Request, malformed};
 
 /// A request that has been taken, and what its answer will be made of.
 ///
@@ -22,55 +23,41 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Takes a request: its messages have been handed on when this returns.
+    /// Takes a request: its messages have been handed on when this returns. The transport is `Poll` or `Jsonp`.
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
     pub fn begin(
         hub: &Hub,
-        encoding: Encoding,
+        (transport, encoding): (Transport, Encoding),
         body: Bytes,
         principal: Option<&Principal>,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
-        if body.len() > limits.max_payload_bytes {
-            return Err(Refusal::new(
-                CloseCode::TOO_LARGE,
-                "send less than maxPayloadBytes at once",
-            ));
-        }
-        let mut packets = decode_payload(encoding, body)?;
-        if packets.is_empty() {
-            return Err(malformed("a request begins with an open or attach packet").into());
-        }
-        let rest = packets.split_off(1);
-        check(&rest, &limits)?;
+        let Request { head, rest } = Request::read(encoding, body, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
-        let connection = match packets.pop() {
-            Some(Packet::Open(open)) => {
+        let carrier = |hold: Duration| Carrier::Exchange {
+            hold: hold.min(limits.hold),
+        };
+        let connection = match head {
+            Head::Open(open) => {
                 let visit = hub.open(&open, principal)?;
                 // An open that asks nothing is answered at once (PROTOCOL §6.3).
                 let asks = rest
                     .iter()
                     .any(|packet| matches!(packet, Packet::Message(_)));
                 let hold = open.hold.filter(|_| asks).unwrap_or(Duration::ZERO);
-                let carrier = Carrier::Exchange {
-                    hold: hold.min(limits.hold),
-                };
-                let (connection, opened) = visit.attach(open.received, Transport::Poll, carrier)?;
+                let (connection, opened) = visit.attach(open.received, transport, carrier(hold))?;
                 writer.push(&Packet::Opened(Box::new(opened)));
                 visit.receive(open.received, rest)?;
                 Some(connection)
             }
-            Some(Packet::Attach(attach)) => {
+            Head::Attach(attach) => {
                 let visit = hub.find(&attach, principal)?;
                 match attach.hold {
                     Some(hold) => {
-                        let carrier = Carrier::Exchange {
-                            hold: hold.min(limits.hold),
-                        };
                         let (connection, _) =
-                            visit.connect(attach.received, Transport::Poll, carrier)?;
+                            visit.connect(attach.received, transport, carrier(hold))?;
                         if !rest.is_empty() {
                             visit.receive(attach.received, rest)?;
                         }
@@ -82,7 +69,6 @@ impl Exchange {
                     }
                 }
             }
-            _ => return Err(malformed("a request begins with an open or attach packet").into()),
         };
         Ok(Self {
             connection,
@@ -128,6 +114,20 @@ impl Exchange {
     }
 }
 
+/// Takes what a form sends (PROTOCOL §15.5). Nobody will read the answer, so none of what an answer says counts as said.
+///
+/// # Errors
+/// Nothing of the form was taken; answer with the refusal.
+pub fn take_form(hub: &Hub, body: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
+    let Request { head, rest } = Request::read(Encoding::Text, unescape(body)?, hub.limits())?;
+    match head {
+        Head::Attach(attach) if attach.hold.is_none() => {
+            hub.find(&attach, principal)?.receive(attach.received, rest)
+        }
+        _ => Err(malformed("a form begins with an attach packet without holdMs").into()),
+    }
+}
+
 /// An exchange that does not attach: takes what came and answers with an ack (PROTOCOL §6.3).
 fn send(
     visit: &Visit,
@@ -149,48 +149,4 @@ fn send(
         writer.push(&Packet::Close(reason));
     }
     Ok(())
-}
-
-/// Judges what follows the head, before anything is taken (PROTOCOL §8.6).
-fn check(packets: &[Packet], limits: &Limits) -> Result<(), ProtocolError> {
-    let (mut has_offset, mut has_ping) = (false, false);
-    for packet in packets {
-        match packet {
-            Packet::Ping(content) if content.len() > limits.max_ping_bytes => {
-                let text = "a ping is longer than maxPingBytes";
-                return Err(ProtocolError::new(CloseCode::TOO_LARGE, text));
-            }
-            Packet::Ping(_) if has_ping => return Err(malformed("a payload has one ping")),
-            Packet::Ping(_) => has_ping = true,
-            Packet::Offset(_) if has_offset => {
-                return Err(malformed(
-                    "a payload has one offset, before its first message",
-                ));
-            }
-            Packet::Offset(_) => has_offset = true,
-            Packet::Message(message) if message.len() > limits.max_message_bytes => {
-                let text = "a message is longer than maxMessageBytes";
-                return Err(ProtocolError::new(CloseCode::TOO_LARGE, text));
-            }
-            Packet::Message(_) if has_offset => {}
-            Packet::Message(_) => {
-                return Err(malformed("an offset comes before the first message"));
-            }
-            Packet::Ack(_) | Packet::Report(_) | Packet::Close(_) => {}
-            Packet::Open(_)
-            | Packet::Attach(_)
-            | Packet::Opened(_)
-            | Packet::Pong(_)
-            | Packet::Superseded => {
-                return Err(malformed(
-                    "after the head come reports, a ping, offset, messages, acks and close",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-const fn malformed(what: &'static str) -> ProtocolError {
-    ProtocolError::new(CloseCode::PROTOCOL_ERROR, what)
 }

@@ -21,6 +21,9 @@ pub enum Carrier {
         /// How long it may wait for something to send.
         hold: Duration,
     },
+    /// Down only, until it is old; what goes up are exchanges beside it (PROTOCOL §13). A server's only: a client takes
+    /// what a stream brings as packets of its leg's generation.
+    Stream,
 }
 
 /// What a successful attach says.
@@ -68,6 +71,8 @@ pub(crate) struct Connection {
     pub(crate) cursor: Offset,
     pub(crate) pong_owed: Option<Box<str>>,
     attached_at: Timestamp,
+    /// When a message or padding went out last.
+    said_at: Timestamp,
     has_told_pong: bool,
     has_told_ack: bool,
     has_told_offset: bool,
@@ -82,6 +87,7 @@ impl Connection {
             cursor,
             pong_owed: None,
             attached_at: now,
+            said_at: now,
             has_told_pong: false,
             has_told_ack: false,
             has_told_offset: false,
@@ -95,7 +101,7 @@ impl Connection {
 
     /// Whether acks go out on their own, when they fall due.
     pub(crate) fn sends_acks(&self) -> bool {
-        self.carrier == Carrier::Duplex
+        matches!(self.carrier, Carrier::Duplex | Carrier::Stream)
     }
 
     /// Whether to transmit now: an exchange has one chance, and waits for something worth it.
@@ -118,22 +124,49 @@ impl Connection {
     pub(crate) fn held_until(&self) -> Option<Timestamp> {
         match self.carrier {
             Carrier::Exchange { hold } => Some(self.attached_at + hold),
-            Carrier::Duplex | Carrier::Raw => None,
+            Carrier::Duplex | Carrier::Raw | Carrier::Stream => None,
         }
     }
 
-    /// Whether an ack is to go out now. An exchange always carries one.
+    /// Something went out that shows a stream's life.
+    pub(crate) fn speak(&mut self, now: Timestamp) {
+        self.said_at = now;
+    }
+
+    /// When a stream says padding (PROTOCOL §13.4).
+    pub(crate) fn padding_due(&self, limits: &Limits) -> Option<Timestamp> {
+        (self.carrier == Carrier::Stream).then(|| self.said_at + limits.padding)
+    }
+
+    /// When a stream is so old that it ends (PROTOCOL §13.5).
+    pub(crate) fn ends_at(&self, limits: &Limits) -> Option<Timestamp> {
+        (self.carrier == Carrier::Stream).then(|| self.attached_at + limits.stream_age)
+    }
+
+    /// Whether an ack is to go out now. An exchange carries one always, a stream at its begin.
     pub(crate) fn owes_ack(&mut self, inbox: &Inbox, limits: &Limits, now: Timestamp) -> bool {
+        let is_due = |inbox: &Inbox| inbox.ack_due(limits).is_some_and(|due| due <= now);
         match self.carrier {
             Carrier::Raw => false,
-            Carrier::Duplex => inbox.ack_due(limits).is_some_and(|due| due <= now),
+            Carrier::Duplex => is_due(inbox),
             Carrier::Exchange { .. } => !std::mem::replace(&mut self.has_told_ack, true),
+            Carrier::Stream => !std::mem::replace(&mut self.has_told_ack, true) || is_due(inbox),
+        }
+    }
+
+    /// The peer has all up to here, and is sent nothing of it any more.
+    pub(crate) fn skip_to(&mut self, base: Offset) {
+        if self.cursor < base {
+            self.cursor = base;
+            // Whoever counts on from the offset that it was told must be told anew.
+            self.has_told_offset = false;
         }
     }
 
     /// Whether an offset must come before the next message; marks it as told.
     pub(crate) fn tell_offset(&mut self) -> bool {
-        self.is_exchange() && !std::mem::replace(&mut self.has_told_offset, true)
+        let is_payload = self.is_exchange() || self.carrier == Carrier::Stream;
+        is_payload && !std::mem::replace(&mut self.has_told_offset, true)
     }
 
     /// Whether the close is still to be told here; marks it as told.

@@ -8,6 +8,7 @@ mod close;
 mod closing;
 mod connection;
 mod error;
+mod escape;
 mod heartbeat;
 mod identity;
 mod inbox;
@@ -24,6 +25,7 @@ mod time;
 
 pub use close::{CloseCode, CloseReason, Disposition};
 pub use error::{AttachError, ProtocolError, SendError};
+pub use escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
 pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};
@@ -34,6 +36,8 @@ pub use negotiation::{
 pub use offer::{Offer, application_protocols, choose_protocol};
 pub use open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
 pub use packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
-pub use payload::{Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadWriter, decode_payload};
+pub use payload::{
+    Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadReader, PayloadWriter, decode_payload,
+};
 pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};
 pub use time::Timestamp;

@@ -41,6 +41,13 @@ pub struct Limits {
     pub ack_delay: Duration,
     /// Longest that a poll is held. Default 25 s; some proxies give up at 30 s.
     pub hold: Duration,
+    /// Silence after which a stream says padding, so that neither the client nor a proxy takes it for dead. Default 15 s.
+    pub padding: Duration,
+    /// Age at which a stream ends and the client makes another. Default 55 s; some proxies cut at 60 s.
+    pub stream_age: Duration,
+    /// Bytes after which a stream ends likewise. Default 128 KiB. Browsers keep all of a stream in memory while it lasts; too
+    /// small costs a request for each.
+    pub max_stream_bytes: usize,
     /// How long a session without a connection lives. Default 120 s.
     pub resume_window: Duration,
     /// How long an opening key is remembered. Default 30 s.
@@ -99,11 +106,21 @@ impl Limits {
                 "heartbeat_timeout must be longer than ack_delay",
             ));
         }
+        if self.padding.is_zero() || self.stream_age.is_zero() {
+            return Err(LimitsError("padding and stream_age must not be zero"));
+        }
+        if self.max_stream_bytes < MIN_STREAM_BYTES {
+            return Err(LimitsError(
+                "max_stream_bytes must be at least 4,096: a prelude and opened come before the first message",
+            ));
+        }
         let longest = [
             self.heartbeat,
             self.heartbeat_timeout,
             self.ack_delay,
             self.hold,
+            self.padding,
+            self.stream_age,
             self.resume_window,
             self.open_window,
             self.close_timeout,
@@ -124,6 +141,9 @@ impl Limits {
     }
 }
 
+/// A stream that ended before its first message would be followed by others like it for ever.
+const MIN_STREAM_BYTES: usize = 4_096;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -140,6 +160,9 @@ impl Default for Limits {
             heartbeat_timeout: Duration::from_secs(8),
             ack_delay: Duration::from_secs(1),
             hold: Duration::from_secs(25),
+            padding: Duration::from_secs(15),
+            stream_age: Duration::from_secs(55),
+            max_stream_bytes: 131_072,
             resume_window: Duration::from_secs(120),
             open_window: Duration::from_secs(30),
             close_timeout: Duration::from_secs(10),
@@ -165,6 +188,9 @@ pub(crate) struct Announced {
     heartbeat_timeout_ms: u64,
     ack_delay_ms: u64,
     hold_ms: u64,
+    padding_ms: u64,
+    stream_ms: u64,
+    max_stream_bytes: usize,
     resume_window_ms: u64,
     open_window_ms: u64,
     close_timeout_ms: u64,
@@ -190,6 +216,9 @@ impl From<&Limits> for Announced {
             heartbeat_timeout_ms: ms(limits.heartbeat_timeout),
             ack_delay_ms: ms(limits.ack_delay),
             hold_ms: ms(limits.hold),
+            padding_ms: ms(limits.padding),
+            stream_ms: ms(limits.stream_age),
+            max_stream_bytes: limits.max_stream_bytes,
             resume_window_ms: ms(limits.resume_window),
             open_window_ms: ms(limits.open_window),
             close_timeout_ms: ms(limits.close_timeout),
@@ -211,6 +240,9 @@ impl Announced {
             heartbeat_timeout: Duration::from_millis(self.heartbeat_timeout_ms),
             ack_delay: Duration::from_millis(self.ack_delay_ms),
             hold: Duration::from_millis(self.hold_ms),
+            padding: Duration::from_millis(self.padding_ms),
+            stream_age: Duration::from_millis(self.stream_ms),
+            max_stream_bytes: self.max_stream_bytes,
             resume_window: Duration::from_millis(self.resume_window_ms),
             open_window: Duration::from_millis(self.open_window_ms),
             close_timeout: Duration::from_millis(self.close_timeout_ms),

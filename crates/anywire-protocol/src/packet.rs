@@ -35,6 +35,8 @@ pub enum Packet {
     Superseded,
     /// Up: how an attempt to connect went.
     Report(Box<Report>),
+    /// So many characters that say nothing: a prelude, or a sign of life.
+    Padding(usize),
 }
 
 impl Packet {
@@ -55,6 +57,7 @@ impl Packet {
             Self::Close(_) => b'c',
             Self::Superseded => b's',
             Self::Report(_) => b'r',
+            Self::Padding(_) => b'-',
         }
     }
 
@@ -70,6 +73,7 @@ impl Packet {
             b'p' => Ok(Self::Ping(content.into())),
             b'q' => Ok(Self::Pong(content.into())),
             b'c' => CloseReason::parse(content).map(Self::Close),
+            b'-' => Ok(Self::Padding(content.len())),
             b's' if content.is_empty() => Ok(Self::Superseded),
             b'r' => Report::parse(content).map(Box::new).map(Self::Report),
             b's' => Err(ProtocolError::malformed("a superseded packet is empty")),
@@ -87,6 +91,7 @@ impl Packet {
             Self::Ping(content) | Self::Pong(content) => content.to_string(),
             Self::Close(reason) => reason.to_string(),
             Self::Report(report) => report.content(),
+            Self::Padding(length) => ".".repeat(*length),
             Self::Message(_) | Self::Superseded => String::new(),
         }
     }

@@ -1,12 +1,20 @@
 //! Payloads: a run of packets in an HTTP body, in two encodings (PROTOCOL §4). What the packets mean is left to
 //! the session.
 
+mod reader;
+mod writer;
+
+use std::cmp::Ordering;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::identity::parse_number;
 use crate::{Message, Packet, ProtocolError};
+
+pub use reader::PayloadReader;
+pub use writer::PayloadWriter;
 
 /// Most packets in one payload (PROTOCOL §4.5).
 pub const MAX_PACKETS_PER_PAYLOAD: usize = 1_024;
@@ -24,10 +32,13 @@ impl Encoding {
     /// The encoding that a Content-Type names.
     pub fn from_content_type(content_type: &str) -> Option<Self> {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        [Self::Text, Self::Binary].into_iter().find(|encoding| {
-            let own = encoding.content_type().split(';').next();
-            own.is_some_and(|own| own.eq_ignore_ascii_case(essence))
-        })
+        let is = |name: &str| essence.eq_ignore_ascii_case(name);
+        // Some engines say so of any text, and an escaped body is one (PROTOCOL §4.7).
+        if is("text/plain") || is("application/x-www-form-urlencoded") {
+            Some(Self::Text)
+        } else {
+            is("application/octet-stream").then_some(Self::Binary)
+        }
     }
 
     /// The encoding of a request's body that came without a Content-Type (PROTOCOL §6.1).
@@ -45,87 +56,6 @@ impl Encoding {
             Self::Text => "text/plain; charset=utf-8",
             Self::Binary => "application/octet-stream",
         }
-    }
-}
-
-/// Writes packets one after the other into one payload.
-#[derive(Debug)]
-pub struct PayloadWriter {
-    encoding: Encoding,
-    out: BytesMut,
-    packets: usize,
-}
-
-impl PayloadWriter {
-    /// An empty payload.
-    pub fn new(encoding: Encoding) -> Self {
-        Self {
-            encoding,
-            out: BytesMut::new(),
-            packets: 0,
-        }
-    }
-
-    /// Appends a packet.
-    pub fn push(&mut self, packet: &Packet) {
-        match packet {
-            Packet::Message(message) => self.push_message(message),
-            control => {
-                self.packets += 1;
-                self.push_text(control.letter(), &control.control_content());
-            }
-        }
-    }
-
-    /// Appends a message.
-    pub fn push_message(&mut self, message: &Message) {
-        self.packets += 1;
-        match (self.encoding, message.as_text()) {
-            (Encoding::Text, Some(text)) => self.push_text(b't', text),
-            (Encoding::Text, None) => self.push_text(b'b', &BASE64.encode(message.as_bytes())),
-            (Encoding::Binary, text) => {
-                self.push_bytes(if text.is_some() { b't' } else { b'b' }, message.as_bytes());
-            }
-        }
-    }
-
-    /// Whether a message of so many bytes would keep the payload within its limits, whatever it holds.
-    pub fn has_room(&self, message_bytes: usize, max_payload_bytes: usize) -> bool {
-        let encoded = match self.encoding {
-            Encoding::Text => message_bytes.div_ceil(3) * 4,
-            Encoding::Binary => message_bytes,
-        };
-        // The rest is room for the packets that end a payload.
-        self.packets + 3 <= MAX_PACKETS_PER_PAYLOAD
-            && self.out.len() + encoded + 256 <= max_payload_bytes
-    }
-
-    /// The payload.
-    pub fn finish(self) -> Bytes {
-        self.out.freeze()
-    }
-
-    fn push_text(&mut self, letter: u8, content: &str) {
-        match self.encoding {
-            Encoding::Binary => self.push_bytes(letter, content.as_bytes()),
-            Encoding::Text => {
-                self.out
-                    .put_slice(utf16_len(content).to_string().as_bytes());
-                self.out.put_slice(&[b':', letter]);
-                self.out.put_slice(content.as_bytes());
-            }
-        }
-    }
-
-    fn push_bytes(&mut self, letter: u8, content: &[u8]) {
-        let mut rest = content.len();
-        while rest >= 0x80 {
-            self.out.put_u8((rest & 0x7f) as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.out.put_u8(rest as u8);
-        self.out.put_u8(letter);
-        self.out.put_slice(content);
     }
 }
 
@@ -158,45 +88,70 @@ pub fn decode_payload(encoding: Encoding, payload: Bytes) -> Result<Vec<Packet>,
     Ok(packets)
 }
 
+/// Where a packet's content lies in what begins with the packet.
+struct Extent {
+    letter: u8,
+    begin: usize,
+    end: usize,
+}
+
 /// The packet that begins at `at`, and where the next one does.
 fn decode_text_packet(payload: &str, at: usize) -> Result<(Packet, usize), ProtocolError> {
-    let rest = &payload[at..];
+    let extent = text_extent(&payload[at..])?.ok_or_else(truncated)?;
+    let (begin, end) = (at + extent.begin, at + extent.end);
+    Ok((text_packet(extent.letter, &payload[begin..end])?, end))
+}
+
+/// Where the packet lies that `rest` begins with; `None` if not all of it is there.
+fn text_extent(rest: &str) -> Result<Option<Extent>, ProtocolError> {
     // No length has more digits than the largest number.
-    let colon = rest
-        .bytes()
-        .take(17)
-        .position(|byte| byte == b':')
-        .ok_or_else(|| {
-            ProtocolError::malformed("a packet in the text encoding begins `length:`")
-        })?;
-    let (length, rest) = (&rest[..colon], &rest[colon + 1..]);
-    let length = parse_number(length)?;
-    let letter = *rest.as_bytes().first().ok_or_else(truncated)?;
+    let Some(colon) = rest.bytes().take(17).position(|byte| byte == b':') else {
+        if rest.len() < 17 && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(None);
+        }
+        let text = "a packet in the text encoding begins `length:`";
+        return Err(ProtocolError::malformed(text));
+    };
+    let length = parse_number(&rest[..colon])?;
+    let Some(&letter) = rest.as_bytes().get(colon + 1) else {
+        return Ok(None);
+    };
     if !letter.is_ascii() {
         return Err(ProtocolError::malformed("a packet with an unknown letter"));
     }
-    let end = utf16_slice_end(&rest[1..], length).ok_or_else(truncated)?;
-    let content = &rest[1..=end];
-    let next = payload.len() - (rest.len() - 1 - end);
-    let packet = match letter {
-        b'b' => {
-            let bytes = BASE64
-                .decode(content)
-                .map_err(|_| ProtocolError::malformed("a binary message must be base64 here"))?;
-            Packet::Message(Message::binary(bytes))
-        }
-        letter => Packet::parse(letter, content)?,
-    };
-    Ok((packet, next))
+    let begin = colon + 2;
+    let end = utf16_slice_end(&rest[begin..], length)?.map(|end| begin + end);
+    Ok(end.map(|end| Extent { letter, begin, end }))
+}
+
+fn text_packet(letter: u8, content: &str) -> Result<Packet, ProtocolError> {
+    if letter != b'b' {
+        return Packet::parse(letter, content);
+    }
+    let bytes = BASE64
+        .decode(content)
+        .map_err(|_| ProtocolError::malformed("a binary message must be base64 here"))?;
+    Ok(Packet::Message(Message::binary(bytes)))
 }
 
 /// The packet that begins at `at`, and where the next one does.
 fn decode_binary_packet(payload: &Bytes, at: usize) -> Result<(Packet, usize), ProtocolError> {
-    let mut length = 0_u64;
-    let mut begin = at;
+    let extent = binary_extent(&payload[at..])?.ok_or_else(truncated)?;
+    let (begin, end) = (at + extent.begin, at + extent.end);
+    Ok((
+        binary_packet(extent.letter, part(payload, begin, end))?,
+        end,
+    ))
+}
+
+/// Where the packet lies that `rest` begins with; `None` if not all of it is there.
+fn binary_extent(rest: &[u8]) -> Result<Option<Extent>, ProtocolError> {
+    let (mut length, mut at) = (0_u64, 0);
     for shift in (0..35).step_by(7) {
-        let byte = *payload.get(begin).ok_or_else(truncated)?;
-        begin += 1;
+        let Some(&byte) = rest.get(at) else {
+            return Ok(None);
+        };
+        at += 1;
         length |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             if byte == 0 && shift > 0 {
@@ -208,23 +163,26 @@ fn decode_binary_packet(payload: &Bytes, at: usize) -> Result<(Packet, usize), P
             return Err(ProtocolError::malformed("a length has at most 5 bytes"));
         }
     }
-    let letter = *payload.get(begin).ok_or_else(truncated)?;
-    begin += 1;
-    let length = usize::try_from(length).map_err(|_| truncated())?;
-    let end = begin
-        .checked_add(length)
-        .filter(|end| *end <= payload.len())
-        .ok_or_else(truncated)?;
-    let packet = match letter {
-        b'b' => Packet::Message(Message::binary(part(payload, begin, end))),
-        b't' => Packet::Message(Message::from_utf8(part(payload, begin, end))?),
-        letter => {
-            let content = std::str::from_utf8(&payload[begin..end])
-                .map_err(|_| ProtocolError::malformed("a control packet must be UTF-8"))?;
-            Packet::parse(letter, content)?
-        }
+    let Some(&letter) = rest.get(at) else {
+        return Ok(None);
     };
-    Ok((packet, end))
+    let begin = at + 1;
+    let end = usize::try_from(length)
+        .ok()
+        .and_then(|length| begin.checked_add(length))
+        .filter(|end| *end <= rest.len());
+    Ok(end.map(|end| Extent { letter, begin, end }))
+}
+
+fn binary_packet(letter: u8, content: Bytes) -> Result<Packet, ProtocolError> {
+    match letter {
+        b'b' => Ok(Packet::Message(Message::binary(content))),
+        b't' => Message::from_utf8(content).map(Packet::Message),
+        letter => match std::str::from_utf8(&content) {
+            Ok(content) => Packet::parse(letter, content),
+            Err(_) => Err(ProtocolError::malformed("a control packet must be UTF-8")),
+        },
+    }
 }
 
 /// A part of the payload: shared if it is most of it, else copied, so that a short message does not keep a long body.
@@ -236,26 +194,33 @@ fn part(payload: &Bytes, begin: usize, end: usize) -> Bytes {
     }
 }
 
-/// Length in UTF-16 code units: what JavaScript calls `length`.
-fn utf16_len(text: &str) -> usize {
-    text.chars().map(char::len_utf16).sum()
-}
-
-/// The byte at which the first `length` UTF-16 code units of `text` end, if they end between characters.
-fn utf16_slice_end(text: &str, length: u64) -> Option<usize> {
-    let length = usize::try_from(length).ok()?;
-    let head = text.as_bytes().get(..length)?;
-    if head.is_ascii() {
-        return Some(length);
+/// The byte at which the first `length` UTF-16 code units of `text` end; `None` if `text` is shorter.
+fn utf16_slice_end(text: &str, length: u64) -> Result<Option<usize>, ProtocolError> {
+    let Ok(length) = usize::try_from(length) else {
+        return Ok(None);
+    };
+    if text.as_bytes().get(..length).is_some_and(<[u8]>::is_ascii) {
+        return Ok(Some(length));
     }
     let mut units = 0;
     for (index, character) in text.char_indices() {
-        if units >= length {
-            return (units == length).then_some(index);
+        if units == length {
+            return Ok(Some(index));
+        }
+        if units > length {
+            let text = "a packet's length ends inside a character";
+            return Err(ProtocolError::malformed(text));
         }
         units += character.len_utf16();
     }
-    (units == length).then_some(text.len())
+    // All of it, and if the last character is cut in two, no more will come that mends it.
+    match units.cmp(&length) {
+        Ordering::Less => Ok(None),
+        Ordering::Equal => Ok(Some(text.len())),
+        Ordering::Greater => Err(ProtocolError::malformed(
+            "a packet's length ends inside a character",
+        )),
+    }
 }
 
 const fn truncated() -> ProtocolError {

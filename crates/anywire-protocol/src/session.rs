@@ -100,7 +100,10 @@ impl Session {
             self.heartbeat = Heartbeat::start(now);
         }
         self.connection = Some(Connection::new(id, carrier, self.outbox.base(), now));
-        self.inbox.seek(self.inbox.received());
+        if matches!(carrier, Carrier::Duplex | Carrier::Raw) {
+            // Payloads say their offset themselves, and one may be half read: a stream beside which we send.
+            self.inbox.seek(self.inbox.received());
+        }
         Ok(Attachment {
             id,
             received: self.inbox.received(),
@@ -150,7 +153,7 @@ impl Session {
                 }
                 Ok(())
             }
-            Packet::Pong(_) => Ok(()),
+            Packet::Pong(_) | Packet::Padding(_) => Ok(()),
             // For metrics: nothing depends on it (PROTOCOL §7.6).
             Packet::Report(_) if self.role == Role::Server => Ok(()),
             Packet::Close(reason) => {
@@ -266,19 +269,7 @@ impl Session {
         if aborted {
             return Transmit::Finished;
         }
-        if connection.is_exchange() {
-            return Transmit::Finished;
-        }
-        let interval = self.heartbeat_interval();
-        if self
-            .heartbeat
-            .ping_due(interval, &self.limits)
-            .is_some_and(|due| due <= now)
-        {
-            self.heartbeat.ping(now);
-            return Transmit::Packet(Packet::Ping("".into()));
-        }
-        Transmit::Idle
+        self.transmit_when_quiet(now)
     }
 
     /// What the answer to an exchange that does not attach says: what has been received, and the end if it has come.
@@ -351,7 +342,7 @@ impl Session {
             self.closing.postpone(now + self.limits.close_timeout);
         }
         if let Some(connection) = &mut self.connection {
-            connection.cursor = connection.cursor.max(self.outbox.base());
+            connection.skip_to(self.outbox.base());
             if connection.cursor == self.outbox.base() {
                 self.heartbeat.settle();
             }
@@ -374,6 +365,7 @@ impl Session {
             Carrier::Raw => return Transmit::Packet(Packet::Message(self.outbox.release(offset))),
             Carrier::Duplex => self.heartbeat.await_ack(now),
             Carrier::Exchange { .. } => {}
+            Carrier::Stream => connection.speak(now),
         }
         Transmit::Message(
             self.outbox

@@ -41,6 +41,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             Packet::Close(CloseReason::new(CloseCode::from_u16(code), &text))
         }),
         Just(Packet::Superseded),
+        (0_usize..40).prop_map(Packet::Padding),
         attach.prop_map(|(session, secret, generation, received, hold)| {
             Packet::Attach(Box::new(Attach {
                 session: SessionId::from_bytes(session),
@@ -82,7 +83,7 @@ fn nearly_a_payload() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..6),
         "[0-9]{1,4}:[a-zA-Z].{0,8}".prop_map(String::into_bytes),
-        (0_u8..20, "[oxOntbapqcs]", ".{0,8}").prop_map(|(length, letter, content)| {
+        (0_u8..20, "[oxOntbapqcs-]", ".{0,8}").prop_map(|(length, letter, content)| {
             [&[length][..], letter.as_bytes(), content.as_bytes()].concat()
         }),
     ];
@@ -117,6 +118,81 @@ proptest! {
             packets.iter().for_each(|packet| writer.push(packet));
             prop_assert_eq!(decode_payload(encoding, writer.finish()), Ok(packets));
         }
+    }
+
+    #[test]
+    fn escaped_bodies_read_the_same_in_pieces_and_no_input_panics(
+        text in ".{0,60}",
+        noise in "[ -~é]{0,40}",
+        piece in 1_usize..7,
+    ) {
+        let escaped: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut unescaper = Unescaper::default();
+        let mut out = bytes::BytesMut::new();
+        for piece in escaped.as_bytes().chunks(piece) {
+            unescaper.push(piece, &mut out).expect("it is well escaped");
+        }
+        prop_assert_eq!(unescaper.finish(), Ok(()));
+        prop_assert_eq!(&out[..], text.as_bytes());
+        let _ = unescape(format!("b={noise}").into());
+        prop_assert_eq!(unescape(format!("1:{noise}").into()), Ok(Bytes::from(format!("1:{noise}"))));
+    }
+
+    #[test]
+    fn a_payload_reads_the_same_in_pieces(
+        bytes in prop_oneof![
+            nearly_a_payload(),
+            (prop::collection::vec(packet(), 0..8), encoding()).prop_map(|(packets, encoding)| {
+                let mut writer = PayloadWriter::new(encoding);
+                packets.iter().for_each(|packet| writer.push(packet));
+                writer.finish().to_vec()
+            }),
+        ],
+        piece in 1_usize..40,
+        encoding in encoding(),
+    ) {
+        let mut reader = PayloadReader::new(encoding, 1 << 20);
+        let mut packets = Vec::new();
+        let mut outcome = Ok(());
+        'pieces: for piece in bytes.chunks(piece) {
+            reader.push(piece);
+            loop {
+                match reader.next_packet() {
+                    Ok(Some(packet)) => packets.push(packet),
+                    Ok(None) => break,
+                    Err(error) => {
+                        outcome = Err(error);
+                        break 'pieces;
+                    }
+                }
+            }
+        }
+        if let Ok(whole) = decode_payload(encoding, Bytes::from(bytes)) {
+            prop_assert_eq!(outcome, Ok(()));
+            prop_assert_eq!(packets, whole);
+        }
+    }
+
+    #[test]
+    fn a_long_message_goes_out_shared_and_reads_the_same(
+        text in prop_oneof!["[a-zé🦀]{0,40}", "[a-zé🦀]{4090,4200}"],
+        is_text in any::<bool>(),
+        encoding in encoding(),
+    ) {
+        let message = if is_text { Message::text(text) } else { Message::binary(text.into_bytes()) };
+        let mut writer = PayloadWriter::new(encoding);
+        writer.push_prelude(2_048);
+        let mut payload = writer.take().to_vec();
+        prop_assert_eq!(payload.len(), 2_048);
+        let shared = writer.push_shared(&message);
+        payload.extend_from_slice(&writer.take());
+        if let Some(content) = shared {
+            prop_assert_eq!(content.as_ptr(), message.as_bytes().as_ptr());
+            payload.extend_from_slice(&content);
+        }
+        let packets = decode_payload(encoding, payload.into()).expect("it was written so");
+        prop_assert!(matches!(packets[0], Packet::Padding(_)));
+        prop_assert_eq!(&packets[1..], &[Packet::Message(message)]);
     }
 
     #[test]

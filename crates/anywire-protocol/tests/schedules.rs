@@ -42,6 +42,10 @@ fn schedule(seed: u64) -> u64 {
             random.below(storm),
             Happening::Client(ClientAct::StartPolling),
         );
+        pair.after(
+            random.below(storm),
+            Happening::Client(ClientAct::StartStreaming),
+        );
     }
     while pair.now.as_millis() < storm {
         pair.run_until(pair.now.as_millis() + 500, |_| false);
@@ -52,7 +56,12 @@ fn schedule(seed: u64) -> u64 {
 
     // The weather clears: everything accepted must arrive.
     pair.weather = Weather::CALM;
-    pair.after(1, Happening::Client(ClientAct::StartPolling));
+    let last = if random.chance(500) {
+        ClientAct::StartPolling
+    } else {
+        ClientAct::StartStreaming
+    };
+    pair.after(1, Happening::Client(last));
     let calm = pair.now.as_millis() + 10_000;
     pair.run_until(calm, |_| false);
     pair.assert_sequences();

@@ -16,6 +16,7 @@ pub struct Config {
     pub(crate) protocols: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) authorize: Option<Authorize>,
+    pub(crate) has_jsonp: bool,
 }
 
 /// A setting that cannot work. The text says which and how to mend it.
@@ -83,6 +84,18 @@ impl Config {
         self
     }
 
+    /// Turns on JSONP and forms, for pages on another origin whose browser can make no other request across origins
+    /// (Internet Explorer up to 7, and its like). Off by default; WebSocket, streams and polls need none of it.
+    ///
+    /// A script can be included from any page, and runs there: whoever gets a visitor's browser to fetch one sends that
+    /// visitor's cookies. The gate lets in only pages of the server's own or a listed origin, but all that it has to go by
+    /// is a `Referer`. So let [`Config::authorize`] ask for more than a cookie, such as a token in the query that other pages
+    /// cannot know, before you turn this on.
+    pub fn allow_jsonp(mut self) -> Self {
+        self.has_jsonp = true;
+        self
+    }
+
     /// Whether the settings fit together.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let is_segment = |segment: &str| {
@@ -116,6 +129,7 @@ impl Default for Config {
             protocols: Vec::new(),
             limits: Limits::default(),
             authorize: None,
+            has_jsonp: false,
         }
     }
 }

@@ -2,21 +2,19 @@
 
 use std::net::SocketAddr;
 
-use anywire_core::{Principal, Refusal};
-use anywire_polling::Exchange;
-use anywire_protocol::{CloseCode, CloseReason, Encoding};
-use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use anywire_core::Principal;
+use bytes::Buf;
+use http::{HeaderMap, Method};
 use hyper::upgrade::OnUpgrade;
-use tokio::time;
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::Stream;
 use warp::reply::Response;
 
-use crate::body::BodyClock;
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
-use crate::respond::{answer, deny, finish, method_not_allowed, preflight, refuse, refuse_with};
-use crate::script::{Freshness, Script};
+use crate::legacy::{as_call, as_text, call_number, form, jsonp};
+use crate::polling::{events, poll, stream};
+use crate::query;
+use crate::respond::{deny, finish, method_not_allowed, preflight, refuse};
+use crate::script::Freshness;
 use crate::serve::ConnectionPermit;
 use crate::server::Shared;
 use crate::upgrade::{upgrade_raw, upgrade_websocket};
@@ -27,6 +25,10 @@ pub(crate) enum Endpoint {
     WebSocket,
     Raw,
     Poll,
+    Stream,
+    Events,
+    Jsonp,
+    Form,
     Script(Freshness),
 }
 
@@ -41,12 +43,37 @@ pub(crate) struct Request {
 }
 
 impl Endpoint {
-    pub(crate) fn find(name: &str, script: &Script) -> Option<Self> {
+    pub(crate) fn find(name: &str, shared: &Shared) -> Option<Self> {
         match name {
             "websocket" => Some(Self::WebSocket),
             "raw" => Some(Self::Raw),
             "poll" => Some(Self::Poll),
-            name => script.matches(name).map(Self::Script),
+            "stream" => Some(Self::Stream),
+            "events" => Some(Self::Events),
+            "jsonp" if shared.config.has_jsonp => Some(Self::Jsonp),
+            "form" if shared.config.has_jsonp => Some(Self::Form),
+            name => shared.script.matches(name).map(Self::Script),
+        }
+    }
+
+    fn method(self) -> &'static str {
+        match self {
+            Self::Poll | Self::Stream | Self::Form => "POST",
+            Self::WebSocket | Self::Raw | Self::Events | Self::Jsonp | Self::Script(_) => "GET",
+        }
+    }
+
+    /// The parameters of the query that are the protocol's.
+    fn own_parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Events => &["offer"],
+            Self::Jsonp => &["b", "c"],
+            Self::WebSocket
+            | Self::Raw
+            | Self::Poll
+            | Self::Stream
+            | Self::Form
+            | Self::Script(_) => &[],
         }
     }
 
@@ -55,6 +82,10 @@ impl Endpoint {
             Self::WebSocket => "websocket",
             Self::Raw => "raw",
             Self::Poll => "poll",
+            Self::Stream => "stream",
+            Self::Events => "events",
+            Self::Jsonp => "jsonp",
+            Self::Form => "form",
             Self::Script(_) => "client.js",
         }
     }
@@ -73,15 +104,20 @@ impl Endpoint {
             // The script is public: pages of other origins load it too.
             return finish(script(shared, &request, freshness), None);
         }
-        let origin = match judge_origin(&shared.config, &request.headers) {
-            Ok(origin) => origin,
-            Err(refusal) => return finish(refuse(&refusal), None),
+        let number = call_number(&request.query);
+        let (response, origin) = match judge_origin(&shared.config, &request.headers) {
+            Ok(origin) => {
+                let response = self.respond_to_known_origin(shared, request, body, &origin);
+                (response.await, origin)
+            }
+            Err(refusal) => (refuse(&refusal), None),
         };
-        finish(
-            self.respond_to_known_origin(shared, request, body, &origin)
-                .await,
-            origin,
-        )
+        let response = match (self, number) {
+            (Self::Jsonp, Some(number)) => as_call(number, response),
+            (Self::Form, _) => as_text(response),
+            _ => response,
+        };
+        finish(response, origin)
     }
 
     async fn respond_to_known_origin<S, B, E>(
@@ -95,8 +131,8 @@ impl Endpoint {
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
-        let allowed = if self == Self::Poll { "POST" } else { "GET" };
-        if self == Self::Poll && request.method == Method::OPTIONS && origin.is_some() {
+        let allowed = self.method();
+        if allowed == "POST" && request.method == Method::OPTIONS && origin.is_some() {
             return preflight();
         }
         if request.method != allowed {
@@ -109,6 +145,10 @@ impl Endpoint {
         match self {
             Self::WebSocket => upgrade_websocket(shared, request, principal),
             Self::Raw => upgrade_raw(shared, request, principal),
+            Self::Stream => stream(shared, &request.headers, body, principal).await,
+            Self::Events => events(shared, &request, principal),
+            Self::Jsonp => jsonp(shared, &request.query, principal).await,
+            Self::Form => form(shared, &request.headers, body, principal).await,
             Self::Poll | Self::Script(_) => poll(shared, &request.headers, body, principal).await,
         }
     }
@@ -123,7 +163,7 @@ impl Endpoint {
         };
         let visitor = Visitor {
             headers: request.headers.clone(),
-            query: request.query.clone(),
+            query: query::without(&request.query, self.own_parameters()),
             peer: request.peer,
             endpoint: self.name(),
         };
@@ -132,92 +172,6 @@ impl Endpoint {
             .map(Some)
             .map_err(|denied| deny(&denied))
     }
-}
-
-/// `POST {mount}/poll` (PROTOCOL §6).
-async fn poll<S, B, E>(
-    shared: &Shared,
-    headers: &HeaderMap,
-    body: S,
-    principal: Option<Principal>,
-) -> Response
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
-    let named = headers
-        .get(CONTENT_TYPE)
-        .map(|value| Encoding::from_content_type(value.to_str().unwrap_or("?")));
-    if named == Some(None) {
-        let text = "use text/plain or application/octet-stream";
-        return refuse(&Refusal::new(CloseCode::UNSUPPORTED_MEDIA_TYPE, text));
-    }
-    let max_bytes = shared.hub.limits().max_payload_bytes;
-    let body = match collect(headers, body, max_bytes).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let encoding = named
-        .flatten()
-        .unwrap_or_else(|| Encoding::of_request(&body));
-    let exchange = match Exchange::begin(&shared.hub, encoding, body, principal.as_ref()) {
-        Ok(exchange) => exchange,
-        Err(refusal) => return refuse(&refusal),
-    };
-    match exchange.answer().await {
-        Ok(payload) => answer(StatusCode::OK, encoding.content_type(), payload),
-        Err(refusal) => refuse(&refusal),
-    }
-}
-
-/// The body, if it is not longer than allowed.
-async fn collect<S, B, E>(headers: &HeaderMap, body: S, max_bytes: usize) -> Result<Bytes, Response>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
-    let too_large = || {
-        let refusal = Refusal::new(
-            CloseCode::TOO_LARGE,
-            "send less than maxPayloadBytes at once",
-        );
-        closing(refuse(&refusal))
-    };
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > max_bytes as u64) {
-        return Err(too_large());
-    }
-    let mut body = std::pin::pin!(body);
-    let mut whole = BytesMut::new();
-    let mut clock = BodyClock::start();
-    loop {
-        let Ok(next) = time::timeout_at(clock.deadline(), body.next()).await else {
-            let reason = CloseReason::new(CloseCode::STALLED, "the body came too slowly");
-            return Err(closing(refuse_with(StatusCode::REQUEST_TIMEOUT, &reason)));
-        };
-        let Some(chunk) = next else {
-            return Ok(whole.freeze());
-        };
-        let mut chunk = chunk.map_err(|_| {
-            let text = "the body ended before it was whole";
-            closing(refuse(&Refusal::new(CloseCode::PROTOCOL_ERROR, text)))
-        })?;
-        if whole.len() + chunk.remaining() > max_bytes {
-            return Err(too_large());
-        }
-        clock.receive(chunk.remaining());
-        whole.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
-    }
-}
-
-/// The rest of the request is not read, so the connection cannot go on.
-fn closing(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }
 
 fn script(shared: &Shared, request: &Request, freshness: Freshness) -> Response {

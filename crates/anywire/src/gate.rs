@@ -1,5 +1,6 @@
 //! The one gate that every request on every endpoint passes first: origin, then authorisation (PROTOCOL §10).
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,17 +21,30 @@ pub(crate) type Authorize = Arc<
 >;
 
 /// Who asks to come in, for [`Config::authorize`].
-#[derive(Clone, Debug)]
+///
+/// `Debug` hides what may be a credential, so that logs do too.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Visitor {
-    /// The request's headers.
+    /// The request's headers. Cookies and a WebSocket's sub-protocols are credentials: do not log them.
     pub headers: HeaderMap,
-    /// The request's query, without the `?`.
+    /// The request's query, without the `?` and the protocol's own parameters.
     pub query: String,
     /// The other end of the connection; a proxy's address behind one.
     pub peer: Option<SocketAddr>,
-    /// The endpoint's name: `websocket`, `poll` or `raw`.
+    /// The endpoint's name: `websocket`, `stream`, `events`, `poll`, `jsonp`, `form` or
+    /// `raw`.
     pub endpoint: &'static str,
+}
+
+impl Debug for Visitor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visitor")
+            .field("endpoint", &self.endpoint)
+            .field("peer", &self.peer)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The app does not let a visitor in.

@@ -1,5 +1,7 @@
 //! Answers and the headers that all of them carry (PROTOCOL §8.4, §10.3).
 
+use std::convert::Infallible;
+
 use anywire_core::Refusal;
 use anywire_polling::{refusal_body, refusal_status};
 use anywire_protocol::{CloseCode, CloseReason};
@@ -9,7 +11,9 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
     CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tokio_stream::Stream;
+use warp::Reply;
 use warp::reply::Response;
 
 use crate::gate::{CrossOrigin, Denied};
@@ -26,6 +30,24 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes
     );
     response
 }
+
+/// An answer whose body comes bit by bit, and is not to be held up on its way (PROTOCOL §13.8).
+pub(crate) fn stream_answer(
+    content_type: &'static str,
+    body: impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static,
+) -> Response {
+    let mut response = warp::reply::stream(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A refusal as PROTOCOL §8.4 has it.
 pub(crate) fn refuse(refusal: &Refusal) -> Response {
@@ -51,9 +73,14 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Response {
     response
 }
 
+/// Why an answer is a refusal; for endpoints that put refusals otherwise.
+#[derive(Clone)]
+pub(crate) struct Refused(pub(crate) CloseReason);
+
 /// A refusal with another status than its code's.
 pub(crate) fn refuse_with(status: StatusCode, reason: &CloseReason) -> Response {
     let mut response = answer(status, "application/json", refusal_body(reason).into());
+    response.extensions_mut().insert(Refused(reason.clone()));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response
             .headers_mut()

@@ -60,7 +60,7 @@ impl Server {
         mount
             .and(warp::path::tail())
             .and_then(move |tail: warp::path::Tail| {
-                let endpoint = Endpoint::find(tail.as_str(), &shared.script);
+                let endpoint = Endpoint::find(tail.as_str(), &shared);
                 let found = endpoint.map(|endpoint| (endpoint, shared.clone()));
                 async move { found.ok_or_else(warp::reject::not_found) }
             })

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Role, Session};
-use crate::connection::{Carrier, Connection};
-use crate::{CloseCode, CloseReason, Timestamp};
+use crate::connection::{Carrier, Connection, Transmit};
+use crate::{CloseCode, CloseReason, Packet, Timestamp};
 
 impl Session {
     /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
@@ -47,19 +47,45 @@ impl Session {
             self.outbox_expires_at(),
             self.inbox
                 .ack_due(&self.limits)
-                .filter(|_| connection.is_some_and(Connection::sends_acks) && applies)
+                .filter(|_| connection.is_some_and(Connection::sends_acks) && !self.is_ended())
                 .filter(|_| self.inbox.has_room(&self.limits)),
             self.heartbeat
                 .ping_due(self.heartbeat_interval(), &self.limits)
                 .filter(|_| applies),
             self.heartbeat.dead_at(&self.limits).filter(|_| applies),
             connection.and_then(Connection::held_until),
+            connection.and_then(|connection| connection.padding_due(&self.limits)),
+            connection.and_then(|connection| connection.ends_at(&self.limits)),
             self.expires_at(),
             self.close_deadline(),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// What the connection does that has nothing to say: an exchange or an old stream ends; a stream pads, others ping.
+    pub(super) fn transmit_when_quiet(&mut self, now: Timestamp) -> Transmit<'static> {
+        let Some(connection) = &mut self.connection else {
+            return Transmit::Idle;
+        };
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if connection.is_exchange() || is_due(connection.ends_at(&self.limits)) {
+            return Transmit::Finished;
+        }
+        if connection.carrier == Carrier::Stream {
+            if is_due(connection.padding_due(&self.limits)) {
+                connection.speak(now);
+                return Transmit::Packet(Packet::Padding(0));
+            }
+            return Transmit::Idle;
+        }
+        let interval = self.heartbeat_interval();
+        if is_due(self.heartbeat.ping_due(interval, &self.limits)) {
+            self.heartbeat.ping(now);
+            return Transmit::Packet(Packet::Ping("".into()));
+        }
+        Transmit::Idle
     }
 
     /// When the oldest message will have waited too long.
@@ -80,7 +106,7 @@ impl Session {
     }
 
     /// The client waits a quarter longer, so that in an idle session only the server pings.
-    pub(super) fn heartbeat_interval(&self) -> Duration {
+    fn heartbeat_interval(&self) -> Duration {
         match self.role {
             Role::Server => self.limits.heartbeat,
             Role::Client => self.limits.heartbeat + self.limits.heartbeat / 4,
@@ -94,7 +120,7 @@ impl Session {
         }
         let since = match (self.role, self.carrier()) {
             (_, Some(Carrier::Duplex | Carrier::Raw)) => return None,
-            (Role::Server, Some(Carrier::Exchange { .. })) => return None,
+            (Role::Server, Some(Carrier::Exchange { .. } | Carrier::Stream)) => return None,
             (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
             // A client makes its exchanges itself: only an answer proves that the session lives.
             (Role::Client, _) => self.heartbeat.heard(),

@@ -22,6 +22,11 @@ pub enum Leg {
         data: Bytes,
     },
     Hangup(u32),
+    Stream {
+        link: u32,
+        encoding: Encoding,
+        body: Bytes,
+    },
     Request {
         id: u32,
         encoding: Encoding,
@@ -42,12 +47,24 @@ pub struct ClientShell {
     last_generation: u64,
     links: HashMap<u32, Link>,
     next: u32,
-    /// The leg that polls, by its generation.
+    /// The leg over HTTP, by its generation.
     polling: Option<Generation>,
+    /// Whether that leg streams.
+    is_streaming: bool,
+    stream: Option<Stream>,
+    /// What the server has been told of what came.
+    told: Offset,
     poll: Option<u32>,
     sending: Option<(u32, bool)>,
     requests: HashMap<u32, (Generation, bool)>,
     retry_pending: bool,
+}
+
+/// The newest stream.
+struct Stream {
+    link: u32,
+    reader: PayloadReader,
+    heard: Timestamp,
 }
 
 struct Link {
@@ -74,6 +91,9 @@ impl ClientShell {
             links: HashMap::new(),
             next: 0,
             polling: None,
+            is_streaming: false,
+            stream: None,
+            told: Offset::default(),
             poll: None,
             sending: None,
             requests: HashMap::new(),
@@ -88,7 +108,10 @@ impl ClientShell {
     }
 
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.session.poll_timeout()
+        [self.session.poll_timeout(), self.stream_silent_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub fn start_websocket(&mut self, _now: Timestamp) {
@@ -125,16 +148,78 @@ impl ClientShell {
     }
 
     pub fn start_polling(&mut self) {
+        self.start_http();
+        self.is_streaming = false;
+    }
+
+    pub fn start_streaming(&mut self) {
+        self.start_http();
+        self.is_streaming = true;
+    }
+
+    fn start_http(&mut self) {
         self.polling = Some(self.next_generation());
         self.poll = None;
         self.sending = None;
+        self.told = Offset::default();
+        self.drop_stream();
+    }
+
+    fn drop_stream(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            self.outcomes.push(Leg::Hangup(stream.link));
+        }
+    }
+
+    /// When a stream has been silent for longer than its padding explains (PROTOCOL §13.4).
+    fn stream_silent_at(&self) -> Option<Timestamp> {
+        let budget = self.limits.padding + std::time::Duration::from_millis(1_500);
+        self.stream.as_ref().map(|stream| stream.heard + budget)
+    }
+
+    pub fn handle_chunk(&mut self, link: u32, data: &[u8], now: Timestamp) {
+        let (Some(generation), Some(stream)) = (self.polling, &mut self.stream) else {
+            return;
+        };
+        if stream.link != link {
+            return;
+        }
+        stream.heard = now;
+        stream.reader.push(data);
+        while let Some(packet) = stream.reader.next_packet().unwrap() {
+            match packet {
+                Packet::Opened(opened) => self.opened = Some((opened.session, opened.secret)),
+                Packet::Superseded => return self.start_streaming(),
+                packet => {
+                    let fence = Fence::Generation(generation);
+                    match self.session.handle_packet(fence, packet, now) {
+                        Ok(()) | Err(AttachError::Superseded) => {}
+                        Err(error) => panic!("an honest server breaks a rule: {error}"),
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn handle_refusal(&mut self, link: u32, code: CloseCode, now: Timestamp) {
+        if self.stream.take_if(|stream| stream.link == link).is_none() {
+            return;
+        }
+        match code {
+            CloseCode::SUPERSEDED => self.start_streaming(),
+            code => self.lost(&code.into(), now),
+        }
     }
 
     /// Tries whatever is not under way: without a live leg, a new one.
     pub fn retry(&mut self) {
         self.retry_pending = false;
         if self.polling.is_none() && self.links.is_empty() {
-            self.start_polling();
+            if self.is_streaming {
+                self.start_streaming();
+            } else {
+                self.start_polling();
+            }
         }
     }
 
@@ -156,6 +241,7 @@ impl ClientShell {
                         self.session.seek(opened.first);
                         // The sockets supersede the polls.
                         self.polling = None;
+                        self.drop_stream();
                     }
                     Err(AttachError::Superseded) => self.hang_up(link),
                     Err(error) => panic!("an honest server breaks a rule: {error}"),
@@ -177,6 +263,7 @@ impl ClientShell {
     }
 
     pub fn handle_cut(&mut self, link: u32, now: Timestamp) {
+        self.stream.take_if(|stream| stream.link == link);
         if let Some(Link {
             attached: Some(id), ..
         }) = self.links.remove(&link)
@@ -219,7 +306,8 @@ impl ClientShell {
             Some(Err(CloseCode::SUPERSEDED)) if is_current && is_poll => self.start_polling(),
             Some(Err(CloseCode::SUPERSEDED)) => {}
             Some(Err(code)) => self.lost(&code.into(), now),
-            None => {}
+            // Whether it has heard is not known.
+            None => self.told = Offset::default(),
         }
     }
 
@@ -282,14 +370,22 @@ impl ClientShell {
         if self.session.is_finished() {
             return;
         }
-        if self.poll.is_none() && !self.session.is_ended() {
-            let head = self.head(generation, true);
+        if self.stream_silent_at().is_some_and(|at| at <= now) {
+            self.drop_stream();
+        }
+        if self.is_streaming && self.stream.is_none() && !self.session.is_ended() {
+            self.stream(generation, now);
+        }
+        if !self.is_streaming && self.poll.is_none() && !self.session.is_ended() {
+            let head = self.head(generation, Some(self.limits.hold));
             let body = self.payload(head, None);
             self.poll = Some(self.request(generation, true, body));
         }
-        let has_news = self.session.sent() > self.session.acknowledged();
+        let owes_ack = self.is_streaming && self.session.received() > self.told;
+        let has_news = owes_ack || self.session.sent() > self.session.acknowledged();
         if self.opened.is_some() && self.sending.is_none() && (has_news || !self.session.is_open())
         {
+            self.told = self.session.received();
             let carrier = Carrier::Exchange {
                 hold: std::time::Duration::ZERO,
             };
@@ -297,14 +393,31 @@ impl ClientShell {
             let at = self
                 .session
                 .handle_attach(generation, acknowledged, carrier, now);
-            let head = self.head(generation, false);
+            let head = self.head(generation, None);
             let body = self.payload(head, Some((at.unwrap().id, now)));
             self.sending = Some((self.request(generation, false, body), true));
         }
     }
 
-    fn head(&self, generation: Generation, is_poll: bool) -> Packet {
-        let hold = is_poll.then_some(self.limits.hold);
+    fn stream(&mut self, generation: Generation, now: Timestamp) {
+        self.next += 1;
+        let (link, encoding) = (self.next, self.encoding);
+        let reader = PayloadReader::new(encoding, self.limits.max_payload_bytes);
+        self.stream = Some(Stream {
+            link,
+            reader,
+            heard: now,
+        });
+        let head = self.head(generation, None);
+        let body = self.payload(head, None);
+        self.outcomes.push(Leg::Stream {
+            link,
+            encoding,
+            body,
+        });
+    }
+
+    fn head(&self, generation: Generation, hold: Option<std::time::Duration>) -> Packet {
         let received = self.session.received();
         match self.opened {
             None => Packet::Open(Box::new(Open {

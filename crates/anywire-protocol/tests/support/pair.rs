@@ -48,6 +48,16 @@ pub enum Happening {
         encoding: Encoding,
         body: Option<Result<Bytes, CloseCode>>,
     },
+    /// A request for a stream reaches the server.
+    Stream {
+        link: u32,
+        encoding: Encoding,
+        body: Bytes,
+    },
+    /// A part of a stream reaches the client.
+    Chunk { link: u32, data: Bytes },
+    /// A stream is refused.
+    Refusal { link: u32, code: CloseCode },
     /// The client's app or shell does something.
     Client(ClientAct),
     /// The server's app sends.
@@ -63,6 +73,7 @@ pub enum ClientAct {
     Send,
     StartWebSocket,
     StartPolling,
+    StartStreaming,
     Retry,
 }
 
@@ -208,9 +219,17 @@ impl Pair {
             Happening::Answer { id, encoding, body } => {
                 self.client.handle_answer(id, encoding, body, now);
             }
+            Happening::Stream {
+                link,
+                encoding,
+                body,
+            } => self.server.handle_stream(link, encoding, body, now),
+            Happening::Chunk { link, data } => self.client.handle_chunk(link, &data, now),
+            Happening::Refusal { link, code } => self.client.handle_refusal(link, code, now),
             Happening::Client(ClientAct::Send) => self.client.send(now),
             Happening::Client(ClientAct::StartWebSocket) => self.client.start_websocket(now),
             Happening::Client(ClientAct::StartPolling) => self.client.start_polling(),
+            Happening::Client(ClientAct::StartStreaming) => self.client.start_streaming(),
             Happening::Client(ClientAct::Retry) => self.client.retry(),
             Happening::ServerSend => self.server.send(now),
             Happening::Close(role) => {
@@ -234,6 +253,16 @@ impl Pair {
                     self.fly(link, false, |link| Happening::Down { link, kind, data });
                 }
                 Outcome::Hangup(link) => self.fly(link, false, Happening::CutDown),
+                Outcome::Chunk { link, data } => {
+                    // It comes in pieces, and may be cut between them.
+                    let at = self.random.below(data.len() as u64 + 1) as usize;
+                    for data in [data.slice(..at), data.slice(at..)] {
+                        self.fly(link, false, |link| Happening::Chunk { link, data });
+                    }
+                }
+                Outcome::Refusal { link, code } => {
+                    self.fly(link, false, |link| Happening::Refusal { link, code });
+                }
                 Outcome::Answer { id, encoding, body } => self.answer(id, encoding, body),
             }
         }
@@ -246,6 +275,26 @@ impl Pair {
                     self.fly(link, true, |link| Happening::Up { link, kind, data });
                 }
                 Leg::Hangup(link) => self.fly(link, true, Happening::CutUp),
+                Leg::Stream {
+                    link,
+                    encoding,
+                    body,
+                } => {
+                    if self.random.chance(self.weather.repeat_request) {
+                        let again = Happening::Stream {
+                            link: link + NOBODYS,
+                            encoding,
+                            body: body.clone(),
+                        };
+                        let latency = self.latency() * 11;
+                        self.after(latency, again);
+                    }
+                    self.fly(link, true, |link| Happening::Stream {
+                        link,
+                        encoding,
+                        body,
+                    });
+                }
                 Leg::Request { id, encoding, body } => self.request(id, encoding, body),
                 Leg::RetrySoon => {
                     let pause = 10 + self.random.below(200);
@@ -335,6 +384,9 @@ impl Pair {
     }
 }
 
+/// Added to a link when something on the way repeats its request: nobody reads that answer.
+const NOBODYS: u32 = 1 << 30;
+
 fn assert_sequence(way: &str, heard: &VecDeque<Message>, sent: u64) {
     assert!(
         heard.len() as u64 <= sent,
@@ -367,6 +419,9 @@ pub fn short_limits() -> Limits {
         heartbeat_timeout: Duration::from_millis(1_000),
         ack_delay: Duration::from_millis(200),
         hold: Duration::from_millis(2_500),
+        padding: Duration::from_millis(800),
+        stream_age: Duration::from_millis(3_000),
+        max_stream_bytes: 2_600,
         resume_window: Duration::from_millis(20_000),
         max_outbox_age: Duration::from_millis(30_000),
         close_timeout: Duration::from_millis(5_000),

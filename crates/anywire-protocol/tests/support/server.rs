@@ -21,6 +21,15 @@ pub enum Outcome {
         data: Bytes,
     },
     Hangup(u32),
+    Chunk {
+        link: u32,
+        data: Bytes,
+    },
+    /// A stream is refused before it begins.
+    Refusal {
+        link: u32,
+        code: CloseCode,
+    },
     Answer {
         id: u32,
         encoding: Encoding,
@@ -37,6 +46,13 @@ pub struct ServerShell {
     limits: Arc<Limits>,
     links: HashMap<u32, ConnectionId>,
     held: HashMap<u32, (ConnectionId, Encoding, PayloadWriter)>,
+    streams: HashMap<u32, Stream>,
+}
+
+struct Stream {
+    id: ConnectionId,
+    writer: PayloadWriter,
+    sent: usize,
 }
 
 impl ServerShell {
@@ -50,6 +66,7 @@ impl ServerShell {
             limits,
             links: HashMap::new(),
             held: HashMap::new(),
+            streams: HashMap::new(),
         }
     }
 
@@ -101,9 +118,46 @@ impl ServerShell {
     }
 
     pub fn handle_cut(&mut self, link: u32, now: Timestamp) {
-        if let Some(id) = self.links.remove(&link) {
+        let stream = self.streams.remove(&link).map(|stream| stream.id);
+        if let Some(id) = self.links.remove(&link).or(stream) {
             self.session.handle_detach(id, now);
         }
+    }
+
+    pub fn handle_stream(&mut self, link: u32, encoding: Encoding, body: Bytes, now: Timestamp) {
+        let refuse = |code| Outcome::Refusal { link, code };
+        if self.session.is_finished() {
+            return self.outcomes.push(refuse(CloseCode::UNKNOWN_SESSION));
+        }
+        let mut packets = decode_payload(encoding, body).unwrap().into_iter();
+        let (generation, received, is_open) = match packets.next().unwrap() {
+            Packet::Open(open) => (open.generation, open.received, true),
+            Packet::Attach(attach) => (attach.generation, attach.received, false),
+            other => panic!("{other:?} begins a request"),
+        };
+        let attached = self
+            .session
+            .handle_attach(generation, received, Carrier::Stream, now);
+        let at = match attached {
+            Ok(at) => at,
+            Err(AttachError::Superseded) => {
+                return self.outcomes.push(refuse(CloseCode::SUPERSEDED));
+            }
+            Err(error) => panic!("an honest client is refused: {error}"),
+        };
+        let mut writer = PayloadWriter::new(encoding);
+        writer.push_prelude(2_048);
+        if is_open {
+            let counts = (at.received, at.first);
+            let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
+            writer.push(&Packet::Opened(Box::new(opened)));
+        }
+        let stream = Stream {
+            id: at.id,
+            writer,
+            sent: 0,
+        };
+        self.streams.insert(link, stream);
     }
 
     pub fn handle_request(&mut self, id: u32, encoding: Encoding, body: Bytes, now: Timestamp) {
@@ -185,6 +239,11 @@ impl ServerShell {
         for (link, id) in self.links.clone() {
             self.drain_link(link, id, now);
         }
+        let mut links: Vec<_> = self.streams.keys().copied().collect();
+        links.sort_unstable();
+        for link in links {
+            self.drain_stream(link, now);
+        }
         let mut held: Vec<_> = self.held.drain().collect();
         held.sort_by_key(|(id, _)| *id);
         for (id, (connection, encoding, writer)) in held {
@@ -211,6 +270,45 @@ impl ServerShell {
         self.links.remove(&link);
         self.session.handle_detach(id, now);
         self.outcomes.push(Outcome::Hangup(link));
+    }
+
+    fn drain_stream(&mut self, link: u32, now: Timestamp) {
+        let mut stream = self.streams.remove(&link).expect("it was listed");
+        let is_over = loop {
+            if stream.sent >= self.limits.max_stream_bytes {
+                break true;
+            }
+            let content = match self.session.poll_transmit(stream.id, now) {
+                Transmit::Packet(packet) => {
+                    stream.writer.push(&packet);
+                    None
+                }
+                Transmit::Message(message) => stream.writer.push_shared(message),
+                Transmit::Idle => break false,
+                Transmit::Superseded => {
+                    stream.writer.push(&Packet::Superseded);
+                    break true;
+                }
+                Transmit::Finished | Transmit::Stalled => break true,
+            };
+            assert_eq!(content, None, "these messages are short");
+            self.chunk(link, &mut stream);
+        };
+        self.chunk(link, &mut stream);
+        if is_over {
+            self.session.handle_detach(stream.id, now);
+            self.outcomes.push(Outcome::Hangup(link));
+        } else {
+            self.streams.insert(link, stream);
+        }
+    }
+
+    fn chunk(&mut self, link: u32, stream: &mut Stream) {
+        let data = stream.writer.take();
+        if !data.is_empty() {
+            stream.sent += data.len();
+            self.outcomes.push(Outcome::Chunk { link, data });
+        }
     }
 
     fn drain_exchange(

@@ -126,7 +126,8 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
         | Packet::Offset(_)
         | Packet::Ack(_)
         | Packet::Superseded
-        | Packet::Report(_) => {}
+        | Packet::Report(_)
+        | Packet::Padding(_) => {}
     }
 }
 

@@ -1,0 +1,122 @@
+//! How packets become the bytes of a stream: one payload that goes on, or events that each hold one.
+
+use std::collections::VecDeque;
+
+use anywire_protocol::{Encoding, Message, Offset, Packet, PayloadWriter, is_line};
+use bytes::Bytes;
+
+use crate::event;
+
+/// Packets on their way into a stream's next chunk.
+pub(crate) struct Framing {
+    writer: PayloadWriter,
+    /// A message's content that goes out as it is, after what the writer holds.
+    content: Option<Bytes>,
+    events: Option<Events>,
+}
+
+/// What an event stream keeps beside its payload.
+struct Events {
+    /// The offset of the next message.
+    next: Offset,
+    /// Whether this event has said its offset.
+    has_offset: bool,
+    has_comment: bool,
+}
+
+impl Framing {
+    /// For `POST {mount}/stream` (PROTOCOL §13).
+    pub(crate) fn payload(encoding: Encoding) -> Self {
+        let mut writer = PayloadWriter::new(encoding);
+        writer.push_prelude(PRELUDE_BYTES);
+        Self {
+            writer,
+            content: None,
+            events: None,
+        }
+    }
+
+    /// For `GET {mount}/events` (PROTOCOL §14), and how it begins.
+    pub(crate) fn events(first: Offset) -> (Self, Bytes) {
+        let framing = Self {
+            writer: PayloadWriter::new(Encoding::Text),
+            content: None,
+            events: Some(Events {
+                next: first,
+                has_offset: false,
+                has_comment: false,
+            }),
+        };
+        (framing, event::prelude(PRELUDE_BYTES))
+    }
+
+    pub(crate) fn push(&mut self, packet: &Packet) {
+        match (&mut self.events, packet) {
+            (Some(events), Packet::Offset(offset)) => {
+                events.next = *offset;
+                events.has_offset = false;
+            }
+            (Some(events), Packet::Padding(_)) => events.has_comment = true,
+            _ => self.writer.push(packet),
+        }
+    }
+
+    /// Appends a message; call [`Framing::take`] next if the chunk [is full](Framing::is_full) then.
+    pub(crate) fn push_message(&mut self, message: &Message) {
+        if let Some(events) = &mut self.events {
+            if !events.has_offset {
+                events.has_offset = true;
+                self.writer.push(&Packet::Offset(events.next));
+            }
+            events.next = events.next.after(1);
+            if !is_line(message.as_bytes()) {
+                return self.writer.push_message(message);
+            }
+        }
+        self.content = self.writer.push_shared(message);
+    }
+
+    /// Whether nothing may be appended before [`Framing::take`], or nothing should.
+    pub(crate) fn is_full(&self, room: usize) -> bool {
+        self.content.is_some() || self.writer.pending_bytes() >= room
+    }
+
+    /// Puts what was appended into pieces to be sent.
+    pub(crate) fn take(&mut self, pieces: &mut VecDeque<Bytes>) {
+        let payload = self.writer.take();
+        let content = self.content.take();
+        let Some(events) = &mut self.events else {
+            pieces.extend(Some(payload).filter(|payload| !payload.is_empty()));
+            pieces.extend(content);
+            return;
+        };
+        if std::mem::take(&mut events.has_comment) {
+            pieces.push_back(Bytes::from_static(event::COMMENT));
+        }
+        if payload.is_empty() {
+            return;
+        }
+        events.has_offset = false;
+        let mut begin = event::begin(events.next, &payload);
+        match content {
+            None => {
+                begin.extend_from_slice(event::END);
+                pieces.push_back(begin.freeze());
+            }
+            Some(content) => {
+                let end = Bytes::from_static(event::END);
+                pieces.extend([begin.freeze(), content, end]);
+            }
+        }
+    }
+
+    /// Puts in what says that the stream rotates.
+    pub(crate) fn rotate(&self, pieces: &mut VecDeque<Bytes>) {
+        if self.events.is_some() {
+            pieces.push_back(Bytes::from_static(event::COME_AGAIN));
+        }
+    }
+}
+
+/// What comes first, so that nothing on the way waits for a buffer to fill (PROTOCOL §13.2).
+const PRELUDE_BYTES: usize = 2_048;

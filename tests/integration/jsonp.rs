@@ -1,0 +1,230 @@
+//! Script tags and forms (PROTOCOL §15): off by default, nothing of the request in a script, refusals as calls.
+
+use anywire::{Config, Denied, Limits, Principal};
+use anywire_protocol::Packet;
+use anywire_tests::http::{Answer, request};
+use anywire_tests::server::{Loop, TestServer};
+use serde_json::json;
+
+use crate::wire::{Via, Wire, argument, escape, every, new_key};
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+
+async fn get(server: &TestServer, query: &str, headers: &[&str]) -> Answer {
+    let path = format!("/anywire/jsonp{query}");
+    request(server.addr, "GET", &path, headers, b"").await
+}
+
+async fn post_form(server: &TestServer, body: &str) -> Answer {
+    let answer = request(
+        server.addr,
+        "POST",
+        "/anywire/form",
+        &[FORM],
+        body.as_bytes(),
+    )
+    .await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    answer
+}
+
+fn open() -> String {
+    let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+    format!("{}:o{open}", open.len())
+}
+
+#[tokio::test]
+async fn neither_is_there_until_the_owner_turns_it_on() {
+    for which in [Loop::Ours, Loop::Warps] {
+        let server = TestServer::start_under(which, Config::new()).await;
+        let query = format!("?c=1&{}", escape(open().as_bytes()));
+        assert_eq!(get(&server, &query, &[]).await.status, 404);
+        let form = request(server.addr, "POST", "/anywire/form", &[FORM], b"b=").await;
+        assert_eq!(form.status, 404);
+        assert_eq!(server.server.metrics().opened, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_a_script_and_nothing_else() {
+    for which in [Loop::Ours, Loop::Warps] {
+        let server = TestServer::start_under(which, every()).await;
+        let query = format!("?c=9007199254740991&{}", escape(open().as_bytes()));
+        let opened = get(&server, &query, &[]).await;
+        let refused = get(&server, "?c=9007199254740991&b=garbage", &[]).await;
+        assert!(argument(&opened, 9_007_199_254_740_991).is_string());
+        assert_eq!(
+            argument(&refused, 9_007_199_254_740_991)["code"],
+            json!(4960)
+        );
+        for answer in [opened, refused] {
+            for (name, value) in [
+                ("content-type", "application/javascript; charset=utf-8"),
+                ("x-content-type-options", "nosniff"),
+                ("cross-origin-resource-policy", "cross-origin"),
+                ("content-disposition", "attachment; filename=f.txt"),
+                ("cache-control", "no-store, no-transform"),
+            ] {
+                assert_eq!(answer.header(name), Some(value), "{which:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_request_gets_into_a_script_but_digits() {
+    let server = TestServer::start(every()).await;
+    let payload = escape(open().as_bytes());
+    for number in [
+        "",
+        "x",
+        "-1",
+        "+1",
+        "01",
+        "1e3",
+        "1.0",
+        "0x1",
+        "1;alert(1)",
+        "1)%3Balert(1",
+        "%2F%2A",
+        "1%0A",
+        "%31%00",
+        "9007199254740992",
+        "99999999999999999999",
+        "CWSMIKI0hCD0Up0IZUnnnnnnnn",
+    ] {
+        let answer = get(&server, &format!("?c={number}&{payload}"), &[]).await;
+        assert_eq!((answer.status, answer.code()), (400, 4960), "{number}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert!(!answer.text().contains("alert"), "{number}");
+    }
+    let without = get(&server, &format!("?{payload}"), &[]).await;
+    assert_eq!((without.status, without.code()), (400, 4960));
+    let twice = get(&server, &format!("?c=1&c=alert&{payload}"), &[]).await;
+    assert!(argument(&twice, 1).is_string(), "the first counts");
+    assert_eq!(server.server.metrics().opened, 1);
+    // What a message holds is data, whatever it says.
+    let mut wire = Wire::open(server.addr, Via::Jsonp).await;
+    let nasty = "</script><script>alert(1)</script>&\u{2028}\u{2029}\"');*/";
+    wire.send(nasty).await;
+    assert_eq!(wire.recv_text().await, nasty);
+}
+
+#[tokio::test]
+async fn whoever_refuses_the_script_tag_is_told_by_a_call() {
+    let limits = Limits {
+        max_message_bytes: 100,
+        max_payload_bytes: 1_500,
+        ..Limits::default()
+    };
+    let config = every().limits(limits).authorize(|visitor| async move {
+        assert_eq!(visitor.endpoint, "jsonp");
+        match visitor.query.as_str() {
+            "user=ada" => Ok(Principal::new("ada")),
+            _ => Err(Denied::forbidden("<b>who?</b>")),
+        }
+    });
+    let server = TestServer::start(config).await;
+    let payload = escape(open().as_bytes());
+    let code = |answer: Answer| argument(&answer, 1)["code"].clone();
+    let good = format!("?c=1&user=ada&{payload}");
+    let evil = ["Referer: https://evil.example/page"];
+    assert_eq!(code(get(&server, &good, &evil).await), json!(4965));
+    let cookies = ["Cookie: user=ada"];
+    assert_eq!(code(get(&server, &good, &cookies).await), json!(4965));
+    let cross_site = ["Sec-Fetch-Site: cross-site"];
+    assert_eq!(code(get(&server, &good, &cross_site).await), json!(4965));
+    assert_eq!(code(get(&server, "?c=1&b=x", &[]).await), json!(4966));
+    assert_eq!(code(get(&server, "?c=1&user=ada", &[]).await), json!(4960));
+    assert_eq!(
+        code(get(&server, "?c=1&user=ada&b=%", &[]).await),
+        json!(4960)
+    );
+    let long = format!("?c=1&user=ada&b={}", "1".repeat(1_501));
+    assert_eq!(code(get(&server, &long, &[]).await), json!(4964));
+    let nobody = "69:x00000000000000000000000000000000 00000000000000000000000000000000 1 0";
+    let nobody = format!("?c=1&user=ada&{}", escape(nobody.as_bytes()));
+    assert_eq!(code(get(&server, &nobody, &[]).await), json!(4930));
+    assert_eq!(server.server.metrics().opened, 0);
+    assert!(argument(&get(&server, &good, &[]).await, 1).is_string());
+    let oversized = format!("?c=1&user=ada&b={}", "1".repeat(20_000));
+    assert_eq!(get(&server, &oversized, &[]).await.status, 431);
+    let post = request(server.addr, "POST", "/anywire/jsonp", &[], b"").await;
+    assert_eq!(
+        (post.status, post.code(), post.header("allow")),
+        (405, 4968, Some("get"))
+    );
+}
+
+#[tokio::test]
+async fn a_form_only_sends_and_its_answer_says_nothing() {
+    let server = TestServer::start(every()).await;
+    let mut wire = Wire::open(server.addr, Via::Jsonp).await;
+    let attach = format!("69:x{} {} 1 0", wire.opened.session, wire.opened.secret);
+    let sends = format!("{attach}1:n09:tu\r\n&+é%\u{0}b");
+    // Escaped by the client, then by the form.
+    let body = escape(escape(sends.as_bytes()).as_bytes());
+    for _ in 0..2 {
+        let answer = post_form(&server, &body).await;
+        assert_eq!((answer.status, answer.text()), (200, "ok"));
+    }
+    assert_eq!(server.seen.wait_heard(1).await, ["u\r\n&+é%\u{0}b"]);
+    let plain = post_form(&server, &escape(format!("{attach}1:n11:tx").as_bytes())).await;
+    assert_eq!((plain.status, plain.text()), (200, "ok"));
+    wire.sent += 2;
+    assert_eq!(
+        wire.recv_text().await,
+        "x",
+        "what the form sent has come once"
+    );
+
+    let hold = attach.replacen("69:x", "71:x", 1) + " 0";
+    for (body, expected) in [
+        (String::new(), (400, 4960)),
+        ("b".into(), (400, 4960)),
+        ("b=".into(), (400, 4960)),
+        ("c=x".into(), (400, 4960)),
+        (attach.clone(), (400, 4960)),
+        (format!("{}&c=1", escape(attach.as_bytes())), (400, 4960)),
+        (escape(hold.as_bytes()), (400, 4960)),
+        (escape(open().as_bytes()), (400, 4960)),
+        ("b=<script>alert(1)</script>".into(), (400, 4960)),
+        (
+            escape(attach.replace(" 1 0", " 1 9").as_bytes()),
+            (400, 4963),
+        ),
+    ] {
+        let answer = post_form(&server, &body).await;
+        assert_eq!((answer.status, answer.code()), expected, "{body}");
+        assert!(!answer.text().contains("alert"));
+    }
+    let get = request(server.addr, "GET", "/anywire/form", &[], b"").await;
+    assert_eq!((get.status, get.header("allow")), (405, Some("post")));
+    let text = ["Content-Type: text/plain"];
+    let other = request(server.addr, "POST", "/anywire/form", &text, b"b=").await;
+    assert_eq!((other.status, other.code()), (415, 4967));
+    let evil = [FORM, "Origin: https://evil.example"];
+    let evil = request(server.addr, "POST", "/anywire/form", &evil, b"b=").await;
+    assert_eq!((evil.status, evil.code()), (403, 4965));
+}
+
+#[tokio::test]
+async fn a_close_sent_by_a_form_is_answered_by_the_next_call() {
+    let server = TestServer::start(every()).await;
+    let wire = Wire::open(server.addr, Via::Jsonp).await;
+    let attach = format!("69:x{} {} 1 0", wire.opened.session, wire.opened.secret);
+    let close = format!("{attach}8:c3333 bye");
+    let answer = post_form(&server, &escape(close.as_bytes())).await;
+    assert_eq!((answer.status, answer.text()), (200, "ok"));
+    assert_eq!(server.seen.wait_closed(1).await[0].code.as_u16(), 3333);
+    let answer = wire.exchange(&[wire.attach_packet(None)]).await;
+    let packets = crate::wire::unpack(Via::Jsonp, answer);
+    assert!(
+        matches!(packets.last(), Some(Packet::Close(_))),
+        "{packets:?}"
+    );
+}

@@ -1,0 +1,252 @@
+//! What is particular to streams (PROTOCOL §13): the prelude, signs of life, rotation, and how they end.
+
+use std::time::Duration;
+
+use anywire::{CloseCode, Config, Limits, Message};
+use anywire_protocol::{Encoding, Generation, Offset, Packet};
+use anywire_tests::http::request;
+use anywire_tests::open_answer::{End, OpenAnswer};
+use anywire_tests::server::{Loop, TestServer};
+
+use crate::line::StreamLine;
+use crate::wire::{Via, Wire};
+
+const EACH: [Via; 3] = [Via::StreamText, Via::StreamBinary, Via::Events];
+
+/// Attaches a stream by hand, with the generation that the wire has.
+async fn attach(server: &TestServer, wire: &Wire) -> StreamLine {
+    StreamLine::begin(server.addr, Encoding::Text, &[wire.attach_packet(None)]).await
+}
+
+/// All that is left of a stream.
+async fn rest(line: &mut StreamLine) -> Vec<Packet> {
+    let mut packets = Vec::new();
+    while let Some(packet) = line.next().await {
+        packets.push(packet);
+    }
+    packets
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
+    for which in [Loop::Ours, Loop::Warps] {
+        let server = TestServer::start_under(which, Config::new()).await;
+        let wire = Wire::open(server.addr, Via::PollText).await;
+        let attach = format!("{} {} 1 0", wire.opened.session, wire.opened.secret);
+        let body = format!("{}:x{attach}", attach.len());
+        let mut answer = OpenAnswer::post(
+            server.addr,
+            "/anywire/stream",
+            "text/plain",
+            body.as_bytes(),
+        )
+        .await;
+        assert_eq!(answer.status, 200);
+        for (name, value) in [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("cache-control", "no-store, no-transform"),
+            ("x-content-type-options", "nosniff"),
+            ("x-accel-buffering", "no"),
+            ("transfer-encoding", "chunked"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{which:?}");
+        }
+        let mut begin = Vec::new();
+        while begin.len() < 2_052 {
+            begin.extend_from_slice(&answer.next().await.expect("it goes on"));
+        }
+        assert!(begin.starts_with(b"2042:-...."), "{which:?}");
+        assert_eq!(&begin[2_048..], b"1:a0", "{which:?}");
+        assert_eq!(server.server.metrics().stream_attaches, 1);
+    }
+}
+
+#[tokio::test]
+async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
+    let limits = Limits {
+        max_stream_bytes: 4_096,
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    for via in EACH {
+        let mut wire = Wire::open(server.addr, via).await;
+        wire.send("send:400").await;
+        for index in 0..400 {
+            assert_eq!(wire.recv_text().await, format!("d{index}"), "{via:?}");
+        }
+        // A message longer than a stream may be is whole all the same.
+        let long = Message::text("é".repeat(20_000));
+        wire.send(long.clone()).await;
+        assert_eq!(wire.recv_text().await, long.as_text().unwrap());
+    }
+    let metrics = server.server.metrics();
+    assert!(
+        metrics.stream_attaches >= 4 && metrics.events_attaches >= 4,
+        "{metrics:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_quiet_stream_pads_and_an_old_one_ends_whole() {
+    let limits = Limits {
+        padding: Duration::from_millis(50),
+        stream_age: Duration::from_millis(400),
+        ..Limits::default()
+    };
+    for which in [Loop::Ours, Loop::Warps] {
+        let server = TestServer::start_under(which, Config::new().limits(limits.clone())).await;
+        let wire = Wire::open(server.addr, Via::PollText).await;
+        let mut line = attach(&server, &wire).await;
+        let packets = rest(&mut line).await;
+        assert_eq!(line.answer.end(), Some(End::Whole));
+        assert_eq!(packets[0], Packet::Ack(Offset::new(0)));
+        let padding = packets[1..].iter();
+        let padding = padding.inspect(|packet| assert_eq!(**packet, Packet::Padding(0)));
+        assert!((3..=8).contains(&padding.count()), "{packets:?}");
+    }
+}
+
+#[tokio::test]
+async fn to_http_1_0_a_stream_is_its_connection() {
+    let limits = Limits {
+        stream_age: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    for which in [Loop::Ours, Loop::Warps] {
+        let server = TestServer::start_under(which, Config::new().limits(limits.clone())).await;
+        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        wire.send("hello").await;
+        let attach = format!("{} {} 1 0", wire.opened.session, wire.opened.secret);
+        let body = format!("{}:x{attach}", attach.len());
+        let request = format!(
+            "POST /anywire/stream HTTP/1.0\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut answer = OpenAnswer::to(server.addr, request.as_bytes()).await;
+        assert_eq!(
+            (answer.status, answer.header("transfer-encoding")),
+            (200, None)
+        );
+        let mut all = Vec::new();
+        while let Some(piece) = answer.next().await {
+            all.extend_from_slice(&piece);
+        }
+        assert_eq!(answer.end(), Some(End::Closed));
+        assert!(all.ends_with(b"1:a11:n05:thello"), "{which:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_newer_connection_takes_over_and_the_stream_is_told() {
+    let server = TestServer::start(Config::new()).await;
+    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut first = attach(&server, &wire).await;
+    assert_eq!(first.next().await, Some(Packet::Ack(Offset::new(0))));
+    let mut second = attach(&server, &wire).await;
+    assert_eq!(rest(&mut first).await, [Packet::Superseded]);
+    assert_eq!(first.answer.end(), Some(End::Whole));
+    assert_eq!(second.next().await, Some(Packet::Ack(Offset::new(0))));
+    // A held exchange of the same generation does it too.
+    wire.send("hello").await;
+    assert_eq!(wire.recv_text().await, "hello");
+    let told = rest(&mut second).await;
+    assert_eq!(told.last(), Some(&Packet::Superseded), "{told:?}");
+    // An older generation is refused, as anywhere.
+    wire.switch(Via::WebSocket).await;
+    let mut stale = wire.attach_packet(None);
+    if let Packet::Attach(attach) = &mut stale {
+        attach.generation = Generation::new(1);
+    }
+    let mut writer = anywire_protocol::PayloadWriter::new(Encoding::Binary);
+    writer.push(&stale);
+    let octets = ["Content-Type: application/octet-stream"];
+    let body = writer.finish();
+    let answer = request(server.addr, "POST", "/anywire/stream", &octets, &body).await;
+    assert_eq!((answer.status, answer.code()), (409, 4900));
+}
+
+#[tokio::test]
+async fn what_is_no_request_for_a_stream_is_refused_whole() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = Wire::open(server.addr, Via::PollText).await;
+    let (id, secret) = (wire.opened.session, wire.opened.secret);
+    let packet = |letter: char, content: &str| format!("{}:{letter}{content}", content.len());
+    let good = packet('x', &format!("{id} {secret} 1 0"));
+    for body in [
+        String::new(),
+        "garbage".into(),
+        packet('x', &format!("{id} {secret} 1 0 5000")),
+        good.clone() + &packet('t', "no offset"),
+        good.clone() + &packet('s', ""),
+        packet('-', "padding does not open"),
+    ] {
+        let answer = request(server.addr, "POST", "/anywire/stream", &[], body.as_bytes()).await;
+        assert_eq!((answer.status, answer.code()), (400, 4960), "{body:?}");
+    }
+    let html = ["Content-Type: text/html"];
+    let answer = request(server.addr, "POST", "/anywire/stream", &html, b"x").await;
+    assert_eq!((answer.status, answer.code()), (415, 4967));
+    let get = request(server.addr, "GET", "/anywire/stream", &[], b"").await;
+    assert_eq!((get.status, get.header("allow")), (405, Some("post")));
+    let nobody = packet('x', &format!("{id} {id} 1 0"));
+    let answer = request(
+        server.addr,
+        "POST",
+        "/anywire/stream",
+        &[],
+        nobody.as_bytes(),
+    )
+    .await;
+    assert_eq!((answer.status, answer.code()), (404, 4930));
+    assert_eq!(server.server.metrics().stream_attaches, 0);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_and_messages_are_taken_with_the_request() {
+    let server = TestServer::start(Config::new()).await;
+    let wire = Wire::open(server.addr, Via::PollText).await;
+    let packets = [
+        wire.attach_packet(None),
+        Packet::Padding(3),
+        Packet::Ping("x".repeat(16_384).into()),
+        Packet::Offset(Offset::new(0)),
+        Packet::Message("hello".into()),
+    ];
+    let mut line = StreamLine::begin(server.addr, Encoding::Binary, &packets).await;
+    assert_eq!(
+        line.next().await,
+        Some(Packet::Pong("x".repeat(16_384).into()))
+    );
+    assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(1))));
+    assert_eq!(line.next().await, Some(Packet::Offset(Offset::new(0))));
+    assert_eq!(line.next().await, Some(Packet::Message("hello".into())));
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_dropped_and_its_session_resumes_or_expires() {
+    let limits = Limits {
+        max_outbox_bytes: 16_777_216,
+        resume_window: Duration::from_millis(700),
+        ..Limits::default()
+    };
+    let config = Config::new().limits(limits);
+    let tuned = |serve: anywire::Serve| serve.write_stall(Duration::from_millis(300));
+    let server = TestServer::start_with(Loop::Ours, config, tuned).await;
+    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    wire.send("topic:news").await;
+    assert_eq!(wire.recv_text().await, "subscribed");
+    let line = attach(&server, &wire).await;
+    let before = server.server.metrics().messages_down;
+    for _ in 0..14 {
+        server.server.publish("news", vec![b'x'; 1_000_000]);
+    }
+    // While a stream carries the session, its resume window does not run: that it ends shows that the stream is gone.
+    let closed = server.seen.wait_closed(1).await;
+    assert_eq!(closed[0].code, CloseCode::EXPIRED);
+    let taken = server.server.metrics().messages_down - before;
+    assert!(
+        taken < 14,
+        "what nobody reads stays in the outbox, but {taken} left it"
+    );
+    drop(line);
+}
