@@ -419,7 +419,8 @@ impl Negotiation {
                 if !self.websocket.is_attached() {
                     self.grace_until = Some(now + settings::GRACE);
                 }
-                return self.detached(Leg::Poll);
+                // What follows says who carries on: within the grace that is no loss to tell of.
+                return;
             }
         }
         self.detached(Leg::Poll);
