@@ -16,7 +16,7 @@ use warp::reply::Response;
 use crate::body::BodyClock;
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
 use crate::respond::{answer, deny, finish, method_not_allowed, preflight, refuse, refuse_with};
-use crate::script::{Freshness, Script};
+use crate::script::{Build, Freshness, Scripts};
 use crate::serve::ConnectionPermit;
 use crate::server::Shared;
 use crate::upgrade::{upgrade_raw, upgrade_websocket};
@@ -27,7 +27,7 @@ pub(crate) enum Endpoint {
     WebSocket,
     Raw,
     Poll,
-    Script(Freshness),
+    Script(Build, Freshness),
 }
 
 /// A request without its body.
@@ -41,12 +41,14 @@ pub(crate) struct Request {
 }
 
 impl Endpoint {
-    pub(crate) fn find(name: &str, script: &Script) -> Option<Self> {
+    pub(crate) fn find(name: &str, scripts: &Scripts) -> Option<Self> {
         match name {
             "websocket" => Some(Self::WebSocket),
             "raw" => Some(Self::Raw),
             "poll" => Some(Self::Poll),
-            name => script.matches(name).map(Self::Script),
+            name => scripts
+                .matches(name)
+                .map(|(build, freshness)| Self::Script(build, freshness)),
         }
     }
 
@@ -55,7 +57,8 @@ impl Endpoint {
             Self::WebSocket => "websocket",
             Self::Raw => "raw",
             Self::Poll => "poll",
-            Self::Script(_) => "client.js",
+            Self::Script(Build::Full, _) => "client.js",
+            Self::Script(Build::Modern, _) => "client-modern.js",
         }
     }
 
@@ -69,9 +72,9 @@ impl Endpoint {
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
-        if let Self::Script(freshness) = self {
+        if let Self::Script(build, freshness) = self {
             // The script is public: pages of other origins load it too.
-            return finish(script(shared, &request, freshness), None);
+            return finish(script(shared, &request, build, freshness), None);
         }
         let origin = match judge_origin(&shared.config, &request.headers) {
             Ok(origin) => origin,
@@ -109,7 +112,7 @@ impl Endpoint {
         match self {
             Self::WebSocket => upgrade_websocket(shared, request, principal),
             Self::Raw => upgrade_raw(shared, request, principal),
-            Self::Poll | Self::Script(_) => poll(shared, &request.headers, body, principal).await,
+            Self::Poll | Self::Script(..) => poll(shared, &request.headers, body, principal).await,
         }
     }
 
@@ -217,9 +220,9 @@ fn closing(mut response: Response) -> Response {
     response
 }
 
-fn script(shared: &Shared, request: &Request, freshness: Freshness) -> Response {
+fn script(shared: &Shared, request: &Request, build: Build, freshness: Freshness) -> Response {
     match request.method {
-        Method::GET | Method::HEAD => shared.script.respond(&request.headers, freshness),
+        Method::GET | Method::HEAD => shared.scripts.respond(&request.headers, build, freshness),
         _ => method_not_allowed("GET, HEAD"),
     }
 }
