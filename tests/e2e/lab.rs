@@ -17,7 +17,7 @@ pub struct Lab {
     pub server: TestServer,
     pub proxy: FaultProxy,
     pub page: Page,
-    _browser: Browser,
+    browser: Browser,
 }
 
 impl Lab {
@@ -40,7 +40,7 @@ impl Lab {
             server,
             proxy,
             page,
-            _browser: browser,
+            browser,
         }
     }
 
@@ -64,6 +64,29 @@ impl Lab {
             let state = self.evaluate(state).await;
             panic!("{condition}: {error}\n{state}\n{:?}", self.page.console());
         }
+    }
+
+    /// As [`Lab::until`], while the page comes back from another and there may be none to ask for a moment.
+    pub async fn until_shown(&self, condition: &str) {
+        let shown = tokio::time::timeout(DEADLINE, async {
+            loop {
+                let asked = self.page.evaluate::<bool>(condition).await;
+                if matches!(asked, Ok(true)) {
+                    return;
+                }
+            }
+        });
+        if shown.await.is_err() {
+            let life = self.page.evaluate::<Value>("window.life").await;
+            panic!("{condition}: {life:?}");
+        }
+    }
+
+    /// A second page of the same origin and the same browser context, as another tab.
+    pub async fn another_page(&self) -> Page {
+        let url = self.proxy.url("/");
+        let tab = self.browser.tab_beside(&self.page, &url).await;
+        tab.expect("the page loads")
     }
 
     /// Sends numbered messages both ways, without waiting for them.

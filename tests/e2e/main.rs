@@ -7,4 +7,5 @@
 mod chat;
 mod fallback;
 mod lab;
+mod page_life;
 mod surface;

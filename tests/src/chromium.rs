@@ -115,6 +115,22 @@ impl Browser {
         let context = self
             .ask("Target.createBrowserContext", context, "browserContextId")
             .await?;
+        self.tab(context, &options).await
+    }
+
+    /// Opens `url` in the browser context of another page, as a second tab: both share cookies and storage.
+    ///
+    /// # Errors
+    /// Those of [`page`](Self::page).
+    pub async fn tab_beside(&self, page: &Page, url: &str) -> Result<Page, BrowserError> {
+        let options = PageOptions {
+            url: url.to_owned(),
+            ..PageOptions::default()
+        };
+        self.tab(page.context().to_owned(), &options).await
+    }
+
+    async fn tab(&self, context: String, options: &PageOptions) -> Result<Page, BrowserError> {
         // The page begins empty, so that its log, script and size are in place before the first byte of `url`.
         let target = json!({ "url": "about:blank", "browserContextId": context });
         let target = self.ask("Target.createTarget", target, "targetId").await?;
@@ -123,7 +139,7 @@ impl Browser {
             .ask("Target.attachToTarget", attach, "sessionId")
             .await?;
         let page = Page::attached(Arc::clone(&self.pipe), context, target, session);
-        page.prepare(&options).await?;
+        page.prepare(options).await?;
         page.navigate(&options.url).await?;
         Ok(page)
     }

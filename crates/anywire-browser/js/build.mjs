@@ -1,16 +1,24 @@
-// Joins src/*.js into dist/anywire.js and minifies that into dist/anywire.min.js.
-// With --check it writes nothing and fails when dist is not what it would write.
+// Joins src/*.js into two builds, the modern one and the full one for old engines too, each readable and minified.
+// With --check it writes nothing and fails when dist is not what it would write, or a build is too large.
 
 import { readFileSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { minify } from 'terser';
 
-const SOURCES = [
-  'bytes', 'packet', 'payload', 'timers', 'outbox', 'session', 'websocket', 'poll',
-  'websocket-leg', 'exchange', 'poll-leg', 'negotiator', 'endpoint', 'sender', 'client', 'anywire',
+const MODERN = [
+  'engine', 'text', 'packet', 'payload', 'payload-bytes', 'timers', 'outbox', 'session', 'websocket',
+  'poll', 'websocket-leg', 'poll-leg', 'trace', 'line', 'negotiation', 'memory',
+  'negotiator', 'page', 'endpoint', 'sender', 'client', 'anywire',
 ];
+// What only old engines need; these files add themselves to what stands before.
+const OLD = ['base64', 'payload-text', 'old-engine'];
 
-const HEAD = `/*! Anywire ${version()} */\n`;
+/** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
+const BUILDS = {
+  anywire: { sources: MODERN, ecma: 2015, maxBytes: 7168 },
+  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11264 },
+};
+
 const TAIL = `
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;
@@ -19,53 +27,74 @@ if (typeof module === 'object' && module.exports) {
 }
 `;
 
-const joined = HEAD +
-  // Not strict: what the browser does not let be set, such as the target of its own events, must not
-  // throw.
-  '(function (root) {\n\n' +
-  SOURCES.map((name) => read(`src/${name}.js`)).join('\n') + TAIL +
-  "}(typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this));\n";
-
 // Members that only the client's own objects have. What the application, the browser or a packet
 // names stays as it is.
 const PRIVATE = [
-  'ack', 'attachContent', 'batch', 'batchBytes', 'buffered', 'bytes', 'check', 'closing', 'content',
-  'end', 'ended', 'expire', 'gone', 'handleAck', 'handleClose', 'handleMessage', 'handleOpened',
-  'handleRefusal', 'hasDropped', 'isRunning', 'letter', 'listener', 'negotiator', 'nextGeneration',
-  'onattach', 'onbuffer', 'onend', 'onheld', 'onlost', 'onpayload', 'ontransmit', 'openContent',
-  'outbox', 'restart', 'retry', 'start', 'stop', 'take', 'tell', 'toData', 'transmit', '_client',
-  '_listeners',
+  'absolute', 'ack', 'attachContent', 'attachedAfter', 'attempts', 'batch', 'batchBytes',
+  'buffered', 'bytes', 'closing', 'content', 'contentType', 'create',
+  'deadline', 'decisions', 'end', 'ended', 'expire', 'failures', 'feed', 'field',
+  'giveUp', 'gone', 'grace', 'handleAck', 'handleClose', 'handleMessage', 'handleOpened',
+  'handleRefusal', 'handleReported', 'hasDropped', 'hasStarted', 'isAllowed', 'isProven',
+  'isRunning', 'isStalled', 'letter', 'listener', 'note', 'onbuffer', 'onend',
+  'ontransmit', 'openContent', 'outbox', 'pack', 'padding', 'randomBytes', 'recall',
+  'readBlob', 'reports', 'startedAt', 'stop', 'take', 'tell',
+  'steady', 'toData', 'toText', 'transmit', 'unpack', 'usable', 'utf8Length', '_client', '_listeners',
 ];
 
-const minified = await minify(joined, {
-  ie8: true,
-  ecma: 5,
-  // Inlined functions and joined conditions are shorter, but gzip finds less in them.
-  compress: {
-    passes: 6, inline: false, conditionals: false, pure_getters: true,
-    unsafe_proto: true,
-  },
-  mangle: { properties: { builtins: true, regex: new RegExp(`^(${PRIVATE.join('|')})$`) } },
-  format: { comments: false, ascii_only: true },
-});
-
-const outputs = { 'dist/anywire.js': joined, 'dist/anywire.min.js': minified.code + '\n' };
-
-if (process.argv.includes('--check')) {
-  const stale = Object.keys(outputs).filter(
-    (file) => !existsSync(path(file)) || read(file) !== outputs[file]);
-  if (stale.length) {
-    console.error(`stale: ${stale.join(', ')}. Run 'npm run build'.`);
-    process.exit(1);
+const outputs = {};
+const tooLarge = [];
+for (const [name, { sources, ecma, maxBytes }] of Object.entries(BUILDS)) {
+  const joined = join(sources);
+  const minified = await shrink(joined, ecma);
+  outputs[`dist/${name}.js`] = joined;
+  outputs[`dist/${name}.min.js`] = minified;
+  const bytes = gzipSync(minified, { level: 9 }).length;
+  console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip`);
+  if (bytes > maxBytes) {
+    tooLarge.push(name);
   }
-} else {
+}
+
+const isCheck = process.argv.includes('--check');
+const stale = Object.keys(outputs).filter(
+  (file) => !existsSync(path(file)) || read(file) !== outputs[file]);
+if (isCheck && stale.length) {
+  console.error(`stale: ${stale.join(', ')}. Run 'npm run build'.`);
+}
+if (!isCheck) {
   mkdirSync(path('dist'), { recursive: true });
   for (const file of Object.keys(outputs)) {
     writeFileSync(path(file), outputs[file]);
   }
-  const { length } = minified.code;
-  const packed = gzipSync(outputs['dist/anywire.min.js'], { level: 9 }).length;
-  console.log(`dist/anywire.min.js: ${length + 1} bytes, ${packed} with gzip`);
+}
+if (tooLarge.length) {
+  console.error(`too large: ${tooLarge.join(', ')}`);
+}
+process.exitCode = tooLarge.length || (isCheck && stale.length) ? 1 : 0;
+
+function join(sources) {
+  return `/*! Anywire ${version()} */\n` +
+    // Not strict: what the browser does not let be set, such as the target of its own events, must not
+    // throw.
+    '(function (root) {\n\n' +
+    sources.map((name) => read(`src/${name}.js`)).join('\n') + TAIL +
+    "}(typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this));\n";
+}
+
+async function shrink(joined, ecma) {
+  const isModern = ecma > 5;
+  const { code } = await minify(joined, {
+    ie8: !isModern,
+    ecma: isModern ? ecma : 5,
+    // Inlined functions are shorter, but gzip finds less in them.
+    compress: {
+      passes: 6, inline: false, conditionals: isModern, lhs_constants: false, pure_getters: true,
+      unsafe_proto: true, unsafe_arrows: isModern, unsafe_methods: isModern,
+    },
+    mangle: { properties: { builtins: true, regex: new RegExp(`^(${PRIVATE.join('|')})$`) } },
+    format: { comments: false, ascii_only: true },
+  });
+  return code + '\n';
 }
 
 function path(file) {

@@ -34,7 +34,7 @@ declare class Anywire {
   binaryType: 'blob' | 'arraybuffer';
   /** What carries the session now. */
   readonly transport: Anywire.Transport;
-  /** The latest attempts to connect, at most 64, the newest last. */
+  /** The latest attempts to connect and what became of them, at most 64, the newest last. */
   readonly trace: ReadonlyArray<Anywire.Attempt>;
 
   onopen: ((this: Anywire, event: Anywire.Event) => void) | null;
@@ -86,13 +86,23 @@ declare namespace Anywire {
   interface Options {
     /** What may be used. Default: both. */
     transports?: Array<'websocket' | 'poll'>;
-    /** How long polling lets the WebSocket go ahead, in ms. Default: 300. */
+    /**
+     * Messages to send with the open: over polling a first answer may then come with it, one round trip earlier.
+     * For applications that begin with a question; without an answer within a second the session opens without one.
+     */
+    first?: Array<string | ArrayBuffer | ArrayBufferView | Blob>;
+    /**
+     * How long polling lets the WebSocket go ahead where nothing is remembered of the origin, in ms. Default: 300.
+     */
     httpDelayMs?: number;
     /** How long opening may take, all attempts together, in ms. Default: 20000. */
     connectTimeoutMs?: number;
     /** Between these the pauses between attempts grow, in ms. Default: 500 and 30000. */
     backoff?: { minMs: number; maxMs: number };
-    /** How HTTP bodies are encoded. Default: 'auto', which is binary wherever the browser can. */
+    /**
+     * How HTTP bodies are encoded. Default: 'auto', which is binary wherever the browser can. The modern build knows
+     * no 'text'.
+     */
     encoding?: 'auto' | 'text' | 'binary';
     /** Whether cross-origin requests carry cookies, as a WebSocket always does. Default: true. */
     withCredentials?: boolean;
@@ -100,19 +110,30 @@ declare namespace Anywire {
     /** Stand-ins, for tests and for other run-times. */
     WebSocket?: unknown;
     XMLHttpRequest?: unknown;
+    localStorage?: unknown;
     random?: () => number;
+    /** Milliseconds that never go backwards. */
     now?: () => number;
+    /** Milliseconds of the wall clock. */
+    date?: () => number;
     setTimeout?: (callback: () => void, ms: number) => unknown;
     clearTimeout?: (id: any) => void;
   }
 
+  /** What became of a leg: noted when it attaches, when it is proven, and when it is lost or dropped. */
   interface Attempt {
     leg: 'websocket' | 'poll';
-    /** How far it came: 'handshake', 'proof', 'open', 'attach' or 'carrying'. */
-    phase: string;
-    /** Since it was started. */
+    /**
+     * What it was about: reaching the server, proving the path before the attach, waiting for the attach, proving the
+     * path after it, carrying the session.
+     */
+    phase: 'connect' | 'probe' | 'attach' | 'proof' | 'carry';
+    /** Since the leg was started. */
     ms: number;
-    /** 'ok' when it began to carry the session; otherwise why it was lost. */
+    /**
+     * 'ok', 'refused', 'closed', 'silent', 'stalled', 'superseded', 'dropped' or 'failed'; after a space there may be
+     * more, for people.
+     */
     result: string;
   }
 

@@ -424,7 +424,8 @@ impl Negotiation {
                 if !self.websocket.is_attached() {
                     self.grace_until = Some(now + settings::GRACE);
                 }
-                return self.detached(Leg::Poll);
+                // What follows says who carries on: within the grace that is no loss to tell of.
+                return;
             }
             if self.poll.failures == 0 {
                 // By a WebSocket that is lost: its generation is in the way once.

@@ -14,7 +14,7 @@ use crate::legacy::{as_call, as_text, call_number, form, jsonp};
 use crate::polling::{events, poll, stream};
 use crate::query;
 use crate::respond::{deny, finish, method_not_allowed, preflight, refuse};
-use crate::script::Freshness;
+use crate::script::{Build, Freshness};
 use crate::serve::ConnectionPermit;
 use crate::server::Shared;
 use crate::upgrade::{upgrade_raw, upgrade_websocket};
@@ -29,7 +29,7 @@ pub(crate) enum Endpoint {
     Events,
     Jsonp,
     Form,
-    Script(Freshness),
+    Script(Build, Freshness),
 }
 
 /// A request without its body.
@@ -52,14 +52,17 @@ impl Endpoint {
             "events" => Some(Self::Events),
             "jsonp" if shared.config.has_jsonp => Some(Self::Jsonp),
             "form" if shared.config.has_jsonp => Some(Self::Form),
-            name => shared.script.matches(name).map(Self::Script),
+            name => shared
+                .scripts
+                .matches(name)
+                .map(|(build, freshness)| Self::Script(build, freshness)),
         }
     }
 
     fn method(self) -> &'static str {
         match self {
             Self::Poll | Self::Stream | Self::Form => "POST",
-            Self::WebSocket | Self::Raw | Self::Events | Self::Jsonp | Self::Script(_) => "GET",
+            Self::WebSocket | Self::Raw | Self::Events | Self::Jsonp | Self::Script(..) => "GET",
         }
     }
 
@@ -73,7 +76,7 @@ impl Endpoint {
             | Self::Poll
             | Self::Stream
             | Self::Form
-            | Self::Script(_) => &[],
+            | Self::Script(..) => &[],
         }
     }
 
@@ -86,7 +89,8 @@ impl Endpoint {
             Self::Events => "events",
             Self::Jsonp => "jsonp",
             Self::Form => "form",
-            Self::Script(_) => "client.js",
+            Self::Script(Build::Full, _) => "client.js",
+            Self::Script(Build::Modern, _) => "client-modern.js",
         }
     }
 
@@ -100,9 +104,9 @@ impl Endpoint {
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
-        if let Self::Script(freshness) = self {
+        if let Self::Script(build, freshness) = self {
             // The script is public: pages of other origins load it too.
-            return finish(script(shared, &request, freshness), None);
+            return finish(script(shared, &request, build, freshness), None);
         }
         let number = call_number(&request.query);
         let (response, origin) = match judge_origin(&shared.config, &request.headers) {
@@ -149,7 +153,7 @@ impl Endpoint {
             Self::Events => events(shared, &request, principal),
             Self::Jsonp => jsonp(shared, &request.query, principal).await,
             Self::Form => form(shared, &request.headers, body, principal).await,
-            Self::Poll | Self::Script(_) => poll(shared, &request.headers, body, principal).await,
+            Self::Poll | Self::Script(..) => poll(shared, &request.headers, body, principal).await,
         }
     }
 
@@ -174,9 +178,9 @@ impl Endpoint {
     }
 }
 
-fn script(shared: &Shared, request: &Request, freshness: Freshness) -> Response {
+fn script(shared: &Shared, request: &Request, build: Build, freshness: Freshness) -> Response {
     match request.method {
-        Method::GET | Method::HEAD => shared.script.respond(&request.headers, freshness),
+        Method::GET | Method::HEAD => shared.scripts.respond(&request.headers, build, freshness),
         _ => method_not_allowed("GET, HEAD"),
     }
 }

@@ -1,6 +1,6 @@
-//! The client script (PROTOCOL §11).
+//! The client script, in its two builds (PROTOCOL §11).
 
-use anywire_browser::CLIENT_JS;
+use anywire_browser::{CLIENT_JS, CLIENT_MODERN_JS};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -9,43 +9,66 @@ use warp::reply::Response;
 
 use crate::respond::answer;
 
-/// The script's name in its versioned address and, quoted, its ETag.
-pub(crate) struct Script {
+/// The builds that are served.
+pub(crate) struct Scripts {
+    full: Script,
+    modern: Script,
+}
+
+/// A build's body, its name in its versioned address and, quoted, its ETag.
+struct Script {
+    body: &'static str,
     hash: String,
     etag: HeaderValue,
 }
 
-impl Script {
+/// Which build is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// For old browsers too.
+    Full,
+    Modern,
+}
+
+impl Scripts {
     pub(crate) fn new() -> Self {
-        let digest = Sha256::digest(CLIENT_JS.as_bytes());
-        let hash: String = digest[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hex is a header value");
-        Self { hash, etag }
-    }
-
-    /// Whether `name` is the script's, and if so, whether for ever.
-    pub(crate) fn matches(&self, name: &str) -> Option<Freshness> {
-        if name == "client.js" {
-            return Some(Freshness::Revalidate);
+        Self {
+            full: Script::new(CLIENT_JS),
+            modern: Script::new(CLIENT_MODERN_JS),
         }
-        let hash = name.strip_prefix("client-")?.strip_suffix(".js")?;
-        (hash == self.hash).then_some(Freshness::Immutable)
     }
 
-    pub(crate) fn respond(&self, headers: &HeaderMap, freshness: Freshness) -> Response {
+    /// Whether `name` is a script's: of which build, and whether for ever.
+    pub(crate) fn matches(&self, name: &str) -> Option<(Build, Freshness)> {
+        let rest = name.strip_prefix("client")?.strip_suffix(".js")?;
+        let (build, rest) = match rest.strip_prefix("-modern") {
+            Some(rest) => (Build::Modern, rest),
+            None => (Build::Full, rest),
+        };
+        if rest.is_empty() {
+            return Some((build, Freshness::Revalidate));
+        }
+        let hash = rest.strip_prefix('-')?;
+        (hash == self.script(build).hash).then_some((build, Freshness::Immutable))
+    }
+
+    pub(crate) fn respond(
+        &self,
+        headers: &HeaderMap,
+        build: Build,
+        freshness: Freshness,
+    ) -> Response {
+        let script = self.script(build);
         let is_known = headers
             .get_all(IF_NONE_MATCH)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .any(|tag| tag.trim().trim_start_matches("W/") == self.etag || tag.trim() == "*");
+            .any(|tag| tag.trim().trim_start_matches("W/") == script.etag || tag.trim() == "*");
         let (status, body) = if is_known {
             (StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
-            (StatusCode::OK, Bytes::from_static(CLIENT_JS.as_bytes()))
+            (StatusCode::OK, Bytes::from_static(script.body.as_bytes()))
         };
         let mut response = answer(status, "text/javascript; charset=utf-8", body);
         let cache = match freshness {
@@ -55,8 +78,27 @@ impl Script {
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-        response.headers_mut().insert(ETAG, self.etag.clone());
+        response.headers_mut().insert(ETAG, script.etag.clone());
         response
+    }
+
+    fn script(&self, build: Build) -> &Script {
+        match build {
+            Build::Full => &self.full,
+            Build::Modern => &self.modern,
+        }
+    }
+}
+
+impl Script {
+    fn new(body: &'static str) -> Self {
+        let digest = Sha256::digest(body.as_bytes());
+        let hash: String = digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hex is a header value");
+        Self { body, hash, etag }
     }
 }
 

@@ -14,7 +14,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use crate::endpoint::{Endpoint, Request};
-use crate::script::Script;
+use crate::script::Scripts;
 use crate::serve::{ConnectionPermit, PeerAddr};
 use crate::{Config, ConfigError};
 
@@ -27,7 +27,7 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) hub: Hub,
-    pub(crate) script: Script,
+    pub(crate) scripts: Scripts,
 }
 
 /// A server that does not know yet what to do with its sessions.
@@ -143,7 +143,7 @@ impl Builder {
             shared: Arc::new(Shared {
                 config: self.0,
                 hub,
-                script: Script::new(),
+                scripts: Scripts::new(),
             }),
         }
     }

@@ -44,6 +44,11 @@ impl Page {
         }
     }
 
+    /// The browser context that it lives in.
+    pub(super) fn context(&self) -> &str {
+        &self.context
+    }
+
     pub(super) async fn prepare(&self, options: &PageOptions) -> Result<(), BrowserError> {
         self.send("Runtime.enable", json!({})).await?;
         self.send("Page.enable", json!({})).await?;

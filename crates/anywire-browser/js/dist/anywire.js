@@ -2,23 +2,62 @@
 (function (root) {
 
 /**
- * Owns how texts and bytes are counted and turned into each other: UTF-8 lengths, base64.
- * Leaves what they mean to packet.js and payload.js.
+ * Owns what is asked of the engine beside its transports and its timers.
+ * Leaves stand-ins for what old ones lack to old-engine.js, which is only in the full build.
  */
 
-/**
- * How many bytes a well-formed text takes in UTF-8.
- * @param {string} text
- */
-function utf8Length(text) {
-  var length = text.length;
-  for (var i = 0; i < text.length; i++) {
-    var unit = text.charCodeAt(i);
-    // A surrogate stands for half of a character of four bytes.
-    length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+var engine = {
+  /** The date may be set; this never goes backwards. */
+  now: function () {
+    return performance.now();
+  },
+
+  /** @param {number} count */
+  randomBytes: function (count) {
+    return crypto.getRandomValues(new Uint8Array(count));
+  },
+
+  /** @param {string} url relative to the page */
+  absolute: function (url) {
+    return new URL(url, root.location && root.location.href).href;
+  },
+
+  /**
+   * How many bytes a text takes in UTF-8.
+   * @param {string} text
+   */
+  utf8Length: function (text) {
+    return new TextEncoder().encode(text).length;
+  },
+
+  /**
+   * @param {Blob} blob
+   * @param {(buffer: ArrayBuffer) => void} done
+   * @param {() => void} failed
+   */
+  readBlob: function (blob, done, failed) {
+    blob.arrayBuffer().then(done, failed);
+  },
+
+  /** How binary messages come unless the application says. */
+  binaryType: function () {
+    return 'blob';
+  },
+
+  /**
+   * The encoding for polls, if there is one.
+   * @param {Settings} settings
+   * @returns {Encoding | undefined}
+   */
+  encoding: function (settings) {
+    return settings.encoding === 'text' ? undefined : BINARY_ENCODING;
   }
-  return length;
-}
+};
+
+/**
+ * Owns the text that a message may be: no surrogate stands alone in it.
+ * Leaves what it means to its callers.
+ */
 
 /**
  * The text with U+FFFD for each surrogate that stands alone, as WebSocket sends it.
@@ -28,35 +67,6 @@ function wellFormed(text) {
   return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
     return match.length > 1 ? match : '\uFFFD';
   });
-}
-
-/** @param {Uint8Array} bytes */
-function toBase64(bytes) {
-  var text = '';
-  for (var i = 0; i < bytes.length; i++) {
-    text += String.fromCharCode(bytes[i]);
-  }
-  return btoa(text);
-}
-
-/**
- * The bytes, or the text as it is where the browser knows no bytes.
- * @param {string} text
- */
-function fromBase64(text) {
-  // The browser takes more than base64 with padding.
-  if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
-    throw protocolError();
-  }
-  if (!root.Uint8Array) {
-    return text;
-  }
-  text = atob(text);
-  var bytes = new Uint8Array(text.length);
-  for (var i = 0; i < text.length; i++) {
-    bytes[i] = text.charCodeAt(i);
-  }
-  return bytes;
 }
 
 /**
@@ -76,12 +86,16 @@ var PING = 'p';
 var PONG = 'q';
 var CLOSE = 'c';
 var SUPERSEDED = 's';
+var REPORT = 'r';
 
 /** Begins every text frame that is not simply a message. */
 var ESCAPE = '\x10';
 
 var MAX_NUMBER = 9007199254740991;
 var MAX_REASON_BYTES = 123;
+
+/** "A newer connection carries the session." */
+var SUPERSEDED_CODE = 4900;
 
 /**
  * @param {number} code
@@ -134,7 +148,7 @@ function parseNumber(text) {
 function parseClose(content) {
   var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
-  if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
+  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
   }
   return { code: +parts[1], reason: reason };
@@ -150,7 +164,7 @@ function closeContent(close) {
  * @param {number} code
  */
 function isRetry(code) {
-  return code >= 4900 && code < 4930;
+  return code >= SUPERSEDED_CODE && code < 4930;
 }
 
 /**
@@ -211,67 +225,52 @@ function decodeFrame(frame) {
   if (frame.charAt(1) === ESCAPE) {
     return newPacket(TEXT, frame.substr(1));
   }
-  return checkPacket('oxOapqcs', frame.charAt(1), frame.substr(2));
+  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
 }
 
 /**
- * Owns the payload: packets one after the other in an HTTP body, as text or as bytes
- * (PROTOCOL §4).
- * Leaves the single packet to packet.js and the choice of the encoding to its caller.
+ * Owns the payload: packets one after the other in an HTTP body (PROTOCOL §4), and which packets
+ * an answer may have.
+ * Leaves the encodings to files of their own, and the single packet to packet.js.
  */
 
-var LETTERS = 'oxOntbapqcs';
+var LETTERS = 'oxOntbapqcsr';
 
 /**
- * @param {Packet[]} packets
- * @param {boolean} binary the encoding
- * @returns {string | Uint8Array}
+ * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
+ * @param {Encoding} encoding
+ * @param {any} body
+ * @param {boolean} isFirst whether it must open the session
  */
-function encodePayload(packets, binary) {
-  return binary ? encodeBytes(packets) : encodeText(packets);
-}
-
-/**
- * @param {string | ArrayBuffer} payload a string in the text encoding, a buffer in the binary one
- * @returns {Packet[]}
- */
-function decodePayload(payload) {
-  return typeof payload === 'string' ? decodeText(payload) : decodeBytes(new Uint8Array(payload));
-}
-
-/** @param {Packet[]} packets */
-function encodeText(packets) {
-  var text = '';
+function decodeAnswer(encoding, body, isFirst) {
+  var packets = encoding.unpack(body);
+  var letters = '';
   for (var i = 0; i < packets.length; i++) {
-    var content = packets[i].content;
-    if (packets[i].letter === BINARY) {
-      content = toBase64(content);
-    }
-    text += content.length + ':' + packets[i].letter + content;
+    letters += packets[i].letter;
   }
-  return text;
-}
-
-/** @param {string} text */
-function decodeText(text) {
-  var packets = [];
-  var at = 0;
-  while (at < text.length) {
-    var colon = text.indexOf(':', at);
-    var start = colon + 2;
-    var end = start + parseNumber(colon < 0 ? '' : text.substring(at, colon));
-    var letter = text.charAt(colon + 1);
-    var content = text.substring(start, end);
-    // A length may end inside a surrogate pair; what it cuts is not text.
-    if (end > text.length || wellFormed(content) !== content) {
-      throw protocolError();
-    }
-    packets.push(checkPacket(
-      LETTERS, letter, letter === BINARY ? fromBase64(content) : content));
-    at = end;
+  if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
+    throw protocolError();
   }
   return packets;
 }
+
+/**
+ * Owns the binary encoding of payloads (PROTOCOL §4.2).
+ */
+
+/** @type {Encoding} */
+var BINARY_ENCODING = {
+  contentType: 'application/octet-stream',
+  responseType: 'arraybuffer',
+  field: 'response',
+  pack: encodeBytes,
+  unpack: function (body) {
+    return decodeBytes(new Uint8Array(body));
+  },
+  toText: function (body) {
+    return new TextDecoder().decode(body || undefined);
+  }
+};
 
 /** @param {Packet[]} packets */
 function encodeBytes(packets) {
@@ -286,7 +285,7 @@ function encodeBytes(packets) {
   var bytes = new Uint8Array(length);
   var at = 0;
   for (i = 0; i < packets.length; i++) {
-    for (length = contents[i].length; length > 127; length = Math.floor(length / 128)) {
+    for (length = contents[i].length; length > 127; length >>= 7) {
       bytes[at++] = 128 | (length & 127);
     }
     bytes[at++] = length;
@@ -333,23 +332,6 @@ function decodeBytes(bytes) {
 }
 
 /**
- * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
- * @param {string | ArrayBuffer} payload
- * @param {boolean} isFirst whether it must open the session
- */
-function decodeAnswer(payload, isFirst) {
-  var packets = decodePayload(payload);
-  var letters = '';
-  for (var i = 0; i < packets.length; i++) {
-    letters += packets[i].letter;
-  }
-  if (!/^O?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
-    throw protocolError();
-  }
-  return packets;
-}
-
-/**
  * Owns one deadline at a time.
  * Leaves the time itself to the clock, which is a parameter everywhere.
  */
@@ -364,32 +346,31 @@ var MAX_TIMEOUT_MS = 1e9;
  */
 function createTimer(clock, fire) {
   /** @type {any} */
-  var id = null;
-  var deadline = 0;
+  var id;
+  // `Infinity` while it does not run.
+  var deadline = Infinity;
   var timer = {
     /** @param {number} ms */
     set: function (ms) {
       timer.stop();
       deadline = clock.now() + ms;
       id = clock.setTimeout(function () {
-        id = null;
+        deadline = Infinity;
         fire();
       }, Math.min(ms, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
     by: function (time) {
-      if (id === null || time < deadline) {
-        timer.set(Math.max(0, time - clock.now()));
+      if (time < deadline) {
+        timer.set(time - clock.now());
       }
     },
     stop: function () {
-      if (id !== null) {
-        clock.clearTimeout(id);
-        id = null;
-      }
+      clock.clearTimeout(id);
+      deadline = Infinity;
     },
     isRunning: function () {
-      return id !== null;
+      return deadline < Infinity;
     }
   };
   return timer;
@@ -466,6 +447,12 @@ function createOutbox() {
 
 var UNKNOWN_SESSION = 4930;
 
+/** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
+var PROOF_BYTES = 16384;
+
+/** How long an open with messages waits for a first answer. */
+var EARLY_HOLD_MS = 1000;
+
 /** An outbox that grows beyond this is given up: nobody takes what the application sends. */
 var MAX_OUTBOX_BYTES = 67108864;
 
@@ -478,7 +465,6 @@ var MAX_OUTBOX_BYTES = 67108864;
  */
 function createSession(clock, key, protocols, handlers) {
   var secret = '';
-  var generation = 1;
   var outbox = createOutbox();
   var closeTimer = createTimer(clock, function () {
     session.expire();
@@ -490,16 +476,16 @@ function createSession(clock, key, protocols, handlers) {
     protocols: protocols,
     id: '',
     protocol: '',
-    // *Opened* brings the others (PROTOCOL §7); this one is needed before.
-    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000 }),
+    // *Opened* brings the others (PROTOCOL §7); these are needed before.
+    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
     received: 0,
     outbox: outbox,
     closing: null,
     ended: false,
     hasDropped: false,
 
-    nextGeneration: function () {
-      return ++generation;
+    padding: function () {
+      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
     },
 
     openContent: function (generation) {
@@ -507,7 +493,8 @@ function createSession(clock, key, protocols, handlers) {
         version: 1,
         key: key,
         generation: generation,
-        holdMs: 0,
+        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
+        holdMs: outbox.end && EARLY_HOLD_MS,
         protocols: protocols
       });
     },
@@ -675,51 +662,36 @@ function parseJson(text) {
  */
 
 /**
- * @param {any} WebSocket the constructor
+ * @param {Settings} settings
  * @param {string} url
- * @param {Clock} clock
- * @returns {Transport}
+ * @param {string[]} protocols
+ * @param {() => void} opened
+ * @param {(frame: string | ArrayBuffer) => void} received
+ * @param {(outcome: string, detail: string) => void} closed
+ * @returns {Channel}
  */
-function createWebSocketTransport(WebSocket, url, clock) {
+function openWebSocket(settings, url, protocols, opened, received, closed) {
   /** @type {any} */
   var socket;
-
-  function forget() {
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
-    }
+  try {
+    socket = new settings.WebSocket(url, protocols);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = function () {
+      opened();
+    };
+    socket.onmessage = function (/** @type {MessageEvent} */ event) {
+      received(event.data);
+    };
+    socket.onclose = function (/** @type {CloseEvent} */ event) {
+      closed('closed', '' + event.code);
+    };
+  } catch (error) {
+    settings.setTimeout(function () {
+      closed('failed', '' + error);
+    }, 0);
   }
 
-  /** @param {string} why */
-  function closed(why) {
-    forget();
-    transport.onclose(why);
-  }
-
-  var transport = /** @type {Transport} */ ({
-    open: function (protocols) {
-      try {
-        socket = new WebSocket(url, protocols);
-      } catch (error) {
-        clock.setTimeout(function () {
-          closed('threw ' + error);
-        }, 0);
-        return;
-      }
-      socket.binaryType = 'arraybuffer';
-      socket.onopen = transport.onopen;
-      socket.onmessage = function (/** @type {MessageEvent} */ event) {
-        transport.onpayload(event.data);
-      };
-      // Some browsers report a failure by either of these alone.
-      socket.onerror = function () {
-        closed('error');
-      };
-      socket.onclose = function (/** @type {CloseEvent} */ event) {
-        closed('closed ' + event.code);
-      };
-    },
-
+  return {
     send: function (frame) {
       socket.send(frame);
     },
@@ -729,121 +701,126 @@ function createWebSocketTransport(WebSocket, url, clock) {
     },
 
     close: function (code) {
-      forget();
-      transport.onclose = ignore;
+      opened = received = closed = ignore;
       if (socket) {
         // A page may use no other codes.
         socket.close(code && code >= 3000 ? code : 1000);
       }
     }
+  };
+}
+
+/**
+ * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
+ * nothing may move.
+ * Leaves what is in them to poll-leg.js.
+ */
+
+/**
+ * @param {Settings} settings
+ * @param {string} url
+ * @param {Encoding} encoding of the bodies
+ * @param {any} body
+ * @param {number} patienceMs
+ * @param {(body: any) => void} answered
+ * @param {(outcome: string, detail: string, text?: string, retryAfterMs?: number) => void} failed
+ * @returns {() => void} aborts it, without a callback
+ */
+function startExchange(settings, url, encoding, body, patienceMs, answered, failed) {
+  var request = new settings.XMLHttpRequest();
+  var timer = createTimer(settings, function () {
+    finish();
+    request.abort();
+    failed('silent', 'no answer');
   });
-  return transport;
+
+  var wait = function () {
+    timer.set(patienceMs);
+  };
+
+  function finish() {
+    timer.stop();
+    request.onreadystatechange = wait = ignore;
+  }
+
+  wait();
+  try {
+    request.open('POST', url, true);
+    request.setRequestHeader('Content-Type', encoding.contentType);
+    request.withCredentials = settings.withCredentials;
+    request.responseType = encoding.responseType;
+    request.onreadystatechange = function () {
+      wait();
+      if (request.readyState < 4) {
+        return;
+      }
+      finish();
+      var status = 0;
+      var answer;
+      var retryAfterMs;
+      try {
+        answer = request[encoding.field];
+        retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
+        status = request.status;
+      } catch (error) {
+        // Old browsers throw where there is no answer.
+      }
+      if (status === 200) {
+        answered(answer);
+      } else {
+        failed(
+          status ? 'refused' : 'closed', 'http ' + status, encoding.toText(answer), retryAfterMs);
+      }
+    };
+    if (request.upload) {
+      request.upload.onprogress = function () {
+        wait();
+      };
+    }
+    request.send(body);
+  } catch (error) {
+    finish();
+    settings.setTimeout(function () {
+      failed('failed', '' + error);
+    }, 0);
+  }
+
+  return function () {
+    finish();
+    failed = ignore;
+    request.abort();
+  };
 }
 
 function ignore() {}
 
 /**
- * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down.
- * Leaves what is in them, and how long to wait, to poll-leg.js.
- */
-
-/**
- * @param {any} XMLHttpRequest the constructor
- * @param {string} url
- * @param {boolean} isBinary whether bodies are bytes; otherwise they are text
- * @param {boolean} withCredentials
- * @param {Clock} clock
- * @returns {Transport}
- */
-function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clock) {
-  /** @type {any} */
-  var request;
-
-  function changed() {
-    transport.onprogress();
-    if (request.readyState < 4) {
-      return;
-    }
-    request.onreadystatechange = ignore;
-    var status = 0;
-    var body;
-    var retryAfterMs;
-    try {
-      body = isBinary ? request.response : request.responseText;
-      retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
-      status = request.status;
-    } catch (error) {
-      // Old browsers throw where there is no answer.
-    }
-    if (status === 200) {
-      transport.onpayload(body);
-    } else {
-      transport.onclose('http ' + status,
-        isBinary ? new TextDecoder().decode(body || undefined) : body, retryAfterMs);
-    }
-  }
-
-  var transport = /** @type {Transport} */ ({
-    open: function () {
-      request = new XMLHttpRequest();
-    },
-
-    send: function (body) {
-      try {
-        request.open('POST', url, true);
-        request.setRequestHeader('Content-Type',
-          isBinary ? 'application/octet-stream' : 'text/plain');
-        request.withCredentials = withCredentials;
-        if (isBinary) {
-          request.responseType = 'arraybuffer';
-        }
-        request.onreadystatechange = changed;
-        if (request.upload) {
-          request.upload.onprogress = function () {
-            transport.onprogress();
-          };
-        }
-        request.send(body);
-      } catch (error) {
-        request.onreadystatechange = ignore;
-        clock.setTimeout(function () {
-          transport.onclose('threw ' + error);
-        }, 0);
-      }
-    },
-
-    close: function () {
-      transport.onclose = ignore;
-      request.onreadystatechange = ignore;
-      request.abort();
-    }
-  });
-  return transport;
-}
-
-/**
- * Owns how one WebSocket carries a session: frames, the attach, acks and the heartbeat
+ * Owns how one WebSocket carries a session: frames, acks and the heartbeat
  * (PROTOCOL §5, §7.2, §7.3).
- * Leaves to negotiator.js when to try it, and what follows when it is lost.
- *
- *   handshake --(offer)--------------------------> carrying
- *   handshake --(no offer: ping)--> proof --(pong: attach)--> attach --(opened)--> carrying
+ * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
  */
 
-/** A WebSocket that shows nothing for so long before it carries the session is dropped. */
-var SILENCE_MS = 5000;
+/** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
+var STALL_MS = 2000;
 var MAX_UNACKED = 128;
 var MAX_UNACKED_BYTES = 131072;
 
 /**
  * @param {Session} session
- * @param {Transport} transport
- * @param {Clock} clock
+ * @param {string} url
+ * @param {Settings} settings
+ * @param {Feed} feed
+ * @param {number} generation of its offer, or 0 for none
  * @returns {WebSocketLeg}
  */
-function createWebSocketLeg(session, transport, clock) {
-  var timer = createTimer(clock, tick);
+function createWebSocketLeg(session, url, settings, feed, generation) {
+  /** @type {Channel} */
+  var channel;
+  var timer = createTimer(settings, tick);
   var isStopped = false;
+  var isAttached = false;
+  var isStalled = false;
+  var isProving = false;
   var isCloseSent = false;
   // The offsets of the next message up and down.
   var up = 0;
@@ -859,95 +836,116 @@ function createWebSocketLeg(session, transport, clock) {
   var heardAt = 0;
   var busySince = 0;
   var pingedAt = 0;
-  // What the browser had not sent yet when the ping was added to it.
+  // What the browser had not sent yet when the ping was added to it, or it was looked at last.
   var unsent = 0;
 
   var leg = /** @type {WebSocketLeg} */ ({
-    name: 'websocket',
-    phase: 'handshake',
     start: function () {
-      // Only the first leg of a session opens with the upgrade. A later one proves the path first,
-      // so that a WebSocket which opens and then carries nothing does not disturb the session.
-      var isOffer = !session.id;
-      transport.onopen = function () {
-        if (!isOffer) {
-          leg.phase = 'proof';
-          sendPacket(PING, '');
-        }
-      };
-      transport.onpayload = receive;
-      transport.onclose = function (why) { lost(why); };
-      timer.set(SILENCE_MS);
-      transport.open(isOffer ?
-        ['anywire.v1', 'anywire.open.' + session.key + '.' + session.nextGeneration()]
-          .concat(session.protocols) :
-        ['anywire.v1']);
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
+        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      function () {
+        feed('connected');
+      }, receive, lost);
+    },
+
+    prove: function () {
+      // What waits goes first.
+      leg.transmit();
+      isProving = true;
+      send(PING, session.padding());
+    },
+
+    attach: function (_, generation) {
+      send(ATTACH, session.attachContent(generation));
+    },
+
+    report: function (trace) {
+      var reports = trace.reports();
+      for (var i = 0; i < reports.length; i++) {
+        send(REPORT, reports[i].content);
+        trace.handleReported(reports[i]);
+      }
     },
 
     transmit: function () {
+      if (!isAttached) {
+        return;
+      }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       while (up < session.outbox.end &&
           up - session.outbox.first < session.limits.windowMessages &&
           upBytes - session.outbox.gone < session.limits.windowBytes) {
         var message = session.outbox.take(up++);
         upBytes += message.size;
-        busySince = busySince || clock.now();
-        sendPacket(message.letter, message.content);
+        busySince = busySince || settings.now();
+        send(message.letter, message.content);
       }
       if (session.closing && !isCloseSent && up === session.outbox.end) {
         isCloseSent = true;
-        sendPacket(CLOSE, closeContent(session.closing));
+        send(CLOSE, closeContent(session.closing));
       }
       schedule();
     },
 
     check: function () {
-      if (isCarrying() && !pingedAt) {
-        pingedAt = clock.now();
-        unsent = transport.buffered();
-        sendPacket(PING, '');
+      if (!pingedAt) {
+        pingedAt = settings.now();
+        unsent = channel.buffered();
+        // Of two pings that are read together the server may answer the later one alone.
+        send(PING, isProving ? session.padding() : '');
         schedule();
       }
     },
 
-    stop: function (close) {
+    drop: function (_, close) {
+      if (isStopped) {
+        return;
+      }
       isStopped = true;
       timer.stop();
-      if (close && close.tell && isCarrying()) {
-        sendPacket(CLOSE, closeContent(close));
+      if (close && close.tell && isAttached) {
+        send(CLOSE, closeContent(close));
       }
-      transport.close(close && close.code);
+      channel.close(close && close.code);
     }
   });
 
-  function isCarrying() {
-    return leg.phase === 'carrying';
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function send(letter, content) {
+    channel.send(encodeFrame(letter, content));
   }
 
   /**
-   * @param {string} why
-   * @param {number} [code]
+   * @param {string} outcome
+   * @param {string | number} [detail]
    */
-  function lost(why, code) {
-    leg.stop();
-    leg.onlost(why, code);
+  function lost(outcome, detail) {
+    leg.drop();
+    feed('lost', WEBSOCKET, outcome, detail);
   }
 
   /** @param {string | ArrayBuffer} frame */
   function receive(frame) {
-    heardAt = clock.now();
+    heardAt = settings.now();
     pingedAt = 0;
+    if (isStalled) {
+      isStalled = false;
+      feed('heard');
+    }
     withFaults(function () {
       var packet = decodeFrame(frame);
       handlePacket(packet.letter, packet.content);
-      if (!isStopped && isCarrying()) {
+      if (!isStopped && isAttached) {
         schedule();
       }
     }, function (code, name) {
-      if (isCarrying()) {
+      if (isAttached) {
         session.abort(code, name);
       } else {
-        lost(name);
+        lost('closed', name);
       }
     });
   }
@@ -957,29 +955,28 @@ function createWebSocketLeg(session, transport, clock) {
    * @param {any} content
    */
   function handlePacket(letter, content) {
-    if (letter === OPENED && leg.phase !== 'proof' && !isCarrying()) {
+    if (letter === OPENED && !isAttached) {
       handleOpened(content);
     } else if (letter === CLOSE) {
       handleClose(content);
     } else if (letter === PONG) {
-      if (leg.phase === 'proof') {
-        leg.phase = 'attach';
-        timer.set(SILENCE_MS);
-        sendPacket(ATTACH, session.attachContent(session.nextGeneration()));
+      if (content === session.padding()) {
+        isProving = false;
+        feed('proven', WEBSOCKET);
       }
     } else if (letter === PING) {
-      sendPacket(PONG, content);
+      send(PONG, content);
       acknowledge();
-    } else if (!isCarrying()) {
+    } else if (!isAttached) {
       throw protocolError();
     } else if (letter === TEXT || letter === BINARY) {
       handleMessage(letter, content);
     } else if (letter === ACK) {
       session.handleAck(content);
-      busySince = session.outbox.first < up ? clock.now() : 0;
+      busySince = session.outbox.first < up ? settings.now() : 0;
       leg.transmit();
     } else if (letter === SUPERSEDED) {
-      lost('superseded', 4900);
+      lost('superseded');
     } else {
       throw protocolError();
     }
@@ -991,8 +988,8 @@ function createWebSocketLeg(session, transport, clock) {
     up = opened.received;
     upBytes = session.outbox.gone;
     down = opened.first;
-    leg.phase = 'carrying';
-    leg.onattach();
+    isAttached = true;
+    feed('attached', WEBSOCKET);
     if (!isStopped) {
       leg.transmit();
     }
@@ -1001,8 +998,8 @@ function createWebSocketLeg(session, transport, clock) {
   /** @param {Close} close */
   function handleClose(close) {
     if (isRetry(close.code)) {
-      lost('close ' + close.code, close.code);
-    } else if (isCarrying()) {
+      lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
+    } else if (isAttached) {
       session.handleClose(close);
     } else {
       session.handleRefusal(close.code, close.reason);
@@ -1020,7 +1017,7 @@ function createWebSocketLeg(session, transport, clock) {
     session.handleMessage(down++, letter, content);
     // Timers of a page in the background are late, so each message looks at the time too.
     if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
-        clock.now() - unackedSince >= session.limits.ackDelayMs)) {
+        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
       acknowledge();
     }
   }
@@ -1028,14 +1025,19 @@ function createWebSocketLeg(session, transport, clock) {
   function acknowledge() {
     if (unacked) {
       unacked = unackedBytes = 0;
-      sendPacket(ACK, session.received);
+      send(ACK, session.received);
     }
   }
 
   /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
   function schedule() {
-    var time = pingedAt ? pingedAt + session.limits.heartbeatTimeoutMs : pingDueAt();
+    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
     timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
+  }
+
+  function patienceMs() {
+    var deadMs = session.limits.heartbeatTimeoutMs;
+    return isStalled ? deadMs : Math.min(STALL_MS, deadMs);
   }
 
   function pingDueAt() {
@@ -1046,84 +1048,30 @@ function createWebSocketLeg(session, transport, clock) {
   }
 
   function tick() {
-    var now = clock.now();
-    if (!isCarrying()) {
-      lost('silent');
-    } else if (pingedAt && now - pingedAt >= session.limits.heartbeatTimeoutMs) {
-      if (transport.buffered() < unsent) {
+    var now = settings.now();
+    if (pingedAt && now - pingedAt >= patienceMs()) {
+      if (channel.buffered() < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
-        pingedAt = 0;
-        leg.check();
+        pingedAt = now;
+        unsent = channel.buffered();
+      } else if (now - pingedAt >= session.limits.heartbeatTimeoutMs) {
+        lost('stalled');
+        return;
       } else {
-        lost('stalled', 4901);
+        isStalled = true;
+        feed('stalled');
       }
-    } else {
-      if (now - unackedSince >= session.limits.ackDelayMs) {
-        acknowledge();
-      }
-      if (!pingedAt && now >= pingDueAt()) {
-        leg.check();
-      }
-      schedule();
     }
-  }
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function sendPacket(letter, content) {
-    transport.send(encodeFrame(letter, content));
+    if (now - unackedSince >= session.limits.ackDelayMs) {
+      acknowledge();
+    }
+    if (now >= pingDueAt()) {
+      leg.check();
+    }
+    schedule();
   }
 
   return leg;
-}
-
-/**
- * Owns how long an HTTP exchange may take.
- * Leaves the request to poll.js, and what goes up and comes down to poll-leg.js.
- */
-
-/**
- * @param {Transport} transport
- * @param {any} body
- * @param {number} patienceMs how long nothing may move
- * @param {Clock} clock
- * @param {(payload: any) => void} answered
- * @param {(why: string, text?: string, retryAfterMs?: number) => void} failed
- * @returns {() => void} aborts it, without a callback
- */
-function startExchange(transport, body, patienceMs, clock, answered, failed) {
-  var timer = createTimer(clock, function () {
-    failed('no answer');
-  });
-
-  function wait() {
-    timer.set(patienceMs);
-  }
-
-  function finish() {
-    timer.stop();
-    transport.onprogress = ignore;
-  }
-
-  transport.onprogress = wait;
-  transport.onpayload = function (payload) {
-    finish();
-    answered(payload);
-  };
-  transport.onclose = function (why, text, retryAfterMs) {
-    finish();
-    failed(why, text, retryAfterMs);
-  };
-  wait();
-  transport.open();
-  transport.send(body);
-
-  return function () {
-    finish();
-    transport.close();
-  };
 }
 
 /**
@@ -1131,13 +1079,14 @@ function startExchange(transport, body, patienceMs, clock, answered, failed) {
  * that sends (PROTOCOL §6).
  * Leaves to negotiator.js when to try it, and what follows when an exchange fails.
  *
- * The first exchange is not held: it opens or attaches, sends what waits, and its answer proves the
- * path. Only then is one held and may another send.
+ * The first exchange is not held: it opens or attaches, sends what waits, and its answer attaches
+ * the leg. Only then is one held, may another send, and is the path proven by one of its own.
  */
 
-/** Leaves room for what stands beside the messages: attach, offset and close. */
-var MAX_BATCH = 1000;
-var BESIDE_BYTES = 512;
+/** Leaves room for what stands beside the messages: attach, reports, offset and close. */
+var MAX_BATCH = 900;
+var BESIDE_BYTES = 1024;
+var MAX_REPORTS = 16;
 
 /** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
@@ -1156,16 +1105,18 @@ var SEND_PATIENCE = 3;
 
 /**
  * @param {Session} session
- * @param {() => Transport} newTransport makes the transport of one exchange
- * @param {boolean} binary the encoding of its payloads
- * @param {Clock} clock
+ * @param {string} url
+ * @param {Encoding} encoding of its payloads
+ * @param {Settings} settings
+ * @param {Feed} feed
  * @param {number} generation
  * @param {Pace} pace
+ * @param {Trace} trace
  * @returns {PollLeg}
  */
-function createPollLeg(session, newTransport, binary, clock, generation, pace) {
+function createPollLeg(session, url, encoding, settings, feed, generation, pace, trace) {
   var isStopped = false;
-  var isSynced = false;
+  var isAttached = false;
   var isSending = true;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
@@ -1174,29 +1125,36 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
   var fullInboxMs = FULL_INBOX_MS;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
-  var sendTimer = createTimer(clock, send);
-  var holdTimer = createTimer(clock, hold);
+  var sendTimer = createTimer(settings, send);
+  var holdTimer = createTimer(settings, hold);
 
   var leg = /** @type {PollLeg} */ ({
-    name: 'poll',
-    phase: session.id ? 'attach' : 'open',
     start: function () {
-      exchange('hold', 0, synced, session.id ? [attach(0)].concat(upward()) :
-        [newPacket(OPEN, session.openContent(generation))]);
+      exchange('hold', 0, synced, (session.id ? attaching(0) :
+        [newPacket(OPEN, session.openContent(generation))]).concat(upward()));
+    },
+
+    prove: function () {
+      exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
     },
 
     transmit: function () {
-      if (!isSending && session.closing) {
+      if (isSending || isStopped) {
+        return;
+      }
+      if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!isSending && !sendTimer.isRunning() &&
-          session.outbox.first < session.outbox.end) {
+      } else if (!sendTimer.isRunning() && session.outbox.first < session.outbox.end) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
     },
 
-    stop: function (close) {
+    drop: function (_, close) {
+      if (isStopped) {
+        return;
+      }
       isStopped = true;
       sendTimer.stop();
       holdTimer.stop();
@@ -1204,10 +1162,9 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        var transport = newTransport();
-        transport.onpayload = transport.onprogress = transport.onclose = ignore;
-        transport.open();
-        transport.send(encodePayload([attach(), newPacket(CLOSE, closeContent(close))], binary));
+        startExchange(settings, url, encoding,
+          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+          session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
   });
@@ -1219,25 +1176,25 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
 
   function hold() {
     var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
-    var startedAt = clock.now();
+    var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
-      leg.onheld();
+      feed('held');
       if (session.received === received) {
-        if (!askedMs || clock.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
+        if (!askedMs || settings.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
           holdTimer.set(HOLD_PAUSE_MS);
           return;
         }
         pace.holdMs *= HOLD_GROWTH;
       }
       hold();
-    }, [attach(askedMs)]);
+    }, attaching(askedMs));
   }
 
   function send() {
     sendTimer.stop();
     isSending = true;
-    exchange('send', 0, sent, [attach()].concat(upward()));
+    exchange('send', 0, sent, attaching().concat(upward()));
   }
 
   function sent() {
@@ -1272,9 +1229,14 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
     return packets;
   }
 
-  /** @param {number} [holdMs] */
-  function attach(holdMs) {
-    return newPacket(ATTACH, session.attachContent(generation, holdMs));
+  /**
+   * What an exchange begins with.
+   * @param {number} [holdMs]
+   * @returns {Packet[]}
+   */
+  function attaching(holdMs) {
+    return [newPacket(ATTACH, session.attachContent(generation, holdMs))]
+      .concat(trace.reports().slice(0, MAX_REPORTS));
   }
 
   /**
@@ -1284,14 +1246,19 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = encodePayload(packets, binary);
-    var hasMessages = packets.length > 1;
-    // What carries messages may be long, and its line slow.
-    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (hasMessages ? SEND_PATIENCE : 1);
+    var body = encoding.pack(packets);
+    var isLong = packets.length > 1;
+    // What carries more than an attach may be long, and its line slow.
+    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = startExchange(newTransport(), body, patienceMs, clock, function (payload) {
-      if (hasMessages) {
+    aborts[slot] = startExchange(settings, url, encoding, body, patienceMs, function (payload) {
+      if (isLong) {
         pace.batchBytes *= 2;
+      }
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          trace.handleReported(packets[i]);
+        }
       }
       try {
         receive(payload);
@@ -1301,7 +1268,7 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
           next();
         }
       }
-    }, function (why, text, retryAfterMs) {
+    }, function (outcome, detail, text, retryAfterMs) {
       // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
       var refusal = parseJson(text);
       if (refusal.code >= 4930 && refusal.code < 5000) {
@@ -1310,27 +1277,31 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
       }
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
-        if (hasMessages) {
+        if (isLong) {
           pace.batchBytes = body.length / 2;
         }
         if (holdMs) {
           pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
         }
+        if (slot === 'proof') {
+          // It stays unproven; what it bears, it carries.
+          return;
+        }
       }
-      lost(why, refusal.code, retryAfterMs);
+      lost(refusal.code === SUPERSEDED_CODE ? 'superseded' : outcome, detail, retryAfterMs);
     });
   }
 
-  /** @param {string | ArrayBuffer} payload */
-  function receive(payload) {
+  /** @param {any} body */
+  function receive(body) {
     withFaults(function () {
-      var packets = decodeAnswer(payload, !session.id);
+      var packets = decodeAnswer(encoding, body, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
     }, function () {
       // Something between here and the server has answered.
-      lost('no payload');
+      lost('refused', 'no payload');
     });
   }
 
@@ -1345,6 +1316,9 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
       } else if (letter === ACK) {
         session.handleAck(content);
         attached();
+      } else if (letter === PONG) {
+        // The only ping that polls send.
+        feed('proven', POLL);
       } else if (letter === OFFSET) {
         offset = content;
       } else if (letter === CLOSE) {
@@ -1356,274 +1330,729 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
   }
 
   function attached() {
-    if (!isSynced) {
-      isSynced = true;
-      leg.phase = 'carrying';
-      leg.onattach();
+    if (!isAttached) {
+      isAttached = true;
+      feed('attached', POLL);
     }
   }
 
   /**
-   * @param {string} why
-   * @param {number} [code]
+   * @param {string} outcome
+   * @param {string} detail
    * @param {number} [retryAfterMs]
    */
-  function lost(why, code, retryAfterMs) {
-    leg.stop();
-    leg.onlost(why, code, retryAfterMs);
+  function lost(outcome, detail, retryAfterMs) {
+    leg.drop();
+    feed('lost', POLL, outcome, detail, retryAfterMs);
   }
 
   return leg;
 }
 
 /**
- * Owns which leg carries the session, which one is tried when, and the pauses between.
- * Leaves to the legs how they carry it, and to session.js what it is.
- *
- * The WebSocket starts at once, polling a little later, and whichever shows that the session is
- * open carries it. A WebSocket takes over from polling whenever it can; polling takes over when the
- * WebSocket is lost.
+ * Owns how attempts to connect went: for the application, and as reports for the server
+ * (NEGOTIATION §9, PROTOCOL §7.6).
+ * Leaves what an attempt is to negotiation.js.
  */
-
-/** How long a poll that was told "superseded" waits for the WebSocket to show why. */
-var GRACE_MS = 1000;
-
-/** A WebSocket that has carried the session for so long was worth it: pauses begin short again. */
-var STEADY_MS = 10000;
 
 var TRACE_LENGTH = 64;
 
+/** @returns {Trace} */
+function createTrace() {
+  var noted = 0;
+  var reported = 0;
+  var hasTrouble = false;
+
+  /** @type {Trace} */
+  var trace = {
+    attempts: [],
+
+    note: function (leg, phase, ms, outcome, detail) {
+      noted++;
+      hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
+      trace.attempts.push({
+        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
+      });
+      trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+    },
+
+    reports: function () {
+      var first = noted - trace.attempts.length;
+      var reports = [];
+      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
+        var attempt = trace.attempts[number - first];
+        reports.push(newPacket(REPORT, [
+          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
+        ].join(' ')));
+      }
+      return reports;
+    },
+
+    handleReported: function (report) {
+      reported = Math.max(reported, parseInt(report.content, 10));
+    }
+  };
+  return trace;
+}
+
 /**
- * @param {Session} session
- * @param {LegFactories} newLeg what can be used here
- * @param {Settings} settings
- * @param {(transport: string) => void} ontransport what carries the session from now on
- * @returns {Negotiator}
+ * Owns one leg as the negotiation sees it, and the durations of NEGOTIATION §8.
+ * Leaves what becomes of it to negotiation.js.
  */
-function createNegotiator(session, newLeg, settings, ontransport) {
-  /** @type {WebSocketLeg | null} */
-  var websocket = null;
-  /** @type {PollLeg | null} */
-  var poll = null;
-  // The name of the leg that carries the session, if one does.
-  var carrier = '';
-  /** @type {{ [transport: string]: boolean }} */
-  var blocked = {};
-  var websocketFailures = 0;
-  var pollFailures = 0;
-  // What polls attach with. The first is below the WebSocket's, which is rather kept; 0 asks for a
-  // new one, above all others.
+
+var WEBSOCKET = 'websocket';
+var POLL = 'poll';
+
+/** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
+var SILENCE_MS = 5000;
+var MIN_PROOF_MS = 1000;
+/** How long a WebSocket that seems to have superseded polling may take to say so. */
+var GRACE_MS = 1000;
+/** After so long a proven WebSocket was worth it. */
+var STEADY_MS = 10000;
+/** How long the WebSocket is alone where it was proven before. */
+var MIN_DELAY_MS = 100;
+var MAX_DELAY_MS = 1000;
+
+/**
+ * @param {string} leg
+ * @param {any} isAllowed
+ * @returns {Line}
+ */
+function createLine(leg, isAllowed) {
+  return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
+}
+
+/** @param {Line} line */
+function isAttached(line) {
+  return line.phase === 'proof' || line.phase === 'carry';
+}
+
+/**
+ * @param {number} value
+ * @param {number} min
+ * @param {number} max
+ */
+function clamp(value, min, max) {
+  return Math.max(min, Math.min(max, value));
+}
+
+/**
+ * Owns which leg is tried when, and which one carries the session, as plain state
+ * (NEGOTIATION.md; the same rooms as negotiation.rs).
+ * Leaves to negotiator.js the clock, and to do what was decided: feed one input, then take all
+ * decisions.
+ *
+ *   idle --start--> started --attached--> attached --> the carrier
+ *    ^                 |                     |
+ *    '-----------------'---- lost, drop -----'
+ */
+
+/**
+ * @param {NegotiationSettings} settings
+ * @param {{ [leg: string]: any }} allowed which legs there are
+ * @param {string | number} memory of this origin: ms, 'fails' or ''
+ * @returns {Negotiation}
+ */
+function createNegotiation(settings, allowed, memory) {
+  var websocket = createLine(WEBSOCKET, allowed.websocket);
+  var poll = createLine(POLL, allowed.poll);
+  /** @type {{ [leg: string]: Line }} */
+  var lines = { websocket: websocket, poll: poll };
+  var trace = createTrace();
+  // The time of the input that is being handled.
+  var now = 0;
+  var isOpen = false;
+  var lastGeneration = 2;
+  // What polling attaches with. The first is below the WebSocket's, which is rather kept; 0 asks
+  // for one above all others.
   var pollGeneration = 1;
-  // Before this time the server wants no attempt.
+  // Before this the server wants no attempt.
   var notBefore = 0;
+  // Since the network changed.
+  var wasProven = false;
 
-  var websocketTimer = createTimer(settings, startWebSocket);
-  var pollTimer = createTimer(settings, startPoll);
-  var steadyTimer = createTimer(settings, function () {
-    websocketFailures = 0;
-  });
-  var graceTimer = createTimer(settings, function () {
-    drop(websocket, 'silent');
-  });
-  var deadline = createTimer(settings, session.expire);
+  // What is to come when, and what it does then, in this order.
+  /** @type {{ [what: string]: number }} */
+  var due = {};
+  /** @type {{ [what: string]: () => void }} */
+  var passed = {
+    giveUp: function () {
+      decide('give up');
+    },
+    grace: dropSilent,
+    deadline: function () {
+      dropSilent();
+      inputs.stalled(websocket);
+    },
+    steady: function () {
+      websocket.failures = 0;
+    },
+    // The next start of each leg.
+    websocket: startWebSocket,
+    poll: startPoll
+  };
 
-  /** @type {Negotiator} */
-  var negotiator = {
-    trace: [],
-
+  /** @type {{ [input: string]: (line: Line, a?: any, b?: any, c?: any) => void }} */
+  var inputs = {
     start: function () {
-      deadline.set(newLeg.websocket || newLeg.poll ? settings.connectTimeoutMs : 0);
+      if (!websocket.isAllowed && !poll.isAllowed) {
+        passed.giveUp();
+        return;
+      }
+      due.giveUp = now + settings.connectTimeoutMs;
       startWebSocket();
-      pollTimer.set(websocket ? settings.httpDelayMs : 0);
-    },
-
-    transmit: function () {
-      var leg = legNamed(carrier);
-      if (leg) {
-        leg.transmit();
-      }
-    },
-
-    retry: function () {
-      if (websocket) {
-        websocket.check();
-      } else {
-        startWebSocket();
-      }
-      if (!carrier) {
+      var delayMs = !websocket.phase || memory === 'fails' ? 0 :
+        memory ? clamp(3 * +memory, MIN_DELAY_MS, MAX_DELAY_MS) : settings.httpDelayMs;
+      due.poll = now + delayMs;
+      if (!delayMs) {
         startPoll();
       }
     },
 
-    restart: function () {
-      drop(poll, 'online');
-      pollFailures = 0;
-      negotiator.retry();
-    },
-
-    block: function (transport) {
-      blocked[transport] = true;
-      drop(legNamed(transport), 'blocked');
-      detached(transport);
-    },
-
-    unblock: function (transport) {
-      blocked[transport] = false;
-      negotiator.retry();
-    },
-
-    stop: function (close) {
-      websocketTimer.stop();
-      pollTimer.stop();
-      steadyTimer.stop();
-      graceTimer.stop();
-      deadline.stop();
-      if (websocket) {
-        websocket.stop(close);
+    connected: function () {
+      if (websocket.phase === 'connect' && !websocket.generation) {
+        enter('probe');
+        decide('prove', WEBSOCKET);
       }
-      if (poll) {
-        poll.stop(close);
+    },
+
+    proven: function (line) {
+      var isProbe = line.phase === 'probe';
+      if (isProbe || line.phase === 'proof') {
+        note(line, 'ok');
+        line.isProven = true;
+        if (isProbe) {
+          enter('attach');
+          decide('attach', WEBSOCKET, ++lastGeneration);
+        } else {
+          line.phase = 'carry';
+          websocketProven(line);
+        }
+      }
+    },
+
+    attached: function (line) {
+      if (!line.phase || isAttached(line)) {
+        return;
+      }
+      note(line, 'ok');
+      isOpen = true;
+      delete due.giveUp;
+      line.attachedAfter = now - line.startedAt;
+      line.phase = line.isProven ? 'carry' : 'proof';
+      if (line === websocket) {
+        due.deadline = now + clamp(2 * line.attachedAfter, MIN_PROOF_MS, SILENCE_MS);
+        delete due.grace;
+        delete due.poll;
+        drop(poll, 'dropped');
+        poll.failures = pollGeneration = 0;
+      } else if (isAttached(websocket)) {
+        drop(websocket, 'stalled');
+        retryLater(websocket);
+      }
+      carry(line.leg);
+      if (websocket.failures) {
+        rememberFailure();
+      }
+      if (line.isProven) {
+        websocketProven(line);
+      } else {
+        decide('prove', line.leg);
+      }
+    },
+
+    stalled: function () {
+      if (isAttached(websocket) && !websocket.isStalled) {
+        websocket.isStalled = true;
+        if (!due.poll) {
+          startPoll();
+        }
+      }
+    },
+
+    heard: function () {
+      websocket.isStalled = false;
+    },
+
+    held: function () {
+      poll.failures = 0;
+    },
+
+    lost: function (line, outcome, detail, retryAfterMs) {
+      if (line.phase) {
+        note(line, outcome, detail);
+        notBefore = Math.max(notBefore, now + (retryAfterMs || 0));
+        if (line === websocket) {
+          websocketLost();
+        } else {
+          pollLost(outcome);
+        }
+      }
+    },
+
+    returned: function (_, hasNewNetwork) {
+      if (hasNewNetwork) {
+        wasProven = false;
+        decide('forget');
+      }
+      websocket.failures = poll.failures = 0;
+      if (isAttached(websocket)) {
+        decide('check', WEBSOCKET);
+      } else {
+        startWebSocket();
+      }
+      if (drop(poll, 'dropped', 'returned') || isOpen && !negotiation.carrier) {
+        startPoll();
+      }
+    },
+
+    allow: function (line, isAllowed) {
+      line.isAllowed = isAllowed;
+      if (!isAllowed) {
+        if (!drop(line, 'dropped', 'forbidden')) {
+          return;
+        }
+        if (line === websocket) {
+          websocketLost();
+        } else {
+          detached(line);
+        }
+      } else if (line === websocket) {
+        startWebSocket();
+      } else if (!negotiation.carrier) {
+        startPoll();
+      }
+    },
+
+    timeout: function () {
+      for (var what in passed) {
+        if (due[what] <= now) {
+          delete due[what];
+          passed[what]();
+        }
       }
     }
   };
 
-  /** @param {string} name */
-  function legNamed(name) {
-    return name === 'poll' ? poll : name === 'websocket' ? websocket : null;
-  }
+  /** @type {Negotiation} */
+  var negotiation = {
+    carrier: '',
+    decisions: [],
+    trace: trace,
 
-  function startWebSocket() {
-    if (!websocket && isUsable('websocket')) {
-      websocketTimer.stop();
-      websocket = /** @type {() => WebSocketLeg} */ (newLeg.websocket)();
-      launch(websocket, websocketAttached, websocketLost);
+    feed: function (time, input, leg, a, b, c) {
+      now = time;
+      inputs[input](lines[leg || WEBSOCKET], a, b, c);
+    },
+
+    timeout: function () {
+      var time = Infinity;
+      for (var what in due) {
+        // What a page has added to all objects is no time, and not less.
+        time = due[what] < time ? due[what] : time;
+      }
+      return time;
     }
-  }
+  };
 
-  function startPoll() {
-    if (!poll && isUsable('poll')) {
-      pollTimer.stop();
-      graceTimer.stop();
-      pollGeneration = pollGeneration || session.nextGeneration();
-      poll = /** @type {(generation: number) => PollLeg} */ (newLeg.poll)(pollGeneration);
-      // That it attached is not enough: something may end every hold.
-      poll.onheld = function () {
-        pollFailures = 0;
-      };
-      launch(poll, ignore, pollLost);
+  /** @param {Line} line */
+  function websocketProven(line) {
+    if (line === websocket) {
+      delete due.deadline;
+      websocket.isStalled = false;
+      wasProven = true;
+      due.steady = now + STEADY_MS;
+      decide('remember', Math.round(websocket.attachedAfter));
     }
-  }
-
-  /** @param {string} transport */
-  function isUsable(transport) {
-    return newLeg[transport] && !blocked[transport] && !session.ended;
-  }
-
-  /**
-   * @param {Leg} leg
-   * @param {() => void} attached
-   * @param {(code?: number, retryAfterMs?: number) => void} lost
-   */
-  function launch(leg, attached, lost) {
-    var startedAt = settings.now();
-
-    /** @param {string} result */
-    function note(result) {
-      negotiator.trace.push({
-        leg: leg.name, phase: leg.phase, ms: Math.round(settings.now() - startedAt), result: result
-      });
-      negotiator.trace.splice(0, negotiator.trace.length - TRACE_LENGTH);
-    }
-
-    leg.onattach = function () {
-      note('ok');
-      deadline.stop();
-      attached();
-      carrier = leg.name;
-      ontransport(carrier);
-    };
-    leg.onlost = function (why, code, retryAfterMs) {
-      note(why);
-      lost(code, retryAfterMs);
-    };
-    leg.start();
-  }
-
-  /**
-   * @param {Leg | null} leg
-   * @param {string} why
-   */
-  function drop(leg, why) {
-    if (leg) {
-      leg.stop();
-      leg.onlost(why);
-    }
-  }
-
-  function websocketAttached() {
-    steadyTimer.set(STEADY_MS);
-    pollTimer.stop();
-    graceTimer.stop();
-    if (poll) {
-      poll.stop();
-      poll = null;
-    }
-    pollGeneration = pollFailures = 0;
   }
 
   function websocketLost() {
-    websocket = null;
-    steadyTimer.stop();
-    websocketTimer.set(pause(++websocketFailures));
-    detached('websocket');
-    // After a failure a poll waits for its own time.
-    if (!pollFailures) {
+    var isUnproven = !websocket.isProven;
+    retryLater(websocket);
+    detached(websocket);
+    if (isUnproven) {
+      rememberFailure();
+    }
+    // After a failure of its own, polling waits for its own time.
+    if (!poll.failures) {
       startPoll();
     }
   }
 
-  /**
-   * @param {number} [code]
-   * @param {number} [retryAfterMs]
-   */
-  function pollLost(code, retryAfterMs) {
-    poll = null;
-    notBefore = settings.now() + (retryAfterMs || 0);
-    if (code === 4900) {
+  /** @param {string} outcome */
+  function pollLost(outcome) {
+    idle(poll);
+    if (outcome === 'superseded') {
       pollGeneration = 0;
-      if (websocket) {
-        // It has probably attached, and its answer is on the way.
-        pollFailures = 0;
-        graceTimer.set(GRACE_MS);
+      if (websocket.phase) {
+        poll.failures = 0;
+        if (!isAttached(websocket)) {
+          due.grace = now + GRACE_MS;
+        }
+        // What follows says who carries on: within the grace that is no loss to tell of.
         return;
       }
     }
-    pollTimer.set(pause(++pollFailures));
-    detached('poll');
+    detached(poll);
+    if (!isAttached(websocket) || websocket.isStalled) {
+      retryLater(poll);
+    }
   }
 
-  /** @param {string} transport that carries nothing any more */
-  function detached(transport) {
-    if (carrier === transport) {
-      carrier = '';
-      // From now on: when the server's window began, only the server knows.
-      deadline.set(session.limits.resumeWindowMs);
-      ontransport('reconnecting');
+  function dropSilent() {
+    if (!isAttached(websocket) && drop(websocket, 'silent')) {
+      websocketLost();
+    }
+  }
+
+  function startWebSocket() {
+    if (websocket.isAllowed && !websocket.phase) {
+      // One that starts when the session is open offers nothing, and attaches when it is proven.
+      start(websocket, isOpen ? 0 : websocket.hasStarted ? ++lastGeneration : lastGeneration);
+      enter('connect');
+    }
+  }
+
+  function startPoll() {
+    if (poll.isAllowed && !poll.phase) {
+      delete due.grace;
+      // One below the WebSocket's cannot take over from it.
+      pollGeneration = !isAttached(websocket) && pollGeneration || ++lastGeneration;
+      start(poll, pollGeneration);
     }
   }
 
   /**
-   * Full jitter above a floor: clients that were cut off together do not come back together.
-   * @param {number} failures
+   * @param {Line} line
+   * @param {number} generation
    */
-  function pause(failures) {
-    var backoff = settings.backoff;
-    var ceiling = Math.min(backoff.maxMs, backoff.minMs * Math.pow(2, failures));
-    var jittered = backoff.minMs + settings.random() * (ceiling - backoff.minMs);
-    return Math.max(jittered, notBefore - settings.now());
+  function start(line, generation) {
+    delete due[line.leg];
+    line.phase = 'connect';
+    line.generation = generation;
+    line.startedAt = now;
+    line.hasStarted = true;
+    decide('start', line.leg, generation);
   }
 
-  return negotiator;
+  /**
+   * A phase of the WebSocket before it is attached.
+   * @param {string} phase
+   */
+  function enter(phase) {
+    websocket.phase = phase;
+    due.deadline = now + SILENCE_MS;
+  }
+
+  /**
+   * @param {Line} line
+   * @param {string} outcome
+   * @param {string} [detail]
+   * @returns {any} whether it was under way
+   */
+  function drop(line, outcome, detail) {
+    if (line.phase) {
+      note(line, outcome, detail);
+      idle(line);
+      decide('drop', line.leg);
+      return true;
+    }
+  }
+
+  /**
+   * How often it failed is kept.
+   * @param {Line} line
+   */
+  function idle(line) {
+    line.phase = '';
+    line.isProven = line.isStalled = false;
+    if (line === websocket) {
+      delete due.deadline;
+      delete due.steady;
+    }
+  }
+
+  /** @param {string} leg */
+  function carry(leg) {
+    if (negotiation.carrier !== leg) {
+      negotiation.carrier = leg;
+      decide('carrier', leg);
+    }
+  }
+
+  /** @param {Line} line */
+  function detached(line) {
+    if (negotiation.carrier === line.leg) {
+      carry('');
+    }
+  }
+
+  /** A WebSocket that was not proven here has failed where polling works. */
+  function rememberFailure() {
+    if (!wasProven && negotiation.carrier === POLL) {
+      decide('remember', 'fails');
+    }
+  }
+
+  /**
+   * The leg has failed. With full jitter above a floor, clients that were cut off together do not
+   * come back together.
+   * @param {Line} line
+   */
+  function retryLater(line) {
+    var minMs = settings.backoff.minMs;
+    var ceilingMs = Math.min(settings.backoff.maxMs, minMs * Math.pow(2, ++line.failures));
+    idle(line);
+    due[line.leg] = Math.max(
+      notBefore, now + minMs + settings.random() * Math.max(0, ceilingMs - minMs));
+  }
+
+  /**
+   * @param {Line} line
+   * @param {string} outcome
+   * @param {string} [detail]
+   */
+  function note(line, outcome, detail) {
+    trace.note(line.leg, line.phase, now - line.startedAt, outcome, detail);
+  }
+
+  /**
+   * @param {string} what
+   * @param {string | number} [object] a leg, or what is to be remembered
+   * @param {number} [generation]
+   */
+  function decide(what, object, generation) {
+    negotiation.decisions.push([what, object, generation]);
+  }
+
+  return negotiation;
+}
+
+/**
+ * Owns what is remembered of an origin, across pages and tabs where the browser stores it, else in
+ * this page (NEGOTIATION §6).
+ * Leaves what it is good for to negotiation.js.
+ */
+
+var MEMORY_MS = 600000;
+
+/** @type {{ [name: string]: string }} */
+var pageMemory = {};
+
+/**
+ * @param {Settings} settings
+ * @param {string} origin
+ * @returns {OriginMemory}
+ */
+function createMemory(settings, origin) {
+  var name = 'anywire ' + origin;
+
+  /** @param {(store: any) => any} work on the storage, or on the page's own where that throws */
+  function use(work) {
+    try {
+      return work(settings.localStorage || root.localStorage || pageMemory);
+    } catch (error) {
+      return work(pageMemory);
+    }
+  }
+
+  return {
+    recall: function () {
+      var parts = /^(\d+) (\d+|fails)$/.exec(use(function (store) {
+        return store[name];
+      }));
+      var leftMs = parts ? +parts[1] - settings.date() : 0;
+      // A clock that was set back makes no memory last.
+      return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
+    },
+
+    remember: function (memory) {
+      use(function (store) {
+        store[name] = settings.date() + MEMORY_MS + ' ' + memory;
+      });
+    },
+
+    forget: function () {
+      use(function (store) {
+        delete store[name];
+      });
+    }
+  };
+}
+
+/**
+ * Owns what stands between a negotiation and the world: it feeds it what the legs, the page and the
+ * clock do, and does what it decides.
+ * Leaves each decision to negotiation.js, and to the legs how they carry the session.
+ */
+
+/**
+ * @param {Session} session
+ * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
+ * @param {{ [leg: string]: any }} usable which legs there are
+ * @param {Settings} settings
+ * @param {OriginMemory} memory
+ * @param {(transport: string) => void} ontransport what carries the session from now on
+ * @returns {Negotiator}
+ */
+function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
+  var isStopped = false;
+  /** @type {{ [leg: string]: any }} */
+  var legs = {};
+  var negotiation = createNegotiation(settings, usable, memory.recall());
+  var timer = createTimer(settings, function () {
+    feed('timeout');
+  });
+  var expiry = createTimer(settings, session.expire);
+
+  // What is not asked of the leg itself.
+  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
+  var deeds = {
+    start: function (leg, generation) {
+      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
+      legs[leg].start();
+    },
+    carrier: function (leg) {
+      expiry.stop();
+      if (!leg) {
+        // From now on: when the server's window began, only the server knows.
+        expiry.set(session.limits.resumeWindowMs);
+      }
+      ontransport(leg || 'reconnecting');
+    },
+    remember: memory.remember,
+    forget: memory.forget,
+    'give up': function () {
+      // The caller may not have had its turn yet.
+      expiry.set(0);
+    }
+  };
+
+  /**
+   * What the application does meanwhile, in an event, is fed and drained within; the order holds.
+   * @type {Feed}
+   */
+  function feed(input, leg, a, b, c) {
+    if (isStopped) {
+      return;
+    }
+    negotiation.feed(settings.now(), input, leg, a, b, c);
+    while (negotiation.decisions.length && !isStopped) {
+      var decision = negotiation.decisions.shift();
+      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
+    }
+    if (!isStopped) {
+      timer.set(negotiation.timeout() - settings.now());
+      if (negotiation.carrier === WEBSOCKET) {
+        legs.websocket.report(negotiation.trace);
+      }
+    }
+  }
+
+  return {
+    trace: negotiation.trace.attempts,
+    feed: feed,
+
+    transmit: function () {
+      if (negotiation.carrier) {
+        legs[negotiation.carrier].transmit();
+      }
+    },
+
+    stop: function (close) {
+      isStopped = true;
+      timer.stop();
+      expiry.stop();
+      for (var leg in legs) {
+        legs[leg].drop(leg, close);
+      }
+    }
+  };
+}
+
+/**
+ * Owns what the page's life means to a session: that it was shown again, came online, changed its
+ * network, or slept (NEGOTIATION §7). There is no listener that keeps a page out of the
+ * back-forward cache, such as one for `unload`.
+ * Leaves what is to be done then to the negotiation.
+ */
+
+var LOOK_MS = 5000;
+/** The clock may be set by a little, a timer may be late by a little; beyond this is a sleep. */
+var SLEEP_MS = 5000;
+
+/**
+ * @param {Settings} settings
+ * @param {(hasNewNetwork: boolean) => void} returned called at most once in a turn
+ * @returns {() => void} stops listening
+ */
+function watchPage(settings, returned) {
+  var page = root.document;
+  var connection = root.navigator && root.navigator.connection;
+  var network = connection && connection.type;
+  var hasNewNetwork = false;
+  var lookedAt = 0;
+  var jumpAt = 0;
+  // What comes together in one turn is one return.
+  var tellTimer = createTimer(settings, function () {
+    var isNew = hasNewNetwork;
+    hasNewNetwork = false;
+    returned(isNew);
+  });
+  var lookTimer = createTimer(settings, function () {
+    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
+    // hidden page are late anyway; it is asked when it is shown.
+    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
+        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
+      tellTimer.set(0);
+    }
+    look();
+  });
+
+  function look() {
+    lookedAt = settings.now();
+    jumpAt = settings.date() - lookedAt;
+    lookTimer.set(LOOK_MS);
+  }
+
+  /** @param {any} event */
+  function listener(event) {
+    var before = network;
+    network = connection && connection.type;
+    var isNew = network !== before || event.type === 'online';
+    // A change may be of the line's speed alone. A page that is shown for the first time has lost
+    // nothing, nor has one that is hidden.
+    if (!(event.type === 'change' && !isNew || event.persisted === false ||
+        event.type === 'visibilitychange' && page.hidden)) {
+      hasNewNetwork = hasNewNetwork || isNew;
+      tellTimer.set(0);
+    }
+  }
+
+  /** @param {string} method */
+  function each(method) {
+    /** @type {{ [type: string]: any }} */
+    var targets = {
+      online: root, offline: root, pageshow: root,
+      visibilitychange: page, resume: page,
+      change: connection
+    };
+    for (var type in targets) {
+      if (targets[type] && targets[type][method]) {
+        targets[type][method](type, listener);
+      }
+    }
+  }
+
+  each('addEventListener');
+  look();
+
+  return function () {
+    each('removeEventListener');
+    tellTimer.stop();
+    lookTimer.stop();
+  };
 }
 
 /**
@@ -1636,7 +2065,7 @@ function createNegotiator(session, newLeg, settings, ontransport) {
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
   if (!parts) {
     throw createError('SyntaxError', 'URL ' + url);
   }
@@ -1650,17 +2079,6 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + mount + '/websocket' + query,
     poll: 'http' + host + mount + '/poll' + query
   };
-}
-
-/** @param {string} url */
-function absolute(url) {
-  if (!root.document) {
-    return new URL(url, root.location && root.location.href).href;
-  }
-  // The way that every browser has.
-  var anchor = document.createElement('a');
-  anchor.href = url;
-  return anchor.href;
 }
 
 /**
@@ -1698,8 +2116,8 @@ function createSender(session, onchange) {
       var message = createMessage(data);
       push(message);
       if (message.content === null) {
-        readBlob(data, function (bytes) {
-          message.content = bytes;
+        engine.readBlob(data, function (buffer) {
+          message.content = new Uint8Array(buffer);
           drain();
         }, function () {
           session.abort(1011, 'Blob');
@@ -1756,27 +2174,13 @@ function createMessage(data) {
   return {
     letter: isBytes ? BINARY : TEXT,
     content: content,
-    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
+    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
   };
 }
 
 /**
- * @param {Blob} blob
- * @param {(bytes: Uint8Array) => void} done
- * @param {() => void} failed
- */
-function readBlob(blob, done, failed) {
-  var reader = new FileReader();
-  reader.onload = function () {
-    done(new Uint8Array(/** @type {ArrayBuffer} */ (reader.result)));
-  };
-  reader.onerror = failed;
-  reader.readAsArrayBuffer(blob);
-}
-
-/**
- * Owns what joins a public object, its session and its negotiator, and what they take from the
- * browser: constructors, timers, randomness, the page's own events.
+ * Owns what joins a public object, its session and its negotiator, and the settings, with what they
+ * take from the browser: constructors, timers, randomness.
  * Leaves the public surface to anywire.js.
  */
 
@@ -1792,7 +2196,7 @@ function createClient(socket, endpoints, protocols, options) {
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
-  var session = createSession(settings, createKey(settings), protocols, {
+  var session = createSession(settings, createKey(), protocols, {
     toData: function (bytes) {
       return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
     },
@@ -1807,7 +2211,7 @@ function createClient(socket, endpoints, protocols, options) {
     },
     onend: function (close) {
       negotiator.stop(close);
-      listenToPage(false);
+      leavePage();
       socket.readyState = CLOSED;
       setTransport('');
       if (!close.wasClean) {
@@ -1819,8 +2223,10 @@ function createClient(socket, endpoints, protocols, options) {
 
   var sender = createSender(session, countBuffered);
 
+  var legs = createLegs(session, endpoints, settings);
+  var memory = createMemory(settings, endpoints.origin);
   var negotiator =
-    createNegotiator(session, createLegs(session, endpoints, settings), settings, carriedBy);
+    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
   /** @param {string} transport */
   function carriedBy(transport) {
@@ -1857,27 +2263,26 @@ function createClient(socket, endpoints, protocols, options) {
     socket.dispatchEvent(event);
   }
 
-  /** @param {boolean} isListening */
-  function listenToPage(isListening) {
-    var method = isListening ? 'addEventListener' : 'removeEventListener';
-    if (root[method]) {
-      root[method]('online', returned);
-      root[method]('pageshow', returned);
-    }
-  }
+  var leavePage = watchPage(settings, function (hasNewNetwork) {
+    negotiator.feed('returned', '', hasNewNetwork);
+  });
 
-  /** @param {PageTransitionEvent} event that tells of a page shown again, or of no page */
-  function returned(event) {
-    // A page that is shown for the first time has lost nothing.
-    if (event.persisted !== false) {
-      negotiator.restart();
-    }
+  for (var i = 0; i < settings.first.length; i++) {
+    sender.send(settings.first[i]);
   }
-
-  listenToPage(true);
 
   return {
-    negotiator: negotiator,
+    trace: negotiator.trace,
+
+    start: function () {
+      negotiator.feed('start');
+    },
+
+    allow: function (transport, isAllowed) {
+      if (legs.usable[transport]) {
+        negotiator.feed('allow', transport, isAllowed);
+      }
+    },
 
     send: function (data) {
       if (socket.readyState === IS_OPEN) {
@@ -1909,35 +2314,34 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {Session} session
  * @param {Endpoints} endpoints
  * @param {Settings} settings
- * @returns {LegFactories}
  */
 function createLegs(session, endpoints, settings) {
-  var WebSocket = settings.WebSocket;
-  var XMLHttpRequest = settings.XMLHttpRequest;
   var allowed = '' + settings.transports;
-  /** @type {LegFactories} */
-  var legs = {};
+  var encoding = engine.encoding(settings);
+  /** @type {Pace} */
+  var pace = { holdMs: Infinity, batchBytes: Infinity };
 
-  // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-  if (/websocket/.test(allowed) && WebSocket && WebSocket.CLOSING) {
-    legs.websocket = function () {
-      return createWebSocketLeg(
-        session, createWebSocketTransport(WebSocket, endpoints.websocket, settings), settings);
-    };
-  }
-  if (/poll/.test(allowed) && XMLHttpRequest) {
-    /** @type {Pace} */
-    var pace = { holdMs: Infinity, batchBytes: Infinity };
-    var isBinary = settings.encoding === 'binary' || settings.encoding === 'auto' &&
-      root.TextEncoder && root.TextDecoder && 'responseType' in new XMLHttpRequest();
-    legs.poll = function (generation) {
-      return createPollLeg(session, function () {
-        return createPollTransport(
-          XMLHttpRequest, endpoints.poll, isBinary, settings.withCredentials, settings);
-      }, isBinary, settings, generation, pace);
-    };
-  }
-  return legs;
+  return {
+    /** @type {{ [leg: string]: any }} */
+    usable: {
+      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+      websocket: /websocket/.test(allowed) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: /poll/.test(allowed) && settings.XMLHttpRequest && encoding
+    },
+
+    /**
+     * @param {string} leg
+     * @param {number} generation
+     * @param {Feed} feed
+     * @param {Trace} trace
+     */
+    create: function (leg, generation, feed, trace) {
+      return leg === POLL ?
+        createPollLeg(session, endpoints.poll, /** @type {Encoding} */ (encoding), settings, feed,
+          generation, pace, trace) :
+        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+    }
+  };
 }
 
 /**
@@ -1956,9 +2360,10 @@ function createSettings(options) {
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
     random: Math.random,
-    now: function () {
-      // The date may be set back; this may not.
-      return root.performance && performance.now ? performance.now() : new Date().getTime();
+    first: [],
+    now: engine.now,
+    date: function () {
+      return new Date().getTime();
     },
     // Called as methods of another object, the browser's own would refuse.
     setTimeout: function (/** @type {() => void} */ callback, /** @type {number} */ ms) {
@@ -1976,14 +2381,11 @@ function createSettings(options) {
   return settings;
 }
 
-/** @param {Settings} settings */
-function createKey(settings) {
-  var bytes = root.crypto && crypto.getRandomValues &&
-    crypto.getRandomValues(new Uint8Array(16));
+function createKey() {
+  var bytes = engine.randomBytes(16);
   var key = '';
   for (var i = 0; i < 16; i++) {
-    var octet = bytes ? bytes[i] : Math.floor(settings.random() * 256);
-    key += (octet + 256).toString(16).substr(1);
+    key += (bytes[i] + 256).toString(16).substr(1);
   }
   return key;
 }
@@ -2019,26 +2421,17 @@ function Anywire(url, protocols, options) {
   this.readyState = CONNECTING;
   this.protocol = this.extensions = this.transport = '';
   this.bufferedAmount = 0;
-  this.binaryType = defaultBinaryType();
+  this.binaryType = engine.binaryType();
   this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
   this._listeners = {};
   this._client = createClient(this, endpoints, checkProtocols(protocols), options);
-  this.trace = this._client.negotiator.trace;
-  this._client.negotiator.start();
+  this.trace = this._client.trace;
+  this._client.start();
 }
-
-Anywire.CONNECTING = 0;
-Anywire.OPEN = 1;
-Anywire.CLOSING = 2;
-Anywire.CLOSED = 3;
 
 /** @type {ThisType<AnywireObject>} */
 Anywire.prototype = {
   constructor: Anywire,
-  CONNECTING: 0,
-  OPEN: 1,
-  CLOSING: 2,
-  CLOSED: 3,
 
   /**
    * @param {any} data
@@ -2060,7 +2453,7 @@ Anywire.prototype = {
       throw createError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
-    if (utf8Length(reason) > MAX_REASON_BYTES) {
+    if (engine.utf8Length(reason) > MAX_REASON_BYTES) {
       throw createError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
@@ -2074,18 +2467,14 @@ Anywire.prototype = {
    * @param {string} transport 'websocket' or 'poll'
    */
   block: function (transport) {
-    if (this.readyState < CLOSED) {
-      this._client.negotiator.block(transport);
-    }
+    this._client.allow(transport, false);
   },
 
   /**
    * @param {string} transport
    */
   unblock: function (transport) {
-    if (this.readyState < CLOSED) {
-      this._client.negotiator.unblock(transport);
-    }
+    this._client.allow(transport, true);
   },
 
   /**
@@ -2136,6 +2525,12 @@ Anywire.prototype = {
   }
 };
 
+var STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
+for (var state = STATES.length; state--;) {
+  /** @type {any} */ (Anywire)[STATES[state]] =
+    /** @type {any} */ (Anywire.prototype)[STATES[state]] = state;
+}
+
 /**
  * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
  * @param {AnywireObject} target
@@ -2173,15 +2568,6 @@ function checkProtocols(protocols) {
     seen += list[i] + ' ';
   }
   return list;
-}
-
-/** Some browsers have a Blob that cannot be made. */
-function defaultBinaryType() {
-  try {
-    return new Blob([]) && 'blob';
-  } catch (error) {
-    return 'arraybuffer';
-  }
 }
 
 if (typeof module === 'object' && module.exports) {

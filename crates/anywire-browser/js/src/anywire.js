@@ -29,26 +29,17 @@ function Anywire(url, protocols, options) {
   this.readyState = CONNECTING;
   this.protocol = this.extensions = this.transport = '';
   this.bufferedAmount = 0;
-  this.binaryType = defaultBinaryType();
+  this.binaryType = engine.binaryType();
   this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
   this._listeners = {};
   this._client = createClient(this, endpoints, checkProtocols(protocols), options);
-  this.trace = this._client.negotiator.trace;
-  this._client.negotiator.start();
+  this.trace = this._client.trace;
+  this._client.start();
 }
-
-Anywire.CONNECTING = 0;
-Anywire.OPEN = 1;
-Anywire.CLOSING = 2;
-Anywire.CLOSED = 3;
 
 /** @type {ThisType<AnywireObject>} */
 Anywire.prototype = {
   constructor: Anywire,
-  CONNECTING: 0,
-  OPEN: 1,
-  CLOSING: 2,
-  CLOSED: 3,
 
   /**
    * @param {any} data
@@ -70,7 +61,7 @@ Anywire.prototype = {
       throw createError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
-    if (utf8Length(reason) > MAX_REASON_BYTES) {
+    if (engine.utf8Length(reason) > MAX_REASON_BYTES) {
       throw createError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
@@ -84,18 +75,14 @@ Anywire.prototype = {
    * @param {string} transport 'websocket' or 'poll'
    */
   block: function (transport) {
-    if (this.readyState < CLOSED) {
-      this._client.negotiator.block(transport);
-    }
+    this._client.allow(transport, false);
   },
 
   /**
    * @param {string} transport
    */
   unblock: function (transport) {
-    if (this.readyState < CLOSED) {
-      this._client.negotiator.unblock(transport);
-    }
+    this._client.allow(transport, true);
   },
 
   /**
@@ -146,6 +133,12 @@ Anywire.prototype = {
   }
 };
 
+var STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
+for (var state = STATES.length; state--;) {
+  /** @type {any} */ (Anywire)[STATES[state]] =
+    /** @type {any} */ (Anywire.prototype)[STATES[state]] = state;
+}
+
 /**
  * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
  * @param {AnywireObject} target
@@ -183,13 +176,4 @@ function checkProtocols(protocols) {
     seen += list[i] + ' ';
   }
   return list;
-}
-
-/** Some browsers have a Blob that cannot be made. */
-function defaultBinaryType() {
-  try {
-    return new Blob([]) && 'blob';
-  } catch (error) {
-    return 'arraybuffer';
-  }
 }

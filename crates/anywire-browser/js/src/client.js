@@ -1,6 +1,6 @@
 /**
- * Owns what joins a public object, its session and its negotiator, and what they take from the
- * browser: constructors, timers, randomness, the page's own events.
+ * Owns what joins a public object, its session and its negotiator, and the settings, with what they
+ * take from the browser: constructors, timers, randomness.
  * Leaves the public surface to anywire.js.
  */
 
@@ -16,7 +16,7 @@ function createClient(socket, endpoints, protocols, options) {
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
-  var session = createSession(settings, createKey(settings), protocols, {
+  var session = createSession(settings, createKey(), protocols, {
     toData: function (bytes) {
       return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
     },
@@ -31,7 +31,7 @@ function createClient(socket, endpoints, protocols, options) {
     },
     onend: function (close) {
       negotiator.stop(close);
-      listenToPage(false);
+      leavePage();
       socket.readyState = CLOSED;
       setTransport('');
       if (!close.wasClean) {
@@ -43,8 +43,10 @@ function createClient(socket, endpoints, protocols, options) {
 
   var sender = createSender(session, countBuffered);
 
+  var legs = createLegs(session, endpoints, settings);
+  var memory = createMemory(settings, endpoints.origin);
   var negotiator =
-    createNegotiator(session, createLegs(session, endpoints, settings), settings, carriedBy);
+    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
   /** @param {string} transport */
   function carriedBy(transport) {
@@ -81,27 +83,26 @@ function createClient(socket, endpoints, protocols, options) {
     socket.dispatchEvent(event);
   }
 
-  /** @param {boolean} isListening */
-  function listenToPage(isListening) {
-    var method = isListening ? 'addEventListener' : 'removeEventListener';
-    if (root[method]) {
-      root[method]('online', returned);
-      root[method]('pageshow', returned);
-    }
-  }
+  var leavePage = watchPage(settings, function (hasNewNetwork) {
+    negotiator.feed('returned', '', hasNewNetwork);
+  });
 
-  /** @param {PageTransitionEvent} event that tells of a page shown again, or of no page */
-  function returned(event) {
-    // A page that is shown for the first time has lost nothing.
-    if (event.persisted !== false) {
-      negotiator.restart();
-    }
+  for (var i = 0; i < settings.first.length; i++) {
+    sender.send(settings.first[i]);
   }
-
-  listenToPage(true);
 
   return {
-    negotiator: negotiator,
+    trace: negotiator.trace,
+
+    start: function () {
+      negotiator.feed('start');
+    },
+
+    allow: function (transport, isAllowed) {
+      if (legs.usable[transport]) {
+        negotiator.feed('allow', transport, isAllowed);
+      }
+    },
 
     send: function (data) {
       if (socket.readyState === IS_OPEN) {
@@ -133,35 +134,34 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {Session} session
  * @param {Endpoints} endpoints
  * @param {Settings} settings
- * @returns {LegFactories}
  */
 function createLegs(session, endpoints, settings) {
-  var WebSocket = settings.WebSocket;
-  var XMLHttpRequest = settings.XMLHttpRequest;
   var allowed = '' + settings.transports;
-  /** @type {LegFactories} */
-  var legs = {};
+  var encoding = engine.encoding(settings);
+  /** @type {Pace} */
+  var pace = { holdMs: Infinity, batchBytes: Infinity };
 
-  // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-  if (/websocket/.test(allowed) && WebSocket && WebSocket.CLOSING) {
-    legs.websocket = function () {
-      return createWebSocketLeg(
-        session, createWebSocketTransport(WebSocket, endpoints.websocket, settings), settings);
-    };
-  }
-  if (/poll/.test(allowed) && XMLHttpRequest) {
-    /** @type {Pace} */
-    var pace = { holdMs: Infinity, batchBytes: Infinity };
-    var isBinary = settings.encoding === 'binary' || settings.encoding === 'auto' &&
-      root.TextEncoder && root.TextDecoder && 'responseType' in new XMLHttpRequest();
-    legs.poll = function (generation) {
-      return createPollLeg(session, function () {
-        return createPollTransport(
-          XMLHttpRequest, endpoints.poll, isBinary, settings.withCredentials, settings);
-      }, isBinary, settings, generation, pace);
-    };
-  }
-  return legs;
+  return {
+    /** @type {{ [leg: string]: any }} */
+    usable: {
+      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+      websocket: /websocket/.test(allowed) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: /poll/.test(allowed) && settings.XMLHttpRequest && encoding
+    },
+
+    /**
+     * @param {string} leg
+     * @param {number} generation
+     * @param {Feed} feed
+     * @param {Trace} trace
+     */
+    create: function (leg, generation, feed, trace) {
+      return leg === POLL ?
+        createPollLeg(session, endpoints.poll, /** @type {Encoding} */ (encoding), settings, feed,
+          generation, pace, trace) :
+        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+    }
+  };
 }
 
 /**
@@ -180,9 +180,10 @@ function createSettings(options) {
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
     random: Math.random,
-    now: function () {
-      // The date may be set back; this may not.
-      return root.performance && performance.now ? performance.now() : new Date().getTime();
+    first: [],
+    now: engine.now,
+    date: function () {
+      return new Date().getTime();
     },
     // Called as methods of another object, the browser's own would refuse.
     setTimeout: function (/** @type {() => void} */ callback, /** @type {number} */ ms) {
@@ -200,14 +201,11 @@ function createSettings(options) {
   return settings;
 }
 
-/** @param {Settings} settings */
-function createKey(settings) {
-  var bytes = root.crypto && crypto.getRandomValues &&
-    crypto.getRandomValues(new Uint8Array(16));
+function createKey() {
+  var bytes = engine.randomBytes(16);
   var key = '';
   for (var i = 0; i < 16; i++) {
-    var octet = bytes ? bytes[i] : Math.floor(settings.random() * 256);
-    key += (octet + 256).toString(16).substr(1);
+    key += (bytes[i] + 256).toString(16).substr(1);
   }
   return key;
 }

@@ -8,7 +8,7 @@
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
   if (!parts) {
     throw createError('SyntaxError', 'URL ' + url);
   }
@@ -22,17 +22,6 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + mount + '/websocket' + query,
     poll: 'http' + host + mount + '/poll' + query
   };
-}
-
-/** @param {string} url */
-function absolute(url) {
-  if (!root.document) {
-    return new URL(url, root.location && root.location.href).href;
-  }
-  // The way that every browser has.
-  var anchor = document.createElement('a');
-  anchor.href = url;
-  return anchor.href;
 }
 
 /**

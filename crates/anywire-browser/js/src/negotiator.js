@@ -1,249 +1,89 @@
 /**
- * Owns which leg carries the session, which one is tried when, and the pauses between.
- * Leaves to the legs how they carry it, and to session.js what it is.
- *
- * The WebSocket starts at once, polling a little later, and whichever shows that the session is
- * open carries it. A WebSocket takes over from polling whenever it can; polling takes over when the
- * WebSocket is lost.
+ * Owns what stands between a negotiation and the world: it feeds it what the legs, the page and the
+ * clock do, and does what it decides.
+ * Leaves each decision to negotiation.js, and to the legs how they carry the session.
  */
-
-/** How long a poll that was told "superseded" waits for the WebSocket to show why. */
-var GRACE_MS = 1000;
-
-/** A WebSocket that has carried the session for so long was worth it: pauses begin short again. */
-var STEADY_MS = 10000;
-
-var TRACE_LENGTH = 64;
 
 /**
  * @param {Session} session
- * @param {LegFactories} newLeg what can be used here
+ * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
+ * @param {{ [leg: string]: any }} usable which legs there are
  * @param {Settings} settings
+ * @param {OriginMemory} memory
  * @param {(transport: string) => void} ontransport what carries the session from now on
  * @returns {Negotiator}
  */
-function createNegotiator(session, newLeg, settings, ontransport) {
-  /** @type {WebSocketLeg | null} */
-  var websocket = null;
-  /** @type {PollLeg | null} */
-  var poll = null;
-  // The name of the leg that carries the session, if one does.
-  var carrier = '';
-  /** @type {{ [transport: string]: boolean }} */
-  var blocked = {};
-  var websocketFailures = 0;
-  var pollFailures = 0;
-  // What polls attach with. The first is below the WebSocket's, which is rather kept; 0 asks for a
-  // new one, above all others.
-  var pollGeneration = 1;
-  // Before this time the server wants no attempt.
-  var notBefore = 0;
-
-  var websocketTimer = createTimer(settings, startWebSocket);
-  var pollTimer = createTimer(settings, startPoll);
-  var steadyTimer = createTimer(settings, function () {
-    websocketFailures = 0;
+function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
+  var isStopped = false;
+  /** @type {{ [leg: string]: any }} */
+  var legs = {};
+  var negotiation = createNegotiation(settings, usable, memory.recall());
+  var timer = createTimer(settings, function () {
+    feed('timeout');
   });
-  var graceTimer = createTimer(settings, function () {
-    drop(websocket, 'silent');
-  });
-  var deadline = createTimer(settings, session.expire);
+  var expiry = createTimer(settings, session.expire);
 
-  /** @type {Negotiator} */
-  var negotiator = {
-    trace: [],
-
-    start: function () {
-      deadline.set(newLeg.websocket || newLeg.poll ? settings.connectTimeoutMs : 0);
-      startWebSocket();
-      pollTimer.set(websocket ? settings.httpDelayMs : 0);
+  // What is not asked of the leg itself.
+  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
+  var deeds = {
+    start: function (leg, generation) {
+      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
+      legs[leg].start();
     },
-
-    transmit: function () {
-      var leg = legNamed(carrier);
-      if (leg) {
-        leg.transmit();
+    carrier: function (leg) {
+      expiry.stop();
+      if (!leg) {
+        // From now on: when the server's window began, only the server knows.
+        expiry.set(session.limits.resumeWindowMs);
       }
+      ontransport(leg || 'reconnecting');
     },
-
-    retry: function () {
-      if (websocket) {
-        websocket.check();
-      } else {
-        startWebSocket();
-      }
-      if (!carrier) {
-        startPoll();
-      }
-    },
-
-    restart: function () {
-      drop(poll, 'online');
-      pollFailures = 0;
-      negotiator.retry();
-    },
-
-    block: function (transport) {
-      blocked[transport] = true;
-      drop(legNamed(transport), 'blocked');
-      detached(transport);
-    },
-
-    unblock: function (transport) {
-      blocked[transport] = false;
-      negotiator.retry();
-    },
-
-    stop: function (close) {
-      websocketTimer.stop();
-      pollTimer.stop();
-      steadyTimer.stop();
-      graceTimer.stop();
-      deadline.stop();
-      if (websocket) {
-        websocket.stop(close);
-      }
-      if (poll) {
-        poll.stop(close);
-      }
+    remember: memory.remember,
+    forget: memory.forget,
+    'give up': function () {
+      // The caller may not have had its turn yet.
+      expiry.set(0);
     }
   };
 
-  /** @param {string} name */
-  function legNamed(name) {
-    return name === 'poll' ? poll : name === 'websocket' ? websocket : null;
-  }
-
-  function startWebSocket() {
-    if (!websocket && isUsable('websocket')) {
-      websocketTimer.stop();
-      websocket = /** @type {() => WebSocketLeg} */ (newLeg.websocket)();
-      launch(websocket, websocketAttached, websocketLost);
-    }
-  }
-
-  function startPoll() {
-    if (!poll && isUsable('poll')) {
-      pollTimer.stop();
-      graceTimer.stop();
-      pollGeneration = pollGeneration || session.nextGeneration();
-      poll = /** @type {(generation: number) => PollLeg} */ (newLeg.poll)(pollGeneration);
-      // That it attached is not enough: something may end every hold.
-      poll.onheld = function () {
-        pollFailures = 0;
-      };
-      launch(poll, ignore, pollLost);
-    }
-  }
-
-  /** @param {string} transport */
-  function isUsable(transport) {
-    return newLeg[transport] && !blocked[transport] && !session.ended;
-  }
-
   /**
-   * @param {Leg} leg
-   * @param {() => void} attached
-   * @param {(code?: number, retryAfterMs?: number) => void} lost
+   * What the application does meanwhile, in an event, is fed and drained within; the order holds.
+   * @type {Feed}
    */
-  function launch(leg, attached, lost) {
-    var startedAt = settings.now();
-
-    /** @param {string} result */
-    function note(result) {
-      negotiator.trace.push({
-        leg: leg.name, phase: leg.phase, ms: Math.round(settings.now() - startedAt), result: result
-      });
-      negotiator.trace.splice(0, negotiator.trace.length - TRACE_LENGTH);
+  function feed(input, leg, a, b, c) {
+    if (isStopped) {
+      return;
     }
-
-    leg.onattach = function () {
-      note('ok');
-      deadline.stop();
-      attached();
-      carrier = leg.name;
-      ontransport(carrier);
-    };
-    leg.onlost = function (why, code, retryAfterMs) {
-      note(why);
-      lost(code, retryAfterMs);
-    };
-    leg.start();
-  }
-
-  /**
-   * @param {Leg | null} leg
-   * @param {string} why
-   */
-  function drop(leg, why) {
-    if (leg) {
-      leg.stop();
-      leg.onlost(why);
+    negotiation.feed(settings.now(), input, leg, a, b, c);
+    while (negotiation.decisions.length && !isStopped) {
+      var decision = negotiation.decisions.shift();
+      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
     }
-  }
-
-  function websocketAttached() {
-    steadyTimer.set(STEADY_MS);
-    pollTimer.stop();
-    graceTimer.stop();
-    if (poll) {
-      poll.stop();
-      poll = null;
-    }
-    pollGeneration = pollFailures = 0;
-  }
-
-  function websocketLost() {
-    websocket = null;
-    steadyTimer.stop();
-    websocketTimer.set(pause(++websocketFailures));
-    detached('websocket');
-    // After a failure a poll waits for its own time.
-    if (!pollFailures) {
-      startPoll();
-    }
-  }
-
-  /**
-   * @param {number} [code]
-   * @param {number} [retryAfterMs]
-   */
-  function pollLost(code, retryAfterMs) {
-    poll = null;
-    notBefore = settings.now() + (retryAfterMs || 0);
-    if (code === 4900) {
-      pollGeneration = 0;
-      if (websocket) {
-        // It has probably attached, and its answer is on the way.
-        pollFailures = 0;
-        graceTimer.set(GRACE_MS);
-        return;
+    if (!isStopped) {
+      timer.set(negotiation.timeout() - settings.now());
+      if (negotiation.carrier === WEBSOCKET) {
+        legs.websocket.report(negotiation.trace);
       }
     }
-    pollTimer.set(pause(++pollFailures));
-    detached('poll');
   }
 
-  /** @param {string} transport that carries nothing any more */
-  function detached(transport) {
-    if (carrier === transport) {
-      carrier = '';
-      // From now on: when the server's window began, only the server knows.
-      deadline.set(session.limits.resumeWindowMs);
-      ontransport('reconnecting');
+  return {
+    trace: negotiation.trace.attempts,
+    feed: feed,
+
+    transmit: function () {
+      if (negotiation.carrier) {
+        legs[negotiation.carrier].transmit();
+      }
+    },
+
+    stop: function (close) {
+      isStopped = true;
+      timer.stop();
+      expiry.stop();
+      for (var leg in legs) {
+        legs[leg].drop(leg, close);
+      }
     }
-  }
-
-  /**
-   * Full jitter above a floor: clients that were cut off together do not come back together.
-   * @param {number} failures
-   */
-  function pause(failures) {
-    var backoff = settings.backoff;
-    var ceiling = Math.min(backoff.maxMs, backoff.minMs * Math.pow(2, failures));
-    var jittered = backoff.minMs + settings.random() * (ceiling - backoff.minMs);
-    return Math.max(jittered, notBefore - settings.now());
-  }
-
-  return negotiator;
+  };
 }

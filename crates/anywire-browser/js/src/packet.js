@@ -15,12 +15,16 @@ var PING = 'p';
 var PONG = 'q';
 var CLOSE = 'c';
 var SUPERSEDED = 's';
+var REPORT = 'r';
 
 /** Begins every text frame that is not simply a message. */
 var ESCAPE = '\x10';
 
 var MAX_NUMBER = 9007199254740991;
 var MAX_REASON_BYTES = 123;
+
+/** "A newer connection carries the session." */
+var SUPERSEDED_CODE = 4900;
 
 /**
  * @param {number} code
@@ -73,7 +77,7 @@ function parseNumber(text) {
 function parseClose(content) {
   var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
-  if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
+  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
   }
   return { code: +parts[1], reason: reason };
@@ -89,7 +93,7 @@ function closeContent(close) {
  * @param {number} code
  */
 function isRetry(code) {
-  return code >= 4900 && code < 4930;
+  return code >= SUPERSEDED_CODE && code < 4930;
 }
 
 /**
@@ -150,5 +154,5 @@ function decodeFrame(frame) {
   if (frame.charAt(1) === ESCAPE) {
     return newPacket(TEXT, frame.substr(1));
   }
-  return checkPacket('oxOapqcs', frame.charAt(1), frame.substr(2));
+  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
 }

@@ -3,13 +3,14 @@
  * that sends (PROTOCOL §6).
  * Leaves to negotiator.js when to try it, and what follows when an exchange fails.
  *
- * The first exchange is not held: it opens or attaches, sends what waits, and its answer proves the
- * path. Only then is one held and may another send.
+ * The first exchange is not held: it opens or attaches, sends what waits, and its answer attaches
+ * the leg. Only then is one held, may another send, and is the path proven by one of its own.
  */
 
-/** Leaves room for what stands beside the messages: attach, offset and close. */
-var MAX_BATCH = 1000;
-var BESIDE_BYTES = 512;
+/** Leaves room for what stands beside the messages: attach, reports, offset and close. */
+var MAX_BATCH = 900;
+var BESIDE_BYTES = 1024;
+var MAX_REPORTS = 16;
 
 /** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
@@ -28,16 +29,18 @@ var SEND_PATIENCE = 3;
 
 /**
  * @param {Session} session
- * @param {() => Transport} newTransport makes the transport of one exchange
- * @param {boolean} binary the encoding of its payloads
- * @param {Clock} clock
+ * @param {string} url
+ * @param {Encoding} encoding of its payloads
+ * @param {Settings} settings
+ * @param {Feed} feed
  * @param {number} generation
  * @param {Pace} pace
+ * @param {Trace} trace
  * @returns {PollLeg}
  */
-function createPollLeg(session, newTransport, binary, clock, generation, pace) {
+function createPollLeg(session, url, encoding, settings, feed, generation, pace, trace) {
   var isStopped = false;
-  var isSynced = false;
+  var isAttached = false;
   var isSending = true;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
@@ -46,29 +49,36 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
   var fullInboxMs = FULL_INBOX_MS;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
-  var sendTimer = createTimer(clock, send);
-  var holdTimer = createTimer(clock, hold);
+  var sendTimer = createTimer(settings, send);
+  var holdTimer = createTimer(settings, hold);
 
   var leg = /** @type {PollLeg} */ ({
-    name: 'poll',
-    phase: session.id ? 'attach' : 'open',
     start: function () {
-      exchange('hold', 0, synced, session.id ? [attach(0)].concat(upward()) :
-        [newPacket(OPEN, session.openContent(generation))]);
+      exchange('hold', 0, synced, (session.id ? attaching(0) :
+        [newPacket(OPEN, session.openContent(generation))]).concat(upward()));
+    },
+
+    prove: function () {
+      exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
     },
 
     transmit: function () {
-      if (!isSending && session.closing) {
+      if (isSending || isStopped) {
+        return;
+      }
+      if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!isSending && !sendTimer.isRunning() &&
-          session.outbox.first < session.outbox.end) {
+      } else if (!sendTimer.isRunning() && session.outbox.first < session.outbox.end) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
     },
 
-    stop: function (close) {
+    drop: function (_, close) {
+      if (isStopped) {
+        return;
+      }
       isStopped = true;
       sendTimer.stop();
       holdTimer.stop();
@@ -76,10 +86,9 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        var transport = newTransport();
-        transport.onpayload = transport.onprogress = transport.onclose = ignore;
-        transport.open();
-        transport.send(encodePayload([attach(), newPacket(CLOSE, closeContent(close))], binary));
+        startExchange(settings, url, encoding,
+          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+          session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
   });
@@ -91,25 +100,25 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
 
   function hold() {
     var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
-    var startedAt = clock.now();
+    var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
-      leg.onheld();
+      feed('held');
       if (session.received === received) {
-        if (!askedMs || clock.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
+        if (!askedMs || settings.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
           holdTimer.set(HOLD_PAUSE_MS);
           return;
         }
         pace.holdMs *= HOLD_GROWTH;
       }
       hold();
-    }, [attach(askedMs)]);
+    }, attaching(askedMs));
   }
 
   function send() {
     sendTimer.stop();
     isSending = true;
-    exchange('send', 0, sent, [attach()].concat(upward()));
+    exchange('send', 0, sent, attaching().concat(upward()));
   }
 
   function sent() {
@@ -144,9 +153,14 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
     return packets;
   }
 
-  /** @param {number} [holdMs] */
-  function attach(holdMs) {
-    return newPacket(ATTACH, session.attachContent(generation, holdMs));
+  /**
+   * What an exchange begins with.
+   * @param {number} [holdMs]
+   * @returns {Packet[]}
+   */
+  function attaching(holdMs) {
+    return [newPacket(ATTACH, session.attachContent(generation, holdMs))]
+      .concat(trace.reports().slice(0, MAX_REPORTS));
   }
 
   /**
@@ -156,14 +170,19 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = encodePayload(packets, binary);
-    var hasMessages = packets.length > 1;
-    // What carries messages may be long, and its line slow.
-    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (hasMessages ? SEND_PATIENCE : 1);
+    var body = encoding.pack(packets);
+    var isLong = packets.length > 1;
+    // What carries more than an attach may be long, and its line slow.
+    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = startExchange(newTransport(), body, patienceMs, clock, function (payload) {
-      if (hasMessages) {
+    aborts[slot] = startExchange(settings, url, encoding, body, patienceMs, function (payload) {
+      if (isLong) {
         pace.batchBytes *= 2;
+      }
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          trace.handleReported(packets[i]);
+        }
       }
       try {
         receive(payload);
@@ -173,7 +192,7 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
           next();
         }
       }
-    }, function (why, text, retryAfterMs) {
+    }, function (outcome, detail, text, retryAfterMs) {
       // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
       var refusal = parseJson(text);
       if (refusal.code >= 4930 && refusal.code < 5000) {
@@ -182,27 +201,31 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
       }
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
-        if (hasMessages) {
+        if (isLong) {
           pace.batchBytes = body.length / 2;
         }
         if (holdMs) {
           pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
         }
+        if (slot === 'proof') {
+          // It stays unproven; what it bears, it carries.
+          return;
+        }
       }
-      lost(why, refusal.code, retryAfterMs);
+      lost(refusal.code === SUPERSEDED_CODE ? 'superseded' : outcome, detail, retryAfterMs);
     });
   }
 
-  /** @param {string | ArrayBuffer} payload */
-  function receive(payload) {
+  /** @param {any} body */
+  function receive(body) {
     withFaults(function () {
-      var packets = decodeAnswer(payload, !session.id);
+      var packets = decodeAnswer(encoding, body, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
     }, function () {
       // Something between here and the server has answered.
-      lost('no payload');
+      lost('refused', 'no payload');
     });
   }
 
@@ -217,6 +240,9 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
       } else if (letter === ACK) {
         session.handleAck(content);
         attached();
+      } else if (letter === PONG) {
+        // The only ping that polls send.
+        feed('proven', POLL);
       } else if (letter === OFFSET) {
         offset = content;
       } else if (letter === CLOSE) {
@@ -228,21 +254,20 @@ function createPollLeg(session, newTransport, binary, clock, generation, pace) {
   }
 
   function attached() {
-    if (!isSynced) {
-      isSynced = true;
-      leg.phase = 'carrying';
-      leg.onattach();
+    if (!isAttached) {
+      isAttached = true;
+      feed('attached', POLL);
     }
   }
 
   /**
-   * @param {string} why
-   * @param {number} [code]
+   * @param {string} outcome
+   * @param {string} detail
    * @param {number} [retryAfterMs]
    */
-  function lost(why, code, retryAfterMs) {
-    leg.stop();
-    leg.onlost(why, code, retryAfterMs);
+  function lost(outcome, detail, retryAfterMs) {
+    leg.drop();
+    feed('lost', POLL, outcome, detail, retryAfterMs);
   }
 
   return leg;

@@ -1,78 +1,83 @@
 /**
- * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down.
- * Leaves what is in them, and how long to wait, to poll-leg.js.
+ * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
+ * nothing may move.
+ * Leaves what is in them to poll-leg.js.
  */
 
 /**
- * @param {any} XMLHttpRequest the constructor
+ * @param {Settings} settings
  * @param {string} url
- * @param {boolean} isBinary whether bodies are bytes; otherwise they are text
- * @param {boolean} withCredentials
- * @param {Clock} clock
- * @returns {Transport}
+ * @param {Encoding} encoding of the bodies
+ * @param {any} body
+ * @param {number} patienceMs
+ * @param {(body: any) => void} answered
+ * @param {(outcome: string, detail: string, text?: string, retryAfterMs?: number) => void} failed
+ * @returns {() => void} aborts it, without a callback
  */
-function createPollTransport(XMLHttpRequest, url, isBinary, withCredentials, clock) {
-  /** @type {any} */
-  var request;
+function startExchange(settings, url, encoding, body, patienceMs, answered, failed) {
+  var request = new settings.XMLHttpRequest();
+  var timer = createTimer(settings, function () {
+    finish();
+    request.abort();
+    failed('silent', 'no answer');
+  });
 
-  function changed() {
-    transport.onprogress();
-    if (request.readyState < 4) {
-      return;
-    }
-    request.onreadystatechange = ignore;
-    var status = 0;
-    var body;
-    var retryAfterMs;
-    try {
-      body = isBinary ? request.response : request.responseText;
-      retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
-      status = request.status;
-    } catch (error) {
-      // Old browsers throw where there is no answer.
-    }
-    if (status === 200) {
-      transport.onpayload(body);
-    } else {
-      transport.onclose('http ' + status,
-        isBinary ? new TextDecoder().decode(body || undefined) : body, retryAfterMs);
-    }
+  var wait = function () {
+    timer.set(patienceMs);
+  };
+
+  function finish() {
+    timer.stop();
+    request.onreadystatechange = wait = ignore;
   }
 
-  var transport = /** @type {Transport} */ ({
-    open: function () {
-      request = new XMLHttpRequest();
-    },
-
-    send: function (body) {
-      try {
-        request.open('POST', url, true);
-        request.setRequestHeader('Content-Type',
-          isBinary ? 'application/octet-stream' : 'text/plain');
-        request.withCredentials = withCredentials;
-        if (isBinary) {
-          request.responseType = 'arraybuffer';
-        }
-        request.onreadystatechange = changed;
-        if (request.upload) {
-          request.upload.onprogress = function () {
-            transport.onprogress();
-          };
-        }
-        request.send(body);
-      } catch (error) {
-        request.onreadystatechange = ignore;
-        clock.setTimeout(function () {
-          transport.onclose('threw ' + error);
-        }, 0);
+  wait();
+  try {
+    request.open('POST', url, true);
+    request.setRequestHeader('Content-Type', encoding.contentType);
+    request.withCredentials = settings.withCredentials;
+    request.responseType = encoding.responseType;
+    request.onreadystatechange = function () {
+      wait();
+      if (request.readyState < 4) {
+        return;
       }
-    },
-
-    close: function () {
-      transport.onclose = ignore;
-      request.onreadystatechange = ignore;
-      request.abort();
+      finish();
+      var status = 0;
+      var answer;
+      var retryAfterMs;
+      try {
+        answer = request[encoding.field];
+        retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
+        status = request.status;
+      } catch (error) {
+        // Old browsers throw where there is no answer.
+      }
+      if (status === 200) {
+        answered(answer);
+      } else {
+        failed(
+          status ? 'refused' : 'closed', 'http ' + status, encoding.toText(answer), retryAfterMs);
+      }
+    };
+    if (request.upload) {
+      request.upload.onprogress = function () {
+        wait();
+      };
     }
-  });
-  return transport;
+    request.send(body);
+  } catch (error) {
+    finish();
+    settings.setTimeout(function () {
+      failed('failed', '' + error);
+    }, 0);
+  }
+
+  return function () {
+    finish();
+    failed = ignore;
+    request.abort();
+  };
 }
+
+function ignore() {}

@@ -22,8 +22,8 @@ function createSender(session, onchange) {
       var message = createMessage(data);
       push(message);
       if (message.content === null) {
-        readBlob(data, function (bytes) {
-          message.content = bytes;
+        engine.readBlob(data, function (buffer) {
+          message.content = new Uint8Array(buffer);
           drain();
         }, function () {
           session.abort(1011, 'Blob');
@@ -80,20 +80,6 @@ function createMessage(data) {
   return {
     letter: isBytes ? BINARY : TEXT,
     content: content,
-    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
+    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
   };
-}
-
-/**
- * @param {Blob} blob
- * @param {(bytes: Uint8Array) => void} done
- * @param {() => void} failed
- */
-function readBlob(blob, done, failed) {
-  var reader = new FileReader();
-  reader.onload = function () {
-    done(new Uint8Array(/** @type {ArrayBuffer} */ (reader.result)));
-  };
-  reader.onerror = failed;
-  reader.readAsArrayBuffer(blob);
 }

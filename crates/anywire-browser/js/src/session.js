@@ -5,6 +5,12 @@
 
 var UNKNOWN_SESSION = 4930;
 
+/** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
+var PROOF_BYTES = 16384;
+
+/** How long an open with messages waits for a first answer. */
+var EARLY_HOLD_MS = 1000;
+
 /** An outbox that grows beyond this is given up: nobody takes what the application sends. */
 var MAX_OUTBOX_BYTES = 67108864;
 
@@ -17,7 +23,6 @@ var MAX_OUTBOX_BYTES = 67108864;
  */
 function createSession(clock, key, protocols, handlers) {
   var secret = '';
-  var generation = 1;
   var outbox = createOutbox();
   var closeTimer = createTimer(clock, function () {
     session.expire();
@@ -29,16 +34,16 @@ function createSession(clock, key, protocols, handlers) {
     protocols: protocols,
     id: '',
     protocol: '',
-    // *Opened* brings the others (PROTOCOL §7); this one is needed before.
-    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000 }),
+    // *Opened* brings the others (PROTOCOL §7); these are needed before.
+    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
     received: 0,
     outbox: outbox,
     closing: null,
     ended: false,
     hasDropped: false,
 
-    nextGeneration: function () {
-      return ++generation;
+    padding: function () {
+      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
     },
 
     openContent: function (generation) {
@@ -46,7 +51,8 @@ function createSession(clock, key, protocols, handlers) {
         version: 1,
         key: key,
         generation: generation,
-        holdMs: 0,
+        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
+        holdMs: outbox.end && EARLY_HOLD_MS,
         protocols: protocols
       });
     },

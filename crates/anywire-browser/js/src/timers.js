@@ -13,32 +13,31 @@ var MAX_TIMEOUT_MS = 1e9;
  */
 function createTimer(clock, fire) {
   /** @type {any} */
-  var id = null;
-  var deadline = 0;
+  var id;
+  // `Infinity` while it does not run.
+  var deadline = Infinity;
   var timer = {
     /** @param {number} ms */
     set: function (ms) {
       timer.stop();
       deadline = clock.now() + ms;
       id = clock.setTimeout(function () {
-        id = null;
+        deadline = Infinity;
         fire();
       }, Math.min(ms, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
     by: function (time) {
-      if (id === null || time < deadline) {
-        timer.set(Math.max(0, time - clock.now()));
+      if (time < deadline) {
+        timer.set(time - clock.now());
       }
     },
     stop: function () {
-      if (id !== null) {
-        clock.clearTimeout(id);
-        id = null;
-      }
+      clock.clearTimeout(id);
+      deadline = Infinity;
     },
     isRunning: function () {
-      return id !== null;
+      return deadline < Infinity;
     }
   };
   return timer;

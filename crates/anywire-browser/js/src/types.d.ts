@@ -14,6 +14,8 @@ interface Fault extends Error {
 interface Clock {
   /** Milliseconds that never go backwards. */
   now(): number;
+  /** Milliseconds of the wall clock, which may jump. */
+  date(): number;
   setTimeout(callback: () => void, ms: number): any;
   clearTimeout(id: any): void;
 }
@@ -63,6 +65,7 @@ interface Outbox {
 interface Limits {
   maxMessageBytes: number;
   maxPayloadBytes: number;
+  maxPingBytes: number;
   windowMessages: number;
   windowBytes: number;
   heartbeatMs: number;
@@ -103,7 +106,8 @@ interface Session {
   ended: boolean;
   /** A message could not be taken: nothing may follow it, and the session is about to end. */
   hasDropped: boolean;
-  nextGeneration(): number;
+  /** What a ping holds that proves a leg. */
+  padding(): string;
   openContent(generation: number): string;
   attachContent(generation: number, holdMs?: number): string;
   handleOpened(content: string): { received: number; first: number };
@@ -121,58 +125,54 @@ interface Session {
   end(close: Close): void;
 }
 
-/** The callbacks are set before it is opened. */
-interface Transport {
-  onopen: () => void;
-  onpayload: (payload: any) => void;
-  /** Why, for people; for an HTTP answer also its body as text and its Retry-After. */
-  onclose: (why: string, body?: string, retryAfterMs?: number) => void;
-  /** HTTP: bytes are on the move, up or down. */
-  onprogress: () => void;
-  open(protocols?: string[]): void;
-  send(payload: any): void;
-  /** WebSocket: how many bytes the browser has not sent yet. */
+/** One encoding of payloads, and how XMLHttpRequest carries it. */
+interface Encoding {
+  contentType: string;
+  responseType: string;
+  /** The member of a request that holds the body of its answer. */
+  field: 'response' | 'responseText';
+  pack(packets: Packet[]): any;
+  unpack(body: any): Packet[];
+  /** The body of an answer that is no payload. */
+  toText(body: any): string;
+}
+
+/** One WebSocket of the browser. */
+interface Channel {
+  send(frame: string | ArrayBuffer): void;
+  /** How many bytes the browser has not sent yet. */
   buffered(): number;
+  /** Calls nobody back. */
   close(code?: number): void;
 }
 
+/**
+ * Tells the negotiation what happens: which input (their meaning is told in negotiation.rs), of
+ * which leg, and what more it takes.
+ */
+type Feed = (input: Input, leg?: string, a?: any, b?: any, c?: any) => void;
+type Input = 'start' | 'connected' | 'proven' | 'attached' | 'stalled' | 'heard' | 'held' | 'lost' |
+  'returned' | 'allow' | 'timeout';
+
+/** A leg that was lost has dropped itself, and feeds nothing after that. */
 interface Leg {
-  readonly name: 'websocket' | 'poll';
-  /** What the leg is busy with, for the trace. */
-  phase: string;
-  /** The leg carries the session from now on. The callbacks are set before it is started. */
-  onattach: () => void;
-  /** The leg carries nothing any more, or never did. It has stopped by itself. */
-  onlost: (why: string, code?: number, retryAfterMs?: number) => void;
   start(): void;
   /** Send what the session has, as far as the leg can. */
   transmit(): void;
-  /** End without a callback. With a close that is to be told, tell it first. */
-  stop(close?: Close): void;
-}
-
-/** The options, with the defaults of those that were not given. */
-interface Settings extends Clock {
-  transports: string[];
-  WebSocket: any;
-  XMLHttpRequest: any;
-  encoding: 'auto' | 'text' | 'binary';
-  withCredentials: boolean;
-  httpDelayMs: number;
-  connectTimeoutMs: number;
-  backoff: { minMs: number; maxMs: number };
-  random(): number;
+  /** Send the ping that proves the leg, after what waits. */
+  prove(): void;
+  /** End without a word. With a close that is to be told, tell it first. */
+  drop(_?: any, close?: Close): void;
 }
 
 interface WebSocketLeg extends Leg {
-  /** Prove that the connection lives, at once. */
+  attach(_: any, generation: number): void;
+  /** Ask whether the peer is there. */
   check(): void;
+  report(trace: Trace): void;
 }
 
-interface PollLeg extends Leg {
-  /** A held exchange was answered. */
-  onheld: () => void;
-}
+interface PollLeg extends Leg {}
 
 /** What a path has been found to bear. Outlives the legs. */
 interface Pace {
@@ -180,25 +180,80 @@ interface Pace {
   batchBytes: number;
 }
 
-interface LegFactories {
-  websocket?: () => WebSocketLeg;
-  poll?: (generation: number) => PollLeg;
-  [transport: string]: unknown;
+/** What an application may choose of a negotiation. */
+interface NegotiationSettings {
+  httpDelayMs: number;
+  connectTimeoutMs: number;
+  backoff: { minMs: number; maxMs: number };
+  random(): number;
+}
+
+/** One leg as the negotiation sees it. */
+interface Line {
+  leg: string;
+  isAllowed: any;
+  /** '' while it is idle; then 'connect', 'probe', 'attach', 'proof', 'carry'. */
+  phase: string;
+  /** What it attaches with, if that is known from the start; else 0. */
+  generation: number;
+  hasStarted: boolean;
+  startedAt: number;
+  attachedAfter: number;
+  isProven: boolean;
+  isStalled: boolean;
+  /** In a row. */
+  failures: number;
+}
+
+interface Negotiation {
+  /** What carries the session, or ''. */
+  carrier: string;
+  /**
+   * What is to be done, in this order, each with its object and a generation:
+   * 'start' (leg; generation 0: offer nothing), 'prove' (leg), 'attach' (leg, generation),
+   * 'drop' (leg), 'check' (leg), 'carrier' (leg or ''), 'remember' (ms or 'fails'), 'forget',
+   * 'give up'.
+   */
+  decisions: any[];
+  trace: Trace;
+  feed(now: number, input: Input, leg?: string, a?: any, b?: any, c?: any): void;
+  /** When to feed 'timeout'; may be `Infinity`. */
+  timeout(): number;
+}
+
+interface Trace {
+  /** The newest last. */
+  attempts: Array<{ leg: string; phase: string; ms: number; result: string }>;
+  note(leg: string, phase: string, ms: number, outcome: string, detail?: string): void;
+  /** What the server is to be told, if something did not go well. */
+  reports(): Packet[];
+  /** The server was told of this one and those before it. */
+  handleReported(report: Packet): void;
+}
+
+interface OriginMemory {
+  /** How many ms a WebSocket took to attach, 'fails', or ''. */
+  recall(): string;
+  remember(memory: string | number): void;
+  forget(): void;
+}
+
+/** The options, with the defaults of those that were not given. */
+interface Settings extends Clock, NegotiationSettings {
+  transports: string[];
+  first: any[];
+  WebSocket: any;
+  XMLHttpRequest: any;
+  localStorage?: any;
+  encoding: 'auto' | 'text' | 'binary';
+  withCredentials: boolean;
 }
 
 interface Negotiator {
-  /** What was tried and how far it came, the newest last. */
-  trace: Array<{ leg: string; phase: string; ms: number; result: string }>;
-  start(): void;
+  trace: Trace['attempts'];
+  feed: Feed;
   /** The session has something to send. */
   transmit(): void;
-  /** Something has changed for the better: try now what would be tried later. */
-  retry(): void;
-  /** What polls may wait in vain for an answer: begin them anew, and try what would be tried later. */
-  restart(): void;
-  /** Drop a transport, and leave it alone. */
-  block(transport: string): void;
-  unblock(transport: string): void;
   /** Stop for good. With a close that is to be told, tell it first. */
   stop(close: Close): void;
 }
@@ -214,7 +269,10 @@ interface Endpoints {
 interface Client {
   send(data: any): void;
   close(code: number, reason: string): void;
-  negotiator: Negotiator;
+  trace: Trace['attempts'];
+  start(): void;
+  /** Allow or forbid a transport, which is dropped then. */
+  allow(transport: string, isAllowed: boolean): void;
 }
 
 /** The global object. */

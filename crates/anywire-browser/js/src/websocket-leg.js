@@ -1,26 +1,30 @@
 /**
- * Owns how one WebSocket carries a session: frames, the attach, acks and the heartbeat
+ * Owns how one WebSocket carries a session: frames, acks and the heartbeat
  * (PROTOCOL §5, §7.2, §7.3).
- * Leaves to negotiator.js when to try it, and what follows when it is lost.
- *
- *   handshake --(offer)--------------------------> carrying
- *   handshake --(no offer: ping)--> proof --(pong: attach)--> attach --(opened)--> carrying
+ * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
  */
 
-/** A WebSocket that shows nothing for so long before it carries the session is dropped. */
-var SILENCE_MS = 5000;
+/** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
+var STALL_MS = 2000;
 var MAX_UNACKED = 128;
 var MAX_UNACKED_BYTES = 131072;
 
 /**
  * @param {Session} session
- * @param {Transport} transport
- * @param {Clock} clock
+ * @param {string} url
+ * @param {Settings} settings
+ * @param {Feed} feed
+ * @param {number} generation of its offer, or 0 for none
  * @returns {WebSocketLeg}
  */
-function createWebSocketLeg(session, transport, clock) {
-  var timer = createTimer(clock, tick);
+function createWebSocketLeg(session, url, settings, feed, generation) {
+  /** @type {Channel} */
+  var channel;
+  var timer = createTimer(settings, tick);
   var isStopped = false;
+  var isAttached = false;
+  var isStalled = false;
+  var isProving = false;
   var isCloseSent = false;
   // The offsets of the next message up and down.
   var up = 0;
@@ -36,95 +40,116 @@ function createWebSocketLeg(session, transport, clock) {
   var heardAt = 0;
   var busySince = 0;
   var pingedAt = 0;
-  // What the browser had not sent yet when the ping was added to it.
+  // What the browser had not sent yet when the ping was added to it, or it was looked at last.
   var unsent = 0;
 
   var leg = /** @type {WebSocketLeg} */ ({
-    name: 'websocket',
-    phase: 'handshake',
     start: function () {
-      // Only the first leg of a session opens with the upgrade. A later one proves the path first,
-      // so that a WebSocket which opens and then carries nothing does not disturb the session.
-      var isOffer = !session.id;
-      transport.onopen = function () {
-        if (!isOffer) {
-          leg.phase = 'proof';
-          sendPacket(PING, '');
-        }
-      };
-      transport.onpayload = receive;
-      transport.onclose = function (why) { lost(why); };
-      timer.set(SILENCE_MS);
-      transport.open(isOffer ?
-        ['anywire.v1', 'anywire.open.' + session.key + '.' + session.nextGeneration()]
-          .concat(session.protocols) :
-        ['anywire.v1']);
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
+        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      function () {
+        feed('connected');
+      }, receive, lost);
+    },
+
+    prove: function () {
+      // What waits goes first.
+      leg.transmit();
+      isProving = true;
+      send(PING, session.padding());
+    },
+
+    attach: function (_, generation) {
+      send(ATTACH, session.attachContent(generation));
+    },
+
+    report: function (trace) {
+      var reports = trace.reports();
+      for (var i = 0; i < reports.length; i++) {
+        send(REPORT, reports[i].content);
+        trace.handleReported(reports[i]);
+      }
     },
 
     transmit: function () {
+      if (!isAttached) {
+        return;
+      }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       while (up < session.outbox.end &&
           up - session.outbox.first < session.limits.windowMessages &&
           upBytes - session.outbox.gone < session.limits.windowBytes) {
         var message = session.outbox.take(up++);
         upBytes += message.size;
-        busySince = busySince || clock.now();
-        sendPacket(message.letter, message.content);
+        busySince = busySince || settings.now();
+        send(message.letter, message.content);
       }
       if (session.closing && !isCloseSent && up === session.outbox.end) {
         isCloseSent = true;
-        sendPacket(CLOSE, closeContent(session.closing));
+        send(CLOSE, closeContent(session.closing));
       }
       schedule();
     },
 
     check: function () {
-      if (isCarrying() && !pingedAt) {
-        pingedAt = clock.now();
-        unsent = transport.buffered();
-        sendPacket(PING, '');
+      if (!pingedAt) {
+        pingedAt = settings.now();
+        unsent = channel.buffered();
+        // Of two pings that are read together the server may answer the later one alone.
+        send(PING, isProving ? session.padding() : '');
         schedule();
       }
     },
 
-    stop: function (close) {
+    drop: function (_, close) {
+      if (isStopped) {
+        return;
+      }
       isStopped = true;
       timer.stop();
-      if (close && close.tell && isCarrying()) {
-        sendPacket(CLOSE, closeContent(close));
+      if (close && close.tell && isAttached) {
+        send(CLOSE, closeContent(close));
       }
-      transport.close(close && close.code);
+      channel.close(close && close.code);
     }
   });
 
-  function isCarrying() {
-    return leg.phase === 'carrying';
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function send(letter, content) {
+    channel.send(encodeFrame(letter, content));
   }
 
   /**
-   * @param {string} why
-   * @param {number} [code]
+   * @param {string} outcome
+   * @param {string | number} [detail]
    */
-  function lost(why, code) {
-    leg.stop();
-    leg.onlost(why, code);
+  function lost(outcome, detail) {
+    leg.drop();
+    feed('lost', WEBSOCKET, outcome, detail);
   }
 
   /** @param {string | ArrayBuffer} frame */
   function receive(frame) {
-    heardAt = clock.now();
+    heardAt = settings.now();
     pingedAt = 0;
+    if (isStalled) {
+      isStalled = false;
+      feed('heard');
+    }
     withFaults(function () {
       var packet = decodeFrame(frame);
       handlePacket(packet.letter, packet.content);
-      if (!isStopped && isCarrying()) {
+      if (!isStopped && isAttached) {
         schedule();
       }
     }, function (code, name) {
-      if (isCarrying()) {
+      if (isAttached) {
         session.abort(code, name);
       } else {
-        lost(name);
+        lost('closed', name);
       }
     });
   }
@@ -134,29 +159,28 @@ function createWebSocketLeg(session, transport, clock) {
    * @param {any} content
    */
   function handlePacket(letter, content) {
-    if (letter === OPENED && leg.phase !== 'proof' && !isCarrying()) {
+    if (letter === OPENED && !isAttached) {
       handleOpened(content);
     } else if (letter === CLOSE) {
       handleClose(content);
     } else if (letter === PONG) {
-      if (leg.phase === 'proof') {
-        leg.phase = 'attach';
-        timer.set(SILENCE_MS);
-        sendPacket(ATTACH, session.attachContent(session.nextGeneration()));
+      if (content === session.padding()) {
+        isProving = false;
+        feed('proven', WEBSOCKET);
       }
     } else if (letter === PING) {
-      sendPacket(PONG, content);
+      send(PONG, content);
       acknowledge();
-    } else if (!isCarrying()) {
+    } else if (!isAttached) {
       throw protocolError();
     } else if (letter === TEXT || letter === BINARY) {
       handleMessage(letter, content);
     } else if (letter === ACK) {
       session.handleAck(content);
-      busySince = session.outbox.first < up ? clock.now() : 0;
+      busySince = session.outbox.first < up ? settings.now() : 0;
       leg.transmit();
     } else if (letter === SUPERSEDED) {
-      lost('superseded', 4900);
+      lost('superseded');
     } else {
       throw protocolError();
     }
@@ -168,8 +192,8 @@ function createWebSocketLeg(session, transport, clock) {
     up = opened.received;
     upBytes = session.outbox.gone;
     down = opened.first;
-    leg.phase = 'carrying';
-    leg.onattach();
+    isAttached = true;
+    feed('attached', WEBSOCKET);
     if (!isStopped) {
       leg.transmit();
     }
@@ -178,8 +202,8 @@ function createWebSocketLeg(session, transport, clock) {
   /** @param {Close} close */
   function handleClose(close) {
     if (isRetry(close.code)) {
-      lost('close ' + close.code, close.code);
-    } else if (isCarrying()) {
+      lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
+    } else if (isAttached) {
       session.handleClose(close);
     } else {
       session.handleRefusal(close.code, close.reason);
@@ -197,7 +221,7 @@ function createWebSocketLeg(session, transport, clock) {
     session.handleMessage(down++, letter, content);
     // Timers of a page in the background are late, so each message looks at the time too.
     if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
-        clock.now() - unackedSince >= session.limits.ackDelayMs)) {
+        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
       acknowledge();
     }
   }
@@ -205,14 +229,19 @@ function createWebSocketLeg(session, transport, clock) {
   function acknowledge() {
     if (unacked) {
       unacked = unackedBytes = 0;
-      sendPacket(ACK, session.received);
+      send(ACK, session.received);
     }
   }
 
   /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
   function schedule() {
-    var time = pingedAt ? pingedAt + session.limits.heartbeatTimeoutMs : pingDueAt();
+    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
     timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
+  }
+
+  function patienceMs() {
+    var deadMs = session.limits.heartbeatTimeoutMs;
+    return isStalled ? deadMs : Math.min(STALL_MS, deadMs);
   }
 
   function pingDueAt() {
@@ -223,34 +252,27 @@ function createWebSocketLeg(session, transport, clock) {
   }
 
   function tick() {
-    var now = clock.now();
-    if (!isCarrying()) {
-      lost('silent');
-    } else if (pingedAt && now - pingedAt >= session.limits.heartbeatTimeoutMs) {
-      if (transport.buffered() < unsent) {
+    var now = settings.now();
+    if (pingedAt && now - pingedAt >= patienceMs()) {
+      if (channel.buffered() < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
-        pingedAt = 0;
-        leg.check();
+        pingedAt = now;
+        unsent = channel.buffered();
+      } else if (now - pingedAt >= session.limits.heartbeatTimeoutMs) {
+        lost('stalled');
+        return;
       } else {
-        lost('stalled', 4901);
+        isStalled = true;
+        feed('stalled');
       }
-    } else {
-      if (now - unackedSince >= session.limits.ackDelayMs) {
-        acknowledge();
-      }
-      if (!pingedAt && now >= pingDueAt()) {
-        leg.check();
-      }
-      schedule();
     }
-  }
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function sendPacket(letter, content) {
-    transport.send(encodeFrame(letter, content));
+    if (now - unackedSince >= session.limits.ackDelayMs) {
+      acknowledge();
+    }
+    if (now >= pingDueAt()) {
+      leg.check();
+    }
+    schedule();
   }
 
   return leg;

@@ -4,51 +4,36 @@
  */
 
 /**
- * @param {any} WebSocket the constructor
+ * @param {Settings} settings
  * @param {string} url
- * @param {Clock} clock
- * @returns {Transport}
+ * @param {string[]} protocols
+ * @param {() => void} opened
+ * @param {(frame: string | ArrayBuffer) => void} received
+ * @param {(outcome: string, detail: string) => void} closed
+ * @returns {Channel}
  */
-function createWebSocketTransport(WebSocket, url, clock) {
+function openWebSocket(settings, url, protocols, opened, received, closed) {
   /** @type {any} */
   var socket;
-
-  function forget() {
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
-    }
+  try {
+    socket = new settings.WebSocket(url, protocols);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = function () {
+      opened();
+    };
+    socket.onmessage = function (/** @type {MessageEvent} */ event) {
+      received(event.data);
+    };
+    socket.onclose = function (/** @type {CloseEvent} */ event) {
+      closed('closed', '' + event.code);
+    };
+  } catch (error) {
+    settings.setTimeout(function () {
+      closed('failed', '' + error);
+    }, 0);
   }
 
-  /** @param {string} why */
-  function closed(why) {
-    forget();
-    transport.onclose(why);
-  }
-
-  var transport = /** @type {Transport} */ ({
-    open: function (protocols) {
-      try {
-        socket = new WebSocket(url, protocols);
-      } catch (error) {
-        clock.setTimeout(function () {
-          closed('threw ' + error);
-        }, 0);
-        return;
-      }
-      socket.binaryType = 'arraybuffer';
-      socket.onopen = transport.onopen;
-      socket.onmessage = function (/** @type {MessageEvent} */ event) {
-        transport.onpayload(event.data);
-      };
-      // Some browsers report a failure by either of these alone.
-      socket.onerror = function () {
-        closed('error');
-      };
-      socket.onclose = function (/** @type {CloseEvent} */ event) {
-        closed('closed ' + event.code);
-      };
-    },
-
+  return {
     send: function (frame) {
       socket.send(frame);
     },
@@ -58,15 +43,11 @@ function createWebSocketTransport(WebSocket, url, clock) {
     },
 
     close: function (code) {
-      forget();
-      transport.onclose = ignore;
+      opened = received = closed = ignore;
       if (socket) {
         // A page may use no other codes.
         socket.close(code && code >= 3000 ? code : 1000);
       }
     }
-  });
-  return transport;
+  };
 }
-
-function ignore() {}

@@ -106,7 +106,7 @@ test('a close that nobody answers ends after closeTimeoutMs, not cleanly', () =>
 test('acks on the way give a close more time', () => {
   const scene = createScene({
     transports: ['poll'],
-    server: { limits: { maxPayloadBytes: 2000 } },
+    server: { limits: { maxPingBytes: 1000, maxPayloadBytes: 2000 } },
     plan: { latency: () => 1000 },
   });
   scene.advance(5000);

@@ -218,7 +218,8 @@ test('one request is held and one sends, at most', () => {
 for (const encoding of ['text', 'binary']) {
   test(`requests hold at most maxPayloadBytes and 1,024 packets: ${encoding}`, () => {
     const scene = createScene({
-      transports: ['poll'], encoding, server: { limits: { maxPayloadBytes: 10000 } },
+      transports: ['poll'], encoding,
+      server: { limits: { maxPingBytes: 1000, maxPayloadBytes: 10000 } },
     });
     scene.advance(100);
     const sent = [];

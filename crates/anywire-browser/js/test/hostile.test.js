@@ -5,7 +5,8 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
-const minified = require('../dist/anywire.min.js');
+const modern = require('../dist/anywire.min.js');
+const full = require('../dist/anywire-full.min.js');
 
 const SEEDS = process.env.SEED ? [+process.env.SEED] : Array.from({ length: 400 }, (_, i) => i + 1);
 const MESSAGES = 60;
@@ -24,23 +25,28 @@ function createRandom(seed) {
 function run(seed) {
   const random = createRandom(seed);
   const pick = (list) => list[Math.floor(random() * list.length)];
+  const isModern = seed % 2 === 0;
   const hostility = random() * 0.7;
   let isHostile = true;
   const fate = (bad) => () => (isHostile && random() < hostility ? pick(bad)() : 'ok');
   const constantly = (...fates) => fates.map((value) => () => value);
   const scene = createScene({
-    Anywire: seed % 2 ? undefined : minified,
-    encoding: pick(['text', 'binary']),
+    Anywire: isModern ? modern : seed % 4 > 1 ? full : undefined,
+    encoding: isModern ? 'auto' : pick(['text', 'binary']),
     transports: pick([
       ['websocket', 'poll'], ['websocket', 'poll'], ['poll'], ['websocket'],
     ]),
     connectTimeoutMs: 110000,
     backoff: { minMs: 100, maxMs: 5000 },
     random,
-    server: { limits: { maxPayloadBytes: 2000, ackDelayMs: pick([100, 1000]) } },
+    server: {
+      limits: { maxPingBytes: 1000, maxPayloadBytes: 2000, ackDelayMs: pick([100, 1000]) },
+    },
     plan: {
       websocket: fate([
         ...constantly('throws', 'refused', 'hangs', 'silent'), () => random() * 3000,
+        // Answers 101 and then kills; or goes silent without closing, at once or midway.
+        () => random() * 50, () => `stalls ${random() * 1000}`,
       ]),
       poll: fate(constantly('throws', 'lost', 'unanswered', 'twice', 'html', 'hangs', 502, 404)),
       latency: () => (isHostile ? random() * pick([5, 50, 500]) : 10),

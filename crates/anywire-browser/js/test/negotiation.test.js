@@ -123,7 +123,7 @@ test('a WebSocket that is tried again offers nothing and proves itself first', (
   const scene = createScene({ plan: { websocket: inTurn('refused', 'ok') }, protocols: 'chat' });
   scene.advance(3000);
   assert.deepEqual(scene.websocket.protocols, ['anywire.v1']);
-  assert.equal(scene.websocket.sent[0], '\x10p');
+  assert.equal(scene.websocket.sent[0], '\x10p' + '.'.repeat(16384));
   assert.match(scene.websocket.sent[1], /^\x10x[0-9a-f]{32} [0-9a-f]{32} 3 0$/);
   assert.equal(scene.client.transport, 'websocket');
 });
@@ -141,16 +141,17 @@ test('messages survive a WebSocket that is cut mid-stream', () => {
   assert.equal(scene.client.readyState, 1);
 });
 
-test('a WebSocket that stalls is left by the heartbeat', () => {
+test('a WebSocket that stalls while nothing is sent is left by the heartbeat', () => {
   const scene = createScene();
   scene.advance(100);
   scene.websocket.stall();
   scene.session.send('down 0');
-  scene.advance(25000 * 1.25 + 8000 - 300);
+  scene.advance(25000 * 1.25 + 2000 - 200);
   assert.equal(scene.client.transport, 'websocket');
-  scene.advance(1000);
-  assert.notEqual(scene.client.transport, 'websocket');
-  scene.advance(1000);
+  scene.advance(300);
+  assert.equal(scene.client.transport, 'poll');
+  assert.deepEqual(scene.seen.transports, ['websocket', 'poll']);
+  scene.advance(100);
   assert.deepEqual(scene.seen.messages, ['down 0']);
 });
 
@@ -159,23 +160,60 @@ test('a stall is found sooner while a message waits for its ack', () => {
   scene.advance(5000);
   scene.websocket.stall();
   scene.client.send('up 0');
-  scene.advance(2000 + 8000 + 500);
+  scene.advance(2000 + 2000 + 200);
   assert.deepEqual(scene.session.inbox, ['up 0']);
-  assert.ok(scene.seen.transports.includes('poll'));
+  assert.deepEqual(scene.seen.transports, ['websocket', 'poll']);
+});
+
+test('a WebSocket that stalls is kept until polling has attached, or it is heard again', () => {
+  const scene = createScene();
+  scene.advance(5000);
+  scene.network.plan.poll = always('lost');
+  const { down } = scene.websocket;
+  scene.websocket.down = () => {};
+  scene.client.send('up 0');
+  scene.advance(4500);
+  assert.ok(scene.network.requests.length > 0, 'polling was tried');
+  scene.websocket.down = down;
+  scene.session.send('down 0');
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.transports, ['websocket']);
+  assert.equal(scene.network.websockets.length, 1);
+  assert.deepEqual(scene.seen.messages, ['down 0']);
+  assert.deepEqual(scene.session.inbox, ['up 0']);
+});
+
+test('a WebSocket that attaches and does not bear the proof is left within its budget', () => {
+  const scene = createScene();
+  const connect = scene.server.websocket;
+  scene.server.websocket = (protocols, connection) => {
+    const link = connect.call(scene.server, protocols, connection);
+    const { onframe } = link;
+    link.onframe = (frame) => frame.length < 16000 && onframe.call(link, frame);
+    return link;
+  };
+  scene.advance(1200);
+  // That it is superseded may show before that polling has attached.
+  assert.deepEqual(scene.seen.transports, ['websocket', 'reconnecting', 'poll']);
+  exchange(scene, 0, 20);
+  scene.advance(60000);
+  assertComplete(scene, 20);
+  assert.equal(scene.seen.transports.length, 3, 'no later one disturbs the session');
 });
 
 test('an idle session lives, and only the server pings', () => {
   const scene = createScene();
   scene.advance(600000);
   assert.deepEqual(scene.seen.transports, ['websocket']);
-  assert.ok(!scene.websocket.sent.some((frame) => frame.startsWith('\x10p')));
+  const pings = scene.websocket.sent.filter((frame) => frame.startsWith('\x10p'));
+  assert.deepEqual(pings.map(({ length }) => length), [16386], 'the proof alone');
 });
 
 test('without pings from the server the client pings', () => {
   const scene = createScene({ server: { heartbeats: false } });
   scene.advance(600000);
   assert.deepEqual(scene.seen.transports, ['websocket']);
-  assert.ok(scene.websocket.sent.some((frame) => frame.startsWith('\x10p')));
+  assert.ok(scene.websocket.sent.includes('\x10p'));
 });
 
 test('a WebSocket that carried the session for 10 s makes the pauses short again', () => {
@@ -391,7 +429,7 @@ test('the page coming online is a reason to try at once', () => {
     scene.network.plan.poll = always('ok');
     scene.advance(1000);
     assert.equal(scene.client.transport, 'reconnecting');
-    listeners.online({});
+    listeners.online({ type: 'online' });
     scene.advance(100);
     assert.equal(scene.client.transport, 'poll');
     scene.client.close();
@@ -407,8 +445,8 @@ test('the trace tells what was tried, and is bounded', () => {
   const scene = createScene({ plan: { websocket: always('refused') } });
   scene.advance(1000);
   assert.deepEqual(scene.client.trace.slice(0, 2), [
-    { leg: 'websocket', phase: 'handshake', ms: 20, result: 'closed 1006' },
-    { leg: 'poll', phase: 'carrying', ms: 40, result: 'ok' },
+    { leg: 'websocket', phase: 'connect', ms: 20, result: 'closed 1006' },
+    { leg: 'poll', phase: 'connect', ms: 40, result: 'ok' },
   ]);
   scene.network.plan.poll = always(502);
   scene.advance(110000);

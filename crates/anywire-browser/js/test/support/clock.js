@@ -4,6 +4,8 @@
 class Clock {
   constructor() {
     this.time = 1_000_000;
+    // By how much the wall clock is ahead.
+    this.jump = 0;
     this.count = 0;
     this.due = [];
     this.now = () => this.time;

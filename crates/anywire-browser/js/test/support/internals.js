@@ -1,21 +1,33 @@
 'use strict';
-// The built client with its inner functions in sight, for tests of the rooms and for the server.
+// The full build with its inner functions in sight, for tests of the rooms and for the server.
 
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 
 const NAMES = [
-  'Anywire', 'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'decodePayload',
-  'encodeFrame', 'encodePayload', 'fromBase64', 'isRetry', 'parseClose', 'resolveEndpoints',
-  'toBase64', 'utf8Length', 'wellFormed',
+  'Anywire', 'BINARY_ENCODING', 'TEXT_ENCODING', 'createMemory', 'createNegotiation',
+  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'encodeFrame', 'engine',
+  'fromBase64', 'isRetry', 'parseClose', 'resolveEndpoints', 'toBase64', 'wellFormed',
 ];
 
-const source = readFileSync(path.join(__dirname, '../../dist/anywire.js'), 'utf8');
+const source = readFileSync(path.join(__dirname, '../../dist/anywire-full.js'), 'utf8');
 const end = source.lastIndexOf('}(typeof self');
 const opened = source.slice(0, end) +
   `root.internals = { ${NAMES.join(', ')} };\n` + source.slice(end);
 
-new Function('self', 'module', opened)(globalThis, undefined);
+/** The inner functions; with a `global`, as in an engine that has nothing but what is in it. */
+function load(global = globalThis) {
+  new Function('self', 'module', opened)(global, undefined);
+  const { internals } = global;
+  delete global.internals;
+  return internals;
+}
 
-module.exports = globalThis.internals;
-delete globalThis.internals;
+const internals = load();
+const { BINARY_ENCODING: binary, TEXT_ENCODING: text } = internals;
+module.exports = {
+  ...internals,
+  load,
+  encodePayload: (packets, isBinary) => (isBinary ? binary : text).pack(packets),
+  decodePayload: (payload) => (typeof payload === 'string' ? text : binary).unpack(payload),
+};

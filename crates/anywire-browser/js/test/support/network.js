@@ -5,7 +5,8 @@ const LATENCY_MS = 20;
 
 /**
  * `plan.websocket()` says what becomes of the next WebSocket: 'ok', 'throws', 'refused', 'hangs',
- * 'silent' (it opens, and then carries nothing), or a number of ms after which it dies.
+ * 'silent' (it opens, and then carries nothing), a number of ms after which it dies, or 'stalls'
+ * and a number of ms after which it carries nothing and does not close.
  * `plan.poll()` says what becomes of the next request: 'ok', 'lost' (on the way up), 'unanswered'
  * (lost on the way down), 'twice' (the server sees it again), 'html', 'hangs', or a status.
  */
@@ -64,6 +65,9 @@ function createNetwork(clock, server, plan = {}) {
       }
       if (typeof this.fate === 'number') {
         clock.setTimeout(() => this.die(1006), this.fate);
+      }
+      if (/^stalls/.test(this.fate)) {
+        clock.setTimeout(() => this.stall(), +this.fate.split(' ')[1]);
       }
     }
 

@@ -22,6 +22,8 @@ function createScene({
     setTimeout: (callback, ms) => clock.setTimeout(callback, ms + lateMs()),
     clearTimeout: clock.clearTimeout,
     now: clock.now,
+    date: () => clock.now() + clock.jump,
+    localStorage: {},
     random: () => 0.5,
     ...options,
   });

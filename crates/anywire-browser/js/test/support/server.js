@@ -29,7 +29,11 @@ class Server {
     return this.sessions[this.sessions.length - 1];
   }
 
-  open({ key, generation, protocols = [] }) {
+  open({ version = 1, key, generation, holdMs = 0, protocols = [] }) {
+    if (version !== 1 || !/^[0-9a-f]{32}$/.test(key) || !(generation >= 1) || !(holdMs >= 0) ||
+        !Array.isArray(protocols)) {
+      this.errors.push(`open: ${[version, key, generation, holdMs, protocols]}`);
+    }
     let session = this.sessions.find((other) => other.key === key);
     if (!session) {
       const number = this.sessions.length + 1;
@@ -85,11 +89,16 @@ class Server {
       reply(status, JSON.stringify({ code, error: 'error', message: `code ${code}` }));
     const packets = decodePayload(body);
     const letters = packets.map((packet) => packet.letter).join('');
-    if (!/^[ox](n[tb]+)?a?c?$/.test(letters) || packets.length > 1024) {
+    if (packets.some(({ letter, content }) =>
+      letter === 'p' && content.length > this.limits.maxPingBytes)) {
+      return fail(413, 4964);
+    }
+    if (!/^[ox]r*p?(n[tb]+)?a?c?$/.test(letters) || packets.length > 1024) {
       this.errors.push(`request: ${letters}`);
       return fail(400, 4960);
     }
     const isOpen = letters[0] === 'o';
+    const ping = packets.find(({ letter }) => letter === 'p');
     const open = isOpen && JSON.parse(packets[0].content);
     const request = isOpen ?
       { ...this.open(open), holdMs: open.holdMs } : this.attach(packets[0].content);
@@ -116,6 +125,9 @@ class Server {
       answer: (withMessages) => {
         clear();
         const answer = isOpen ? [{ letter: 'O', content: session.opened(request) }] : [];
+        if (ping) {
+          answer.push({ letter: 'q', content: ping.content });
+        }
         answer.push({ letter: 'a', content: `${session.received}` });
         const rest = withMessages ? session.rest(request.received) : [];
         if (rest.length) {
@@ -139,7 +151,7 @@ class Server {
     if (session.take(packets.slice(1)) === 'closed') {
       exchange.answer(holds);
       session.ended = true;
-    } else if (!holds || isOpen || session.hasNews(request.received)) {
+    } else if (!holds || (isOpen && !letters.includes('n')) || session.hasNews(request.received)) {
       exchange.answer(holds);
     } else {
       const holdMs = Math.min(request.holdMs, this.limits.holdMs);
@@ -235,6 +247,8 @@ class WebSocketLink {
       }
       session.ended = true;
       this.end(session.closing.code);
+    } else if (letter === 'r') {
+      session.takeReport(content);
     } else if (letter !== 'q') {
       this.server.errors.push(`frame ${letter}`);
     }
@@ -256,8 +270,19 @@ class Session {
   constructor(server, key, id, secret) {
     Object.assign(this, {
       server, key, id, secret, generation: 0, connection: null, inbox: [], outbox: [], first: 0,
-      room: Infinity, closing: null, ended: false, log: [],
+      room: Infinity, closing: null, ended: false, log: [], reports: [],
     });
+  }
+
+  /** Takes each number once (PROTOCOL §7.6). */
+  takeReport(content) {
+    const [number, ...words] = content.split(' ');
+    if (!/^[1-9]\d* [a-z]+ [a-z]+ \d+ [a-z]+$/.test(content)) {
+      this.server.errors.push(`report: ${content}`);
+    } else if (+number > (this.lastReport || 0)) {
+      this.lastReport = +number;
+      this.reports.push(words.join(' '));
+    }
   }
 
   get received() {
@@ -330,6 +355,10 @@ class Session {
     for (const { letter, content } of packets) {
       if (letter === 'n') {
         offset = +content;
+      } else if (letter === 'r') {
+        this.takeReport(content);
+      } else if (letter === 'p') {
+        // Answered by the exchange.
       } else if (letter === 'c') {
         if (!this.closing) {
           this.closedByClient(content);

@@ -1,0 +1,51 @@
+/**
+ * Owns what is remembered of an origin, across pages and tabs where the browser stores it, else in
+ * this page (NEGOTIATION §6).
+ * Leaves what it is good for to negotiation.js.
+ */
+
+var MEMORY_MS = 600000;
+
+/** @type {{ [name: string]: string }} */
+var pageMemory = {};
+
+/**
+ * @param {Settings} settings
+ * @param {string} origin
+ * @returns {OriginMemory}
+ */
+function createMemory(settings, origin) {
+  var name = 'anywire ' + origin;
+
+  /** @param {(store: any) => any} work on the storage, or on the page's own where that throws */
+  function use(work) {
+    try {
+      return work(settings.localStorage || root.localStorage || pageMemory);
+    } catch (error) {
+      return work(pageMemory);
+    }
+  }
+
+  return {
+    recall: function () {
+      var parts = /^(\d+) (\d+|fails)$/.exec(use(function (store) {
+        return store[name];
+      }));
+      var leftMs = parts ? +parts[1] - settings.date() : 0;
+      // A clock that was set back makes no memory last.
+      return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
+    },
+
+    remember: function (memory) {
+      use(function (store) {
+        store[name] = settings.date() + MEMORY_MS + ' ' + memory;
+      });
+    },
+
+    forget: function () {
+      use(function (store) {
+        delete store[name];
+      });
+    }
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * Owns stand-ins for what old engines lack of engine.js. Only in the full build.
+ */
+
+if (!root.performance || !performance.now) {
+  engine.now = function () {
+    return new Date().getTime();
+  };
+}
+
+if (!root.crypto || !crypto.getRandomValues) {
+  engine.randomBytes = function (count) {
+    /** @type {any} */
+    var bytes = [];
+    while (bytes.length < count) {
+      bytes.push(Math.floor(Math.random() * 256));
+    }
+    return bytes;
+  };
+}
+
+if (root.document) {
+  // The way that every browser has.
+  engine.absolute = function (url) {
+    var anchor = document.createElement('a');
+    anchor.href = url;
+    return anchor.href;
+  };
+}
+
+if (!root.TextEncoder) {
+  engine.utf8Length = function (text) {
+    var length = text.length;
+    for (var i = 0; i < text.length; i++) {
+      var unit = text.charCodeAt(i);
+      // A surrogate stands for half of a character of four bytes.
+      length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+    }
+    return length;
+  };
+}
+
+engine.readBlob = function (blob, done, failed) {
+  var reader = new FileReader();
+  reader.onload = function () {
+    done(/** @type {ArrayBuffer} */ (reader.result));
+  };
+  reader.onerror = failed;
+  reader.readAsArrayBuffer(blob);
+};
+
+engine.encoding = function (settings) {
+  var request = settings.XMLHttpRequest && new settings.XMLHttpRequest();
+  var isBinary = root.TextEncoder && root.TextDecoder && request && 'responseType' in request;
+  return settings.encoding === 'binary' || settings.encoding === 'auto' && isBinary ?
+    BINARY_ENCODING : TEXT_ENCODING;
+};
+
+engine.binaryType = function () {
+  try {
+    return new Blob([]) && 'blob';
+  } catch (error) {
+    // Some have a Blob that cannot be made.
+    return 'arraybuffer';
+  }
+};

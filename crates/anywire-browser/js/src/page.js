@@ -1,0 +1,83 @@
+/**
+ * Owns what the page's life means to a session: that it was shown again, came online, changed its
+ * network, or slept (NEGOTIATION §7). There is no listener that keeps a page out of the
+ * back-forward cache, such as one for `unload`.
+ * Leaves what is to be done then to the negotiation.
+ */
+
+var LOOK_MS = 5000;
+/** The clock may be set by a little, a timer may be late by a little; beyond this is a sleep. */
+var SLEEP_MS = 5000;
+
+/**
+ * @param {Settings} settings
+ * @param {(hasNewNetwork: boolean) => void} returned called at most once in a turn
+ * @returns {() => void} stops listening
+ */
+function watchPage(settings, returned) {
+  var page = root.document;
+  var connection = root.navigator && root.navigator.connection;
+  var network = connection && connection.type;
+  var hasNewNetwork = false;
+  var lookedAt = 0;
+  var jumpAt = 0;
+  // What comes together in one turn is one return.
+  var tellTimer = createTimer(settings, function () {
+    var isNew = hasNewNetwork;
+    hasNewNetwork = false;
+    returned(isNew);
+  });
+  var lookTimer = createTimer(settings, function () {
+    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
+    // hidden page are late anyway; it is asked when it is shown.
+    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
+        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
+      tellTimer.set(0);
+    }
+    look();
+  });
+
+  function look() {
+    lookedAt = settings.now();
+    jumpAt = settings.date() - lookedAt;
+    lookTimer.set(LOOK_MS);
+  }
+
+  /** @param {any} event */
+  function listener(event) {
+    var before = network;
+    network = connection && connection.type;
+    var isNew = network !== before || event.type === 'online';
+    // A change may be of the line's speed alone. A page that is shown for the first time has lost
+    // nothing, nor has one that is hidden.
+    if (!(event.type === 'change' && !isNew || event.persisted === false ||
+        event.type === 'visibilitychange' && page.hidden)) {
+      hasNewNetwork = hasNewNetwork || isNew;
+      tellTimer.set(0);
+    }
+  }
+
+  /** @param {string} method */
+  function each(method) {
+    /** @type {{ [type: string]: any }} */
+    var targets = {
+      online: root, offline: root, pageshow: root,
+      visibilitychange: page, resume: page,
+      change: connection
+    };
+    for (var type in targets) {
+      if (targets[type] && targets[type][method]) {
+        targets[type][method](type, listener);
+      }
+    }
+  }
+
+  each('addEventListener');
+  look();
+
+  return function () {
+    each('removeEventListener');
+    tellTimer.stop();
+    lookTimer.stop();
+  };
+}

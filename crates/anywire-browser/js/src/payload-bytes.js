@@ -1,0 +1,76 @@
+/**
+ * Owns the binary encoding of payloads (PROTOCOL §4.2).
+ */
+
+/** @type {Encoding} */
+var BINARY_ENCODING = {
+  contentType: 'application/octet-stream',
+  responseType: 'arraybuffer',
+  field: 'response',
+  pack: encodeBytes,
+  unpack: function (body) {
+    return decodeBytes(new Uint8Array(body));
+  },
+  toText: function (body) {
+    return new TextDecoder().decode(body || undefined);
+  }
+};
+
+/** @param {Packet[]} packets */
+function encodeBytes(packets) {
+  var encoder = new TextEncoder();
+  var contents = [];
+  var length = 0;
+  for (var i = 0; i < packets.length; i++) {
+    var content = packets[i].content;
+    contents[i] = packets[i].letter === BINARY ? content : encoder.encode(content);
+    length += contents[i].length + 6;
+  }
+  var bytes = new Uint8Array(length);
+  var at = 0;
+  for (i = 0; i < packets.length; i++) {
+    for (length = contents[i].length; length > 127; length >>= 7) {
+      bytes[at++] = 128 | (length & 127);
+    }
+    bytes[at++] = length;
+    bytes[at++] = packets[i].letter.charCodeAt(0);
+    bytes.set(contents[i], at);
+    at += contents[i].length;
+  }
+  return bytes.subarray(0, at);
+}
+
+/** @param {Uint8Array} bytes */
+function decodeBytes(bytes) {
+  // Without these options a byte order mark would vanish, and broken UTF-8 would pass.
+  var decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  var packets = [];
+  var at = 0;
+  while (at < bytes.length) {
+    var length = 0;
+    var scale = 1;
+    var group;
+    do {
+      group = bytes[at++];
+      length += (group & 127) * scale;
+      scale *= 128;
+    } while (group > 127 && scale < 34359738368);
+    // The last group must end the number, exist, and not be a zero that says nothing.
+    if (!(group < 128) || (!group && scale > 128) || at + 1 + length > bytes.length) {
+      throw protocolError();
+    }
+    var letter = String.fromCharCode(bytes[at++]);
+    /** @type {any} */
+    var content = new Uint8Array(bytes.subarray(at, at + length));
+    if (letter !== BINARY) {
+      try {
+        content = decoder.decode(content);
+      } catch (error) {
+        throw protocolError();
+      }
+    }
+    packets.push(checkPacket(LETTERS, letter, content));
+    at += length;
+  }
+  return packets;
+}
