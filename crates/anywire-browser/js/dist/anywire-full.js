@@ -1693,6 +1693,13 @@ function createNegotiation(settings, allowed, memory) {
         // What follows says who carries on: within the grace that is no loss to tell of.
         return;
       }
+      if (!poll.failures++) {
+        // By a WebSocket that is lost: its generation is in the way once.
+        detached(poll);
+        startPoll();
+        return;
+      }
+      poll.failures--;
     }
     detached(poll);
     if (!isAttached(websocket) || websocket.isStalled) {
@@ -1717,8 +1724,11 @@ function createNegotiation(settings, allowed, memory) {
   function startPoll() {
     if (poll.isAllowed && !poll.phase) {
       delete due.grace;
-      // One below the WebSocket's cannot take over from it.
-      pollGeneration = !isAttached(websocket) && pollGeneration || ++lastGeneration;
+      // It is below the WebSocket's, which wins the race, or none came after it. One that is lost may
+      // have attached all the same, and the server does not know that it is lost.
+      var isRace = websocket.phase ? !isAttached(websocket) : !websocket.hasStarted;
+      pollGeneration = (isRace || pollGeneration === lastGeneration) && pollGeneration ||
+        ++lastGeneration;
       start(poll, pollGeneration);
     }
   }
