@@ -6,6 +6,9 @@
 
 /** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
 var STALL_MS = 2000;
+
+/** A line that carries no more than this is slow. */
+var SLOW_BYTES_PER_MS = 256;
 var MAX_UNACKED = 128;
 var MAX_UNACKED_BYTES = 131072;
 
@@ -241,7 +244,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   function patienceMs() {
     var deadMs = session.limits.heartbeatTimeoutMs;
-    return isStalled ? deadMs : Math.min(STALL_MS, deadMs);
+    // Messages may be on the way before the ping (NEGOTIATION §3.4).
+    return isStalled ? deadMs :
+      Math.min(STALL_MS + session.outbox.bytes / SLOW_BYTES_PER_MS, deadMs);
   }
 
   function pingDueAt() {

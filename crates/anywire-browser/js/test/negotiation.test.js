@@ -124,7 +124,7 @@ test('a WebSocket that is tried again offers nothing and proves itself first', (
   scene.advance(3000);
   assert.deepEqual(scene.websocket.protocols, ['anywire.v1']);
   assert.equal(scene.websocket.sent[0], '\x10p' + '.'.repeat(16384));
-  assert.match(scene.websocket.sent[1], /^\x10x[0-9a-f]{32} [0-9a-f]{32} 3 0$/);
+  assert.match(scene.websocket.sent[1], /^\x10x[0-9a-f]{32} [0-9a-f]{32} 4 0$/);
   assert.equal(scene.client.transport, 'websocket');
 });
 
