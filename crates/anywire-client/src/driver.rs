@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anywire_protocol::{
     CloseCode, CloseReason, Decision, Generation, Leg, Limits, NegotiationSettings, Opened,
-    OpeningKey, PROOF_BYTES, Packet, Secret, SessionId, Timestamp,
+    OpeningKey, Outcome, PROOF_BYTES, Packet, Secret, SessionId, Timestamp,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -143,10 +143,13 @@ impl Driver {
                 let mut state = self.shared.lock();
                 state.session.handle_timeout(now);
                 state.negotiation.handle_timeout(now);
-                if !self.is_stalled && stall_at(&state).is_some_and(|at| at <= now) {
+                let blocked = self.blocked_since();
+                if !self.is_stalled && stall_at(&state, blocked).is_some_and(|at| at <= now) {
                     self.is_stalled = true;
                     state.negotiation.handle_stalled(now);
                 }
+                drop(state);
+                self.leave_blocked(now);
             }
         }
     }
@@ -177,10 +180,13 @@ impl Driver {
         self.shared.wake();
         self.tell_end(now);
         let state = self.shared.lock();
+        let blocked = self.blocked_since();
+        // A line that takes nothing does not let the session do what is due: look again, but not at once.
+        let soonest = blocked.map_or(Timestamp::default(), |_| now + BLOCKED_PAUSE);
         let due = [
-            state.session.poll_timeout(),
+            state.session.poll_timeout().map(|at| at.max(soonest)),
             state.negotiation.poll_timeout(),
-            stall_at(&state).filter(|_| !self.is_stalled),
+            stall_at(&state, blocked).filter(|_| !self.is_stalled),
             self.poll.as_ref().and_then(PollLeg::poll_timeout),
             self.linger_until,
         ];
@@ -258,6 +264,23 @@ impl Driver {
         state.negotiation.handle_lost(leg, &failure.loss, now);
     }
 
+    /// Since when the attached WebSocket takes nothing.
+    fn blocked_since(&self) -> Option<Timestamp> {
+        self.websocket
+            .as_ref()
+            .and_then(WebSocketLeg::blocked_since)
+    }
+
+    /// A line that has taken nothing for as long as a ping may go unanswered is dead: no ping can be sent on it.
+    fn leave_blocked(&mut self, now: Timestamp) {
+        let state = self.shared.lock();
+        let patience = state.session.limits().heartbeat_timeout + slow_line(&state);
+        drop(state);
+        if self.blocked_since().is_some_and(|at| at + patience <= now) {
+            self.websocket_lost(&Failure::new(Outcome::Stalled, "takes nothing"), now);
+        }
+    }
+
     /// Tells of the end once, and gives last words their time.
     fn tell_end(&mut self, now: Timestamp) {
         let state = self.shared.lock();
@@ -295,11 +318,16 @@ impl Driver {
     }
 }
 
-/// When an unanswered ping becomes a stall (NEGOTIATION §3.4).
-fn stall_at(state: &State) -> Option<Timestamp> {
-    let since = state.session.unanswered_since()?;
-    let before_it = state.session.buffered_bytes() as u64;
-    Some(since + NegotiationSettings::STALL + Duration::from_millis(before_it / SLOW_BYTES_PER_MS))
+/// When an unanswered ping, or a line that takes nothing, becomes a stall (NEGOTIATION §3.4).
+fn stall_at(state: &State, blocked: Option<Timestamp>) -> Option<Timestamp> {
+    let unanswered = state.session.unanswered_since();
+    let since = unanswered.into_iter().chain(blocked).min()?;
+    Some(since + NegotiationSettings::STALL + slow_line(state))
+}
+
+/// How long messages that are on the way may take on a slow line.
+fn slow_line(state: &State) -> Duration {
+    Duration::from_millis(state.session.buffered_bytes() as u64 / SLOW_BYTES_PER_MS)
 }
 
 /// The server says that it does not know the session, or will not have it.
@@ -338,6 +366,9 @@ fn open(config: &Config, generation: Generation) -> anywire_protocol::Open {
 
 /// How long a close may still take on its way when the session has ended.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// How often a line that takes nothing is looked at.
+const BLOCKED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A line that carries no more than this is slow, and a ping behind messages takes its time.
 const SLOW_BYTES_PER_MS: u64 = 256;

@@ -60,8 +60,9 @@ where
             return intake.finish().map_err(|error| refuse(&error.into()));
         };
         let mut chunk = chunk.map_err(|_| {
-            let text = "the body ended before it was whole";
-            closing(refuse(&Refusal::new(CloseCode::PROTOCOL_ERROR, text)))
+            // On the way, and not by a client that breaks rules: it may send the same again.
+            let reason = CloseReason::new(CloseCode::STALLED, "the body ended before it was whole");
+            closing(refuse_with(StatusCode::REQUEST_TIMEOUT, &reason))
         })?;
         clock.receive(chunk.remaining());
         while chunk.has_remaining() {

@@ -82,15 +82,15 @@ impl Scenario {
             .connect_timeout(CONNECT_TIMEOUT);
         let restarting = self.restart(&first);
         let talking = async {
-            match timeout(WITHIN, client.connect()).await {
+            let talked = match timeout(WITHIN, client.connect()).await {
                 Ok(Ok(client)) => Some(self.talk(client, &down).await),
                 Ok(Err(ConnectError::Unreachable { .. })) => None,
                 Ok(Err(error)) => Some((Some(error.to_string()), Vec::new())),
                 Err(_) => Some((Some("connect hangs".to_owned()), Vec::new())),
-            }
+            };
+            (talked, self.began.elapsed())
         };
-        let (second, talked) = tokio::join!(restarting, talking);
-        let took = self.began.elapsed();
+        let (second, (talked, took)) = tokio::join!(restarting, talking);
         let (trouble, trace) = match talked {
             Some(talked) => talked,
             None => {
@@ -104,7 +104,8 @@ impl Scenario {
         let wrong = up.wrong.clone().or(down.wrong.clone());
         let end = down.end.clone();
         let trouble = trouble.or(wrong).or_else(|| {
-            let may_be_cut_short = second.is_some() && is_told(end.as_ref());
+            let is_harsh = second.is_some() || self.weather.is_harsh();
+            let may_be_cut_short = is_harsh && is_told(end.as_ref());
             (!is_complete && !may_be_cut_short).then(|| {
                 let (got, sent) = (down.count, up.count);
                 format!("{sent} up, {got} down of {}, end {end:?}", down.expected)

@@ -66,6 +66,11 @@ impl Weather {
         }
     }
 
+    /// Whether minutes may pass without an exchange that comes through, so that a session may end over it.
+    pub(super) fn is_harsh(&self) -> bool {
+        self.cut_percent.max(self.mute_percent) >= 40
+    }
+
     /// When the partition that is on now ends.
     pub(super) fn clears_at(&self, since_start: Duration) -> Option<Duration> {
         self.partitions

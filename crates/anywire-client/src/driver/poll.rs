@@ -23,9 +23,9 @@ pub(crate) struct PollLeg {
     is_attached: bool,
     hold: Option<Flight>,
     send: Option<Flight>,
-    /// When the next hold or send may begin.
-    hold_at: Timestamp,
-    send_at: Timestamp,
+    /// What the next hold or send waits for; none once that has passed.
+    hold_at: Option<Timestamp>,
+    send_at: Option<Timestamp>,
     /// The pause when the server leaves messages out.
     full_inbox: Duration,
     /// The next send carries the ping that proves the leg.
@@ -87,17 +87,7 @@ impl PollLeg {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        if !self.is_attached {
-            return None;
-        }
-        let hold = self.hold.is_none().then_some(self.hold_at);
-        let send = self.send.is_none().then_some(self.send_at);
-        // A moment that has passed is not waited for: something else has to happen.
-        [hold, send]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > Timestamp::default())
-            .min()
+        [self.hold_at, self.send_at].into_iter().flatten().min()
     }
 
     fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, flight: FlightPlan) {
@@ -152,18 +142,20 @@ impl Driver {
             is_attached: false,
             hold: None,
             send: None,
-            hold_at: Timestamp::default(),
-            send_at: Timestamp::default(),
+            hold_at: None,
+            send_at: None,
             full_inbox: FULL_INBOX,
             is_to_prove: false,
             is_close_sent: false,
         };
         self.poll = Some(leg);
-        // While a WebSocket is attached, the session's messages are that one's.
-        let has_messages = self
-            .websocket
-            .as_ref()
-            .is_none_or(|leg| leg.attachment().is_none());
+        // While a WebSocket is attached, the session's messages are that one's. Where larger bodies failed, the attach
+        // goes alone, so that the session is carried again before they are tried.
+        let has_messages = self.pace.batch_bytes > SMALL_BODY_BYTES
+            && self
+                .websocket
+                .as_ref()
+                .is_none_or(|leg| leg.attachment().is_none());
         self.exchange(Slot::Hold, Some(Duration::ZERO), has_messages, now);
     }
 
@@ -175,22 +167,24 @@ impl Driver {
 
     /// Begins whatever exchange is due.
     pub(super) fn transmit_poll(&mut self, now: Timestamp) {
-        let Some(leg) = &self.poll else {
+        let Some(leg) = &mut self.poll else {
             return;
         };
+        let is_due = |at: &mut Timestamp| *at <= now;
+        leg.hold_at.take_if(is_due);
+        let is_again = leg.send_at.take_if(is_due).is_some();
         let state = self.shared.lock();
         let session = &state.session;
         if !leg.is_attached || session.is_finished() {
             return;
         }
         let may_hold = leg.hold.is_none()
-            && leg.hold_at <= now
+            && leg.hold_at.is_none()
             && !session.is_ended()
             && session.has_inbox_room();
-        let may_send = leg.send.is_none() && leg.send_at <= now;
+        let may_send = leg.send.is_none() && leg.send_at.is_none();
         let has_news = session.sent() > session.acknowledged();
-        let has_close =
-            !session.is_open() && (!leg.is_close_sent || leg.send_at > Timestamp::default());
+        let has_close = !session.is_open() && (!leg.is_close_sent || is_again);
         let has_proof = leg.is_to_prove;
         let hold = session.limits().hold.min(self.pace.hold);
         drop(state);
@@ -256,10 +250,8 @@ impl Driver {
         drop(state);
         let body = writer.finish();
         // What carries much may be long on its way, and its line slow.
-        let silence = limits.heartbeat_timeout;
         let on_the_way = Duration::from_millis((body.len() / SLOW_BYTES_PER_MS) as u64);
-        let patience =
-            plan.hold + silence * if has_messages { SEND_PATIENCE } else { 1 } + on_the_way;
+        let patience = plan.hold + limits.heartbeat_timeout + on_the_way;
         leg.begin(slot, body, patience, plan);
     }
 
@@ -311,7 +303,7 @@ impl Driver {
                 let lasted = now.since(flight.began);
                 if lasted < SHORT_HOLD.min(flight.hold / 2) && !flight.has_proof {
                     // Something in between does not allow holds.
-                    leg.hold_at = now + HOLD_PAUSE;
+                    leg.hold_at = Some(now + HOLD_PAUSE);
                 } else {
                     self.pace.hold = self.pace.hold.saturating_add(self.pace.hold / 50);
                 }
@@ -325,7 +317,7 @@ impl Driver {
         let is_close_unheard = leg.is_close_sent && !session.is_finished();
         if acknowledged < flight.batch.end || is_close_unheard {
             // The server had no room (PROTOCOL §6.6).
-            leg.send_at = now + leg.full_inbox;
+            leg.send_at = Some(now + leg.full_inbox);
             leg.full_inbox = (leg.full_inbox * 2).min(MAX_FULL_INBOX);
         }
     }
@@ -446,8 +438,7 @@ const HOLD_PAUSE: Duration = Duration::from_secs(1);
 const MIN_HOLD: Duration = Duration::from_secs(1);
 const SMALL_BODY_BYTES: usize = 2_048;
 
-/// How often longer than a ping an exchange may take that carries messages; beside that, a slow line's time.
-const SEND_PATIENCE: u32 = 3;
+/// A line that carries no more than this is slow, and an exchange takes its time on it.
 const SLOW_BYTES_PER_MS: usize = 16;
 
 /// Reports in one exchange.

@@ -17,6 +17,8 @@ pub(crate) struct WebSocketLeg {
     /// What is to be written when the writer is free.
     out: Vec<u8>,
     is_writing: bool,
+    /// Since when the writer has a full buffer and is not done with it, once there is more to write.
+    blocked_since: Option<Timestamp>,
     /// The session has nothing more to say here.
     is_finished: bool,
 }
@@ -29,6 +31,11 @@ impl WebSocketLeg {
 
     pub(super) fn attachment(&self) -> Option<ConnectionId> {
         self.attachment
+    }
+
+    /// Since when the line takes nothing, though there is more to write than is prepared ahead.
+    pub(super) fn blocked_since(&self) -> Option<Timestamp> {
+        self.blocked_since
     }
 
     /// Whether all has been written.
@@ -70,6 +77,7 @@ impl Driver {
             masks: Masks::new(),
             out: Vec::new(),
             is_writing: false,
+            blocked_since: None,
             is_finished: false,
         });
     }
@@ -119,6 +127,7 @@ impl Driver {
             Happened::Written { buffer, has_waited } => {
                 if let Some(leg) = &mut self.websocket {
                     leg.is_writing = false;
+                    leg.blocked_since = None;
                     if leg.out.is_empty() {
                         leg.out = buffer;
                     }
@@ -138,7 +147,7 @@ impl Driver {
         }
     }
 
-    fn websocket_lost(&mut self, failure: &Failure, now: Timestamp) {
+    pub(super) fn websocket_lost(&mut self, failure: &Failure, now: Timestamp) {
         self.drop_websocket(now);
         self.lost(Leg::WebSocket, failure, now);
     }
@@ -270,6 +279,7 @@ impl Driver {
         let mut state = self.shared.lock();
         let failure = loop {
             if leg.is_writing && leg.out.len() >= MAX_OUT_BYTES {
+                leg.blocked_since.get_or_insert(now);
                 break None;
             }
             match state.session.poll_transmit(id, now) {
