@@ -1,0 +1,213 @@
+//! What an app holds: sending, receiving, closing, and what it is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anywire::{Config, Denied, Limits, Principal};
+use anywire_client::{
+    Client, CloseCode, CloseReason, ConnectError, Message, OriginMemory, SendError, Transport,
+};
+use anywire_tests::fault_proxy::{FaultProxy, Faults};
+use anywire_tests::server::TestServer;
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant, timeout};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
+
+fn builder(url: &str) -> anywire_client::Builder {
+    Client::builder(url).memory(OriginMemory::default())
+}
+
+async fn open(server: &TestServer, transport: Transport) -> Client {
+    let builder = builder(&format!("ws://{}/anywire", server.addr)).only(transport);
+    builder.connect().await.unwrap()
+}
+
+async fn recv(client: &mut Client) -> Message {
+    let received = timeout(DEADLINE, client.recv()).await;
+    received.expect("a message in time").expect("no end")
+}
+
+#[tokio::test]
+async fn a_client_is_a_stream_and_a_sink() {
+    for transport in ALL {
+        let server = TestServer::start(Config::new()).await;
+        let mut client = open(&server, transport).await;
+        SinkExt::send(&mut client, Message::text("one"))
+            .await
+            .unwrap();
+        client.feed(Message::text("two")).await.unwrap();
+        SinkExt::flush(&mut client).await.unwrap();
+        for expected in ["one", "two"] {
+            let message = timeout(DEADLINE, client.next()).await.unwrap().unwrap();
+            assert_eq!(message.as_text(), Some(expected), "{transport}");
+        }
+        SinkExt::close(&mut client).await.unwrap();
+        assert_eq!(timeout(DEADLINE, client.next()).await.unwrap(), None);
+        assert_eq!(client.close_reason().unwrap().code, CloseCode::NORMAL);
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_client_closes_its_session_after_what_it_sent() {
+    for transport in ALL {
+        let server = TestServer::start(Config::new()).await;
+        let client = open(&server, transport).await;
+        client.send("u last").await.unwrap();
+        drop(client);
+        assert_eq!(server.seen.wait_closed(1).await[0].code, CloseCode::NORMAL);
+        assert_eq!(server.seen.heard(), ["u last"], "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn both_sides_say_why_they_close() {
+    for transport in ALL {
+        let server = TestServer::start(Config::new()).await;
+        let client = open(&server, transport).await;
+        let code = CloseCode::application(4_001).unwrap();
+        let reason = client.close(CloseReason::new(code, "enough")).await;
+        assert_eq!((reason.code, reason.text()), (code, "enough"));
+        assert_eq!(server.seen.wait_closed(1).await[0].code, code);
+
+        let mut client = open(&server, transport).await;
+        client.send("close:4002").await.unwrap();
+        assert_eq!(timeout(DEADLINE, client.recv()).await.unwrap(), None);
+        let reason = client.close_reason().unwrap();
+        assert_eq!(
+            (reason.code.as_u16(), reason.text()),
+            (4_002, "as you wish")
+        );
+        let Err(SendError::Closed(message)) = client.send("too late").await else {
+            panic!("a message was accepted after the end");
+        };
+        assert_eq!(message.as_text(), Some("too late"));
+    }
+}
+
+#[tokio::test]
+async fn a_receive_that_is_dropped_loses_nothing() {
+    let server = TestServer::start(Config::new()).await;
+    let mut client = open(&server, Transport::WebSocket).await;
+    client.send("send:200").await.unwrap();
+    let mut got = Vec::new();
+    while got.len() < 200 {
+        // Most of these are dropped before a message has come.
+        if let Ok(message) = timeout(Duration::from_micros(300), client.recv()).await {
+            got.push(message.unwrap().as_text().unwrap().to_owned());
+        }
+    }
+    let expected: Vec<_> = (0..200).map(|index| format!("d{index}")).collect();
+    assert_eq!(got, expected);
+}
+
+#[tokio::test]
+async fn a_full_outbox_makes_senders_wait_and_gives_messages_back() {
+    let server = TestServer::start(Config::new()).await;
+    let proxy = FaultProxy::start(server.addr);
+    let limits = Limits {
+        max_outbox_messages: 8,
+        ..Limits::default()
+    };
+    let client = builder(&proxy.url("/anywire")).limits(limits);
+    let client = client.connect().await.unwrap();
+    proxy.set(Faults::of("refuse-connections"));
+    proxy.kill_connections();
+    let mut accepted = 0;
+    let back = loop {
+        match client.try_send(format!("u{accepted}")) {
+            Ok(()) => accepted += 1,
+            Err(SendError::Full(message)) => break message,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(back.as_text(), Some(format!("u{accepted}").as_str()));
+    let waiting = client.send(back);
+    proxy.set(Faults::default());
+    timeout(DEADLINE, waiting).await.unwrap().unwrap();
+    let heard = server.seen.wait_heard(accepted + 1).await;
+    let expected: Vec<_> = (0..=accepted).map(|index| format!("u{index}")).collect();
+    assert_eq!(heard, expected);
+}
+
+#[tokio::test]
+async fn a_killed_websocket_is_carried_on_by_polling_and_comes_back() {
+    let server = TestServer::start(Config::new()).await;
+    let proxy = FaultProxy::start(server.addr);
+    let mut client = builder(&proxy.url("/anywire")).connect().await.unwrap();
+    let mut changes = client.transport_changes();
+    client.send("one").await.unwrap();
+    assert_eq!(recv(&mut client).await.as_text(), Some("one"));
+    proxy.set(Faults::of("refuse-upgrade"));
+    proxy.kill_websockets();
+    client.send("two").await.unwrap();
+    assert_eq!(recv(&mut client).await.as_text(), Some("two"));
+    assert_eq!(client.transport(), Some(Transport::Poll));
+    proxy.set(Faults::default());
+    let back =
+        async { while changes.next().await.expect("no end") != Some(Transport::WebSocket) {} };
+    timeout(DEADLINE, back).await.unwrap();
+    client.send("three").await.unwrap();
+    assert_eq!(recv(&mut client).await.as_text(), Some("three"));
+    assert_eq!(server.seen.opened(), 1);
+    let attempts = server.server.metrics().attempts;
+    assert!(attempts.websocket.closed >= 1, "{attempts:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_and_an_unreachable_server_are_told_apart() {
+    let config = Config::new()
+        .authorize(|_| async { Err::<Principal, _>(Denied::unauthenticated("say who you are")) });
+    let server = TestServer::start(config).await;
+    let refused = builder(&format!("ws://{}/anywire", server.addr)).connect();
+    match timeout(DEADLINE, refused).await.unwrap() {
+        Err(ConnectError::Refused(reason)) => assert_eq!(reason.code, CloseCode::UNAUTHORIZED),
+        other => panic!("{other:?}"),
+    }
+    let budget = Duration::from_secs(2);
+    let began = Instant::now();
+    // Port 9 of loopback: nobody listens.
+    let nobody = builder("ws://127.0.0.1:9/anywire").connect_timeout(budget);
+    match timeout(DEADLINE, nobody.connect()).await.unwrap() {
+        Err(error @ ConnectError::Unreachable { .. }) => {
+            assert!(error.to_string().contains("refused"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(began.elapsed() < budget + Duration::from_secs(1));
+    for url in ["nonsense", "ftp://host/", "ws://user:word@host/"] {
+        let error = builder(url).connect().await.unwrap_err();
+        assert!(matches!(error, ConnectError::Address { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_at_each_attach() {
+    let config = Config::new().authorize(|visitor| async move {
+        let header = visitor.headers.get("authorization");
+        let token = header.and_then(|value| value.to_str().ok());
+        match token {
+            Some(token) if token.starts_with("Bearer token-") => Ok(Principal::new("ada")),
+            _ => Err(Denied::unauthenticated("say who you are")),
+        }
+    });
+    let server = TestServer::start(config).await;
+    let proxy = FaultProxy::start(server.addr);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let builder = builder(&proxy.url("/anywire")).authorize(move || {
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(format!("token-{number}")) }
+    });
+    let mut client = builder.connect().await.unwrap();
+    client.send("one").await.unwrap();
+    assert_eq!(recv(&mut client).await.as_text(), Some("one"));
+    let before = asked.load(Ordering::SeqCst);
+    proxy.kill_websockets();
+    client.send("two").await.unwrap();
+    assert_eq!(recv(&mut client).await.as_text(), Some("two"));
+    assert!(asked.load(Ordering::SeqCst) > before);
+    assert_eq!(server.seen.opened(), 1);
+}

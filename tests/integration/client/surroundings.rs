@@ -1,0 +1,249 @@
+//! How the Rust client gets out: TLS, forward proxies, headers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anywire::{Accept, Config, Denied, Principal, Server};
+use anywire_client::{Builder, Client, OriginMemory, Transport, rustls};
+use anywire_tests::middlebox::{Middlebox, Product};
+use anywire_tests::server::TestServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
+
+fn builder(url: &str) -> Builder {
+    Client::builder(url).memory(OriginMemory::default())
+}
+
+/// Whether a message comes back.
+async fn echoes(builder: Builder) -> Result<(), String> {
+    let talk = async {
+        let mut client = builder.connect().await.map_err(|error| error.to_string())?;
+        client
+            .send("hello")
+            .await
+            .map_err(|error| error.to_string())?;
+        let message = client.recv().await.ok_or("the session ended")?;
+        assert_eq!(message.as_text(), Some("hello"));
+        Ok(())
+    };
+    timeout(DEADLINE, talk).await.map_err(|_| "late")?
+}
+
+struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Accept for TlsListener {
+    type Stream = TlsStream<TcpStream>;
+
+    async fn accept(&mut self) -> io::Result<(Self::Stream, SocketAddr)> {
+        let (stream, peer) = self.listener.accept().await?;
+        Ok((self.acceptor.accept(stream).await?, peer))
+    }
+}
+
+#[tokio::test]
+async fn wss_and_https_are_checked_and_carry_a_session() {
+    let names = ["localhost".to_owned()];
+    let own = rcgen::generate_simple_self_signed(names).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let certificate = own.cert.der().clone();
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = Server::new(Config::new())
+        .unwrap()
+        .on_socket(|mut socket| async move {
+            while let Some(message) = socket.recv().await {
+                let _ = socket.send(message).await;
+            }
+        });
+    let serve = anywire::serve(server.routes()).incoming(TlsListener { listener, acceptor });
+    let serving = tokio::spawn(serve.run());
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let trusting = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    for (scheme, transport) in [("wss", Transport::WebSocket), ("https", Transport::Poll)] {
+        let url = format!("{scheme}://localhost:{port}/anywire");
+        let builder = builder(&url).only(transport).no_proxy();
+        echoes(builder.tls(trusting.clone())).await.unwrap();
+    }
+    // The platform does not trust a certificate that nobody signed.
+    let url = format!("wss://localhost:{port}/anywire");
+    let stranger = builder(&url)
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(2));
+    let error = echoes(stranger).await.unwrap_err();
+    assert!(
+        error.contains("ertificate") || error.contains("nknownIssuer"),
+        "{error}"
+    );
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_forward_proxy_is_passed_by_connect() {
+    let server = TestServer::start(Config::new()).await;
+    let patience = Duration::from_secs(30);
+    let squid = Middlebox::start(Product::Squid, server.addr, patience)
+        .await
+        .unwrap();
+    for transport in ALL {
+        let url = format!("ws://{}/anywire", server.addr);
+        let builder = builder(&url).only(transport);
+        let proxy = format!("http://{}", squid.addr());
+        echoes(builder.proxy(&proxy)).await.unwrap();
+    }
+}
+
+/// A SOCKS5 proxy (RFC 1928) that wants no credential; it notes the names that it was asked for.
+struct Socks {
+    addr: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Socks {
+    /// Whatever the name, the way leads to `upstream`.
+    async fn start(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let names = asked.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let names = names.clone();
+                tokio::spawn(async move {
+                    // A client that leaves early is its own matter.
+                    let _ = Self::carry(client, upstream, &names).await;
+                });
+            }
+        });
+        Self { addr, asked, task }
+    }
+
+    async fn carry(
+        mut client: TcpStream,
+        upstream: SocketAddr,
+        names: &Mutex<Vec<String>>,
+    ) -> io::Result<()> {
+        let mut greeting = [0; 2];
+        client.read_exact(&mut greeting).await?;
+        let mut methods = vec![0; greeting[1].into()];
+        client.read_exact(&mut methods).await?;
+        client.write_all(&[5, 0]).await?;
+        let mut head = [0; 4];
+        client.read_exact(&mut head).await?;
+        let name = match head[3] {
+            1 => {
+                let mut ip = [0; 4];
+                client.read_exact(&mut ip).await?;
+                std::net::Ipv4Addr::from(ip).to_string()
+            }
+            3 => {
+                let mut name = vec![0; client.read_u8().await?.into()];
+                client.read_exact(&mut name).await?;
+                String::from_utf8_lossy(&name).into_owned()
+            }
+            kind => return Err(io::Error::other(format!("address type {kind}"))),
+        };
+        client.read_u16().await?;
+        names.lock().unwrap().push(name);
+        let mut server = TcpStream::connect(upstream).await?;
+        client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+        copy_bidirectional(&mut client, &mut server).await?;
+        Ok(())
+    }
+}
+
+impl Drop for Socks {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_passed_and_looks_names_up_itself() {
+    let server = TestServer::start(Config::new()).await;
+    let socks = Socks::start(server.addr).await;
+    for transport in ALL {
+        // Only the proxy knows this name.
+        let builder = builder("ws://server.example/anywire").only(transport);
+        let proxy = format!("socks5h://{}", socks.addr);
+        echoes(builder.proxy(&proxy)).await.unwrap();
+    }
+    let asked = socks.asked.lock().unwrap();
+    assert!(
+        asked.iter().all(|name| name == "server.example"),
+        "{asked:?}"
+    );
+    assert!(asked.len() >= 2);
+}
+
+#[tokio::test]
+async fn the_environment_names_the_proxy() {
+    let server = TestServer::start(Config::new()).await;
+    let socks = Socks::start(server.addr).await;
+    // A process of its own: its environment is set before it starts.
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "client::surroundings::child_of_the_environment",
+            "--ignored",
+        ])
+        .env("ALL_PROXY", format!("socks5h://{}", socks.addr))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .env_remove("HTTP_PROXY")
+        .env_remove("http_proxy")
+        .stdout(Stdio::null())
+        .status();
+    assert!(timeout(DEADLINE, child).await.unwrap().unwrap().success());
+    assert_eq!(socks.asked.lock().unwrap()[0], "server.example");
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in an environment with a proxy"]
+async fn child_of_the_environment() {
+    echoes(builder("ws://server.example/anywire"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn headers_go_with_each_request() {
+    let config = Config::new().authorize(|visitor| async move {
+        let key = visitor.headers.get("x-api-key");
+        match key.and_then(|value| value.to_str().ok()) {
+            Some("k1") => Ok(Principal::new("machine")),
+            _ => Err(Denied::forbidden("send X-Api-Key")),
+        }
+    });
+    let server = TestServer::start(config).await;
+    let url = format!("ws://{}/anywire", server.addr);
+    for transport in ALL {
+        let builder = builder(&url).only(transport);
+        echoes(builder.header("X-Api-Key", "k1")).await.unwrap();
+    }
+    let error = echoes(builder(&url)).await.unwrap_err();
+    assert!(error.contains("send X-Api-Key"), "{error}");
+}
