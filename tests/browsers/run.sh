@@ -10,7 +10,8 @@ got=$here/../../target/engines
 engine=$1 url=$2 seconds=$3 directory=$4
 
 if [ -z "${ANYWIRE_CONTAINED:-}" ]; then
-    namespace="unshare --pid --fork --kill-child --mount-proc"
+    # Killed, whoever has started this ends it too, and thereby all in the namespace.
+    namespace="setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount-proc"
     [ "$(id -u)" = 0 ] || namespace="$namespace --user --map-root-user"
     if $namespace true 2>/dev/null; then
         ANYWIRE_CONTAINED=yes exec $namespace "$0" "$@"
@@ -24,6 +25,7 @@ if [ -z "${ANYWIRE_CONTAINED:-}" ]; then
     export ANYWIRE_CONTAINED=no
 fi
 
+chmod 700 "$directory"
 export HOME="$directory" TMPDIR="$directory" XDG_RUNTIME_DIR="$directory" XDG_CACHE_HOME="$directory/cache"
 export LANG=C.UTF-8
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
