@@ -137,7 +137,7 @@ fn pages(run: &Run, desk: Arc<Desk>) -> BoxedFilter<(warp::reply::Response,)> {
         .and(warp::body::bytes())
         .map(move |order: String, query: Number, body: bytes::Bytes| {
             desk.take(&order, query.number, &String::from_utf8_lossy(&body));
-            warp::reply().into_response()
+            "done".into_response()
         });
     let pump = warp::path("pump")
         .and(warp::query::<Pump>())

@@ -43,12 +43,8 @@ function get(path) {
   return request.responseText;
 }
 
-function attempt(what, work) {
-  try {
-    work();
-  } catch (error) {
-    WScript.Echo(what + ' threw ' + (error.number >>> 0).toString(16) + ' ' + error.message);
-  }
+function tell(what, error) {
+  WScript.Echo(what + ' threw ' + (error.number >>> 0).toString(16) + ' ' + error.message);
 }
 
 /** Takes the timer that is due first out of the list, if there is one. */
@@ -70,14 +66,21 @@ get(location.pathname).replace(/<script src="([^"]+)"/g, function (tag, path) {
   return tag;
 });
 for (var s = 0; s < scripts.length; s++) {
-  attempt(scripts[s], function () {
+  // Here and in no function: what is evaluated in one is not global.
+  try {
     eval(get(scripts[s]));
-  });
+  } catch (error) {
+    tell(scripts[s], error);
+  }
 }
 for (var turn = 0; ; turn++) {
   var timer = takeDue();
   if (timer) {
-    attempt('a timer', timer.callback);
+    try {
+      timer.callback();
+    } catch (error) {
+      tell('a timer', error);
+    }
   }
   get('/pump?ms=' + (timer ? 0 : PUMP_MS) + '&turn=' + turn);
 }
