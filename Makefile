@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check test e2e bench fuzz browser browser-tools
+.PHONY: help run check test e2e browsers bench fuzz browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ e2e: ## the browser client in headless Chromium, installed if missing and possib
 	tests/e2e/install-chromium.sh
 	cargo build -p anywire-examples --examples
 	cargo test -p anywire-tests --test e2e -- --test-threads 2
+
+browsers: ## the acceptance page in sixteen browser engines, installed if missing and possible; writes README's table
+	cargo test -p anywire-tests --test browsers -- --all
 
 bench: ## server CPU per message and bytes per session, beside warp::ws()
 	cargo build --release -p anywire-tests --bin anywire-bench
