@@ -1,4 +1,4 @@
-//! One engine as a child process: installed by `install.sh`, started by `run.sh`, and ended with all that it has started.
+//! One engine as a child process: installed by `install.sh`, started by `run.sh`, ended with all that it has started.
 
 use std::fs::File;
 use std::io;

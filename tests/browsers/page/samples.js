@@ -8,7 +8,7 @@ var samples = {
     return numbered(1000);
   },
 
-  /** Every code unit of the BMP but surrogates, in rows of 256, and what follows from how texts are changed or framed. */
+  /** Every code unit of the BMP but surrogates, in rows of 256, and what is often changed or framed wrongly. */
   unicode: function () {
     var texts = [];
     for (var row = 0; row < 256; row++) {
@@ -25,8 +25,10 @@ var samples = {
     }
     // Emoji, and what normal forms take apart: musical symbols, compatibility ideographs.
     texts.push(astral(1, 0xf600) + astral(1, 0xd15e) + astral(1, 0xd164) + astral(2, 0xf800) + astral(2, 0xfa1d));
-    return texts.concat(['', '\x10', '\x10\x10', '\x10c1000', '\uFEFFfirst', 'e\u0301', '\u1112\u1161\u11ab',
-      '\u0323\u0307s', '\r\n\r\ndata: x\rid: 1\n\n', '12:tlonger', '\u2028\u2029\x85', '</script><!--']);
+    return texts.concat([
+      '', '\x10', '\x10\x10', '\x10c1000', '\uFEFFfirst', 'e\u0301', '\u1112\u1161\u11ab', '\u0323\u0307s',
+      '\r\n\r\ndata: x\rid: 1\n\n', '12:tlonger', '\u2028\u2029\x85', '</script><!--'
+    ]);
   },
 
   binary: function () {
