@@ -11,11 +11,14 @@ use std::{
 
 /// A fresh directory under the system's own for such things, removed when dropped.
 #[derive(Debug)]
-pub(crate) struct Directory(PathBuf);
+pub struct Directory(PathBuf);
 
 impl Directory {
-    /// `owner` is a part of its name.
-    pub(crate) fn fresh(owner: &str) -> io::Result<Self> {
+    /// A new one, of whose name `owner` is a part.
+    ///
+    /// # Errors
+    /// It cannot be made: see whether there is room where the system keeps such things.
+    pub fn fresh(owner: &str) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -29,17 +32,18 @@ impl Directory {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
     /// The path of a file in it, which may not be there.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// The end of a file in it, for the text of an error.
-    pub(crate) fn last_words(&self, name: &str) -> String {
+    pub fn last_words(&self, name: &str) -> String {
         let printed = fs::read(self.file(name)).unwrap_or_default();
         let end = &printed[printed.len().saturating_sub(MAX_LAST_WORDS_BYTES)..];
         String::from_utf8_lossy(end).trim().to_owned()

@@ -1,7 +1,7 @@
 //! What the tests over real sockets and in real browsers share.
 
 pub mod chromium;
-mod directory;
+pub mod directory;
 pub mod fault_proxy;
 pub mod http;
 pub mod middlebox;

@@ -1,0 +1,118 @@
+//! The server's side of the steps: sends what the page expects, and compares what comes up with what was sent.
+
+use std::sync::Arc;
+
+use anywire::{CloseCode, CloseReason, Message, Sender, Socket};
+use tokio::sync::watch;
+
+use crate::journal::{Heard, Journal};
+use crate::samples;
+
+/// What the page closes with.
+pub const PAGE_CLOSE: (u16, &str) = (3_000, "the page: caf\u{e9} \u{2713}");
+/// What the app closes with, as `!close` asks it to.
+pub const APP_CLOSE: (u16, &str) = (4_899, "the app: caf\u{e9} \u{2713}");
+
+/// What is on its way up in a step.
+struct Upward {
+    step: String,
+    expected: Vec<Message>,
+    received: usize,
+    wrong: Vec<String>,
+}
+
+/// Serves one session. `cut` counts how often connections were cut.
+pub async fn serve(mut socket: Socket, journal: Arc<Journal>, cut: watch::Receiver<usize>) {
+    journal.note(|record| record.opened += 1);
+    let mut upward: Option<Upward> = None;
+    while let Some(message) = socket.recv().await {
+        let text = message.as_text().unwrap_or_default();
+        if text == "!close" {
+            let code = CloseCode::application(APP_CLOSE.0).expect("it is an application's");
+            socket.close(CloseReason::new(code, APP_CLOSE.1));
+        } else if let Some(step) = text.strip_prefix("!step ") {
+            let Some(expected) = samples::of(step) else {
+                journal.note(|record| record.errors.push(format!("unknown step {step}")));
+                continue;
+            };
+            tokio::spawn(send(
+                socket.sender(),
+                step.to_owned(),
+                expected.clone(),
+                cut.clone(),
+            ));
+            upward = Some(Upward::new(step, expected));
+        } else if let Some(current) = &mut upward {
+            if current.take(&message) {
+                let heard = Heard {
+                    step: current.step.clone(),
+                    wrong: std::mem::take(&mut current.wrong),
+                };
+                journal.note(|record| record.heard.push(heard));
+                // The session may have ended since; then the loop does too.
+                let _ = socket.send(format!("!heard {}", current.step)).await;
+            }
+        } else {
+            journal.note(|record| record.errors.push(format!("the app got {message:?}")));
+        }
+    }
+    let unfinished = upward.filter(|upward| upward.received != upward.expected.len());
+    let reason = socket.close_reason().cloned();
+    journal.note(|record| {
+        record
+            .errors
+            .extend(unfinished.map(|upward| upward.describe()));
+        record.closed.extend(reason);
+    });
+}
+
+impl Upward {
+    fn new(step: &str, expected: Vec<Message>) -> Self {
+        Self {
+            step: step.to_owned(),
+            expected,
+            received: 0,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Compares the next message; tells whether it was the last one.
+    fn take(&mut self, message: &Message) -> bool {
+        let wrong = match self.expected.get(self.received) {
+            Some(expected) => samples::difference(expected, message),
+            None => Some("one too many".into()),
+        };
+        self.wrong
+            .extend(wrong.map(|wrong| format!("message {}: {wrong}", self.received)));
+        self.received += 1;
+        self.received == self.expected.len()
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "{} of {} messages of {} came up; wrong: {:?}",
+            self.received,
+            self.expected.len(),
+            self.step,
+            self.wrong
+        )
+    }
+}
+
+/// Sends a step's messages. Those of `resumed` are sent half before the connections are cut and half after.
+async fn send(
+    sender: Sender,
+    step: String,
+    messages: Vec<Message>,
+    mut cut: watch::Receiver<usize>,
+) {
+    let half = messages.len() / 2;
+    for (index, message) in messages.into_iter().enumerate() {
+        if step == "resumed" && index == half && cut.wait_for(|count| *count > 0).await.is_err() {
+            return;
+        }
+        if sender.send(message).await.is_err() {
+            return;
+        }
+    }
+}

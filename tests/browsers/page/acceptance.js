@@ -1,0 +1,264 @@
+/**
+ * Owns the steps by which a browser shows that Anywire works in it, over the transport that the
+ * page's address names. It uses the public object alone.
+ * Leaves the messages to samples.js; whether they came up whole is judged by the server's app.
+ *
+ * In each step both sides send the same messages and compare what comes with them. The page begins
+ * it with `!step NAME`; the app says `!heard NAME` when all have come up.
+ */
+
+var STEP_MS = +query.stepMs || 20000;
+var IDLE_MS = 3500;
+var CUT_AFTER_MS = 30;
+
+/** What the app and the page close with, each at one end of what applications may use. */
+var PAGE_CLOSE = { code: 3000, reason: 'the page: caf\u00e9 \u2713' };
+var APP_CLOSE = { code: 4899, reason: 'the app: caf\u00e9 \u2713' };
+
+var socket;
+var onMessage;
+var onClose;
+var hasFailed = false;
+
+var steps = {
+  open: function (done) {
+    var options = { withCredentials: query.credentials === 'yes' };
+    if (query.transport) {
+      options.transports = [query.transport];
+    }
+    if (query.connectMs) {
+      options.connectTimeoutMs = +query.connectMs;
+    }
+    var opened = socket = new Anywire(query.server, [], options);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = function () {
+      socket.onopen = function () {
+        report(['error', 'open came twice']);
+      };
+      done('');
+    };
+    // What comes late of a session before this one is nobody's.
+    socket.onmessage = function (event) {
+      if (socket === opened) {
+        onMessage(event.data);
+      }
+    };
+    socket.onclose = function (event) {
+      if (socket === opened) {
+        onClose(event);
+      }
+    };
+    onClose = function (event) {
+      var closed = 'closed with ' + event.code + ' ' + event.reason + '; ';
+      try {
+        diagnose(query.server, options.withCredentials, function (text) {
+          done(closed + text);
+        });
+      } catch (error) {
+        done(closed + 'no diagnosis: ' + (error.message || error));
+      }
+    };
+  },
+
+  numbered: function (done) {
+    exchange('numbered', done);
+  },
+
+  unicode: function (done) {
+    exchange('unicode', done);
+  },
+
+  binary: function (done) {
+    if (!window.ArrayBuffer || !window.Uint8Array) {
+      done('', 'no typed arrays');
+    } else {
+      exchange('binary', done);
+    }
+  },
+
+  large: function (done) {
+    exchange('large', done);
+  },
+
+  /** The connections are cut in the middle. */
+  resumed: function (done) {
+    exchange('resumed', done, function (sendRest) {
+      setTimeout(function () {
+        ask('/cut', '');
+        sendRest();
+      }, CUT_AFTER_MS);
+    });
+  },
+
+  idle: function (done) {
+    setTimeout(function () {
+      exchange('idle', done);
+    }, IDLE_MS);
+  },
+
+  closedByPage: function (done) {
+    expectClose(PAGE_CLOSE, done);
+    socket.close(PAGE_CLOSE.code, PAGE_CLOSE.reason);
+  },
+
+  closedByApp: function (done) {
+    steps.open(function (failure) {
+      if (failure) {
+        done(failure);
+        return;
+      }
+      expectClose(APP_CLOSE, done);
+      socket.send('!close');
+    });
+  }
+};
+
+/** Both sides send the samples; halfway the page may wait for something. */
+function exchange(name, done, halfway) {
+  var expected = samples[name]();
+  var received = 0;
+  var isHeard = false;
+  var wrong = [];
+
+  onMessage = function (data) {
+    if (data === '!heard ' + name) {
+      isHeard = true;
+    } else {
+      var why = received < expected.length ? difference(expected[received], data) : 'one too many';
+      if (why) {
+        wrong.push('message ' + received + ': ' + why);
+      }
+      received++;
+    }
+    if (isHeard && received >= expected.length) {
+      finish();
+    }
+  };
+  onClose = function (event) {
+    done('closed with ' + event.code + ' ' + event.reason + ' after ' + progress());
+  };
+  done.progress = progress;
+
+  function progress() {
+    return received + ' of ' + expected.length + ' down, ' + (isHeard ? 'all' : 'not all') + ' up';
+  }
+
+  function finish() {
+    if (query.transport && socket.transport !== query.transport) {
+      wrong.push('carried by ' + socket.transport);
+    }
+    done(wrong.length ? wrong.length + ' wrong, first ' + wrong.slice(0, 3).join('; ') : '');
+  }
+
+  function send(from, end) {
+    for (var i = from; i < end; i++) {
+      socket.send(expected[i]);
+    }
+  }
+
+  socket.send('!step ' + name);
+  if (halfway) {
+    var half = expected.length / 2;
+    send(0, half);
+    halfway(function () {
+      send(half, expected.length);
+    });
+  } else {
+    send(0, expected.length);
+  }
+}
+
+function expectClose(expected, done) {
+  onClose = function (event) {
+    var isRight = event.code === expected.code && event.reason === expected.reason && event.wasClean === true &&
+      socket.readyState === 3;
+    done(isRight ? '' : 'closed with ' + event.code + ' ' + event.reason + ', wasClean ' + event.wasClean +
+      ', readyState ' + socket.readyState);
+  };
+}
+
+function unexpected(what) {
+  return function (value) {
+    hasFailed = true;
+    report(['error', what + ' between steps: ' + (value && value.code || value)]);
+  };
+}
+
+/** Goes on with the next step; after one that broke the session, in a new one, to see what else is wrong. */
+function proceed(names, isStuck) {
+  var needsSession = names.length && names[0] !== 'closedByApp';
+  if (!needsSession || socket && socket.readyState === 1 && !isStuck) {
+    run(names);
+  } else if (!socket) {
+    end();
+  } else {
+    onClose = function () {};
+    socket.close();
+    steps.open(function (failure) {
+      if (failure) {
+        end();
+      } else {
+        run(names);
+      }
+    });
+  }
+}
+
+/** Runs one step after the other. */
+function run(names) {
+  var name = names.shift();
+  if (!name) {
+    end();
+    return;
+  }
+  var begunAt = now();
+  var isDone = false;
+  var timer = setTimeout(function () {
+    done('took too long' + (done.progress ? ', ' + done.progress() : '') + (socket ? ', ' + trace() : ''));
+  }, STEP_MS);
+
+  function done(failure, skipped) {
+    if (isDone) {
+      return;
+    }
+    isDone = true;
+    clearTimeout(timer);
+    onMessage = unexpected('a message');
+    onClose = unexpected('a close');
+    hasFailed = hasFailed || !!failure;
+    report(['step', name, failure ? 'failed' : skipped ? 'skipped' : 'ok', now() - begunAt,
+      socket && socket.transport || '', failure || skipped || '']);
+    // Anew, so that no step runs inside a callback of the last.
+    setTimeout(function () {
+      proceed(names, /too long/.test(failure));
+    }, 0);
+  }
+
+  try {
+    steps[name](done);
+  } catch (error) {
+    done('threw ' + (error.message || error) + (error.stack ? ' ' + error.stack : ''));
+  }
+}
+
+/** Why it is carried as it is, in the client's own words. */
+function trace() {
+  var attempts = [];
+  for (var i = 0; i < socket.trace.length; i++) {
+    var attempt = socket.trace[i];
+    attempts.push(attempt.leg + ' ' + attempt.phase + ' ' + Math.round(attempt.ms) + ' ' + attempt.result);
+  }
+  return 'trace: ' + attempts.join(', ');
+}
+
+function end() {
+  report(['end', hasFailed ? 'failed' : 'passed', socket ? trace() : '']);
+  document.title = 'done';
+}
+
+onMessage = unexpected('a message');
+onClose = unexpected('a close');
+setTimeout(function () {
+  report(['about', navigator.userAgent]);
+  run(query.steps.split(','));
+}, 0);

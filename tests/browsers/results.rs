@@ -1,0 +1,184 @@
+//! What came of the runs: lines as tests print them, a file for programs, and the table of the README.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde_json::{Value, json};
+
+use crate::journal::Record;
+use crate::matrix::{BUILT, Engine, LADDER, Origin, Run};
+use crate::verdict::Verdict;
+
+/// A run and what came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run.
+    pub run: Run,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was told of it.
+    pub record: Record,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Outcome {
+    /// Prints its line.
+    pub fn print(&self) {
+        let word = match &self.verdict {
+            Verdict::Passed => "ok",
+            Verdict::Failed(_) => "FAILED",
+            Verdict::NotRun(_) => "not run",
+        };
+        println!(
+            "test {} ... {word} ({:.1} s)",
+            self.run.fact(),
+            self.seconds
+        );
+    }
+
+    fn json(&self) -> Value {
+        let (verdict, problems) = match &self.verdict {
+            Verdict::Passed => ("passed", Vec::new()),
+            Verdict::Failed(problems) => ("failed", problems.clone()),
+            Verdict::NotRun(why) => ("not run", vec![why.clone()]),
+        };
+        let steps: Vec<_> = self
+            .record
+            .steps
+            .iter()
+            .map(|step| {
+                json!({"name": step.name, "result": step.result, "ms": step.ms,
+                    "transport": step.transport, "detail": step.detail})
+            })
+            .collect();
+        json!({
+            "fact": self.run.fact(), "engine": self.run.engine.name, "year": self.run.engine.year,
+            "rung": self.run.transport, "verdict": verdict, "problems": problems,
+            "userAgent": self.record.user_agent, "connectionsCut": self.record.cut,
+            "seconds": (self.seconds * 10.0).round() / 10.0, "steps": steps,
+        })
+    }
+}
+
+/// Prints what failed and why, what was not run and why, and the totals. Tells whether nothing failed.
+pub fn print_summary(outcomes: &[Outcome], seconds: f64) -> bool {
+    let (mut passed, mut failed, mut not_run) = (0, 0, 0);
+    for outcome in outcomes {
+        match &outcome.verdict {
+            Verdict::Passed => passed += 1,
+            Verdict::Failed(problems) => {
+                failed += 1;
+                println!("\n---- {} ----", outcome.run.fact());
+                problems.iter().for_each(|problem| println!("{problem}"));
+            }
+            Verdict::NotRun(why) => {
+                not_run += 1;
+                println!("\n{} was not run: {why}", outcome.run.fact());
+            }
+        }
+    }
+    println!("\n{}", table(outcomes));
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "test result: {word}. {passed} passed; {failed} failed; {not_run} ignored; 0 measured; \
+         0 filtered out; finished in {seconds:.2}s"
+    );
+    failed == 0
+}
+
+/// Writes `target/browsers/results.json`.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_json(outcomes: &[Outcome]) -> io::Result<()> {
+    let directory = root().join("target/browsers");
+    fs::create_dir_all(&directory)?;
+    let all: Vec<_> = outcomes.iter().map(Outcome::json).collect();
+    fs::write(
+        directory.join("results.json"),
+        serde_json::to_string_pretty(&all)?,
+    )
+}
+
+/// Puts the table into the README, between its marks.
+///
+/// # Errors
+/// It cannot be read or written, or has no marks.
+pub fn write_readme(outcomes: &[Outcome]) -> io::Result<()> {
+    let path = root().join("README.md");
+    let text = fs::read_to_string(&path)?;
+    let without_marks = || io::Error::other("README.md has no marks for the browsers' table");
+    let (before, rest) = text.split_once(BEGIN).ok_or_else(without_marks)?;
+    let (_, after) = rest.split_once(END).ok_or_else(without_marks)?;
+    fs::write(
+        path,
+        format!("{before}{BEGIN}\n{}{END}{after}", table(outcomes)),
+    )
+}
+
+/// One row for each engine.
+fn table(outcomes: &[Outcome]) -> String {
+    let mut table = String::from("| engine | year | reaches |");
+    BUILT.iter().for_each(|rung| table += &format!(" {rung} |"));
+    table += " other origin | verdict |\n|---|---|---|";
+    table += &"---|".repeat(BUILT.len());
+    table += "---|---|\n";
+    let mut engines: Vec<&Engine> = outcomes.iter().map(|outcome| outcome.run.engine).collect();
+    engines.dedup_by_key(|engine| engine.name);
+    for engine in engines {
+        let of_engine: Vec<_> = outcomes
+            .iter()
+            .filter(|outcome| outcome.run.engine.name == engine.name)
+            .collect();
+        table += &row(engine, &of_engine);
+    }
+    table
+}
+
+fn row(engine: &Engine, outcomes: &[&Outcome]) -> String {
+    let summary = |wanted: &dyn Fn(&Run) -> bool| {
+        let verdicts = outcomes.iter().filter(|outcome| wanted(&outcome.run));
+        in_a_word(verdicts.map(|outcome| &outcome.verdict))
+    };
+    let climbed = outcomes
+        .iter()
+        .find(|outcome| outcome.run.origin == Origin::Same && outcome.run.transport.is_none());
+    let reached = climbed
+        .and_then(|outcome| {
+            outcome
+                .record
+                .steps
+                .iter()
+                .rev()
+                .find(|step| !step.transport.is_empty())
+        })
+        .map_or("", |step| step.transport.as_str());
+    let mut row = format!("| {} | {} | {reached} |", engine.title, engine.year);
+    for rung in LADDER.iter().filter(|rung| BUILT.contains(rung)) {
+        let is_it = |run: &Run| run.transport == Some(*rung) && run.origin == Origin::Same;
+        row += &format!(" {} |", summary(&is_it));
+    }
+    row += &format!(" {} |", summary(&|run| run.origin != Origin::Same));
+    row + &format!(" {} |\n", summary(&|_| true))
+}
+
+/// The worst of them; nothing where there are none.
+fn in_a_word<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> &'static str {
+    let words = ["–", "passed", "not run", "failed"];
+    let worst = verdicts
+        .map(|verdict| match verdict {
+            Verdict::Passed => 1,
+            Verdict::NotRun(_) => 2,
+            Verdict::Failed(_) => 3,
+        })
+        .max();
+    words[worst.unwrap_or(0)]
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+const BEGIN: &str = "<!-- browsers:begin -->";
+const END: &str = "<!-- browsers:end -->";

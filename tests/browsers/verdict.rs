@@ -1,0 +1,148 @@
+//! Whether a run went well: what the page says, what the app says, and whether both have seen the same.
+
+use anywire::CloseReason;
+
+use crate::app::{APP_CLOSE, PAGE_CLOSE};
+use crate::journal::Record;
+use crate::matrix::{Origin, Run};
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Both sides agree that all went well.
+    Passed,
+    /// Why it did not.
+    Failed(Vec<String>),
+    /// The engine could not be had or started, and why.
+    NotRun(String),
+}
+
+/// Judges what was told of a run.
+pub fn judge(run: &Run, record: &Record) -> Verdict {
+    let mut problems = record.errors.clone();
+    if let Origin::WithoutHeader(header) = run.origin {
+        judge_missing_header(header, record, &mut problems);
+    } else {
+        judge_page(run, record, &mut problems);
+        judge_app(run, record, &mut problems);
+    }
+    if let Origin::Other { credentials } = run.origin {
+        let wrong = if credentials {
+            record.without_cookies
+        } else {
+            record.with_cookies
+        };
+        if wrong > 0 || record.with_cookies + record.without_cookies == 0 {
+            problems.push(format!(
+                "{} requests with cookies, {} without",
+                record.with_cookies, record.without_cookies
+            ));
+        }
+    }
+    if problems.is_empty() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed(problems)
+    }
+}
+
+/// The page must fail, and name the header.
+fn judge_missing_header(header: &str, record: &Record, problems: &mut Vec<String>) {
+    match record.steps.as_slice() {
+        [step] if step.result == "failed" => {
+            if !step
+                .detail
+                .contains(&format!("missing or wrong header: {header}"))
+            {
+                problems.push(format!(
+                    "{header} is missing, but the page says: {}",
+                    step.detail
+                ));
+            }
+        }
+        steps => problems.push(format!("the page did not fail without {header}: {steps:?}")),
+    }
+}
+
+fn judge_page(run: &Run, record: &Record, problems: &mut Vec<String>) {
+    let names: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
+    if names != run.steps() {
+        problems.push(format!("the page's steps were {names:?}"));
+    }
+    for step in &record.steps {
+        let may_skip = step.name == "binary" && !run.engine.has_bytes;
+        match step.result.as_str() {
+            "ok" => {}
+            "skipped" if may_skip => {}
+            result => problems.push(format!("{} {result}: {}", step.name, step.detail)),
+        }
+    }
+    match &record.end {
+        Some(end) if end.is_passed => {}
+        Some(end) => problems.push(format!("the page failed; {}", end.trace)),
+        None => problems.push("the page did not end".into()),
+    }
+    let last = record
+        .steps
+        .iter()
+        .rev()
+        .find(|step| !step.transport.is_empty());
+    if last.is_none_or(|step| step.transport != run.reached()) {
+        problems.push(format!("reached {:?}", last.map(|step| &step.transport)));
+    }
+}
+
+fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
+    let skipped = |name: &str| {
+        record
+            .steps
+            .iter()
+            .any(|step| step.name == name && step.result == "skipped")
+    };
+    let expected: Vec<_> = run
+        .steps()
+        .iter()
+        .copied()
+        .filter(|name| crate::samples::of(name).is_some() && !skipped(name))
+        .collect();
+    let heard: Vec<_> = record
+        .heard
+        .iter()
+        .map(|heard| heard.step.as_str())
+        .collect();
+    if heard != expected {
+        problems.push(format!("the app heard {heard:?} whole"));
+    }
+    for heard in record.heard.iter().filter(|heard| !heard.wrong.is_empty()) {
+        problems.push(format!(
+            "{}: {} of the messages came up changed, first {}",
+            heard.step,
+            heard.wrong.len(),
+            heard.wrong[..heard.wrong.len().min(3)].join("; ")
+        ));
+    }
+    if run.steps().contains(&"resumed") && record.cut == 0 {
+        problems.push("no connection was cut".into());
+    }
+    let closes: Vec<_> = closes(run);
+    let closed: Vec<_> = record
+        .closed
+        .iter()
+        .map(|reason: &CloseReason| (reason.code.as_u16(), reason.text()))
+        .collect();
+    if closed != closes || record.opened != closes.len() {
+        problems.push(format!(
+            "{} sessions, closed with {closed:?}",
+            record.opened
+        ));
+    }
+}
+
+/// How the sessions of a run must end, each of them.
+pub fn closes(run: &Run) -> Vec<(u16, &'static str)> {
+    let ends = [("closedByPage", PAGE_CLOSE), ("closedByApp", APP_CLOSE)];
+    ends.into_iter()
+        .filter(|(step, _)| run.steps().contains(step))
+        .map(|(_, close)| close)
+        .collect()
+}
