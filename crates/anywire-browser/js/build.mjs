@@ -31,7 +31,7 @@ if (typeof module === 'object' && module.exports) {
 // names stays as it is.
 const PRIVATE = [
   'absolute', 'ack', 'attachContent', 'attachedAfter', 'attempts', 'batch', 'batchBytes',
-  'buffered', 'bytes', 'closing', 'content', 'contentType', 'create',
+  'buffered', 'bytes', 'bytesPerMs', 'closing', 'content', 'contentType', 'create',
   'deadline', 'decisions', 'end', 'ended', 'expire', 'failures', 'feed', 'field',
   'giveUp', 'gone', 'grace', 'handleAck', 'handleClose', 'handleMessage', 'handleOpened',
   'handleRefusal', 'handleReported', 'hasDropped', 'hasStarted', 'isAllowed', 'isProven',

@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     pace: Pace,
     /// The WebSocket's unanswered ping was taken for a stall.
     is_stalled: bool,
+    /// What the line is thought to carry at least.
+    bytes_per_ms: u64,
     /// No leg came through in time.
     has_given_up: bool,
     /// How long last words may take.
@@ -74,6 +76,7 @@ impl Driver {
             poll: None,
             pace: Pace::default(),
             is_stalled: false,
+            bytes_per_ms: FAIR_BYTES_PER_MS,
             has_given_up: false,
             linger_until: None,
             sleepwatch: Sleepwatch::start(),
@@ -144,8 +147,12 @@ impl Driver {
                 state.session.handle_timeout(now);
                 state.negotiation.handle_timeout(now);
                 let blocked = self.blocked_since();
-                if !self.is_stalled && stall_at(&state, blocked).is_some_and(|at| at <= now) {
+                let stall_at = self.stall_at(&state, blocked);
+                if !self.is_stalled && stall_at.is_some_and(|at| at <= now) {
                     self.is_stalled = true;
+                    if state.session.buffered_bytes() > LARGE_BYTES {
+                        self.bytes_per_ms = (self.bytes_per_ms / 2).max(SLOW_BYTES_PER_MS);
+                    }
                     state.negotiation.handle_stalled(now);
                 }
                 drop(state);
@@ -186,7 +193,7 @@ impl Driver {
         let due = [
             state.session.poll_timeout().map(|at| at.max(soonest)),
             state.negotiation.poll_timeout(),
-            stall_at(&state, blocked).filter(|_| !self.is_stalled),
+            self.stall_at(&state, blocked).filter(|_| !self.is_stalled),
             self.poll.as_ref().and_then(PollLeg::poll_timeout),
             self.linger_until,
         ];
@@ -271,10 +278,22 @@ impl Driver {
             .and_then(WebSocketLeg::blocked_since)
     }
 
+    /// When an unanswered ping, or a line that takes nothing, becomes a stall (NEGOTIATION §3.4).
+    fn stall_at(&self, state: &State, blocked: Option<Timestamp>) -> Option<Timestamp> {
+        let unanswered = state.session.unanswered_since();
+        let since = unanswered.into_iter().chain(blocked).min()?;
+        Some(since + NegotiationSettings::STALL + self.on_the_way(state))
+    }
+
+    /// How long messages may be on the way.
+    fn on_the_way(&self, state: &State) -> Duration {
+        Duration::from_millis(state.session.buffered_bytes() as u64 / self.bytes_per_ms)
+    }
+
     /// A line that has taken nothing for as long as a ping may go unanswered is dead: no ping can be sent on it.
     fn leave_blocked(&mut self, now: Timestamp) {
         let state = self.shared.lock();
-        let patience = state.session.limits().heartbeat_timeout + slow_line(&state);
+        let patience = state.session.limits().heartbeat_timeout + self.on_the_way(&state);
         drop(state);
         if self.blocked_since().is_some_and(|at| at + patience <= now) {
             self.websocket_lost(&Failure::new(Outcome::Stalled, "takes nothing"), now);
@@ -318,18 +337,6 @@ impl Driver {
     }
 }
 
-/// When an unanswered ping, or a line that takes nothing, becomes a stall (NEGOTIATION §3.4).
-fn stall_at(state: &State, blocked: Option<Timestamp>) -> Option<Timestamp> {
-    let unanswered = state.session.unanswered_since();
-    let since = unanswered.into_iter().chain(blocked).min()?;
-    Some(since + NegotiationSettings::STALL + slow_line(state))
-}
-
-/// How long messages that are on the way may take on a slow line.
-fn slow_line(state: &State) -> Duration {
-    Duration::from_millis(state.session.buffered_bytes() as u64 / SLOW_BYTES_PER_MS)
-}
-
 /// The server says that it does not know the session, or will not have it.
 fn end_refused(state: &mut State, reason: &CloseReason, now: Timestamp) {
     if reason.code == CloseCode::UNKNOWN_SESSION && !state.session.is_open() {
@@ -370,5 +377,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How often a line that takes nothing is looked at.
 const BLOCKED_PAUSE: Duration = Duration::from_secs(1);
 
-/// A line that carries no more than this is slow, and a ping behind messages takes its time.
-const SLOW_BYTES_PER_MS: u64 = 256;
+/// What a line is thought to carry at least, until it stalls with much on the way; and what no line is thought to miss.
+const FAIR_BYTES_PER_MS: u64 = 256;
+const SLOW_BYTES_PER_MS: u64 = 16;
+const LARGE_BYTES: usize = 65_536;

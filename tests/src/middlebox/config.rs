@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 /// A proxy that people run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
-    /// nginx with the lines that pass an upgrade on; answers are buffered, as by default.
+    /// nginx with the lines that pass an upgrade on; answers are buffered, as by default. It takes bodies of 2 MiB, as
+    /// `maxPayloadBytes` wants: by default it refuses those over 1 MiB.
     Nginx,
     /// nginx without them: HTTP/1.0 to the server, no upgrade.
     NginxWithoutUpgrade,
@@ -57,7 +58,7 @@ impl Product {
                 "daemon off; master_process off; pid {directory}/pid; error_log stderr;
                 events {{ worker_connections 512; }}
                 http {{
-                    access_log off;
+                    access_log off; client_max_body_size 2m;
                     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
                     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
                     scgi_temp_path {directory}/scgi;

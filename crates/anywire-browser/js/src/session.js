@@ -35,6 +35,7 @@ function createSession(clock, key, protocols, handlers) {
     id: '',
     protocol: '',
     // *Opened* brings the others (PROTOCOL §7); these are needed before.
+    bytesPerMs: 256,
     limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
     received: 0,
     outbox: outbox,

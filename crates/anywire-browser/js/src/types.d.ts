@@ -98,6 +98,8 @@ interface Session {
   id: string;
   protocol: string;
   limits: Limits;
+  /** What the line is thought to carry at least, until it stalls with much on the way. */
+  bytesPerMs: number;
   /** How many messages came from the server. */
   received: number;
   outbox: Outbox;

@@ -7,8 +7,9 @@
 /** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
 var STALL_MS = 2000;
 
-/** A line that carries no more than this is slow. */
-var SLOW_BYTES_PER_MS = 256;
+/** No line is thought to carry less; and more than this on the way tells what it carries. */
+var SLOW_BYTES_PER_MS = 16;
+var LARGE_BYTES = 65536;
 var MAX_UNACKED = 128;
 var MAX_UNACKED_BYTES = 131072;
 
@@ -243,10 +244,13 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   }
 
   function patienceMs() {
-    var deadMs = session.limits.heartbeatTimeoutMs;
     // Messages may be on the way before the ping (NEGOTIATION §3.4).
-    return isStalled ? deadMs :
-      Math.min(STALL_MS + session.outbox.bytes / SLOW_BYTES_PER_MS, deadMs);
+    return isStalled ? deadMs() :
+      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
+  }
+
+  function deadMs() {
+    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
   }
 
   function pingDueAt() {
@@ -263,11 +267,14 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
         pingedAt = now;
         unsent = channel.buffered();
-      } else if (now - pingedAt >= session.limits.heartbeatTimeoutMs) {
+      } else if (now - pingedAt >= deadMs()) {
         lost('stalled');
         return;
       } else {
         isStalled = true;
+        if (session.outbox.bytes > LARGE_BYTES) {
+          session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
+        }
         feed('stalled');
       }
     }

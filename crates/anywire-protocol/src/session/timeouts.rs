@@ -15,12 +15,7 @@ impl Session {
             let text = "a message waited too long to be acknowledged";
             self.abort(CloseReason::new(CloseCode::TOO_OLD, text), now);
         }
-        if self.heartbeat_applies()
-            && self
-                .heartbeat
-                .dead_at(&self.limits)
-                .is_some_and(|at| at <= now)
-        {
+        if self.heartbeat_applies() && self.dead_at().is_some_and(|at| at <= now) {
             if self.has_inbox_room() {
                 self.end_if_raw();
                 self.detach(now);
@@ -52,7 +47,7 @@ impl Session {
             self.heartbeat
                 .ping_due(self.heartbeat_interval(), &self.limits)
                 .filter(|_| applies),
-            self.heartbeat.dead_at(&self.limits).filter(|_| applies),
+            self.dead_at().filter(|_| applies),
             connection.and_then(Connection::held_until),
             connection.and_then(|connection| connection.padding_due(&self.limits)),
             connection.and_then(|connection| connection.ends_at(&self.limits)),
@@ -86,6 +81,12 @@ impl Session {
             return Transmit::Packet(Packet::Ping("".into()));
         }
         Transmit::Idle
+    }
+
+    /// When the connection counts as dead. Messages may be on the way before the ping, on a slow line.
+    fn dead_at(&self) -> Option<Timestamp> {
+        let on_the_way = Duration::from_millis((self.outbox.bytes() / SLOW_BYTES_PER_MS) as u64);
+        Some(self.heartbeat.dead_at(&self.limits)? + on_the_way)
     }
 
     /// When the oldest message will have waited too long.
@@ -128,3 +129,6 @@ impl Session {
         Some(since + self.limits.resume_window)
     }
 }
+
+/// A line that carries no more than this is slow.
+const SLOW_BYTES_PER_MS: usize = 16;
