@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anywire_client::Transport;
 use anywire_tests::simulation;
 
 #[test]
@@ -32,6 +33,36 @@ fn exactly_the_accepted_messages_arrive_in_any_weather() {
     assert!(failed.is_empty(), "seeds {failed:?}");
     // Weather that lets nothing through must not be the rule.
     assert!(complete * 10 > seeds * 7, "{complete} of {seeds} complete");
+}
+
+#[test]
+fn connecting_takes_no_round_trip_more_than_it_must() {
+    println!("round trip, websocket, poll, both: to the first echo, TCP included");
+    for round_trip in [0, 20, 100].map(Duration::from_millis) {
+        let websocket = simulation::connect(round_trip, Some(Transport::WebSocket));
+        let poll = simulation::connect(round_trip, Some(Transport::Poll));
+        let both = simulation::connect(round_trip, None);
+        let costs = [&websocket, &poll, &both].map(|cost| cost.to_first_echo);
+        println!("{round_trip:?}: {costs:?}");
+        // Timers count whole milliseconds.
+        let allowed = |round_trips: u32| round_trip * round_trips + Duration::from_millis(10);
+        assert!(websocket.to_first_echo <= allowed(3), "{websocket:?}");
+        assert!(poll.to_first_echo <= allowed(2), "{poll:?}");
+        assert!(both.to_first_echo <= allowed(3), "{both:?}");
+        // A healthy client costs the server no second session, and no request for the race.
+        assert_eq!(both.metrics.opened, 1);
+        assert_eq!(both.metrics.poll_attaches, 0, "{both:?}");
+        assert_eq!(both.dials, 1, "{both:?}");
+    }
+}
+
+#[test]
+fn a_race_that_polling_enters_costs_one_request_and_no_second_session() {
+    // The WebSocket's answer comes after polling has begun.
+    let cost = simulation::connect(Duration::from_millis(200), None);
+    assert_eq!(cost.metrics.opened, 1, "{cost:?}");
+    assert!(cost.metrics.poll_attaches <= 1, "{cost:?}");
+    assert!(cost.dials <= 2, "{cost:?}");
 }
 
 const SEEDS: u64 = 1_000;

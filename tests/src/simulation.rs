@@ -2,9 +2,11 @@
 //! milliseconds, and follows from its seed. Bytes on their way are left to `net` and `stream`, what goes wrong when to
 //! `weather`.
 
+mod connecting;
 mod net;
 mod scenario;
 mod stream;
 mod weather;
 
+pub use self::connecting::{Cost, connect};
 pub use self::scenario::{Outcome, run};

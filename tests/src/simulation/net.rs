@@ -49,9 +49,11 @@ impl Sky {
 
     /// When something that leaves now is there.
     pub(super) fn arrival(&self) -> Instant {
-        let latency = self.weather.latency;
+        let Weather {
+            latency, jitter, ..
+        } = self.weather;
         let now = Instant::now().max(self.clears_at().unwrap_or(self.began));
-        now + latency + latency.mul_f64(self.random().f64())
+        now + latency + jitter.mul_f64(self.random().f64())
     }
 
     fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
@@ -76,6 +78,11 @@ impl Net {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         self.lock().listener = Some(sender);
         SimListener(receiver)
+    }
+
+    /// How many connections there have been to this process.
+    pub(super) fn dials(&self) -> usize {
+        self.lock().cables.len()
     }
 
     /// The server's process ends: its connections are reset, and new ones refused.

@@ -7,8 +7,9 @@ use crate::oracle::Workload;
 /// What a run is like.
 #[derive(Clone, Debug)]
 pub(super) struct Weather {
-    /// Each way, at least; each piece of data has up to as much again.
+    /// Each way, at least; each piece of data has up to `jitter` more.
     pub(super) latency: Duration,
+    pub(super) jitter: Duration,
     /// The share of connections that are cut, after up to this many bytes both ways together.
     pub(super) cut_percent: u8,
     pub(super) cut_within_bytes: u64,
@@ -42,8 +43,10 @@ impl Weather {
         let partitions = (0..random.u8(0..4))
             .map(|_| (ms(random.u64(0..40_000)), ms(random.u64(100..20_000))))
             .collect();
+        let latency = ms(random.u64(1..100));
         Self {
-            latency: ms(random.u64(1..100)),
+            latency,
+            jitter: latency,
             cut_percent: random.choice([0, 0, 20, 60]).unwrap_or(0),
             cut_within_bytes: random.u64(200..40_000),
             mute_percent: random.choice([0, 0, 10, 40]).unwrap_or(0),
@@ -63,6 +66,22 @@ impl Weather {
                 _ => Workload::Long(random.u32(10..150)),
             },
             pause: ms(random.choice([0, 5, 100, 900]).unwrap_or(0)),
+        }
+    }
+
+    /// Nothing goes wrong, and the latency is exact.
+    pub(super) fn still(latency: Duration) -> Self {
+        Self {
+            latency,
+            jitter: Duration::ZERO,
+            cut_percent: 0,
+            cut_within_bytes: 0,
+            mute_percent: 0,
+            upgrades: Upgrades::Pass,
+            partitions: Vec::new(),
+            restart: None,
+            workload: Workload::Small,
+            pause: Duration::ZERO,
         }
     }
 
