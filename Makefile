@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check test e2e lab browsers bench fuzz middleboxes browser browser-tools
+.PHONY: help run check test e2e lab soak browsers bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,11 @@ lab: middleboxes ## every bad network × both clients × every workload, as a ta
 	tests/e2e/install-chromium.sh
 	cargo build --release -p anywire-tests --bin anywire-matrix
 	target/release/anywire-matrix $(LAB)
+
+soak: ## both clients for ten minutes on a network that changes its mood; SOAK="2 7" for two, with seed 7
+	tests/e2e/install-chromium.sh
+	cargo build --release -p anywire-tests --bin anywire-soak
+	target/release/anywire-soak $(SOAK)
 
 browsers: ## the acceptance page in sixteen browser engines, installed if missing and possible; writes README's table
 	cargo test -p anywire-tests --test browsers -- --all
