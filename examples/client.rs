@@ -5,13 +5,24 @@
 //! `websocket`) forces one. Stop the chat and start it again: the client says why its session ended.
 
 use std::io::Write;
+use std::process::ExitCode;
 
 use anywire_client::{Client, Transport};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match visit().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn visit() -> Result<(), Box<dyn std::error::Error>> {
     let told = Told::parse(std::env::args().skip(1))?;
     let mut builder = Client::builder(&told.url);
     if let Some(transport) = told.transport {

@@ -7,5 +7,6 @@
 mod chat;
 mod fallback;
 mod lab;
+mod modes;
 mod page_life;
 mod surface;

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_tests::chromium::{Browser, BrowserError};
-use anywire_tests::oracle::{
-    Expected, Mode, Scene, Verdict, Workload, browser_client, rust_client,
-};
+use anywire_tests::oracle::{Mode, Scene, Verdict, Workload, browser_client, rust_client};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -94,10 +92,7 @@ async fn run(
     let scene = Scene::start(mode.between, workload)
         .await
         .map_err(|error| error.to_string())?;
-    let budget = match mode.expected {
-        Expected::Equal => CONNECT_TIMEOUT,
-        Expected::Unreachable => SHORT_CONNECT_TIMEOUT,
-    };
+    let budget = mode.connect_timeout();
     match (side, browser) {
         (Side::Browser, Some(browser)) => {
             browser_client::run(&scene, browser, workload, budget, WITHIN)
@@ -114,12 +109,6 @@ fn fail(why: &str) -> ExitCode {
     eprintln!("anywire-matrix: {why}");
     ExitCode::FAILURE
 }
-
-/// The clients' default.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Where nothing gets through, a shorter one shows as much.
-pub const SHORT_CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long a run may take.
 const WITHIN: Duration = Duration::from_secs(240);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anywire_tests::oracle::{Expected, Mode, Verdict, Workload};
 
-use crate::{SHORT_CONNECT_TIMEOUT, Side};
+use crate::Side;
 
 /// One run.
 pub struct Row {
@@ -22,28 +22,8 @@ pub struct Table {
 }
 
 impl Row {
-    /// What is not as it should be.
     fn trouble(&self) -> Option<String> {
-        let Verdict {
-            error, up, took, ..
-        } = &self.verdict;
-        match self.mode.expected {
-            Expected::Equal => self.verdict.trouble().or_else(|| {
-                let first = self.verdict.first()?;
-                let is_late = first > FIRST_WITHIN && !self.is_bound_by_line();
-                is_late.then(|| format!("the first message took {first:?}"))
-            }),
-            Expected::Unreachable if error.is_none() || up.count > 0 => {
-                Some("something got through".to_owned())
-            }
-            Expected::Unreachable => (*took > SHORT_CONNECT_TIMEOUT + MARGIN)
-                .then(|| format!("the error took {took:?}, more than the connect budget")),
-        }
-    }
-
-    /// Whether the bytes of this workload themselves take their time on this line.
-    fn is_bound_by_line(&self) -> bool {
-        self.mode.is_narrow() && matches!(self.workload, Workload::Large | Workload::Binary)
+        self.mode.trouble(self.workload, &self.verdict)
     }
 }
 
@@ -141,9 +121,3 @@ impl Display for Table {
         write!(f, "{} passed, {failed} failed", self.rows.len() - failed)
     }
 }
-
-/// No mode may cost more until the first message has arrived on both sides.
-const FIRST_WITHIN: Duration = Duration::from_secs(2);
-
-/// A busy machine's.
-const MARGIN: Duration = Duration::from_secs(1);

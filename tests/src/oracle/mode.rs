@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use super::Workload;
+use super::{Verdict, Workload};
 use crate::middlebox::Product;
 
 /// A network in one of its moods.
@@ -46,8 +46,38 @@ impl Mode {
             .chain(blocked.map(move |between| mode(between, Expected::Unreachable)))
     }
 
+    /// How long a client may try to connect: the default, or less where nothing gets through, which shows as much.
+    pub fn connect_timeout(self) -> Duration {
+        match self.expected {
+            Expected::Equal => Duration::from_secs(20),
+            Expected::Unreachable => Duration::from_secs(4),
+        }
+    }
+
+    /// What is not as it should be.
+    pub fn trouble(self, workload: Workload, verdict: &Verdict) -> Option<String> {
+        match self.expected {
+            Expected::Equal => verdict.trouble().or_else(|| {
+                let first = verdict.first()?;
+                // Large messages themselves take their time on a narrow line.
+                let is_bound_by_line =
+                    self.is_narrow() && matches!(workload, Workload::Large | Workload::Binary);
+                let is_late = first > FIRST_WITHIN && !is_bound_by_line;
+                is_late.then(|| format!("the first message took {first:?}"))
+            }),
+            Expected::Unreachable if verdict.error.is_none() || verdict.up.count > 0 => {
+                Some("something got through".to_owned())
+            }
+            Expected::Unreachable => {
+                let took = verdict.took;
+                (took > self.connect_timeout() + MARGIN)
+                    .then(|| format!("the error took {took:?}, more than the connect budget"))
+            }
+        }
+    }
+
     /// Whether the line itself carries few bytes in a second.
-    pub fn is_narrow(self) -> bool {
+    fn is_narrow(self) -> bool {
         match self.between {
             Between::Faults(words) => words.contains("rate=") || words.contains("dribble"),
             Between::Product(_) => false,
@@ -78,6 +108,12 @@ impl Display for Mode {
 /// How long the products wait for a server that says nothing, and leave a tunnel idle: far less than by default, so
 /// that it happens.
 pub const PRODUCT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// No mode may cost more until the first message has arrived on both sides.
+const FIRST_WITHIN: Duration = Duration::from_secs(2);
+
+/// A busy machine's.
+const MARGIN: Duration = Duration::from_secs(1);
 
 const PASSED: &[&str] = &[
     "none",
