@@ -15,7 +15,7 @@ const OLD = ['base64', 'payload-text', 'old-engine'];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {
-  anywire: { sources: MODERN, ecma: 2015, maxBytes: 7168 },
+  anywire: { sources: MODERN, ecma: 2015, maxBytes: 8320 },
   'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11264 },
 };
 

@@ -349,12 +349,15 @@ function createTimer(clock, fire) {
   var id;
   // `Infinity` while it does not run.
   var deadline = Infinity;
+  // Called as methods of another object, the browser's own would refuse.
+  var later = clock.setTimeout;
+  var cancel = clock.clearTimeout;
   var timer = {
     /** @param {number} ms */
     set: function (ms) {
       timer.stop();
       deadline = clock.now() + ms;
-      id = clock.setTimeout(function () {
+      id = later(function () {
         deadline = Infinity;
         fire();
       }, Math.min(ms, MAX_TIMEOUT_MS));
@@ -366,7 +369,7 @@ function createTimer(clock, fire) {
       }
     },
     stop: function () {
-      clock.clearTimeout(id);
+      cancel(id);
       deadline = Infinity;
     },
     isRunning: function () {
@@ -374,6 +377,15 @@ function createTimer(clock, fire) {
     }
   };
   return timer;
+}
+
+/**
+ * When the caller has had its turn.
+ * @param {Clock} clock
+ * @param {() => void} work
+ */
+function soon(clock, work) {
+  createTimer(clock, work).set(0);
 }
 
 /**
@@ -617,9 +629,9 @@ function createSession(clock, key, protocols, handlers) {
    */
   function abortSoon(code, name) {
     session.hasDropped = true;
-    clock.setTimeout(function () {
+    soon(clock, function () {
       session.abort(code, name);
-    }, 0);
+    });
   }
 
   /** @param {boolean} wasClean */
@@ -666,48 +678,40 @@ function parseJson(text) {
  * @param {string} url
  * @param {string[]} protocols
  * @param {() => void} opened
- * @param {(frame: string | ArrayBuffer) => void} received
+ * @param {(event: MessageEvent) => void} received
  * @param {(outcome: string, detail: string) => void} closed
- * @returns {Channel}
+ * @returns {WebSocket}
  */
 function openWebSocket(settings, url, protocols, opened, received, closed) {
   /** @type {any} */
-  var socket;
+  var socket = {};
   try {
     socket = new settings.WebSocket(url, protocols);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = function () {
-      opened();
-    };
-    socket.onmessage = function (/** @type {MessageEvent} */ event) {
-      received(event.data);
-    };
-    socket.onclose = function (/** @type {CloseEvent} */ event) {
+    socket.onopen = opened;
+    socket.onmessage = received;
+    // Some engines tell of an error alone.
+    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
       closed('closed', '' + event.code);
     };
   } catch (error) {
-    settings.setTimeout(function () {
+    socket.close = ignore;
+    soon(settings, function () {
       closed('failed', '' + error);
-    }, 0);
+    });
   }
+  return socket;
+}
 
-  return {
-    send: function (frame) {
-      socket.send(frame);
-    },
-
-    buffered: function () {
-      return socket.bufferedAmount;
-    },
-
-    close: function (code) {
-      opened = received = closed = ignore;
-      if (socket) {
-        // A page may use no other codes.
-        socket.close(code && code >= 3000 ? code : 1000);
-      }
-    }
-  };
+/**
+ * It calls nobody back.
+ * @param {any} socket
+ * @param {number} [code]
+ */
+function closeWebSocket(socket, code) {
+  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
+  // A page may use no other codes.
+  socket.close(code && code >= 3000 ? code : 1000);
 }
 
 /**
@@ -780,9 +784,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     request.send(body);
   } catch (error) {
     finish();
-    settings.setTimeout(function () {
+    soon(settings, function () {
       failed('failed', '' + error);
-    }, 0);
+    });
   }
 
   return function () {
@@ -817,7 +821,7 @@ var MAX_UNACKED_BYTES = 131072;
  * @returns {WebSocketLeg}
  */
 function createWebSocketLeg(session, url, settings, feed, generation) {
-  /** @type {Channel} */
+  /** @type {WebSocket} */
   var channel;
   var timer = createTimer(settings, tick);
   var isStopped = false;
@@ -866,8 +870,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       var reports = trace.reports();
       for (var i = 0; i < reports.length; i++) {
         send(REPORT, reports[i].content);
-        trace.handleReported(reports[i]);
       }
+      trace.handleReported(reports);
     },
 
     transmit: function () {
@@ -893,7 +897,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     check: function () {
       if (!pingedAt) {
         pingedAt = settings.now();
-        unsent = channel.buffered();
+        unsent = channel.bufferedAmount;
         // Of two pings that are read together the server may answer the later one alone.
         send(PING, isProving ? session.padding() : '');
         schedule();
@@ -909,7 +913,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       if (close && close.tell && isAttached) {
         send(CLOSE, closeContent(close));
       }
-      channel.close(close && close.code);
+      closeWebSocket(channel, close && close.code);
     }
   });
 
@@ -918,7 +922,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
    * @param {any} content
    */
   function send(letter, content) {
-    channel.send(encodeFrame(letter, content));
+    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
   }
 
   /**
@@ -926,12 +930,14 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
    * @param {string | number} [detail]
    */
   function lost(outcome, detail) {
-    leg.drop();
-    feed('lost', WEBSOCKET, outcome, detail);
+    if (!isStopped) {
+      leg.drop();
+      feed('lost', WEBSOCKET, outcome, detail);
+    }
   }
 
-  /** @param {string | ArrayBuffer} frame */
-  function receive(frame) {
+  /** @param {MessageEvent} event */
+  function receive(event) {
     heardAt = settings.now();
     pingedAt = 0;
     if (isStalled) {
@@ -939,7 +945,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       feed('heard');
     }
     withFaults(function () {
-      var packet = decodeFrame(frame);
+      var packet = decodeFrame(event.data);
       handlePacket(packet.letter, packet.content);
       if (!isStopped && isAttached) {
         schedule();
@@ -1055,10 +1061,10 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   function tick() {
     var now = settings.now();
     if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.buffered() < unsent) {
+      if (channel.bufferedAmount < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
         pingedAt = now;
-        unsent = channel.buffered();
+        unsent = channel.bufferedAmount;
       } else if (now - pingedAt >= session.limits.heartbeatTimeoutMs) {
         lost('stalled');
         return;
@@ -1260,11 +1266,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       if (isLong) {
         pace.batchBytes *= 2;
       }
-      for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          trace.handleReported(packets[i]);
-        }
-      }
+      trace.handleReported(packets);
       try {
         receive(payload);
       } finally {
@@ -1393,8 +1395,12 @@ function createTrace() {
       return reports;
     },
 
-    handleReported: function (report) {
-      reported = Math.max(reported, parseInt(report.content, 10));
+    handleReported: function (packets) {
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        }
+      }
     }
   };
   return trace;
@@ -1698,13 +1704,13 @@ function createNegotiation(settings, allowed, memory) {
         // What follows says who carries on: within the grace that is no loss to tell of.
         return;
       }
-      if (!poll.failures++) {
+      if (!poll.failures) {
         // By a WebSocket that is lost: its generation is in the way once.
+        poll.failures = 1;
         detached(poll);
         startPoll();
         return;
       }
-      poll.failures--;
     }
     detached(poll);
     if (!isAttached(websocket) || websocket.isStalled) {
@@ -2317,9 +2323,9 @@ function createClient(socket, endpoints, protocols, options) {
       }
       var close = { code: 1006, reason: 'still connecting' };
       negotiator.stop(close);
-      settings.setTimeout(function () {
+      soon(settings, function () {
         session.end(close);
-      }, 0);
+      });
     }
   };
 }
@@ -2380,13 +2386,8 @@ function createSettings(options) {
     date: function () {
       return new Date().getTime();
     },
-    // Called as methods of another object, the browser's own would refuse.
-    setTimeout: function (/** @type {() => void} */ callback, /** @type {number} */ ms) {
-      return setTimeout(callback, ms);
-    },
-    clearTimeout: function (/** @type {any} */ id) {
-      clearTimeout(id);
-    }
+    setTimeout: setTimeout,
+    clearTimeout: clearTimeout
   };
   for (var name in options) {
     if (options[name] !== undefined) {

@@ -122,9 +122,9 @@ function createClient(socket, endpoints, protocols, options) {
       }
       var close = { code: 1006, reason: 'still connecting' };
       negotiator.stop(close);
-      settings.setTimeout(function () {
+      soon(settings, function () {
         session.end(close);
-      }, 0);
+      });
     }
   };
 }
@@ -185,13 +185,8 @@ function createSettings(options) {
     date: function () {
       return new Date().getTime();
     },
-    // Called as methods of another object, the browser's own would refuse.
-    setTimeout: function (/** @type {() => void} */ callback, /** @type {number} */ ms) {
-      return setTimeout(callback, ms);
-    },
-    clearTimeout: function (/** @type {any} */ id) {
-      clearTimeout(id);
-    }
+    setTimeout: setTimeout,
+    clearTimeout: clearTimeout
   };
   for (var name in options) {
     if (options[name] !== undefined) {

@@ -179,11 +179,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       if (isLong) {
         pace.batchBytes *= 2;
       }
-      for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          trace.handleReported(packets[i]);
-        }
-      }
+      trace.handleReported(packets);
       try {
         receive(payload);
       } finally {

@@ -68,9 +68,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     request.send(body);
   } catch (error) {
     finish();
-    settings.setTimeout(function () {
+    soon(settings, function () {
       failed('failed', '' + error);
-    }, 0);
+    });
   }
 
   return function () {

@@ -137,15 +137,6 @@ interface Encoding {
   toText(body: any): string;
 }
 
-/** One WebSocket of the browser. */
-interface Channel {
-  send(frame: string | ArrayBuffer): void;
-  /** How many bytes the browser has not sent yet. */
-  buffered(): number;
-  /** Calls nobody back. */
-  close(code?: number): void;
-}
-
 /**
  * Tells the negotiation what happens: which input (their meaning is told in negotiation.rs), of
  * which leg, and what more it takes.
@@ -227,8 +218,8 @@ interface Trace {
   note(leg: string, phase: string, ms: number, outcome: string, detail?: string): void;
   /** What the server is to be told, if something did not go well. */
   reports(): Packet[];
-  /** The server was told of this one and those before it. */
-  handleReported(report: Packet): void;
+  /** The server was told of the attempts that are reported among these, and of those before them. */
+  handleReported(packets: Packet[]): void;
 }
 
 interface OriginMemory {
