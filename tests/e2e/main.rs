@@ -8,4 +8,5 @@ mod chat;
 mod fallback;
 mod lab;
 mod page_life;
+mod rungs;
 mod surface;

@@ -44,15 +44,33 @@ var engine = {
     return 'blob';
   },
 
+  /** What is used unless the application says. */
+  transports: ['websocket', 'poll'],
+
   /**
-   * The encoding for polls, if there is one.
+   * How HTTP carries a session, if it can.
    * @param {Settings} settings
-   * @returns {Encoding | undefined}
+   * @param {Session} _session
+   * @param {Endpoints} _endpoints
+   * @returns {Http | undefined}
    */
-  encoding: function (settings) {
-    return settings.encoding === 'text' ? undefined : BINARY_ENCODING;
+  http: function (settings, _session, _endpoints) {
+    return isListed(settings, POLL) && settings.encoding !== 'text' ?
+      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
   }
 };
+
+/**
+ * @param {string} name
+ * @param {Encoding} encoding
+ * @param {Exchange} exchange
+ * @returns {Http}
+ */
+function newHttp(name, encoding, exchange) {
+  return /** @type {any} */ ({
+    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
+  });
+}
 
 /**
  * Owns the text that a message may be: no surrogate stands alone in it.
@@ -87,6 +105,7 @@ var PONG = 'q';
 var CLOSE = 'c';
 var SUPERSEDED = 's';
 var REPORT = 'r';
+var PADDING = '-';
 
 /** Begins every text frame that is not simply a message. */
 var ESCAPE = '\x10';
@@ -720,17 +739,8 @@ function closeWebSocket(socket, code) {
  * Leaves what is in them to poll-leg.js.
  */
 
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {Encoding} encoding of the bodies
- * @param {any} body
- * @param {number} patienceMs
- * @param {(body: any) => void} answered
- * @param {(outcome: string, detail: string, text?: string, retryAfterMs?: number) => void} failed
- * @returns {() => void} aborts it, without a callback
- */
-function startExchange(settings, url, encoding, body, patienceMs, answered, failed) {
+/** @type {Exchange} */
+function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
   var timer = createTimer(settings, function () {
     finish();
@@ -749,9 +759,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
 
   wait();
   try {
-    request.open('POST', url, true);
+    request.open('POST', endpoints.poll, true);
     request.setRequestHeader('Content-Type', encoding.contentType);
-    request.withCredentials = settings.withCredentials;
+    setCredentials(request, settings);
     request.responseType = encoding.responseType;
     request.onreadystatechange = function () {
       wait();
@@ -772,8 +782,10 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
       if (status === 200) {
         answered(answer);
       } else {
-        failed(
-          status ? 'refused' : 'closed', 'http ' + status, encoding.toText(answer), retryAfterMs);
+        failed(status ? 'refused' : 'closed', 'http ' + status +
+          // A browser keeps to itself why, to a page of another origin.
+          (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+          encoding.toText(answer), retryAfterMs);
       }
     };
     if (request.upload) {
@@ -794,6 +806,24 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     failed = ignore;
     request.abort();
   };
+}
+
+/**
+ * @param {any} request
+ * @param {Settings} settings
+ */
+function setCredentials(request, settings) {
+  try {
+    request.withCredentials = settings.withCredentials;
+  } catch (error) {
+    // Requests of the oldest engines take no members, nor do they cross origins.
+  }
+}
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
 
 function ignore() {}
@@ -1114,39 +1144,50 @@ var HOLD_GROWTH = 1.02;
 /** How often longer than a ping an exchange may take that carries messages. */
 var SEND_PATIENCE = 3;
 
+/** A send that waits for so long may wait for the hold, where an engine has one connection. */
+var BLOCKED_MS = 2000;
+/** Then it is answered so soon after the hold was given up. */
+var UNBLOCKED_MS = 500;
+
 /**
  * @param {Session} session
- * @param {string} url
- * @param {Encoding} encoding of its payloads
+ * @param {Endpoints} endpoints
+ * @param {Http} http
  * @param {Settings} settings
  * @param {Feed} feed
  * @param {number} generation
- * @param {Pace} pace
  * @param {Trace} trace
  * @returns {PollLeg}
  */
-function createPollLeg(session, url, encoding, settings, feed, generation, pace, trace) {
+function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
+  // Since when there is no hold, so that a send gets through; or 0.
+  var clearedAt = 0;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
   var batchEnd = 0;
   var fullInboxMs = FULL_INBOX_MS;
+  // Of the next message down.
+  var offset = 0;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
   var holdTimer = createTimer(settings, hold);
+  var blockedTimer = createTimer(settings, clearHold);
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      if (!http.isShort) {
+        exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      }
     },
 
     transmit: function () {
@@ -1169,24 +1210,66 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       isStopped = true;
       sendTimer.stop();
       holdTimer.stop();
+      blockedTimer.stop();
       for (var slot in aborts) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        startExchange(settings, url, encoding,
-          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+        http.exchange(settings, endpoints, http.encoding,
+          http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
+    },
+
+    attachment: function () {
+      return session.attachContent(generation);
+    },
+
+    take: function (packets) {
+      withFaults(function () {
+        handleAnswer(packets);
+      }, session.abort);
+    },
+
+    held: function () {
+      feed('held');
+    },
+
+    next: function (isHold) {
+      if (!isStopped) {
+        (isHold ? hold : carryDown)();
+      }
+    },
+
+    acknowledge: function () {
+      return !isSending && (send(), true);
     }
   });
 
   function synced() {
     sent();
-    hold();
+    carryDown();
+  }
+
+  /** By what was proven, else by holds. */
+  function carryDown() {
+    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+    if (stop) {
+      aborts.hold = stop;
+    } else {
+      hold();
+    }
+  }
+
+  /** Whatever it would have brought comes again. */
+  function clearHold() {
+    clearedAt = settings.now();
+    holdTimer.stop();
+    aborts.hold();
   }
 
   function hold() {
-    var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
+    var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
@@ -1196,20 +1279,31 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
           holdTimer.set(HOLD_PAUSE_MS);
           return;
         }
-        pace.holdMs *= HOLD_GROWTH;
+        http.holdMs *= HOLD_GROWTH;
       }
-      hold();
+      carryDown();
     }, attaching(askedMs));
   }
 
   function send() {
     sendTimer.stop();
     isSending = true;
+    if (http.isNarrow) {
+      clearHold();
+    } else {
+      blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
+    }
     exchange('send', 0, sent, attaching().concat(upward()));
   }
 
   function sent() {
     isSending = false;
+    blockedTimer.stop();
+    if (clearedAt) {
+      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      clearedAt = 0;
+      hold();
+    }
     if (session.outbox.first > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
@@ -1227,7 +1321,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
     batchFirst = session.outbox.first;
     /** @type {Packet[]} */
     var packets = session.outbox.batch(
-      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, pace.batchBytes), MAX_BATCH);
+      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
@@ -1257,14 +1351,14 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = encoding.pack(packets);
+    var body = http.encoding.pack(packets);
     var isLong = packets.length > 1;
     // What carries more than an attach may be long, and its line slow.
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = startExchange(settings, url, encoding, body, patienceMs, function (payload) {
+    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs, function (payload) {
       if (isLong) {
-        pace.batchBytes *= 2;
+        http.batchBytes *= 2;
       }
       trace.handleReported(packets);
       try {
@@ -1285,10 +1379,10 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
-          pace.batchBytes = body.length / 2;
+          http.batchBytes = body.length / 2;
         }
         if (holdMs) {
-          pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
+          http.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
         }
         if (slot === 'proof') {
           // It stays unproven; what it bears, it carries.
@@ -1302,7 +1396,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
   /** @param {any} body */
   function receive(body) {
     withFaults(function () {
-      var packets = decodeAnswer(encoding, body, !session.id);
+      var packets = decodeAnswer(http.encoding, body, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
@@ -1314,7 +1408,6 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
 
   /** @param {Packet[]} packets */
   function handleAnswer(packets) {
-    var offset = 0;
     for (var i = 0; i < packets.length && !isStopped; i++) {
       var letter = packets[i].letter;
       var content = packets[i].content;
@@ -1330,7 +1423,9 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
         offset = content;
       } else if (letter === CLOSE) {
         session.handleClose(content);
-      } else {
+      } else if (letter === SUPERSEDED) {
+        lost('superseded');
+      } else if (letter !== PADDING) {
         session.handleMessage(offset++, letter, content);
       }
     }
@@ -1345,7 +1440,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
 
   /**
    * @param {string} outcome
-   * @param {string} detail
+   * @param {string} [detail]
    * @param {number} [retryAfterMs]
    */
   function lost(outcome, detail, retryAfterMs) {
@@ -1897,6 +1992,12 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
+        for (var other in store) {
+          // What is remembered of its rungs begins with its name.
+          if (!other.indexOf(name)) {
+            delete store[other];
+          }
+        }
       });
     }
   };
@@ -2249,6 +2350,15 @@ function createClient(socket, endpoints, protocols, options) {
   var negotiator =
     createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
+  var carrier = '';
+  if (legs.http) {
+    legs.http.ontransport = tellTransport;
+  }
+
+  function tellTransport() {
+    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+  }
+
   /** @param {string} transport */
   function carriedBy(transport) {
     var isOpening = socket.readyState === CONNECTING;
@@ -2256,7 +2366,8 @@ function createClient(socket, endpoints, protocols, options) {
       socket.readyState = IS_OPEN;
       socket.protocol = session.protocol;
     }
-    setTransport(transport);
+    carrier = transport;
+    tellTransport();
     if (isOpening && socket.readyState === IS_OPEN) {
       fire('open', {});
     }
@@ -2331,23 +2442,30 @@ function createClient(socket, endpoints, protocols, options) {
 }
 
 /**
+ * @param {Settings} settings
+ * @param {string} transport
+ */
+function isListed(settings, transport) {
+  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
+}
+
+/**
  * The legs that this browser and the settings allow.
  * @param {Session} session
  * @param {Endpoints} endpoints
  * @param {Settings} settings
  */
 function createLegs(session, endpoints, settings) {
-  var allowed = '' + settings.transports;
-  var encoding = engine.encoding(settings);
-  /** @type {Pace} */
-  var pace = { holdMs: Infinity, batchBytes: Infinity };
+  var http = engine.http(settings, session, endpoints);
 
   return {
+    http: http,
+
     /** @type {{ [leg: string]: any }} */
     usable: {
       // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: /websocket/.test(allowed) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: /poll/.test(allowed) && settings.XMLHttpRequest && encoding
+      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: http
     },
 
     /**
@@ -2358,8 +2476,8 @@ function createLegs(session, endpoints, settings) {
      */
     create: function (leg, generation, feed, trace) {
       return leg === POLL ?
-        createPollLeg(session, endpoints.poll, /** @type {Encoding} */ (encoding), settings, feed,
-          generation, pace, trace) :
+        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+          trace) :
         createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
     }
   };
@@ -2372,7 +2490,7 @@ function createLegs(session, endpoints, settings) {
 function createSettings(options) {
   /** @type {any} */
   var settings = {
-    transports: ['websocket', 'poll'],
+    transports: engine.transports,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -2380,6 +2498,8 @@ function createSettings(options) {
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
+    EventSource: root.EventSource,
+    document: root.document,
     random: Math.random,
     first: [],
     now: engine.now,

@@ -72,6 +72,8 @@ interface Limits {
   heartbeatTimeoutMs: number;
   ackDelayMs: number;
   holdMs: number;
+  paddingMs: number;
+  streamMs: number;
   resumeWindowMs: number;
   closeTimeoutMs: number;
   [name: string]: number;
@@ -163,13 +165,66 @@ interface WebSocketLeg extends Leg {
   report(trace: Trace): void;
 }
 
-interface PollLeg extends Leg {}
+/** What a rung needs of its leg. */
+interface PollLeg extends Leg {
+  /** The content of an attach. */
+  attachment(): string;
+  take(packets: Packet[]): void;
+  /** The leg carries: the next failure is a new one. */
+  held(): void;
+  /** The rung is over: a hold follows, or else whatever there is. */
+  next(isHold: boolean): void;
+  /** Send, with an ack of what came. Returns whether that was possible now. */
+  acknowledge(): boolean;
+}
 
-/** What a path has been found to bear. Outlives the legs. */
-interface Pace {
+/** Starts one exchange. Returns what aborts it, without a callback. */
+type Exchange = (
+  settings: Settings, endpoints: Endpoints, encoding: Encoding, body: any,
+  /** How long nothing may move. */
+  patienceMs: number,
+  answered: (body: any) => void,
+  failed: (outcome: string, detail: string, text?: string, retryAfterMs?: number) => void,
+) => () => void;
+
+/** How HTTP carries the session here, and what the path has been found to bear. Outlives the legs. */
+interface Http {
+  /** What is to be shown as the transport. */
+  name: string;
+  /** That has changed. */
+  ontransport(): void;
+  encoding: Encoding;
+  exchange: Exchange;
+  /** What carries down in place of holds, where that can be. */
+  rungs?: Rungs;
+  /** An exchange bears no long question, nor first messages. */
+  isShort?: boolean;
+  /** The engine has one connection: a hold would keep a send waiting. */
+  isNarrow?: boolean;
   holdMs: number;
   batchBytes: number;
 }
+
+interface Rungs {
+  /** Begins to carry down by the best rung that has not failed here. Returns what stops it. */
+  open(leg: PollLeg, trace: Trace): (() => void) | undefined;
+}
+
+interface Rung {
+  name: string;
+  open: OpenRung;
+  memory: OriginMemory;
+  /** How long it may show nothing. */
+  silenceMs(): number;
+}
+
+type OpenRung = (
+  settings: Settings, url: string, attachment: string,
+  /** Something came; the packets in it are yet to be read, which may throw. */
+  heard: (read: () => Packet[]) => void,
+  /** It ended: whether anything came, and whether any of it before the end. */
+  ended: (wasHeard: boolean, wasHeardBefore: boolean) => void,
+) => () => void;
 
 /** What an application may choose of a negotiation. */
 interface NegotiationSettings {
@@ -235,6 +290,8 @@ interface Settings extends Clock, NegotiationSettings {
   first: any[];
   WebSocket: any;
   XMLHttpRequest: any;
+  EventSource: any;
+  document: any;
   localStorage?: any;
   encoding: 'auto' | 'text' | 'binary';
   withCredentials: boolean;
@@ -255,6 +312,7 @@ interface Endpoints {
   origin: string;
   websocket: string;
   poll: string;
+  [name: string]: string;
 }
 
 interface Client {
