@@ -1163,8 +1163,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
-  // Since when there is no hold, so that a send gets through; or 0.
+  // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
+  var wasCleared = false;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
@@ -1180,6 +1181,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
+      if (http.rungs) {
+        http.rungs.left();
+      }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
         [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
     },
@@ -1263,12 +1267,16 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** Whatever it would have brought comes again. */
   function clearHold() {
+    wasCleared = true;
     clearedAt = settings.now();
     holdTimer.stop();
     aborts.hold();
   }
 
   function hold() {
+    if (http.rungs) {
+      http.rungs.left();
+    }
     var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
@@ -1290,7 +1298,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     isSending = true;
     if (http.isNarrow) {
       clearHold();
-    } else {
+    } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, sent, attaching().concat(upward()));
@@ -2532,7 +2540,8 @@ function createKey() {
  *
  * What differs from a WebSocket is said here, and with reasons in the README:
  * - `transport` and the event of that name tell what carries the session: '' before it is open and
- *   after it has closed, 'websocket', 'poll', or 'reconnecting' while nothing does.
+ *   after it has closed, 'websocket', 'poll' (in the full build also 'stream', 'events' and 'jsonp'),
+ *   or 'reconnecting' while nothing does.
  * - A lost connection is no close. The session goes on over another one.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
@@ -3071,6 +3080,11 @@ function createRungs(session, endpoints, settings, http) {
   });
 
   return {
+    left: function () {
+      http.name = POLL;
+      http.ontransport();
+    },
+
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
         if (!rungs[i].memory.recall()) {
@@ -3122,7 +3136,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       if (packets.length && !isProven) {
         isProven = true;
         note('ok');
-        tell(rung.name);
+        http.name = rung.name;
+        http.ontransport();
         leg.held();
       }
       take(packets);
@@ -3161,12 +3176,6 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     }
   }
 
-  /** @param {string} name */
-  function tell(name) {
-    http.name = name;
-    http.ontransport();
-  }
-
   /**
    * It is left alone on this origin for a while, and a hold follows at once.
    * @param {string} outcome
@@ -3179,7 +3188,6 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       if (outcome !== 'closed') {
         rung.memory.remember('fails');
       }
-      tell(POLL);
       leg.next(true);
     }
   }

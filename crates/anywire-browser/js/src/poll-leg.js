@@ -46,8 +46,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
-  // Since when there is no hold, so that a send gets through; or 0.
+  // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
+  var wasCleared = false;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
@@ -63,6 +64,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
+      if (http.rungs) {
+        http.rungs.left();
+      }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
         [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
     },
@@ -146,12 +150,16 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** Whatever it would have brought comes again. */
   function clearHold() {
+    wasCleared = true;
     clearedAt = settings.now();
     holdTimer.stop();
     aborts.hold();
   }
 
   function hold() {
+    if (http.rungs) {
+      http.rungs.left();
+    }
     var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
@@ -173,7 +181,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     isSending = true;
     if (http.isNarrow) {
       clearHold();
-    } else {
+    } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, sent, attaching().concat(upward()));

@@ -48,6 +48,11 @@ function createRungs(session, endpoints, settings, http) {
   });
 
   return {
+    left: function () {
+      http.name = POLL;
+      http.ontransport();
+    },
+
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
         if (!rungs[i].memory.recall()) {
@@ -99,7 +104,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       if (packets.length && !isProven) {
         isProven = true;
         note('ok');
-        tell(rung.name);
+        http.name = rung.name;
+        http.ontransport();
         leg.held();
       }
       take(packets);
@@ -138,12 +144,6 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     }
   }
 
-  /** @param {string} name */
-  function tell(name) {
-    http.name = name;
-    http.ontransport();
-  }
-
   /**
    * It is left alone on this origin for a while, and a hold follows at once.
    * @param {string} outcome
@@ -156,7 +156,6 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       if (outcome !== 'closed') {
         rung.memory.remember('fails');
       }
-      tell(POLL);
       leg.next(true);
     }
   }

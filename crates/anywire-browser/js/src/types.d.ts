@@ -206,6 +206,8 @@ interface Http {
 }
 
 interface Rungs {
+  /** None carries now. */
+  left(): void;
   /** Begins to carry down by the best rung that has not failed here. Returns what stops it. */
   open(leg: PollLeg, trace: Trace): (() => void) | undefined;
 }

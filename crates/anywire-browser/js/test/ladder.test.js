@@ -165,6 +165,19 @@ test('the server closes over a stream', () => {
   assert.equal(scene.streams[0].isAborted, true);
 });
 
+test('a transport is told of only while it carries', () => {
+  const scene = streaming();
+  scene.streams[0].grow(PRELUDE);
+  scene.network.plan.poll = () => 'lost';
+  scene.client.send('x');
+  scene.advance(100);
+  assert.equal(scene.client.transport, 'reconnecting');
+  scene.network.plan.poll = () => 'ok';
+  scene.advance(2000);
+  scene.streams[1].grow(PRELUDE);
+  assert.deepEqual(scene.seen.transports, ['poll', 'stream', 'reconnecting', 'poll', 'stream']);
+});
+
 test('a path that holds answers back is remembered until the network changes', () => {
   const localStorage = {};
   const scene = streaming({ localStorage });
