@@ -95,6 +95,49 @@ async fn streams_whose_connections_are_killed_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_killed_midway_is_carried_on_by_a_stream_and_comes_back() {
+    let lab = Lab::start(Config::new(), "none", None).await;
+    let ladder = "{ transports: ['websocket', 'stream', 'events', 'poll', 'jsonp'] }";
+    lab.open_with(ladder).await;
+    lab.begin(COUNT).await;
+    lab.until("run.got.length >= 300").await;
+    lab.proxy.set(Faults::of("refuse-upgrade"));
+    assert_eq!(lab.proxy.kill_websockets(), 1);
+    lab.until("run.socket.transport === 'stream' && run.got.length >= 500")
+        .await;
+    lab.proxy.set(Faults::default());
+    lab.until("run.socket.transport === 'websocket'").await;
+    lab.compare(COUNT).await;
+    assert_eq!(
+        lab.evaluate("run.transports.join()").await,
+        "websocket,reconnecting,poll,stream,websocket"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_cross_origins_where_the_server_allows_it() {
+    let page = TestServer::start(Config::new()).await;
+    for rung in ["stream", "events"] {
+        let config = Config::new().allow_origin(format!("http://{}", page.addr));
+        let lab = Lab::across(&page, config).await;
+        let url = lab.proxy.url("/anywire");
+        for credentials in [true, false] {
+            lab.evaluate("run = null, 0").await;
+            lab.evaluate(&format!(
+                "harness.start({{ transports: ['{rung}'], url: '{url}', withCredentials: {credentials} }})"
+            ))
+            .await;
+            lab.until(&format!("run.socket.transport === '{rung}'"))
+                .await;
+            lab.evaluate("run.socket.send('back')").await;
+            lab.until("run.got.length === 1 && run.got[0] === 'back'")
+                .await;
+            lab.evaluate("run.socket.close()").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_holds_answers_back_is_found_out_within_three_seconds() {
     let faults = "buffer=end,refuse-upgrade";
     let lab = Lab::start(Config::new(), faults, None).await;

@@ -13,17 +13,20 @@ const RULES = {
 };
 const GLOBALS = [
   'Blob', 'FileReader', 'JSON', 'TextDecoder', 'TextEncoder', 'URL', 'Uint8Array', 'atob', 'btoa',
-  'clearTimeout', 'crypto', 'document', 'global', 'module', 'performance', 'self', 'setTimeout',
+  'clearTimeout', 'crypto', 'define', 'document', 'global', 'module', 'performance', 'self', 'setTimeout',
 ];
 
 let failures = 0;
 
 const VERSIONS = {
   'dist/anywire.js': 3, 'dist/anywire-full.js': 3, 'dist/anywire-full.min.js': 3, 'dist/anywire.min.js': 2015,
+  'dist/anywire.mjs': 2015, 'dist/anywire-full.mjs': 2015,
 };
 for (const [file, ecmaVersion] of Object.entries(VERSIONS)) {
   try {
-    parse(read(file), { ecmaVersion, allowReserved: 'never' });
+    parse(read(file), {
+      ecmaVersion, allowReserved: 'never', sourceType: /mjs$/.test(file) ? 'module' : 'script',
+    });
   } catch (error) {
     report(file, error.message);
   }

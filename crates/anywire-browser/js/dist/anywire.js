@@ -55,7 +55,7 @@ var engine = {
    * @returns {Http | undefined}
    */
   http: function (settings, _session, _endpoints) {
-    return isListed(settings, POLL) && settings.encoding !== 'text' ?
+    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
       newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
   }
 };
@@ -784,7 +784,8 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       } else {
         failed(status ? 'refused' : 'closed', 'http ' + status +
           // A browser keeps to itself why, to a page of another origin.
-          (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+          (status || !isCrossOrigin(endpoints.poll) ? '' :
+            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
           encoding.toText(answer), retryAfterMs);
       }
     };
@@ -1364,7 +1365,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     // What carries more than an attach may be long, and its line slow.
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs, function (payload) {
+    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
+    function (payload) {
       if (isLong) {
         http.batchBytes *= 2;
       }
@@ -2658,7 +2660,11 @@ Anywire.prototype = {
     /** @type {AnywireObject['_listeners']['']} */
     var listeners = [{ listener: this['on' + event.type] }]
       .concat(this._listeners['on' + event.type] || []);
-    event.target = event.currentTarget = this;
+    try {
+      event.target = event.currentTarget = this;
+    } catch (error) {
+      // The browser's own events do not let it be set.
+    }
     for (var i = 0; i < listeners.length; i++) {
       var listener = listeners[i].listener;
       if (listeners[i].once) {
@@ -2717,6 +2723,10 @@ function checkProtocols(protocols) {
 
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;
+} else if (typeof define === 'function' && define.amd) {
+  define([], function () {
+    return Anywire;
+  });
 } else {
   root.Anywire = Anywire;
 }

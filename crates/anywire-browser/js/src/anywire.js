@@ -122,7 +122,11 @@ Anywire.prototype = {
     /** @type {AnywireObject['_listeners']['']} */
     var listeners = [{ listener: this['on' + event.type] }]
       .concat(this._listeners['on' + event.type] || []);
-    event.target = event.currentTarget = this;
+    try {
+      event.target = event.currentTarget = this;
+    } catch (error) {
+      // The browser's own events do not let it be set.
+    }
     for (var i = 0; i < listeners.length; i++) {
       var listener = listeners[i].listener;
       if (listeners[i].once) {

@@ -52,7 +52,7 @@ var engine = {
    * @returns {Http | undefined}
    */
   http: function (settings, _session, _endpoints) {
-    return isListed(settings, POLL) && settings.encoding !== 'text' ?
+    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
       newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
   }
 };

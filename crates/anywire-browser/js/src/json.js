@@ -1,6 +1,6 @@
 /**
- * Owns JSON for engines that have none: what comes from the server, and what goes up to open. Only in
- * the full build, where it stands before the engine's.
+ * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
+ * Only in the full build, where it stands before the engine's.
  */
 
 /** @type {JSON} */

@@ -247,7 +247,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     // What carries more than an attach may be long, and its line slow.
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs, function (payload) {
+    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
+    function (payload) {
       if (isLong) {
         http.batchBytes *= 2;
       }

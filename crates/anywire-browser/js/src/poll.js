@@ -49,7 +49,8 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       } else {
         failed(status ? 'refused' : 'closed', 'http ' + status +
           // A browser keeps to itself why, to a page of another origin.
-          (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+          (status || !isCrossOrigin(endpoints.poll) ? '' :
+            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
           encoding.toText(answer), retryAfterMs);
       }
     };
