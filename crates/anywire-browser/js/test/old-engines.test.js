@@ -3,8 +3,10 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const { createScene } = require('./support/scene.js');
-const { load } = require('./support/internals.js');
+const { Anywire, load } = require('./support/internals.js');
 const { createPage } = require('./support/page.js');
 
 const always = (fate) => () => fate;
@@ -223,6 +225,44 @@ test('calls that nobody waits for are ignored', () => {
     globalThis.anywire_jsonp(number, 'x');
   }
   assert.equal(scene.client.readyState, 1);
+});
+
+test('a request in flight is not collected, though the application holds nothing', async () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc');
+  const made = [];
+  // As a browser holds them: what has been set and not cleared.
+  const timers = new Set();
+  class Request {
+    constructor() {
+      made.push(new WeakRef(this));
+    }
+
+    open() {}
+
+    setRequestHeader() {}
+
+    send() {}
+
+    abort() {}
+  }
+  const open = () => new Anywire('ws://example.test/anywire', [], {
+    transports: ['poll'], XMLHttpRequest: Request, encoding: 'text',
+    setTimeout: (callback) => {
+      const timer = { callback };
+      timers.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer) => timers.delete(timer),
+  }).readyState;
+  assert.equal(open(), 0);
+  for (let i = 0; i < 3; i++) {
+    await new Promise(setImmediate);
+    collect();
+  }
+  const request = made.map((reference) => reference.deref())
+    .find((alive) => alive && alive.onreadystatechange);
+  assert.ok(request, 'it can still be answered');
 });
 
 test('a page of another origin is told what an answer may lack', () => {
