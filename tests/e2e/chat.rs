@@ -127,7 +127,7 @@ async fn two_people_chat_while_websocket_is_taken_away_from_one() {
         .unwrap();
     wait(
         &ada,
-        "document.querySelector('#badge').dataset.transport === 'poll'",
+        "document.querySelector('#badge').dataset.transport === 'stream'",
     )
     .await;
     say(&ada, "Now I am polling, and you did not notice.").await;

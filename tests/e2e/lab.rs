@@ -26,9 +26,28 @@ impl Lab {
         let server = TestServer::start(config).await;
         let proxy = FaultProxy::start(server.addr);
         proxy.set(Faults::of(faults));
+        let url = proxy.url("/");
+        Self::visit(server, proxy, url, before_load).await
+    }
+
+    /// A page of another origin than the server's, with the server behind a proxy that does nothing. The config may
+    /// have to know the page's origin.
+    pub async fn across(page: &TestServer, config: Config) -> Self {
+        let server = TestServer::start(config).await;
+        let proxy = FaultProxy::start(server.addr);
+        let url = format!("http://{}/", page.addr);
+        Self::visit(server, proxy, url, None).await
+    }
+
+    async fn visit(
+        server: TestServer,
+        proxy: FaultProxy,
+        url: String,
+        before_load: Option<&str>,
+    ) -> Self {
         let browser = Browser::launch().await.expect("Chromium starts");
         let options = PageOptions {
-            url: proxy.url("/"),
+            url,
             before_load: before_load.map(str::to_owned),
             ..PageOptions::default()
         };
@@ -46,7 +65,12 @@ impl Lab {
 
     /// Starts the client and waits until it is open.
     pub async fn open(&self) {
-        self.evaluate("harness.start()").await;
+        self.open_with("{}").await;
+    }
+
+    /// As [`Lab::open`], with options.
+    pub async fn open_with(&self, options: &str) {
+        self.evaluate(&format!("harness.start({options})")).await;
         self.until("run.opens === 1").await;
     }
 

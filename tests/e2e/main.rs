@@ -9,4 +9,5 @@ mod fallback;
 mod lab;
 mod modes;
 mod page_life;
+mod rungs;
 mod surface;

@@ -1,4 +1,5 @@
-// Joins src/*.js into two builds, the modern one and the full one for old engines too, each readable and minified.
+// Joins src/*.js into two builds, the modern one and the full one for old engines too, each readable, as a module of
+// ECMAScript, and minified for script tags.
 // With --check it writes nothing and fails when dist is not what it would write, or a build is too large.
 
 import { readFileSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
@@ -11,15 +12,20 @@ const MODERN = [
   'negotiator', 'page', 'endpoint', 'sender', 'client', 'anywire',
 ];
 // What only old engines need; these files add themselves to what stands before.
-const OLD = ['base64', 'payload-text', 'old-engine'];
+const OLD = [
+  'json', 'base64', 'payload-text', 'old-engine', 'stream', 'events',
+  'rungs', 'jsonp', 'http',
+];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {
-  anywire: { sources: MODERN, ecma: 2015, maxBytes: 7168 },
+  anywire: { sources: MODERN, ecma: 2015, maxBytes: 8704 },
   'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11264 },
 };
 
-const TAIL = `
+const GLOBAL = "typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this";
+
+const SCRIPT_TAIL = `
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;
 } else {
@@ -27,15 +33,22 @@ if (typeof module === 'object' && module.exports) {
 }
 `;
 
+// A script tag beside a loader of modules wants the global, so only what is installed knows loaders.
+const UMD_TAIL = SCRIPT_TAIL.replace('} else {', `} else if (typeof define === 'function' && define.amd) {
+  define([], function () {
+    return Anywire;
+  });
+} else {`);
+
 // Members that only the client's own objects have. What the application, the browser or a packet
 // names stays as it is.
 const PRIVATE = [
-  'absolute', 'ack', 'attachContent', 'attachedAfter', 'attempts', 'batch', 'batchBytes',
-  'buffered', 'bytes', 'bytesPerMs', 'closing', 'content', 'contentType', 'create',
+  'absolute', 'ack', 'acknowledge', 'attachContent', 'attachedAfter', 'attachment', 'attempts', 'batch', 'batchBytes',
+  'bytes', 'bytesPerMs', 'closing', 'content', 'contentType', 'create',
   'deadline', 'decisions', 'end', 'ended', 'expire', 'failures', 'feed', 'field',
   'giveUp', 'gone', 'grace', 'handleAck', 'handleClose', 'handleMessage', 'handleOpened',
   'handleRefusal', 'handleReported', 'hasDropped', 'hasStarted', 'isAllowed', 'isProven',
-  'isRunning', 'isStalled', 'letter', 'listener', 'note', 'onbuffer', 'onend',
+  'isNarrow', 'isRunning', 'isShort', 'isStalled', 'letter', 'listener', 'note', 'onbuffer', 'onend', 'rungs', 'silenceMs',
   'ontransmit', 'openContent', 'outbox', 'pack', 'padding', 'randomBytes', 'recall',
   'readBlob', 'reports', 'startedAt', 'stop', 'take', 'tell',
   'steady', 'toData', 'toText', 'transmit', 'unpack', 'usable', 'utf8Length', '_client', '_listeners',
@@ -44,9 +57,10 @@ const PRIVATE = [
 const outputs = {};
 const tooLarge = [];
 for (const [name, { sources, ecma, maxBytes }] of Object.entries(BUILDS)) {
-  const joined = join(sources);
-  const minified = await shrink(joined, ecma);
-  outputs[`dist/${name}.js`] = joined;
+  const minified = await shrink(wrap(sources, SCRIPT_TAIL), ecma);
+  outputs[`dist/${name}.js`] = wrap(sources, UMD_TAIL);
+  outputs[`dist/${name}.mjs`] =
+    `${banner()}var root = ${GLOBAL};\n\n${join(sources)}\nexport default Anywire;\n`;
   outputs[`dist/${name}.min.js`] = minified;
   const bytes = gzipSync(minified, { level: 9 }).length;
   console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip`);
@@ -73,12 +87,15 @@ if (tooLarge.length) {
 process.exitCode = tooLarge.length || (isCheck && stale.length) ? 1 : 0;
 
 function join(sources) {
-  return `/*! Anywire ${version()} */\n` +
-    // Not strict: what the browser does not let be set, such as the target of its own events, must not
-    // throw.
-    '(function (root) {\n\n' +
-    sources.map((name) => read(`src/${name}.js`)).join('\n') + TAIL +
-    "}(typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this));\n";
+  return sources.map((name) => read(`src/${name}.js`)).join('\n');
+}
+
+function wrap(sources, tail) {
+  return `${banner()}(function (root) {\n\n${join(sources)}${tail}}(${GLOBAL}));\n`;
+}
+
+function banner() {
+  return `/*! Anywire ${version()} */\n`;
 }
 
 async function shrink(joined, ecma) {

@@ -81,11 +81,18 @@ declare class Anywire {
 
 declare namespace Anywire {
   /** '' before the session is open and after it has closed; 'reconnecting' when cut off. */
-  type Transport = '' | 'websocket' | 'poll' | 'reconnecting';
+  type Transport = '' | 'websocket' | Http | 'reconnecting';
+
+  /** How HTTP carries: by what carries down. The modern build knows 'poll' alone. */
+  type Http = 'stream' | 'events' | 'poll' | 'jsonp';
 
   interface Options {
-    /** What may be used. Default: both. */
-    transports?: Array<'websocket' | 'poll'>;
+    /**
+     * What may be used. Default: all. Over HTTP a session begins with an exchange, and where 'stream' and 'events' do
+     * not get through it is held polls that follow, listed or not. 'jsonp' is used only where the engine's requests
+     * cannot reach the server, or nothing else over HTTP is listed; the server must allow it.
+     */
+    transports?: Array<'websocket' | Http>;
     /**
      * Messages to send with the open: over polling a first answer may then come with it, one round trip earlier.
      * For applications that begin with a question; without an answer within a second the session opens without one.
@@ -110,6 +117,8 @@ declare namespace Anywire {
     /** Stand-ins, for tests and for other run-times. */
     WebSocket?: unknown;
     XMLHttpRequest?: unknown;
+    EventSource?: unknown;
+    document?: unknown;
     localStorage?: unknown;
     random?: () => number;
     /** Milliseconds that never go backwards. */
@@ -122,7 +131,7 @@ declare namespace Anywire {
 
   /** What became of a leg: noted when it attaches, when it is proven, and when it is lost or dropped. */
   interface Attempt {
-    leg: 'websocket' | 'poll';
+    leg: 'websocket' | 'poll' | 'stream' | 'events';
     /**
      * What it was about: reaching the server, proving the path before the attach, waiting for the attach, proving the
      * path after it, carrying the session.

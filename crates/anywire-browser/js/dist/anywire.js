@@ -44,15 +44,33 @@ var engine = {
     return 'blob';
   },
 
+  /** What is used unless the application says. */
+  transports: ['websocket', 'poll'],
+
   /**
-   * The encoding for polls, if there is one.
+   * How HTTP carries a session, if it can.
    * @param {Settings} settings
-   * @returns {Encoding | undefined}
+   * @param {Session} _session
+   * @param {Endpoints} _endpoints
+   * @returns {Http | undefined}
    */
-  encoding: function (settings) {
-    return settings.encoding === 'text' ? undefined : BINARY_ENCODING;
+  http: function (settings, _session, _endpoints) {
+    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
+      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
   }
 };
+
+/**
+ * @param {string} name
+ * @param {Encoding} encoding
+ * @param {Exchange} exchange
+ * @returns {Http}
+ */
+function newHttp(name, encoding, exchange) {
+  return /** @type {any} */ ({
+    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
+  });
+}
 
 /**
  * Owns the text that a message may be: no surrogate stands alone in it.
@@ -87,6 +105,7 @@ var PONG = 'q';
 var CLOSE = 'c';
 var SUPERSEDED = 's';
 var REPORT = 'r';
+var PADDING = '-';
 
 /** Begins every text frame that is not simply a message. */
 var ESCAPE = '\x10';
@@ -349,12 +368,15 @@ function createTimer(clock, fire) {
   var id;
   // `Infinity` while it does not run.
   var deadline = Infinity;
+  // Called as methods of another object, the browser's own would refuse.
+  var later = clock.setTimeout;
+  var cancel = clock.clearTimeout;
   var timer = {
     /** @param {number} ms */
     set: function (ms) {
       timer.stop();
       deadline = clock.now() + ms;
-      id = clock.setTimeout(function () {
+      id = later(function () {
         deadline = Infinity;
         fire();
       }, Math.min(ms, MAX_TIMEOUT_MS));
@@ -366,7 +388,7 @@ function createTimer(clock, fire) {
       }
     },
     stop: function () {
-      clock.clearTimeout(id);
+      cancel(id);
       deadline = Infinity;
     },
     isRunning: function () {
@@ -374,6 +396,15 @@ function createTimer(clock, fire) {
     }
   };
   return timer;
+}
+
+/**
+ * When the caller has had its turn.
+ * @param {Clock} clock
+ * @param {() => void} work
+ */
+function soon(clock, work) {
+  createTimer(clock, work).set(0);
 }
 
 /**
@@ -618,9 +649,9 @@ function createSession(clock, key, protocols, handlers) {
    */
   function abortSoon(code, name) {
     session.hasDropped = true;
-    clock.setTimeout(function () {
+    soon(clock, function () {
       session.abort(code, name);
-    }, 0);
+    });
   }
 
   /** @param {boolean} wasClean */
@@ -667,48 +698,40 @@ function parseJson(text) {
  * @param {string} url
  * @param {string[]} protocols
  * @param {() => void} opened
- * @param {(frame: string | ArrayBuffer) => void} received
+ * @param {(event: MessageEvent) => void} received
  * @param {(outcome: string, detail: string) => void} closed
- * @returns {Channel}
+ * @returns {WebSocket}
  */
 function openWebSocket(settings, url, protocols, opened, received, closed) {
   /** @type {any} */
-  var socket;
+  var socket = {};
   try {
     socket = new settings.WebSocket(url, protocols);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = function () {
-      opened();
-    };
-    socket.onmessage = function (/** @type {MessageEvent} */ event) {
-      received(event.data);
-    };
-    socket.onclose = function (/** @type {CloseEvent} */ event) {
+    socket.onopen = opened;
+    socket.onmessage = received;
+    // Some engines tell of an error alone.
+    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
       closed('closed', '' + event.code);
     };
   } catch (error) {
-    settings.setTimeout(function () {
+    socket.close = ignore;
+    soon(settings, function () {
       closed('failed', '' + error);
-    }, 0);
+    });
   }
+  return socket;
+}
 
-  return {
-    send: function (frame) {
-      socket.send(frame);
-    },
-
-    buffered: function () {
-      return socket.bufferedAmount;
-    },
-
-    close: function (code) {
-      opened = received = closed = ignore;
-      if (socket) {
-        // A page may use no other codes.
-        socket.close(code && code >= 3000 ? code : 1000);
-      }
-    }
-  };
+/**
+ * It calls nobody back.
+ * @param {any} socket
+ * @param {number} [code]
+ */
+function closeWebSocket(socket, code) {
+  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
+  // A page may use no other codes.
+  socket.close(code && code >= 3000 ? code : 1000);
 }
 
 /**
@@ -717,17 +740,8 @@ function openWebSocket(settings, url, protocols, opened, received, closed) {
  * Leaves what is in them to poll-leg.js.
  */
 
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {Encoding} encoding of the bodies
- * @param {any} body
- * @param {number} patienceMs
- * @param {(body: any) => void} answered
- * @param {(outcome: string, detail: string, text?: string, retryAfterMs?: number) => void} failed
- * @returns {() => void} aborts it, without a callback
- */
-function startExchange(settings, url, encoding, body, patienceMs, answered, failed) {
+/** @type {Exchange} */
+function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
   var timer = createTimer(settings, function () {
     finish();
@@ -746,9 +760,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
 
   wait();
   try {
-    request.open('POST', url, true);
+    request.open('POST', endpoints.poll, true);
     request.setRequestHeader('Content-Type', encoding.contentType);
-    request.withCredentials = settings.withCredentials;
+    setCredentials(request, settings);
     request.responseType = encoding.responseType;
     request.onreadystatechange = function () {
       wait();
@@ -769,8 +783,11 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
       if (status === 200) {
         answered(answer);
       } else {
-        failed(
-          status ? 'refused' : 'closed', 'http ' + status, encoding.toText(answer), retryAfterMs);
+        failed(status ? 'refused' : 'closed', 'http ' + status +
+          // A browser keeps to itself why, to a page of another origin.
+          (status || !isCrossOrigin(endpoints.poll) ? '' :
+            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+          encoding.toText(answer), retryAfterMs);
       }
     };
     if (request.upload) {
@@ -781,9 +798,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     request.send(body);
   } catch (error) {
     finish();
-    settings.setTimeout(function () {
+    soon(settings, function () {
       failed('failed', '' + error);
-    }, 0);
+    });
   }
 
   return function () {
@@ -791,6 +808,24 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     failed = ignore;
     request.abort();
   };
+}
+
+/**
+ * @param {any} request
+ * @param {Settings} settings
+ */
+function setCredentials(request, settings) {
+  try {
+    request.withCredentials = settings.withCredentials;
+  } catch (error) {
+    // Requests of the oldest engines take no members, nor do they cross origins.
+  }
+}
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
 
 function ignore() {}
@@ -819,7 +854,7 @@ var MAX_UNACKED_BYTES = 131072;
  * @returns {WebSocketLeg}
  */
 function createWebSocketLeg(session, url, settings, feed, generation) {
-  /** @type {Channel} */
+  /** @type {WebSocket} */
   var channel;
   var timer = createTimer(settings, tick);
   var isStopped = false;
@@ -868,8 +903,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       var reports = trace.reports();
       for (var i = 0; i < reports.length; i++) {
         send(REPORT, reports[i].content);
-        trace.handleReported(reports[i]);
       }
+      trace.handleReported(reports);
     },
 
     transmit: function () {
@@ -895,7 +930,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     check: function () {
       if (!pingedAt) {
         pingedAt = settings.now();
-        unsent = channel.buffered();
+        unsent = channel.bufferedAmount;
         // Of two pings that are read together the server may answer the later one alone.
         send(PING, isProving ? session.padding() : '');
         schedule();
@@ -911,7 +946,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       if (close && close.tell && isAttached) {
         send(CLOSE, closeContent(close));
       }
-      channel.close(close && close.code);
+      closeWebSocket(channel, close && close.code);
     }
   });
 
@@ -920,7 +955,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
    * @param {any} content
    */
   function send(letter, content) {
-    channel.send(encodeFrame(letter, content));
+    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
   }
 
   /**
@@ -928,12 +963,14 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
    * @param {string | number} [detail]
    */
   function lost(outcome, detail) {
-    leg.drop();
-    feed('lost', WEBSOCKET, outcome, detail);
+    if (!isStopped) {
+      leg.drop();
+      feed('lost', WEBSOCKET, outcome, detail);
+    }
   }
 
-  /** @param {string | ArrayBuffer} frame */
-  function receive(frame) {
+  /** @param {MessageEvent} event */
+  function receive(event) {
     heardAt = settings.now();
     pingedAt = 0;
     if (isStalled) {
@@ -941,7 +978,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       feed('heard');
     }
     withFaults(function () {
-      var packet = decodeFrame(frame);
+      var packet = decodeFrame(event.data);
       handlePacket(packet.letter, packet.content);
       if (!isStopped && isAttached) {
         schedule();
@@ -1060,10 +1097,10 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   function tick() {
     var now = settings.now();
     if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.buffered() < unsent) {
+      if (channel.bufferedAmount < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
         pingedAt = now;
-        unsent = channel.buffered();
+        unsent = channel.bufferedAmount;
       } else if (now - pingedAt >= deadMs()) {
         lost('stalled');
         return;
@@ -1116,39 +1153,54 @@ var HOLD_GROWTH = 1.02;
 /** How often longer than a ping an exchange may take that carries messages. */
 var SEND_PATIENCE = 3;
 
+/** A send that waits for so long may wait for the hold, where an engine has one connection. */
+var BLOCKED_MS = 2000;
+/** Then it is answered so soon after the hold was given up. */
+var UNBLOCKED_MS = 500;
+
 /**
  * @param {Session} session
- * @param {string} url
- * @param {Encoding} encoding of its payloads
+ * @param {Endpoints} endpoints
+ * @param {Http} http
  * @param {Settings} settings
  * @param {Feed} feed
  * @param {number} generation
- * @param {Pace} pace
  * @param {Trace} trace
  * @returns {PollLeg}
  */
-function createPollLeg(session, url, encoding, settings, feed, generation, pace, trace) {
+function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
+  // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
+  var clearedAt = 0;
+  var wasCleared = false;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
   var batchEnd = 0;
   var fullInboxMs = FULL_INBOX_MS;
+  // Of the next message down.
+  var offset = 0;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
   var holdTimer = createTimer(settings, hold);
+  var blockedTimer = createTimer(settings, clearHold);
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
+      if (http.rungs) {
+        http.rungs.left();
+      }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      if (!http.isShort) {
+        exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      }
     },
 
     transmit: function () {
@@ -1171,24 +1223,70 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       isStopped = true;
       sendTimer.stop();
       holdTimer.stop();
+      blockedTimer.stop();
       for (var slot in aborts) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        startExchange(settings, url, encoding,
-          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+        http.exchange(settings, endpoints, http.encoding,
+          http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
+    },
+
+    attachment: function () {
+      return session.attachContent(generation);
+    },
+
+    take: function (packets) {
+      withFaults(function () {
+        handleAnswer(packets);
+      }, session.abort);
+    },
+
+    held: function () {
+      feed('held');
+    },
+
+    next: function (isHold) {
+      if (!isStopped) {
+        (isHold ? hold : carryDown)();
+      }
+    },
+
+    acknowledge: function () {
+      return !isSending && (send(), true);
     }
   });
 
   function synced() {
     sent();
-    hold();
+    carryDown();
+  }
+
+  /** By what was proven, else by holds. */
+  function carryDown() {
+    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+    if (stop) {
+      aborts.hold = stop;
+    } else {
+      hold();
+    }
+  }
+
+  /** Whatever it would have brought comes again. */
+  function clearHold() {
+    wasCleared = true;
+    clearedAt = settings.now();
+    holdTimer.stop();
+    aborts.hold();
   }
 
   function hold() {
-    var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
+    if (http.rungs) {
+      http.rungs.left();
+    }
+    var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
@@ -1198,20 +1296,31 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
           holdTimer.set(HOLD_PAUSE_MS);
           return;
         }
-        pace.holdMs *= HOLD_GROWTH;
+        http.holdMs *= HOLD_GROWTH;
       }
-      hold();
+      carryDown();
     }, attaching(askedMs));
   }
 
   function send() {
     sendTimer.stop();
     isSending = true;
+    if (http.isNarrow) {
+      clearHold();
+    } else if (!wasCleared) {
+      blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
+    }
     exchange('send', 0, sent, attaching().concat(upward()));
   }
 
   function sent() {
     isSending = false;
+    blockedTimer.stop();
+    if (clearedAt) {
+      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      clearedAt = 0;
+      hold();
+    }
     if (session.outbox.first > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
@@ -1229,7 +1338,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
     batchFirst = session.outbox.first;
     /** @type {Packet[]} */
     var packets = session.outbox.batch(
-      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, pace.batchBytes), MAX_BATCH);
+      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
@@ -1259,20 +1368,17 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = encoding.pack(packets);
+    var body = http.encoding.pack(packets);
     var isLong = packets.length > 1;
     // What carries more than an attach may be long, and its line slow.
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = startExchange(settings, url, encoding, body, patienceMs, function (payload) {
+    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
+    function (payload) {
       if (isLong) {
-        pace.batchBytes *= 2;
+        http.batchBytes *= 2;
       }
-      for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          trace.handleReported(packets[i]);
-        }
-      }
+      trace.handleReported(packets);
       try {
         receive(payload);
       } finally {
@@ -1291,10 +1397,10 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
-          pace.batchBytes = body.length / 2;
+          http.batchBytes = body.length / 2;
         }
         if (holdMs) {
-          pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
+          http.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
         }
         if (slot === 'proof') {
           // It stays unproven; what it bears, it carries.
@@ -1308,7 +1414,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
   /** @param {any} body */
   function receive(body) {
     withFaults(function () {
-      var packets = decodeAnswer(encoding, body, !session.id);
+      var packets = decodeAnswer(http.encoding, body, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
@@ -1320,7 +1426,6 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
 
   /** @param {Packet[]} packets */
   function handleAnswer(packets) {
-    var offset = 0;
     for (var i = 0; i < packets.length && !isStopped; i++) {
       var letter = packets[i].letter;
       var content = packets[i].content;
@@ -1336,7 +1441,9 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
         offset = content;
       } else if (letter === CLOSE) {
         session.handleClose(content);
-      } else {
+      } else if (letter === SUPERSEDED) {
+        lost('superseded');
+      } else if (letter !== PADDING) {
         session.handleMessage(offset++, letter, content);
       }
     }
@@ -1351,7 +1458,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
 
   /**
    * @param {string} outcome
-   * @param {string} detail
+   * @param {string} [detail]
    * @param {number} [retryAfterMs]
    */
   function lost(outcome, detail, retryAfterMs) {
@@ -1401,8 +1508,12 @@ function createTrace() {
       return reports;
     },
 
-    handleReported: function (report) {
-      reported = Math.max(reported, parseInt(report.content, 10));
+    handleReported: function (packets) {
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        }
+      }
     }
   };
   return trace;
@@ -1706,13 +1817,13 @@ function createNegotiation(settings, allowed, memory) {
         // What follows says who carries on: within the grace that is no loss to tell of.
         return;
       }
-      if (!poll.failures++) {
+      if (!poll.failures) {
         // By a WebSocket that is lost: its generation is in the way once.
+        poll.failures = 1;
         detached(poll);
         startPoll();
         return;
       }
-      poll.failures--;
     }
     detached(poll);
     if (!isAttached(websocket) || websocket.isStalled) {
@@ -1899,6 +2010,12 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
+        for (var other in store) {
+          // What is remembered of its rungs begins with its name.
+          if (!other.indexOf(name)) {
+            delete store[other];
+          }
+        }
       });
     }
   };
@@ -2251,6 +2368,15 @@ function createClient(socket, endpoints, protocols, options) {
   var negotiator =
     createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
+  var carrier = '';
+  if (legs.http) {
+    legs.http.ontransport = tellTransport;
+  }
+
+  function tellTransport() {
+    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+  }
+
   /** @param {string} transport */
   function carriedBy(transport) {
     var isOpening = socket.readyState === CONNECTING;
@@ -2258,7 +2384,8 @@ function createClient(socket, endpoints, protocols, options) {
       socket.readyState = IS_OPEN;
       socket.protocol = session.protocol;
     }
-    setTransport(transport);
+    carrier = transport;
+    tellTransport();
     if (isOpening && socket.readyState === IS_OPEN) {
       fire('open', {});
     }
@@ -2325,11 +2452,19 @@ function createClient(socket, endpoints, protocols, options) {
       }
       var close = { code: 1006, reason: 'still connecting' };
       negotiator.stop(close);
-      settings.setTimeout(function () {
+      soon(settings, function () {
         session.end(close);
-      }, 0);
+      });
     }
   };
+}
+
+/**
+ * @param {Settings} settings
+ * @param {string} transport
+ */
+function isListed(settings, transport) {
+  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
 }
 
 /**
@@ -2339,17 +2474,16 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {Settings} settings
  */
 function createLegs(session, endpoints, settings) {
-  var allowed = '' + settings.transports;
-  var encoding = engine.encoding(settings);
-  /** @type {Pace} */
-  var pace = { holdMs: Infinity, batchBytes: Infinity };
+  var http = engine.http(settings, session, endpoints);
 
   return {
+    http: http,
+
     /** @type {{ [leg: string]: any }} */
     usable: {
       // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: /websocket/.test(allowed) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: /poll/.test(allowed) && settings.XMLHttpRequest && encoding
+      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: http
     },
 
     /**
@@ -2360,8 +2494,8 @@ function createLegs(session, endpoints, settings) {
      */
     create: function (leg, generation, feed, trace) {
       return leg === POLL ?
-        createPollLeg(session, endpoints.poll, /** @type {Encoding} */ (encoding), settings, feed,
-          generation, pace, trace) :
+        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+          trace) :
         createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
     }
   };
@@ -2374,7 +2508,7 @@ function createLegs(session, endpoints, settings) {
 function createSettings(options) {
   /** @type {any} */
   var settings = {
-    transports: ['websocket', 'poll'],
+    transports: engine.transports,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -2382,19 +2516,16 @@ function createSettings(options) {
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
+    EventSource: root.EventSource,
+    document: root.document,
     random: Math.random,
     first: [],
     now: engine.now,
     date: function () {
       return new Date().getTime();
     },
-    // Called as methods of another object, the browser's own would refuse.
-    setTimeout: function (/** @type {() => void} */ callback, /** @type {number} */ ms) {
-      return setTimeout(callback, ms);
-    },
-    clearTimeout: function (/** @type {any} */ id) {
-      clearTimeout(id);
-    }
+    setTimeout: setTimeout,
+    clearTimeout: clearTimeout
   };
   for (var name in options) {
     if (options[name] !== undefined) {
@@ -2419,7 +2550,8 @@ function createKey() {
  *
  * What differs from a WebSocket is said here, and with reasons in the README:
  * - `transport` and the event of that name tell what carries the session: '' before it is open and
- *   after it has closed, 'websocket', 'poll', or 'reconnecting' while nothing does.
+ *   after it has closed, 'websocket', 'poll' (in the full build also 'stream', 'events' and 'jsonp'),
+ *   or 'reconnecting' while nothing does.
  * - A lost connection is no close. The session goes on over another one.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
@@ -2536,7 +2668,11 @@ Anywire.prototype = {
     /** @type {AnywireObject['_listeners']['']} */
     var listeners = [{ listener: this['on' + event.type] }]
       .concat(this._listeners['on' + event.type] || []);
-    event.target = event.currentTarget = this;
+    try {
+      event.target = event.currentTarget = this;
+    } catch (error) {
+      // The browser's own events do not let it be set.
+    }
     for (var i = 0; i < listeners.length; i++) {
       var listener = listeners[i].listener;
       if (listeners[i].once) {
@@ -2595,6 +2731,10 @@ function checkProtocols(protocols) {
 
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;
+} else if (typeof define === 'function' && define.amd) {
+  define([], function () {
+    return Anywire;
+  });
 } else {
   root.Anywire = Anywire;
 }

@@ -4,7 +4,8 @@
  *
  * What differs from a WebSocket is said here, and with reasons in the README:
  * - `transport` and the event of that name tell what carries the session: '' before it is open and
- *   after it has closed, 'websocket', 'poll', or 'reconnecting' while nothing does.
+ *   after it has closed, 'websocket', 'poll' (in the full build also 'stream', 'events' and 'jsonp'),
+ *   or 'reconnecting' while nothing does.
  * - A lost connection is no close. The session goes on over another one.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
@@ -121,7 +122,11 @@ Anywire.prototype = {
     /** @type {AnywireObject['_listeners']['']} */
     var listeners = [{ listener: this['on' + event.type] }]
       .concat(this._listeners['on' + event.type] || []);
-    event.target = event.currentTarget = this;
+    try {
+      event.target = event.currentTarget = this;
+    } catch (error) {
+      // The browser's own events do not let it be set.
+    }
     for (var i = 0; i < listeners.length; i++) {
       var listener = listeners[i].listener;
       if (listeners[i].once) {

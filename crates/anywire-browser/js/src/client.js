@@ -48,6 +48,15 @@ function createClient(socket, endpoints, protocols, options) {
   var negotiator =
     createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
+  var carrier = '';
+  if (legs.http) {
+    legs.http.ontransport = tellTransport;
+  }
+
+  function tellTransport() {
+    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+  }
+
   /** @param {string} transport */
   function carriedBy(transport) {
     var isOpening = socket.readyState === CONNECTING;
@@ -55,7 +64,8 @@ function createClient(socket, endpoints, protocols, options) {
       socket.readyState = IS_OPEN;
       socket.protocol = session.protocol;
     }
-    setTransport(transport);
+    carrier = transport;
+    tellTransport();
     if (isOpening && socket.readyState === IS_OPEN) {
       fire('open', {});
     }
@@ -122,11 +132,19 @@ function createClient(socket, endpoints, protocols, options) {
       }
       var close = { code: 1006, reason: 'still connecting' };
       negotiator.stop(close);
-      settings.setTimeout(function () {
+      soon(settings, function () {
         session.end(close);
-      }, 0);
+      });
     }
   };
+}
+
+/**
+ * @param {Settings} settings
+ * @param {string} transport
+ */
+function isListed(settings, transport) {
+  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
 }
 
 /**
@@ -136,17 +154,16 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {Settings} settings
  */
 function createLegs(session, endpoints, settings) {
-  var allowed = '' + settings.transports;
-  var encoding = engine.encoding(settings);
-  /** @type {Pace} */
-  var pace = { holdMs: Infinity, batchBytes: Infinity };
+  var http = engine.http(settings, session, endpoints);
 
   return {
+    http: http,
+
     /** @type {{ [leg: string]: any }} */
     usable: {
       // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: /websocket/.test(allowed) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: /poll/.test(allowed) && settings.XMLHttpRequest && encoding
+      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: http
     },
 
     /**
@@ -157,8 +174,8 @@ function createLegs(session, endpoints, settings) {
      */
     create: function (leg, generation, feed, trace) {
       return leg === POLL ?
-        createPollLeg(session, endpoints.poll, /** @type {Encoding} */ (encoding), settings, feed,
-          generation, pace, trace) :
+        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+          trace) :
         createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
     }
   };
@@ -171,7 +188,7 @@ function createLegs(session, endpoints, settings) {
 function createSettings(options) {
   /** @type {any} */
   var settings = {
-    transports: ['websocket', 'poll'],
+    transports: engine.transports,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -179,19 +196,16 @@ function createSettings(options) {
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
+    EventSource: root.EventSource,
+    document: root.document,
     random: Math.random,
     first: [],
     now: engine.now,
     date: function () {
       return new Date().getTime();
     },
-    // Called as methods of another object, the browser's own would refuse.
-    setTimeout: function (/** @type {() => void} */ callback, /** @type {number} */ ms) {
-      return setTimeout(callback, ms);
-    },
-    clearTimeout: function (/** @type {any} */ id) {
-      clearTimeout(id);
-    }
+    setTimeout: setTimeout,
+    clearTimeout: clearTimeout
   };
   for (var name in options) {
     if (options[name] !== undefined) {

@@ -41,12 +41,30 @@ var engine = {
     return 'blob';
   },
 
+  /** What is used unless the application says. */
+  transports: ['websocket', 'poll'],
+
   /**
-   * The encoding for polls, if there is one.
+   * How HTTP carries a session, if it can.
    * @param {Settings} settings
-   * @returns {Encoding | undefined}
+   * @param {Session} _session
+   * @param {Endpoints} _endpoints
+   * @returns {Http | undefined}
    */
-  encoding: function (settings) {
-    return settings.encoding === 'text' ? undefined : BINARY_ENCODING;
+  http: function (settings, _session, _endpoints) {
+    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
+      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
   }
 };
+
+/**
+ * @param {string} name
+ * @param {Encoding} encoding
+ * @param {Exchange} exchange
+ * @returns {Http}
+ */
+function newHttp(name, encoding, exchange) {
+  return /** @type {any} */ ({
+    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
+  });
+}

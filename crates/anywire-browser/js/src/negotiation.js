@@ -254,13 +254,13 @@ function createNegotiation(settings, allowed, memory) {
         // What follows says who carries on: within the grace that is no loss to tell of.
         return;
       }
-      if (!poll.failures++) {
+      if (!poll.failures) {
         // By a WebSocket that is lost: its generation is in the way once.
+        poll.failures = 1;
         detached(poll);
         startPoll();
         return;
       }
-      poll.failures--;
     }
     detached(poll);
     if (!isAttached(websocket) || websocket.isStalled) {

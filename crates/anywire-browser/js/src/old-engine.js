@@ -49,13 +49,6 @@ engine.readBlob = function (blob, done, failed) {
   reader.readAsArrayBuffer(blob);
 };
 
-engine.encoding = function (settings) {
-  var request = settings.XMLHttpRequest && new settings.XMLHttpRequest();
-  var isBinary = root.TextEncoder && root.TextDecoder && request && 'responseType' in request;
-  return settings.encoding === 'binary' || settings.encoding === 'auto' && isBinary ?
-    BINARY_ENCODING : TEXT_ENCODING;
-};
-
 engine.binaryType = function () {
   try {
     return new Blob([]) && 'blob';

@@ -16,6 +16,7 @@ var PONG = 'q';
 var CLOSE = 'c';
 var SUPERSEDED = 's';
 var REPORT = 'r';
+var PADDING = '-';
 
 /** Begins every text frame that is not simply a message. */
 var ESCAPE = '\x10';

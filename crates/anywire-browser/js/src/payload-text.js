@@ -1,14 +1,21 @@
 /**
  * Owns the text encoding of payloads (PROTOCOL §4.3), for engines whose XMLHttpRequest knows no
- * bytes. Only in the full build.
+ * bytes, and for answers that are read while they come. Only in the full build.
  */
+
+/** Lengths are shorter than this. */
+var MAX_LENGTH_DIGITS = 16;
 
 /** @type {Encoding} */
 var TEXT_ENCODING = {
   contentType: 'text/plain',
   responseType: '',
   field: 'responseText',
-  pack: encodeText,
+  // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
+  // as ASCII (PROTOCOL §4.7).
+  pack: function (packets) {
+    return 'b=' + encodeURIComponent(encodeText(packets));
+  },
   unpack: decodeText,
   toText: function (body) {
     return body;
@@ -30,21 +37,43 @@ function encodeText(packets) {
 
 /** @param {string} text */
 function decodeText(text) {
+  var reader = { at: 0 };
+  var packets = readText(reader, text, LETTERS);
+  if (reader.at < text.length) {
+    throw protocolError();
+  }
+  return packets;
+}
+
+/**
+ * The packets that are whole, from where the reader is; it moves behind them.
+ * @param {{ at: number }} reader
+ * @param {string} text may end inside a packet
+ * @param {string} letters
+ */
+function readText(reader, text, letters) {
   var packets = [];
-  var at = 0;
-  while (at < text.length) {
-    var colon = text.indexOf(':', at);
+  for (;;) {
+    var colon = text.indexOf(':', reader.at);
+    if (colon < 0) {
+      if (text.length - reader.at > MAX_LENGTH_DIGITS) {
+        throw protocolError();
+      }
+      return packets;
+    }
     var start = colon + 2;
-    var end = start + parseNumber(colon < 0 ? '' : text.substring(at, colon));
+    var end = start + parseNumber(text.substring(reader.at, colon));
+    if (end > text.length) {
+      return packets;
+    }
     var letter = text.charAt(colon + 1);
     var content = text.substring(start, end);
     // A length may end inside a surrogate pair; what it cuts is not text.
-    if (end > text.length || wellFormed(content) !== content) {
+    if (wellFormed(content) !== content) {
       throw protocolError();
     }
     packets.push(checkPacket(
-      LETTERS, letter, letter === BINARY ? fromBase64(content) : content));
-    at = end;
+      letters, letter, letter === BINARY ? fromBase64(content) : content));
+    reader.at = end;
   }
-  return packets;
 }

@@ -27,39 +27,54 @@ var HOLD_GROWTH = 1.02;
 /** How often longer than a ping an exchange may take that carries messages. */
 var SEND_PATIENCE = 3;
 
+/** A send that waits for so long may wait for the hold, where an engine has one connection. */
+var BLOCKED_MS = 2000;
+/** Then it is answered so soon after the hold was given up. */
+var UNBLOCKED_MS = 500;
+
 /**
  * @param {Session} session
- * @param {string} url
- * @param {Encoding} encoding of its payloads
+ * @param {Endpoints} endpoints
+ * @param {Http} http
  * @param {Settings} settings
  * @param {Feed} feed
  * @param {number} generation
- * @param {Pace} pace
  * @param {Trace} trace
  * @returns {PollLeg}
  */
-function createPollLeg(session, url, encoding, settings, feed, generation, pace, trace) {
+function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
+  // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
+  var clearedAt = 0;
+  var wasCleared = false;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
   var batchEnd = 0;
   var fullInboxMs = FULL_INBOX_MS;
+  // Of the next message down.
+  var offset = 0;
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
   var holdTimer = createTimer(settings, hold);
+  var blockedTimer = createTimer(settings, clearHold);
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
+      if (http.rungs) {
+        http.rungs.left();
+      }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      if (!http.isShort) {
+        exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      }
     },
 
     transmit: function () {
@@ -82,24 +97,70 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       isStopped = true;
       sendTimer.stop();
       holdTimer.stop();
+      blockedTimer.stop();
       for (var slot in aborts) {
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        startExchange(settings, url, encoding,
-          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+        http.exchange(settings, endpoints, http.encoding,
+          http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
+    },
+
+    attachment: function () {
+      return session.attachContent(generation);
+    },
+
+    take: function (packets) {
+      withFaults(function () {
+        handleAnswer(packets);
+      }, session.abort);
+    },
+
+    held: function () {
+      feed('held');
+    },
+
+    next: function (isHold) {
+      if (!isStopped) {
+        (isHold ? hold : carryDown)();
+      }
+    },
+
+    acknowledge: function () {
+      return !isSending && (send(), true);
     }
   });
 
   function synced() {
     sent();
-    hold();
+    carryDown();
+  }
+
+  /** By what was proven, else by holds. */
+  function carryDown() {
+    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+    if (stop) {
+      aborts.hold = stop;
+    } else {
+      hold();
+    }
+  }
+
+  /** Whatever it would have brought comes again. */
+  function clearHold() {
+    wasCleared = true;
+    clearedAt = settings.now();
+    holdTimer.stop();
+    aborts.hold();
   }
 
   function hold() {
-    var askedMs = Math.floor(Math.min(session.limits.holdMs, pace.holdMs));
+    if (http.rungs) {
+      http.rungs.left();
+    }
+    var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
@@ -109,20 +170,31 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
           holdTimer.set(HOLD_PAUSE_MS);
           return;
         }
-        pace.holdMs *= HOLD_GROWTH;
+        http.holdMs *= HOLD_GROWTH;
       }
-      hold();
+      carryDown();
     }, attaching(askedMs));
   }
 
   function send() {
     sendTimer.stop();
     isSending = true;
+    if (http.isNarrow) {
+      clearHold();
+    } else if (!wasCleared) {
+      blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
+    }
     exchange('send', 0, sent, attaching().concat(upward()));
   }
 
   function sent() {
     isSending = false;
+    blockedTimer.stop();
+    if (clearedAt) {
+      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      clearedAt = 0;
+      hold();
+    }
     if (session.outbox.first > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
@@ -140,7 +212,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
     batchFirst = session.outbox.first;
     /** @type {Packet[]} */
     var packets = session.outbox.batch(
-      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, pace.batchBytes), MAX_BATCH);
+      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
@@ -170,20 +242,17 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = encoding.pack(packets);
+    var body = http.encoding.pack(packets);
     var isLong = packets.length > 1;
     // What carries more than an attach may be long, and its line slow.
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = startExchange(settings, url, encoding, body, patienceMs, function (payload) {
+    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
+    function (payload) {
       if (isLong) {
-        pace.batchBytes *= 2;
+        http.batchBytes *= 2;
       }
-      for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          trace.handleReported(packets[i]);
-        }
-      }
+      trace.handleReported(packets);
       try {
         receive(payload);
       } finally {
@@ -202,10 +271,10 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
-          pace.batchBytes = body.length / 2;
+          http.batchBytes = body.length / 2;
         }
         if (holdMs) {
-          pace.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
+          http.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
         }
         if (slot === 'proof') {
           // It stays unproven; what it bears, it carries.
@@ -219,7 +288,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
   /** @param {any} body */
   function receive(body) {
     withFaults(function () {
-      var packets = decodeAnswer(encoding, body, !session.id);
+      var packets = decodeAnswer(http.encoding, body, !session.id);
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
@@ -231,7 +300,6 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
 
   /** @param {Packet[]} packets */
   function handleAnswer(packets) {
-    var offset = 0;
     for (var i = 0; i < packets.length && !isStopped; i++) {
       var letter = packets[i].letter;
       var content = packets[i].content;
@@ -247,7 +315,9 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
         offset = content;
       } else if (letter === CLOSE) {
         session.handleClose(content);
-      } else {
+      } else if (letter === SUPERSEDED) {
+        lost('superseded');
+      } else if (letter !== PADDING) {
         session.handleMessage(offset++, letter, content);
       }
     }
@@ -262,7 +332,7 @@ function createPollLeg(session, url, encoding, settings, feed, generation, pace,
 
   /**
    * @param {string} outcome
-   * @param {string} detail
+   * @param {string} [detail]
    * @param {number} [retryAfterMs]
    */
   function lost(outcome, detail, retryAfterMs) {

@@ -4,17 +4,8 @@
  * Leaves what is in them to poll-leg.js.
  */
 
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {Encoding} encoding of the bodies
- * @param {any} body
- * @param {number} patienceMs
- * @param {(body: any) => void} answered
- * @param {(outcome: string, detail: string, text?: string, retryAfterMs?: number) => void} failed
- * @returns {() => void} aborts it, without a callback
- */
-function startExchange(settings, url, encoding, body, patienceMs, answered, failed) {
+/** @type {Exchange} */
+function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
   var timer = createTimer(settings, function () {
     finish();
@@ -33,9 +24,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
 
   wait();
   try {
-    request.open('POST', url, true);
+    request.open('POST', endpoints.poll, true);
     request.setRequestHeader('Content-Type', encoding.contentType);
-    request.withCredentials = settings.withCredentials;
+    setCredentials(request, settings);
     request.responseType = encoding.responseType;
     request.onreadystatechange = function () {
       wait();
@@ -56,8 +47,11 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
       if (status === 200) {
         answered(answer);
       } else {
-        failed(
-          status ? 'refused' : 'closed', 'http ' + status, encoding.toText(answer), retryAfterMs);
+        failed(status ? 'refused' : 'closed', 'http ' + status +
+          // A browser keeps to itself why, to a page of another origin.
+          (status || !isCrossOrigin(endpoints.poll) ? '' :
+            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+          encoding.toText(answer), retryAfterMs);
       }
     };
     if (request.upload) {
@@ -68,9 +62,9 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     request.send(body);
   } catch (error) {
     finish();
-    settings.setTimeout(function () {
+    soon(settings, function () {
       failed('failed', '' + error);
-    }, 0);
+    });
   }
 
   return function () {
@@ -78,6 +72,24 @@ function startExchange(settings, url, encoding, body, patienceMs, answered, fail
     failed = ignore;
     request.abort();
   };
+}
+
+/**
+ * @param {any} request
+ * @param {Settings} settings
+ */
+function setCredentials(request, settings) {
+  try {
+    request.withCredentials = settings.withCredentials;
+  } catch (error) {
+    // Requests of the oldest engines take no members, nor do they cross origins.
+  }
+}
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
 
 function ignore() {}

@@ -176,9 +176,9 @@ function createSession(clock, key, protocols, handlers) {
    */
   function abortSoon(code, name) {
     session.hasDropped = true;
-    clock.setTimeout(function () {
+    soon(clock, function () {
       session.abort(code, name);
-    }, 0);
+    });
   }
 
   /** @param {boolean} wasClean */

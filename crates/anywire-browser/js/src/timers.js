@@ -16,12 +16,15 @@ function createTimer(clock, fire) {
   var id;
   // `Infinity` while it does not run.
   var deadline = Infinity;
+  // Called as methods of another object, the browser's own would refuse.
+  var later = clock.setTimeout;
+  var cancel = clock.clearTimeout;
   var timer = {
     /** @param {number} ms */
     set: function (ms) {
       timer.stop();
       deadline = clock.now() + ms;
-      id = clock.setTimeout(function () {
+      id = later(function () {
         deadline = Infinity;
         fire();
       }, Math.min(ms, MAX_TIMEOUT_MS));
@@ -33,7 +36,7 @@ function createTimer(clock, fire) {
       }
     },
     stop: function () {
-      clock.clearTimeout(id);
+      cancel(id);
       deadline = Infinity;
     },
     isRunning: function () {
@@ -41,4 +44,13 @@ function createTimer(clock, fire) {
     }
   };
   return timer;
+}
+
+/**
+ * When the caller has had its turn.
+ * @param {Clock} clock
+ * @param {() => void} work
+ */
+function soon(clock, work) {
+  createTimer(clock, work).set(0);
 }

@@ -37,8 +37,12 @@ function createTrace() {
       return reports;
     },
 
-    handleReported: function (report) {
-      reported = Math.max(reported, parseInt(report.content, 10));
+    handleReported: function (packets) {
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        }
+      }
     }
   };
   return trace;

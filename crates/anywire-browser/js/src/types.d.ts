@@ -72,6 +72,8 @@ interface Limits {
   heartbeatTimeoutMs: number;
   ackDelayMs: number;
   holdMs: number;
+  paddingMs: number;
+  streamMs: number;
   resumeWindowMs: number;
   closeTimeoutMs: number;
   [name: string]: number;
@@ -139,15 +141,6 @@ interface Encoding {
   toText(body: any): string;
 }
 
-/** One WebSocket of the browser. */
-interface Channel {
-  send(frame: string | ArrayBuffer): void;
-  /** How many bytes the browser has not sent yet. */
-  buffered(): number;
-  /** Calls nobody back. */
-  close(code?: number): void;
-}
-
 /**
  * Tells the negotiation what happens: which input (their meaning is told in negotiation.rs), of
  * which leg, and what more it takes.
@@ -174,13 +167,68 @@ interface WebSocketLeg extends Leg {
   report(trace: Trace): void;
 }
 
-interface PollLeg extends Leg {}
+/** What a rung needs of its leg. */
+interface PollLeg extends Leg {
+  /** The content of an attach. */
+  attachment(): string;
+  take(packets: Packet[]): void;
+  /** The leg carries: the next failure is a new one. */
+  held(): void;
+  /** The rung is over: a hold follows, or else whatever there is. */
+  next(isHold: boolean): void;
+  /** Send, with an ack of what came. Returns whether that was possible now. */
+  acknowledge(): boolean;
+}
 
-/** What a path has been found to bear. Outlives the legs. */
-interface Pace {
+/** Starts one exchange. Returns what aborts it, without a callback. */
+type Exchange = (
+  settings: Settings, endpoints: Endpoints, encoding: Encoding, body: any,
+  /** How long nothing may move. */
+  patienceMs: number,
+  answered: (body: any) => void,
+  failed: (outcome: string, detail: string, text?: string, retryAfterMs?: number) => void,
+) => () => void;
+
+/** How HTTP carries the session here, and what the path has been found to bear. Outlives the legs. */
+interface Http {
+  /** What is to be shown as the transport. */
+  name: string;
+  /** That has changed. */
+  ontransport(): void;
+  encoding: Encoding;
+  exchange: Exchange;
+  /** What carries down in place of holds, where that can be. */
+  rungs?: Rungs;
+  /** An exchange bears no long question, nor first messages. */
+  isShort?: boolean;
+  /** The engine has one connection: a hold would keep a send waiting. */
+  isNarrow?: boolean;
   holdMs: number;
   batchBytes: number;
 }
+
+interface Rungs {
+  /** None carries now. */
+  left(): void;
+  /** Begins to carry down by the best rung that has not failed here. Returns what stops it. */
+  open(leg: PollLeg, trace: Trace): (() => void) | undefined;
+}
+
+interface Rung {
+  name: string;
+  open: OpenRung;
+  memory: OriginMemory;
+  /** How long it may show nothing. */
+  silenceMs(): number;
+}
+
+type OpenRung = (
+  settings: Settings, url: string, attachment: string,
+  /** Something came; the packets in it are yet to be read, which may throw. */
+  heard: (read: () => Packet[]) => void,
+  /** It ended: whether anything came, and whether any of it before the end. */
+  ended: (wasHeard: boolean, wasHeardBefore: boolean) => void,
+) => () => void;
 
 /** What an application may choose of a negotiation. */
 interface NegotiationSettings {
@@ -229,8 +277,8 @@ interface Trace {
   note(leg: string, phase: string, ms: number, outcome: string, detail?: string): void;
   /** What the server is to be told, if something did not go well. */
   reports(): Packet[];
-  /** The server was told of this one and those before it. */
-  handleReported(report: Packet): void;
+  /** The server was told of the attempts that are reported among these, and of those before them. */
+  handleReported(packets: Packet[]): void;
 }
 
 interface OriginMemory {
@@ -246,6 +294,8 @@ interface Settings extends Clock, NegotiationSettings {
   first: any[];
   WebSocket: any;
   XMLHttpRequest: any;
+  EventSource: any;
+  document: any;
   localStorage?: any;
   encoding: 'auto' | 'text' | 'binary';
   withCredentials: boolean;
@@ -266,6 +316,7 @@ interface Endpoints {
   origin: string;
   websocket: string;
   poll: string;
+  [name: string]: string;
 }
 
 interface Client {

@@ -22,7 +22,7 @@ var MAX_UNACKED_BYTES = 131072;
  * @returns {WebSocketLeg}
  */
 function createWebSocketLeg(session, url, settings, feed, generation) {
-  /** @type {Channel} */
+  /** @type {WebSocket} */
   var channel;
   var timer = createTimer(settings, tick);
   var isStopped = false;
@@ -71,8 +71,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       var reports = trace.reports();
       for (var i = 0; i < reports.length; i++) {
         send(REPORT, reports[i].content);
-        trace.handleReported(reports[i]);
       }
+      trace.handleReported(reports);
     },
 
     transmit: function () {
@@ -98,7 +98,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     check: function () {
       if (!pingedAt) {
         pingedAt = settings.now();
-        unsent = channel.buffered();
+        unsent = channel.bufferedAmount;
         // Of two pings that are read together the server may answer the later one alone.
         send(PING, isProving ? session.padding() : '');
         schedule();
@@ -114,7 +114,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       if (close && close.tell && isAttached) {
         send(CLOSE, closeContent(close));
       }
-      channel.close(close && close.code);
+      closeWebSocket(channel, close && close.code);
     }
   });
 
@@ -123,7 +123,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
    * @param {any} content
    */
   function send(letter, content) {
-    channel.send(encodeFrame(letter, content));
+    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
   }
 
   /**
@@ -131,12 +131,14 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
    * @param {string | number} [detail]
    */
   function lost(outcome, detail) {
-    leg.drop();
-    feed('lost', WEBSOCKET, outcome, detail);
+    if (!isStopped) {
+      leg.drop();
+      feed('lost', WEBSOCKET, outcome, detail);
+    }
   }
 
-  /** @param {string | ArrayBuffer} frame */
-  function receive(frame) {
+  /** @param {MessageEvent} event */
+  function receive(event) {
     heardAt = settings.now();
     pingedAt = 0;
     if (isStalled) {
@@ -144,7 +146,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       feed('heard');
     }
     withFaults(function () {
-      var packet = decodeFrame(frame);
+      var packet = decodeFrame(event.data);
       handlePacket(packet.letter, packet.content);
       if (!isStopped && isAttached) {
         schedule();
@@ -263,10 +265,10 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   function tick() {
     var now = settings.now();
     if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.buffered() < unsent) {
+      if (channel.bufferedAmount < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
         pingedAt = now;
-        unsent = channel.buffered();
+        unsent = channel.bufferedAmount;
       } else if (now - pingedAt >= deadMs()) {
         lost('stalled');
         return;

@@ -8,46 +8,38 @@
  * @param {string} url
  * @param {string[]} protocols
  * @param {() => void} opened
- * @param {(frame: string | ArrayBuffer) => void} received
+ * @param {(event: MessageEvent) => void} received
  * @param {(outcome: string, detail: string) => void} closed
- * @returns {Channel}
+ * @returns {WebSocket}
  */
 function openWebSocket(settings, url, protocols, opened, received, closed) {
   /** @type {any} */
-  var socket;
+  var socket = {};
   try {
     socket = new settings.WebSocket(url, protocols);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = function () {
-      opened();
-    };
-    socket.onmessage = function (/** @type {MessageEvent} */ event) {
-      received(event.data);
-    };
-    socket.onclose = function (/** @type {CloseEvent} */ event) {
+    socket.onopen = opened;
+    socket.onmessage = received;
+    // Some engines tell of an error alone.
+    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
       closed('closed', '' + event.code);
     };
   } catch (error) {
-    settings.setTimeout(function () {
+    socket.close = ignore;
+    soon(settings, function () {
       closed('failed', '' + error);
-    }, 0);
+    });
   }
+  return socket;
+}
 
-  return {
-    send: function (frame) {
-      socket.send(frame);
-    },
-
-    buffered: function () {
-      return socket.bufferedAmount;
-    },
-
-    close: function (code) {
-      opened = received = closed = ignore;
-      if (socket) {
-        // A page may use no other codes.
-        socket.close(code && code >= 3000 ? code : 1000);
-      }
-    }
-  };
+/**
+ * It calls nobody back.
+ * @param {any} socket
+ * @param {number} [code]
+ */
+function closeWebSocket(socket, code) {
+  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
+  // A page may use no other codes.
+  socket.close(code && code >= 3000 ? code : 1000);
 }

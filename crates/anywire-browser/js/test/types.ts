@@ -3,7 +3,7 @@
 import Anywire = require('../index');
 
 const socket = new Anywire('/anywire', ['chat'], {
-  transports: ['poll'],
+  transports: ['stream', 'poll'],
   backoff: { minMs: 1, maxMs: 2 },
 });
 socket.binaryType = 'arraybuffer';

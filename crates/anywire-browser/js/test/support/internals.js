@@ -6,8 +6,8 @@ const path = require('node:path');
 
 const NAMES = [
   'Anywire', 'BINARY_ENCODING', 'TEXT_ENCODING', 'createMemory', 'createNegotiation',
-  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'encodeFrame', 'engine',
-  'fromBase64', 'isRetry', 'parseClose', 'resolveEndpoints', 'toBase64', 'wellFormed',
+  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'encodeFrame', 'encodeText', 'engine',
+  'fromBase64', 'isRetry', 'parseClose', 'parseJson', 'resolveEndpoints', 'toBase64', 'wellFormed',
 ];
 
 const source = readFileSync(path.join(__dirname, '../../dist/anywire-full.js'), 'utf8');
@@ -28,6 +28,9 @@ const { BINARY_ENCODING: binary, TEXT_ENCODING: text } = internals;
 module.exports = {
   ...internals,
   load,
-  encodePayload: (packets, isBinary) => (isBinary ? binary : text).pack(packets),
-  decodePayload: (payload) => (typeof payload === 'string' ? text : binary).unpack(payload),
+  encodePayload: (packets, isBinary) => (isBinary ? binary.pack(packets) :
+    decodeURIComponent(text.pack(packets).slice(2))),
+  decodePayload: (payload) => (typeof payload === 'string' ?
+    text.unpack(/^b=/.test(payload) ? decodeURIComponent(payload.slice(2)) : payload) :
+    binary.unpack(payload)),
 };

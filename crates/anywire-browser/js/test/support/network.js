@@ -116,6 +116,7 @@ function createNetwork(clock, server, plan = {}) {
   class XMLHttpRequest {
     constructor() {
       Object.assign(this, { responseType: '', readyState: 0, status: 0, headers: {}, upload: {} });
+      this.withCredentials = false;
     }
 
     open(method, url) {

@@ -8,10 +8,11 @@ const { createNetwork } = require('./network.js');
 
 /**
  * Beside the client's own options: the network's `plan`, the `server`'s options, another build of
- * `Anywire`, and `lateMs()`, by which the client's timers are late.
+ * `Anywire`, `lateMs()`, by which the client's timers are late, and `browser(network)`, what else the
+ * engine has or lacks.
  */
 function createScene({
-  plan, server: serverOptions, protocols, url, Anywire, lateMs = () => 0, ...options
+  plan, server: serverOptions, protocols, url, Anywire, lateMs = () => 0, browser = () => ({}), ...options
 } = {}) {
   const clock = new Clock();
   const server = new Server(clock, serverOptions);
@@ -25,6 +26,9 @@ function createScene({
     date: () => clock.now() + clock.jump,
     localStorage: {},
     random: () => 0.5,
+    // What carries down otherwise has tests of its own.
+    transports: ['websocket', 'poll'],
+    ...browser(network),
     ...options,
   });
   const seen = { events: [], messages: [], closes: [], transports: [] };

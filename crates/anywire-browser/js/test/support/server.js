@@ -10,7 +10,7 @@ const hex = (number) => number.toString(16).padStart(32, '0');
 const LIMITS = {
   maxMessageBytes: 1048576, maxPayloadBytes: 2097152, maxPingBytes: 32768, windowMessages: 1024,
   windowBytes: 1048576, heartbeatMs: 25000, heartbeatTimeoutMs: 8000, ackDelayMs: 1000,
-  holdMs: 25000, resumeWindowMs: 120000, openWindowMs: 30000, closeTimeoutMs: 10000,
+  holdMs: 25000, paddingMs: 15000, streamMs: 55000, maxStreamBytes: 131072, resumeWindowMs: 120000, openWindowMs: 30000, closeTimeoutMs: 10000,
 };
 
 class Server {

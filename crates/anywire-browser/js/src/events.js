@@ -1,0 +1,33 @@
+/**
+ * Owns one event stream down over the browser's EventSource (PROTOCOL §14).
+ * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
+ */
+
+/** @type {OpenRung} */
+function openEvents(settings, url, attachment, heard, ended) {
+  var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
+  var wasHeard = false;
+  // Where it cannot cross origins, this throws.
+  var source = new settings.EventSource(
+    url + (url.indexOf('?') < 0 ? '?' : '&') + 'offer=' + encodeURIComponent(offer),
+    { withCredentials: settings.withCredentials });
+
+  function stop() {
+    source.onmessage = source.onerror = ignore;
+    source.close();
+  }
+
+  source.onmessage = function (/** @type {MessageEvent} */ event) {
+    wasHeard = true;
+    heard(function () {
+      var reader = { at: 0 };
+      return readText(reader, decodeURIComponent(event.data), STREAM_LETTERS);
+    });
+  };
+  // It ends only to come again by itself, with an offer that may be too old.
+  source.onerror = function () {
+    stop();
+    ended(wasHeard, wasHeard);
+  };
+  return stop;
+}

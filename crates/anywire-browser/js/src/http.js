@@ -1,0 +1,57 @@
+/**
+ * Owns which way HTTP goes in this engine, and in which encoding. Only in the full build.
+ * Leaves the ways to files of their own.
+ */
+
+engine.transports = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
+var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
+
+engine.http = function (settings, session, endpoints) {
+  /** @type {Http} */
+  var http;
+  for (var i = 0; i < REQUESTS.length; i++) {
+    endpoints[REQUESTS[i]] = endpoints.poll.replace(/\/poll(\?|$)/, '/' + REQUESTS[i] + '$1');
+  }
+  var isWanted = isListed(settings, POLL) || isListed(settings, 'stream') ||
+    isListed(settings, 'events');
+  if (isWanted && canReach(endpoints.poll, settings)) {
+    http = newHttp(POLL, chooseEncoding(settings), startExchange);
+    http.rungs = createRungs(session, endpoints, settings, http);
+    return http;
+  }
+  if (isListed(settings, 'jsonp') && settings.document) {
+    http = newHttp('jsonp', TEXT_ENCODING, startScriptExchange);
+    http.isShort = true;
+    return http;
+  }
+};
+
+/**
+ * @param {string} url
+ * @param {Settings} settings
+ */
+function canReach(url, settings) {
+  return settings.XMLHttpRequest &&
+    (!isCrossOrigin(url) || 'withCredentials' in new settings.XMLHttpRequest());
+}
+
+/**
+ * @param {Settings} settings
+ */
+function chooseEncoding(settings) {
+  return settings.encoding === 'binary' || settings.encoding === 'auto' && knowsBytes(settings) ?
+    BINARY_ENCODING : TEXT_ENCODING;
+}
+
+/**
+ * Engines have sent "[object Uint8Array]" for bytes, in requests as in Blobs.
+ * @param {Settings} settings
+ */
+function knowsBytes(settings) {
+  try {
+    return root.TextEncoder && root.TextDecoder && new Blob([new Uint8Array(1)]).size === 1 &&
+      'responseType' in new settings.XMLHttpRequest();
+  } catch (error) {
+    return false;
+  }
+}

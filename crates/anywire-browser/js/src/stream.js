@@ -1,0 +1,68 @@
+/**
+ * Owns one stream down over the browser's XMLHttpRequest, read while it comes (PROTOCOL §13).
+ * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
+ */
+
+/** How often an answer is looked at where the engine does not tell that it has grown. */
+var LOOK_AT_STREAM_MS = 100;
+
+var STREAM_LETTERS = 'Oqantbcs-';
+
+/** @type {OpenRung} */
+function openStream(settings, url, attachment, heard, ended) {
+  var request = new settings.XMLHttpRequest();
+  var reader = { at: 0 };
+  var seen = 0;
+  var isOver = false;
+  var lookTimer = createTimer(settings, function () {
+    look();
+    if (!isOver) {
+      lookTimer.set(LOOK_AT_STREAM_MS);
+    }
+  });
+
+  function look() {
+    var text = '';
+    try {
+      text = request.status === 200 ? request.responseText : '';
+    } catch (error) {
+      // Some engines throw until the answer is whole.
+    }
+    if (text.length > seen) {
+      seen = text.length;
+      heard(function () {
+        return readText(reader, text, STREAM_LETTERS);
+      });
+    }
+  }
+
+  function stop() {
+    isOver = true;
+    lookTimer.stop();
+    request.onreadystatechange = ignore;
+  }
+
+  request.open('POST', url, true);
+  request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType);
+  setCredentials(request, settings);
+  request.onreadystatechange = function () {
+    var wasSeen = seen > 0;
+    if (request.readyState > 2) {
+      look();
+    }
+    // What was heard may have stopped it.
+    if (request.readyState === 4 && !isOver) {
+      stop();
+      ended(seen > 0, wasSeen);
+    }
+  };
+  request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
+  if (!('onprogress' in request)) {
+    lookTimer.set(LOOK_AT_STREAM_MS);
+  }
+
+  return function () {
+    stop();
+    request.abort();
+  };
+}

@@ -1,0 +1,58 @@
+'use strict';
+// The package as others get it: packed, installed into an empty folder, and taken both ways.
+
+const { test } = require('node:test');
+const assert = require('node:assert');
+const { execFileSync } = require('node:child_process');
+const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const vm = require('node:vm');
+
+const home = path.join(__dirname, '..');
+const TAKE = `
+const socket = new Anywire('ws://127.0.0.1:9/anywire', ['chat'], { connectTimeoutMs: 1, WebSocket: null, XMLHttpRequest: null });
+socket.addEventListener('custom', () => console.log(Anywire.CLOSING, socket.readyState, socket.url));
+socket.dispatchEvent(new Event('custom'));
+socket.onclose = (event) => console.log(event.code);
+`;
+
+test('the package can be required and imported, and has its types', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'anywire-package-'));
+  const run = (command, ...args) =>
+    execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  try {
+    run('npm', 'pack', '--silent', '--pack-destination', folder, home);
+    const [tarball] = readdirSync(folder).filter((name) => /\.tgz$/.test(name));
+    writeFileSync(path.join(folder, 'package.json'), '{"name":"empty","version":"1.0.0"}');
+    run('npm', 'install', '--offline', '--no-audit', '--no-fund', '--silent', `./${tarball}`);
+    const expected = '2 0 ws://127.0.0.1:9/anywire\n1006\n';
+    for (const name of ['anywire', 'anywire/full']) {
+      writeFileSync(path.join(folder, 'take.cjs'), `const Anywire = require('${name}');${TAKE}`);
+      writeFileSync(path.join(folder, 'take.mjs'), `import Anywire from '${name}';${TAKE}`);
+      assert.equal(run(process.execPath, 'take.cjs'), expected);
+      assert.equal(run(process.execPath, 'take.mjs'), expected);
+    }
+    writeFileSync(path.join(folder, 'take.ts'),
+      "import Anywire from 'anywire';\nexport const code: 2 = Anywire.CLOSING;\n" +
+      "export const socket: Anywire = new Anywire('/anywire', [], { transports: ['stream'] });\n");
+    const tsc = path.join(home, 'node_modules/.bin/tsc');
+    run(tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2020', '--types', '', 'take.ts');
+    const files = readdirSync(path.join(folder, 'node_modules/anywire')).sort();
+    assert.deepEqual(files, ['README.md', 'dist', 'index.d.mts', 'index.d.ts', 'package.json']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a loader of modules gets it too, and then there is no global', () => {
+  for (const file of ['anywire.js', 'anywire-full.js']) {
+    const defined = [];
+    const define = (names, make) => defined.push(make());
+    define.amd = {};
+    const page = { define };
+    vm.runInNewContext(readFileSync(path.join(home, 'dist', file), 'utf8'), page);
+    assert.equal(typeof defined[0], 'function');
+    assert.equal(page.Anywire, undefined);
+  }
+});
