@@ -147,7 +147,7 @@ async fn a_path_that_holds_answers_back_is_found_out_within_three_seconds() {
         .await;
     let took = "run.socket.trace.filter(function (a) { return a.leg === 'stream'; })[0].ms";
     let took = lab.evaluate(took).await.as_f64().unwrap();
-    assert!((2_900.0..3_500.0).contains(&took), "{took} ms");
+    assert!((1_100.0..1_900.0).contains(&took), "{took} ms");
     lab.begin(COUNT).await;
     lab.compare(COUNT).await;
     assert_eq!(lab.transport().await, "poll");

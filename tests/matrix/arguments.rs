@@ -8,7 +8,7 @@ pub struct Arguments {
     /// Only modes whose words contain this.
     pub only: Option<String>,
     /// How many runs at once.
-    pub at_once: usize,
+    pub at_once: u32,
 }
 
 impl Arguments {

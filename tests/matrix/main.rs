@@ -55,14 +55,16 @@ async fn main() -> ExitCode {
 
 /// Runs all that was asked for, a few at once, and tells of each when it is done.
 async fn run_all(told: &Arguments, browser: Option<Arc<Browser>>) -> Result<Table, String> {
-    let room = Arc::new(Semaphore::new(told.at_once));
+    let room = Arc::new(Semaphore::new(told.at_once as usize));
     let mut runs = JoinSet::new();
     for mode in Mode::all().filter(|mode| told.wants(&mode.to_string())) {
         for side in told.sides.iter().copied() {
             for workload in mode.workloads().iter().copied() {
                 let (room, browser) = (room.clone(), browser.clone());
+                let places = if mode.is_alone() { told.at_once } else { 1 };
                 runs.spawn(async move {
-                    let _place = room.acquire().await.expect("the semaphore stays open");
+                    let place = room.acquire_many(places).await;
+                    let _place = place.expect("the semaphore stays open");
                     let verdict = run(mode, side, workload, browser.as_deref()).await?;
                     Ok::<_, String>(Row {
                         mode,

@@ -55,3 +55,27 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// The wall clock may be set by a little; further, it is taken for a sleep.
 const JUMP: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_that_jumped_and_a_timer_that_is_late_tell_of_a_sleep() {
+        let mut watch = Sleepwatch::start();
+        assert!(!watch.has_slept(None));
+        // The monotonic clock stood still while the wall clock went on.
+        watch.wall -= HOUR;
+        assert!(watch.has_slept(None));
+        assert!(!watch.has_slept(None));
+        // It is set back: that is no sleep.
+        watch.wall += HOUR;
+        assert!(!watch.has_slept(None));
+        // The monotonic clock went on while nobody ran.
+        let deadline = Instant::now();
+        tokio::time::advance(HOUR).await;
+        assert!(watch.has_slept(Some(deadline)));
+    }
+}

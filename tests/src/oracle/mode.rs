@@ -54,6 +54,11 @@ impl Mode {
         }
     }
 
+    /// Whether the proxy itself needs a processor for it, so that others beside it would be judged by that.
+    pub fn is_alone(self) -> bool {
+        matches!(self.between, Between::Faults(words) if words.contains("dribble"))
+    }
+
     /// What is not as it should be.
     pub fn trouble(self, workload: Workload, verdict: &Verdict) -> Option<String> {
         match self.expected {

@@ -5,7 +5,7 @@
  */
 
 /** A path on which the first bytes take longer, while the connection is open, holds them back. */
-var RUNG_PROOF_MS = 3000;
+var RUNG_PROOF_MS = 1200;
 /** Beyond the time after which the server says padding. */
 var MUTE_MS = 3000;
 /** One that ends sooner than this and brings nothing is followed by a hold. */
