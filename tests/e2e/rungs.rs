@@ -138,7 +138,7 @@ async fn streams_cross_origins_where_the_server_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_holds_answers_back_is_found_out_within_three_seconds() {
+async fn a_path_that_holds_answers_back_is_found_out_within_two_seconds() {
     let faults = "buffer=end,refuse-upgrade";
     let lab = Lab::start(Config::new(), faults, None).await;
     lab.open_with("{ transports: ['websocket', 'stream', 'poll'] }")

@@ -173,7 +173,7 @@ test('a transport is told of only while it carries', () => {
   scene.advance(100);
   assert.equal(scene.client.transport, 'reconnecting');
   scene.network.plan.poll = () => 'ok';
-  scene.advance(2000);
+  scene.advance(1000);
   scene.streams[1].grow(PRELUDE);
   assert.deepEqual(scene.seen.transports, ['poll', 'stream', 'reconnecting', 'poll', 'stream']);
 });
