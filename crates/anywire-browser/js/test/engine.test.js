@@ -1,0 +1,34 @@
+'use strict';
+// What engines do otherwise than their documents say, each by a fake that does it.
+
+const { test } = require('node:test');
+const assert = require('node:assert');
+const { load } = require('./support/internals.js');
+
+/** Runs with other globals than there are. */
+function withGlobals(globals, work) {
+  const before = Object.fromEntries(Object.keys(globals).map((name) => [name, globalThis[name]]));
+  Object.assign(globalThis, globals);
+  try {
+    return work();
+  } finally {
+    Object.assign(globalThis, before);
+  }
+}
+
+test('base64 is right where btoa and atob go through UTF-8', () => {
+  const globals = {
+    btoa: (text) => Buffer.from(text, 'utf8').toString('base64'),
+    atob: (text) => Buffer.from(text, 'base64').toString('utf8'),
+  };
+  withGlobals(globals, () => {
+    const { fromBase64, toBase64 } = load({ Uint8Array });
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+    for (let length = 0; length <= 256; length++) {
+      const part = bytes.subarray(256 - length);
+      const text = Buffer.from(part).toString('base64');
+      assert.equal(toBase64(part), text);
+      assert.deepEqual(fromBase64(text), new Uint8Array(part));
+    }
+  });
+});
