@@ -30,6 +30,11 @@ var engine = {
     return new TextEncoder().encode(text).length;
   },
 
+  /** @param {Uint8Array} view */
+  copy: function (view) {
+    return new Uint8Array(view);
+  },
+
   /**
    * @param {Blob} blob
    * @param {(buffer: ArrayBuffer) => void} done
@@ -2184,7 +2189,7 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    new Uint8Array(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,
@@ -2720,6 +2725,15 @@ if (!root.TextEncoder) {
     return length;
   };
 }
+
+engine.copy = function (view) {
+  var bytes = new Uint8Array(view.length);
+  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
+  for (var i = 0; i < view.length; i++) {
+    bytes[i] = view[i];
+  }
+  return bytes;
+};
 
 engine.readBlob = function (blob, done, failed) {
   var reader = new FileReader();

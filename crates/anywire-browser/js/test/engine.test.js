@@ -3,6 +3,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
+const { createScene } = require('./support/scene.js');
 const { load } = require('./support/internals.js');
 
 /** Runs with other globals than there are. */
@@ -30,5 +31,29 @@ test('base64 is right where btoa and atob go through UTF-8', () => {
       assert.equal(toBase64(part), text);
       assert.deepEqual(fromBase64(text), new Uint8Array(part));
     }
+  });
+});
+
+test('a view is sent from where it begins also where a copy of one begins at 0', () => {
+  // As in KHTML: the copy of a view is the beginning of its buffer.
+  const { Uint8Array: Real } = globalThis;
+  const globals = {
+    Uint8Array: class extends Real {
+      constructor(source, offset, length) {
+        if (ArrayBuffer.isView(source)) {
+          super(source.buffer.slice(0, source.length));
+        } else {
+          super(source, offset, length);
+        }
+      }
+    },
+  };
+  withGlobals(globals, () => {
+    const { Anywire } = load({ Uint8Array });
+    const scene = createScene({ Anywire, transports: ['poll'], encoding: 'text' });
+    scene.advance(100);
+    scene.client.send(new Real([1, 2, 3, 4]).subarray(1, 3));
+    scene.advance(100);
+    assert.deepEqual([...scene.session.inbox[0]], [2, 3]);
   });
 });
