@@ -2685,6 +2685,56 @@ function decodeText(text) {
 }
 
 /**
+ * Owns the request of engines that have it only as an object of the system's, which takes no members
+ * but its own, and throws while it has no answer. Only in the full build.
+ */
+
+/**
+ * Gives the settings what the engine has in place of a XMLHttpRequest.
+ * @param {Settings} settings
+ */
+function findRequest(settings) {
+  if (!settings.XMLHttpRequest && root.ActiveXObject) {
+    settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
+  }
+}
+
+/**
+ * @constructor
+ * @this {any}
+ */
+function ActiveRequest() {
+  var self = this;
+  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
+
+  self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
+    request.open(method, url, true);
+    request.onreadystatechange = function () {
+      self.readyState = request.readyState;
+      try {
+        self.status = request.status;
+        self.responseText = request.responseText;
+      } catch (error) {
+        // There is no answer.
+      }
+      self.onreadystatechange();
+    };
+  };
+  self.setRequestHeader = function (/** @type {string} */ name, /** @type {string} */ value) {
+    request.setRequestHeader(name, value);
+  };
+  self.getResponseHeader = function (/** @type {string} */ name) {
+    return request.getResponseHeader(name);
+  };
+  self.send = function (/** @type {string} */ body) {
+    request.send(body);
+  };
+  self.abort = function () {
+    request.abort();
+  };
+}
+
+/**
  * Owns stand-ins for what old engines lack of engine.js. Only in the full build.
  */
 
@@ -2745,6 +2795,7 @@ engine.readBlob = function (blob, done, failed) {
 };
 
 engine.encoding = function (settings) {
+  findRequest(settings);
   var request = settings.XMLHttpRequest && new settings.XMLHttpRequest();
   var isBinary = root.TextEncoder && root.TextDecoder && request && 'responseType' in request;
   return settings.encoding === 'binary' || settings.encoding === 'auto' && isBinary ?

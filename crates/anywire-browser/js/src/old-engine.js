@@ -59,6 +59,7 @@ engine.readBlob = function (blob, done, failed) {
 };
 
 engine.encoding = function (settings) {
+  findRequest(settings);
   var request = settings.XMLHttpRequest && new settings.XMLHttpRequest();
   var isBinary = root.TextEncoder && root.TextDecoder && request && 'responseType' in request;
   return settings.encoding === 'binary' || settings.encoding === 'auto' && isBinary ?

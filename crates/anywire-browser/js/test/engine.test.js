@@ -57,3 +57,50 @@ test('a view is sent from where it begins also where a copy of one begins at 0',
     assert.deepEqual([...scene.session.inbox[0]], [2, 3]);
   });
 });
+
+test('requests that are objects of the system, and take no members, carry the session', () => {
+  let Request;
+  const names = [];
+  function ActiveXObject(name) {
+    names.push(name);
+    const request = new Request();
+    return new Proxy(request, {
+      set(_, member, value) {
+        assert.equal(member, 'onreadystatechange');
+        request[member] = value;
+        return true;
+      },
+      get(_, member) {
+        if (request.readyState < 4 && /^(status|responseText)$/.test(member)) {
+          throw new Error('not yet');
+        }
+        const value = request[member];
+        return typeof value === 'function' && member !== 'onreadystatechange' ?
+          value.bind(request) : value;
+      },
+    });
+  }
+  const { Anywire } = load({ ActiveXObject });
+  const scene = createScene({
+    Anywire: function (url, protocols, options) {
+      Request = options.XMLHttpRequest;
+      return new Anywire(url, protocols, { ...options, XMLHttpRequest: undefined });
+    },
+    transports: ['poll'],
+  });
+  scene.advance(100);
+  scene.client.send('up');
+  scene.session.send('down');
+  scene.advance(100);
+  assert.deepEqual(scene.session.inbox, ['up']);
+  assert.deepEqual(scene.seen.messages, ['down']);
+  scene.network.plan.poll = () => 'hangs';
+  scene.client.send('lost');
+  scene.advance(100000);
+  scene.network.plan.poll = () => 503;
+  scene.advance(10000);
+  scene.network.plan.poll = () => 'ok';
+  scene.advance(30000);
+  assert.deepEqual(scene.session.inbox, ['up', 'lost']);
+  assert.deepEqual([...new Set(names)], ['Microsoft.XMLHTTP']);
+});
