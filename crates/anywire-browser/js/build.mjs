@@ -11,7 +11,7 @@ const MODERN = [
   'negotiator', 'page', 'endpoint', 'sender', 'client', 'anywire',
 ];
 // What only old engines need; these files add themselves to what stands before.
-const OLD = ['base64', 'payload-text', 'active-request', 'old-engine'];
+const OLD = ['json', 'base64', 'payload-text', 'active-request', 'old-engine'];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {

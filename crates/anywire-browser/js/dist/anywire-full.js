@@ -2591,6 +2591,44 @@ function checkProtocols(protocols) {
 }
 
 /**
+ * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
+ * Only in the full build, where it stands before the engine's.
+ */
+
+/** @type {JSON} */
+var JSON = root.JSON || /** @type {any} */ ({
+  /** @param {string} text */
+  parse: function (text) {
+    // With its strings and words taken out, nothing but punctuation may be left.
+    var rest = text.replace(
+      /"(?:[^"\\\n\r]|\\.)*"|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+\-]?\d+)?/g, '');
+    if (/[^\[\],:{}\s]/.test(rest)) {
+      throw new Error('not JSON');
+    }
+    return new Function('return ' + text)();
+  },
+
+  /**
+   * @param {any} value
+   * @returns {string}
+   */
+  stringify: function (value) {
+    if (typeof value !== 'object') {
+      return typeof value === 'string' ?
+        '"' + value.replace(/[\\"]/g, '\\$&') + '"' : '' + value;
+    }
+    var isArray = value.concat;
+    var parts = [];
+    for (var name in value) {
+      if (value.hasOwnProperty(name)) {
+        parts.push((isArray ? '' : '"' + name + '":') + JSON.stringify(value[name]));
+      }
+    }
+    return isArray ? '[' + parts + ']' : '{' + parts + '}';
+  }
+});
+
+/**
  * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
  * through UTF-8 with it.
  * Leaves what the bytes mean to payload-text.js. Only in the full build.
@@ -2643,12 +2681,30 @@ var TEXT_ENCODING = {
   contentType: 'text/plain',
   responseType: '',
   field: 'responseText',
-  pack: encodeText,
-  unpack: decodeText,
+  // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
+  // as ASCII (PROTOCOL §4.7).
+  pack: function (packets) {
+    return 'b=' + encodeURIComponent(encodeText(packets));
+  },
+  unpack: function (body) {
+    return decodeText(unescapeText(body));
+  },
   toText: function (body) {
     return body;
   }
 };
+
+/**
+ * What comes down is escaped too, for engines that make a space of NUL (PROTOCOL §4.7, §14.3).
+ * @param {string} text
+ */
+function unescapeText(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw protocolError();
+  }
+}
 
 /** @param {Packet[]} packets */
 function encodeText(packets) {
@@ -2707,15 +2763,19 @@ function ActiveRequest() {
   var self = this;
   var request = new root.ActiveXObject('Microsoft.XMLHTTP');
 
+  self.onreadystatechange = ignore;
   self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
     request.open(method, url, true);
+    // Set before, it would be forgotten; some call it at once.
     request.onreadystatechange = function () {
       self.readyState = request.readyState;
-      try {
-        self.status = request.status;
-        self.responseText = request.responseText;
-      } catch (error) {
-        // There is no answer.
+      if (self.readyState > 3) {
+        try {
+          self.status = request.status;
+          self.responseText = request.responseText;
+        } catch (error) {
+          // There is no answer.
+        }
       }
       self.onreadystatechange();
     };

@@ -21,15 +21,19 @@ function ActiveRequest() {
   var self = this;
   var request = new root.ActiveXObject('Microsoft.XMLHTTP');
 
+  self.onreadystatechange = ignore;
   self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
     request.open(method, url, true);
+    // Set before, it would be forgotten; some call it at once.
     request.onreadystatechange = function () {
       self.readyState = request.readyState;
-      try {
-        self.status = request.status;
-        self.responseText = request.responseText;
-      } catch (error) {
-        // There is no answer.
+      if (self.readyState > 3) {
+        try {
+          self.status = request.status;
+          self.responseText = request.responseText;
+        } catch (error) {
+          // There is no answer.
+        }
       }
       self.onreadystatechange();
     };

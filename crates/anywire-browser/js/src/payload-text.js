@@ -8,12 +8,30 @@ var TEXT_ENCODING = {
   contentType: 'text/plain',
   responseType: '',
   field: 'responseText',
-  pack: encodeText,
-  unpack: decodeText,
+  // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
+  // as ASCII (PROTOCOL §4.7).
+  pack: function (packets) {
+    return 'b=' + encodeURIComponent(encodeText(packets));
+  },
+  unpack: function (body) {
+    return decodeText(unescapeText(body));
+  },
   toText: function (body) {
     return body;
   }
 };
+
+/**
+ * What comes down is escaped too, for engines that make a space of NUL (PROTOCOL §4.7, §14.3).
+ * @param {string} text
+ */
+function unescapeText(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw protocolError();
+  }
+}
 
 /** @param {Packet[]} packets */
 function encodeText(packets) {

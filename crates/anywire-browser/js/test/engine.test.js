@@ -68,6 +68,7 @@ test('requests that are objects of the system, and take no members, carry the se
       set(_, member, value) {
         assert.equal(member, 'onreadystatechange');
         request[member] = value;
+        value();
         return true;
       },
       get(_, member) {
@@ -103,4 +104,39 @@ test('requests that are objects of the system, and take no members, carry the se
   scene.advance(30000);
   assert.deepEqual(scene.session.inbox, ['up', 'lost']);
   assert.deepEqual([...new Set(names)], ['Microsoft.XMLHTTP']);
+});
+
+test('where NUL comes as a space, and text in another normal form, messages come unchanged', () => {
+  const text = 'a\u0000b\r\n\r % %00 \u0000';
+  const scene = createScene({ transports: ['poll'], encoding: 'text' });
+  const { finish } = scene.network.XMLHttpRequest.prototype;
+  const { send } = scene.network.XMLHttpRequest.prototype;
+  scene.network.XMLHttpRequest.prototype.finish = function (status, answer, headers) {
+    finish.call(this, status, answer.replace(/\0/g, ' ').replace(/\r\n?/g, '\n'), headers);
+  };
+  scene.network.XMLHttpRequest.prototype.send = function (body) {
+    send.call(this, body.normalize('NFC').split('\0')[0]);
+  };
+  scene.advance(100);
+  scene.client.send(text + 'e\u0301');
+  scene.session.send(text);
+  scene.advance(100);
+  assert.deepEqual(scene.session.inbox, [text + 'e\u0301']);
+  assert.deepEqual(scene.seen.messages, [text]);
+});
+
+test('without JSON the session goes, and what is no JSON is not run', () => {
+  const { Anywire, parseJson } = load({ Uint8Array });
+  const scene = createScene({ Anywire, transports: ['poll'], protocols: ['chat'] });
+  scene.advance(100);
+  scene.client.send('"\\\u2028');
+  scene.advance(100);
+  assert.deepEqual(scene.session.inbox, ['"\\\u2028']);
+  assert.deepEqual(scene.server.errors, []);
+  globalThis.hacked = false;
+  for (const text of ['hacked = true', '{"a":hacked=true}', '[alert()]', '{"a":1']) {
+    assert.deepEqual(parseJson(text), {});
+  }
+  assert.equal(globalThis.hacked, false);
+  delete globalThis.hacked;
 });

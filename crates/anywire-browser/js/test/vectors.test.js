@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const {
-  decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry, parseClose,
+  TEXT_ENCODING, decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry, parseClose,
 } = require('./support/internals.js');
 
 const load = (name) =>
@@ -39,6 +39,23 @@ for (const { name, text, binary } of payloads.invalid) {
   test(`${binary === undefined ? 'text' : 'binary'} payload refused: ${name}`, () => {
     const payload = binary === undefined ? text : fromHex(binary);
     assert.throws(() => decodePayload(payload), PROTOCOL_ERROR);
+  });
+}
+
+const escapes = load('escapes.json');
+for (const { name, packets, body } of escapes.escaped) {
+  test(`escaped body: ${name}`, () => {
+    assert.equal(TEXT_ENCODING.pack(packets.map(fromVector)), body);
+  });
+}
+for (const { name, packets, data } of escapes.lines) {
+  test(`escaped answer: ${name}`, () => {
+    assert.deepEqual(TEXT_ENCODING.unpack(data), packets.map(fromVector).map(decoded));
+  });
+}
+for (const data of ['1:n71:t%', '1:n71:t%zz', '1:n71:t%C3', '<html>100% of it']) {
+  test(`escaped answer refused: ${data}`, () => {
+    assert.throws(() => TEXT_ENCODING.unpack(data), PROTOCOL_ERROR);
   });
 }
 

@@ -6,8 +6,9 @@ const path = require('node:path');
 
 const NAMES = [
   'Anywire', 'BINARY_ENCODING', 'TEXT_ENCODING', 'createMemory', 'createNegotiation',
-  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'encodeFrame', 'engine',
-  'fromBase64', 'isRetry', 'parseClose', 'resolveEndpoints', 'toBase64', 'wellFormed',
+  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'decodeText', 'encodeFrame',
+  'encodeText', 'engine',
+  'fromBase64', 'isRetry', 'parseClose', 'parseJson', 'resolveEndpoints', 'toBase64', 'wellFormed',
 ];
 
 const source = readFileSync(path.join(__dirname, '../../dist/anywire-full.js'), 'utf8');
@@ -24,10 +25,13 @@ function load(global = globalThis) {
 }
 
 const internals = load();
-const { BINARY_ENCODING: binary, TEXT_ENCODING: text } = internals;
+const { BINARY_ENCODING: binary, decodeText, encodeText } = internals;
 module.exports = {
   ...internals,
   load,
-  encodePayload: (packets, isBinary) => (isBinary ? binary : text).pack(packets),
-  decodePayload: (payload) => (typeof payload === 'string' ? text : binary).unpack(payload),
+  encodePayload: (packets, isBinary) => (isBinary ? binary.pack : encodeText)(packets),
+  /** Of a request, whose text is escaped, or of an answer without its escape. */
+  decodePayload: (payload) => (typeof payload === 'string' ?
+    decodeText(/^b=/.test(payload) ? decodeURIComponent(payload.slice(2)) : payload) :
+    binary.unpack(payload)),
 };
