@@ -188,13 +188,13 @@ impl Desk {
     }
 }
 
-/// A file of the page, or the built client.
+/// A file of the page, or the built client, the one for old engines too.
 fn file(path: &str) -> Option<warp::reply::Response> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (file, kind) = match path {
         "/acceptance.html" => (tests.join("browsers/page/acceptance.html"), "text/html"),
         "/client.js" => (
-            tests.join("../crates/anywire-browser/js/dist/anywire.min.js"),
+            tests.join("../crates/anywire-browser/js/dist/anywire-full.min.js"),
             "application/javascript",
         ),
         "/page.js" | "/samples.js" | "/diagnosis.js" | "/acceptance.js" => (

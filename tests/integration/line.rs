@@ -89,6 +89,7 @@ impl EventLines {
             assert!(!line.contains('\r'), "{line:?}");
             if let Some(data) = line.strip_prefix("data: ") {
                 let data = data
+                    .replace("%00", "\0")
                     .replace("%0D", "\r")
                     .replace("%0A", "\n")
                     .replace("%25", "%");

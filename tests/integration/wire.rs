@@ -455,7 +455,22 @@ async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
         _ => (encoding.content_type(), writer.finish()),
     };
     let content_type = format!("Content-Type: {content_type}");
-    request(addr, "POST", "/anywire/poll", &[&content_type], &body).await
+    let mut answer = request(addr, "POST", "/anywire/poll", &[&content_type], &body).await;
+    if via == Via::PollEscaped && answer.status == 200 {
+        answer.body = unescape_answer(&answer.body);
+    }
+    answer
+}
+
+/// As `decodeURIComponent`, of an answer that must be one line without a NUL (PROTOCOL §4.7).
+fn unescape_answer(line: &[u8]) -> Vec<u8> {
+    let line = str::from_utf8(line).expect("an answer is UTF-8");
+    assert!(!line.contains(['\0', '\r', '\n']), "{line}");
+    // Unlike `decodeURIComponent`, the server's reader knows forms.
+    let form = format!("b={}", line.replace('+', "%2B").replace('&', "%26"));
+    anywire_protocol::unescape(form.into())
+        .expect("it is well escaped")
+        .to_vec()
 }
 
 /// An exchange by a script tag, or by a form if it is too long and only sends. A refusal comes as over other transports.
@@ -471,7 +486,7 @@ async fn call(addr: SocketAddr, packets: &[Packet], payload: &[u8]) -> Answer {
     let path = format!("/anywire/jsonp?c=7&{escaped}");
     let mut answer = request(addr, "GET", &path, &[], b"").await;
     match argument(&answer, 7) {
-        serde_json::Value::String(payload) => answer.body = payload.into_bytes(),
+        serde_json::Value::String(payload) => answer.body = unescape_answer(payload.as_bytes()),
         refusal => {
             answer.body = refusal.to_string().into_bytes();
             answer.status = match answer.code() {

@@ -13,14 +13,14 @@ const MODERN = [
 ];
 // What only old engines need; these files add themselves to what stands before.
 const OLD = [
-  'json', 'base64', 'payload-text', 'old-engine', 'stream', 'events',
+  'json', 'base64', 'payload-text', 'active-request', 'old-engine', 'stream', 'events',
   'rungs', 'jsonp', 'http',
 ];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {
   anywire: { sources: MODERN, ecma: 2015, maxBytes: 8704 },
-  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11264 },
+  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11648 },
 };
 
 const GLOBAL = "typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this";

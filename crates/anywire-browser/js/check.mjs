@@ -12,7 +12,7 @@ const RULES = {
   '-W018': true, // `!(a > b)` is meant where NaN counts as no.
 };
 const GLOBALS = [
-  'Blob', 'FileReader', 'JSON', 'TextDecoder', 'TextEncoder', 'URL', 'Uint8Array', 'atob', 'btoa',
+  'Blob', 'FileReader', 'JSON', 'TextDecoder', 'TextEncoder', 'URL', 'Uint8Array',
   'clearTimeout', 'crypto', 'define', 'document', 'global', 'module', 'performance', 'self', 'setTimeout',
 ];
 

@@ -79,13 +79,14 @@ const fn broken() -> ProtocolError {
     ProtocolError::malformed("after % come two hexadecimal digits, as encodeURIComponent writes")
 }
 
-/// Appends a payload in the text encoding as one line: with `%` and line ends escaped (PROTOCOL §14.3).
+/// Appends a payload in the text encoding as one line: with `%`, NUL and line ends escaped (PROTOCOL §4.7).
 pub fn escape_line(payload: &[u8], out: &mut BytesMut) {
     out.reserve(payload.len());
     let mut rest = payload;
     while let Some(at) = rest.iter().position(|byte| breaks_line(*byte)) {
         out.put_slice(&rest[..at]);
         out.put_slice(match rest[at] {
+            b'\0' => b"%00",
             b'\r' => b"%0D",
             b'\n' => b"%0A",
             _ => b"%25",
@@ -101,7 +102,7 @@ pub fn is_line(payload: &[u8]) -> bool {
 }
 
 const fn breaks_line(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n' | b'%')
+    matches!(byte, b'\0' | b'\r' | b'\n' | b'%')
 }
 
 /// A body in the text encoding without its escape, if it has one.

@@ -31,13 +31,20 @@ impl From<Encoding> for Escape {
     }
 }
 
+/// A payload that came whole.
+pub(crate) struct Body {
+    pub(crate) payload: Bytes,
+    /// Whether it was escaped on its way, and so must its answer be.
+    pub(crate) was_escaped: bool,
+}
+
 /// The payload that a body is, if it is not longer than allowed.
 pub(crate) async fn collect<S, B, E>(
     headers: &HeaderMap,
     body: S,
     escape: Escape,
     max_bytes: usize,
-) -> Result<Bytes, Response>
+) -> Result<Body, Response>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
@@ -139,12 +146,16 @@ impl Intake {
         Ok(())
     }
 
-    fn finish(self) -> Result<Bytes, ProtocolError> {
+    fn finish(self) -> Result<Body, ProtocolError> {
+        let was_escaped = matches!(self.state, State::Escaped(_));
         match self.state {
             State::Escaped(unescaper) => unescaper.finish()?,
             State::Begun | State::Plain => may_be_plain(self.escape)?,
         }
-        Ok(self.payload.freeze())
+        Ok(Body {
+            payload: self.payload.freeze(),
+            was_escaped,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_stream::Stream;
 use warp::reply::Response;
 
 use crate::intake::{Escape, collect};
+use crate::polling::escape_answer;
 use crate::query;
 use crate::respond::{Refused, answer, refuse};
 use crate::server::Shared;
@@ -32,6 +33,7 @@ pub(crate) async fn jsonp(shared: &Shared, query: &str, principal: Option<Princi
     };
     match answered {
         Ok(payload) => {
+            let payload = escape_answer(&payload);
             let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
             script(payload_call(number, payload))
         }
@@ -61,7 +63,7 @@ where
     // The field's value may be escaped itself, which makes three bytes of one.
     let longest = shared.hub.limits().max_payload_bytes.saturating_mul(3) + ESCAPED_MARK.len();
     let value = match collect(headers, body, Escape::Always, longest).await {
-        Ok(value) => value,
+        Ok(body) => body.payload,
         Err(response) => return response,
     };
     match take_form(&shared.hub, value, principal.as_ref()) {

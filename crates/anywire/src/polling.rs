@@ -2,15 +2,15 @@
 
 use anywire_core::{Principal, Refusal, Transport};
 use anywire_polling::{Exchange, StreamBody};
-use anywire_protocol::{CloseCode, Encoding, Offer, Offset};
-use bytes::{Buf, Bytes};
+use anywire_protocol::{CloseCode, Encoding, Offer, Offset, escape_line};
+use bytes::{Buf, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, StatusCode};
 use tokio_stream::Stream;
 use warp::reply::Response;
 
 use crate::endpoint::Request;
-use crate::intake::{Escape, collect};
+use crate::intake::{Body, Escape, collect};
 use crate::query;
 use crate::respond::{answer, refuse, stream_answer};
 use crate::server::Shared;
@@ -31,14 +31,28 @@ where
         Err(response) => return response,
     };
     let via = (Transport::Poll, encoding);
-    let exchange = match Exchange::begin(&shared.hub, via, body, principal.as_ref()) {
+    let exchange = match Exchange::begin(&shared.hub, via, body.payload, principal.as_ref()) {
         Ok(exchange) => exchange,
         Err(refusal) => return refuse(&refusal),
     };
     match exchange.answer().await {
-        Ok(payload) => answer(StatusCode::OK, encoding.content_type(), payload),
+        Ok(payload) => {
+            let payload = if body.was_escaped {
+                escape_answer(&payload)
+            } else {
+                payload
+            };
+            answer(StatusCode::OK, encoding.content_type(), payload)
+        }
         Err(refusal) => refuse(&refusal),
     }
+}
+
+/// An answer as one that escapes its requests can take it (PROTOCOL §4.7).
+pub(crate) fn escape_answer(payload: &[u8]) -> Bytes {
+    let mut line = BytesMut::new();
+    escape_line(payload, &mut line);
+    line.freeze()
 }
 
 /// `POST {mount}/stream` (PROTOCOL §13).
@@ -56,7 +70,7 @@ where
         Ok(read) => read,
         Err(response) => return response,
     };
-    match StreamBody::begin(&shared.hub, encoding, body, principal.as_ref()) {
+    match StreamBody::begin(&shared.hub, encoding, body.payload, principal.as_ref()) {
         Ok(body) => stream_answer(encoding.content_type(), body),
         Err(refusal) => refuse(&refusal),
     }
@@ -98,7 +112,7 @@ async fn read<S, B, E>(
     shared: &Shared,
     headers: &HeaderMap,
     body: S,
-) -> Result<(Encoding, Bytes), Response>
+) -> Result<(Encoding, Body), Response>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
@@ -117,6 +131,6 @@ where
     let escape = named.map_or(Escape::Maybe, Escape::from);
     let max_bytes = shared.hub.limits().max_payload_bytes;
     let body = collect(headers, body, escape, max_bytes).await?;
-    let encoding = named.unwrap_or_else(|| Encoding::of_request(&body));
+    let encoding = named.unwrap_or_else(|| Encoding::of_request(&body.payload));
     Ok((encoding, body))
 }

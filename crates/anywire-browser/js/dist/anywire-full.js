@@ -30,6 +30,11 @@ var engine = {
     return new TextEncoder().encode(text).length;
   },
 
+  /** @param {Uint8Array} view */
+  copy: function (view) {
+    return new Uint8Array(view);
+  },
+
   /**
    * @param {Blob} blob
    * @param {(buffer: ArrayBuffer) => void} done
@@ -2309,7 +2314,7 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    new Uint8Array(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,
@@ -2768,17 +2773,24 @@ var JSON = root.JSON || /** @type {any} */ ({
 });
 
 /**
- * Owns base64, for binary messages in the text encoding.
+ * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
+ * through UTF-8 with it.
  * Leaves what the bytes mean to payload-text.js. Only in the full build.
  */
+
+var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** @param {Uint8Array} bytes */
 function toBase64(bytes) {
   var text = '';
-  for (var i = 0; i < bytes.length; i++) {
-    text += String.fromCharCode(bytes[i]);
+  for (var i = 0; i < bytes.length; i += 3) {
+    // Behind the end stands nothing, which counts as 0.
+    var bits = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
+    text += DIGITS.charAt(bits >> 18) + DIGITS.charAt(bits >> 12 & 63) +
+      DIGITS.charAt(bits >> 6 & 63) + DIGITS.charAt(bits & 63);
   }
-  return btoa(text);
+  var excess = i - bytes.length;
+  return text.substring(0, text.length - excess) + '=='.substring(0, excess);
 }
 
 /**
@@ -2786,17 +2798,19 @@ function toBase64(bytes) {
  * @param {string} text
  */
 function fromBase64(text) {
-  // The browser takes more than base64 with padding.
   if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
     throw protocolError();
   }
   if (!root.Uint8Array) {
     return text;
   }
-  text = atob(text);
-  var bytes = new Uint8Array(text.length);
-  for (var i = 0; i < text.length; i++) {
-    bytes[i] = text.charCodeAt(i);
+  var bytes = new Uint8Array(text.replace(/=/g, '').length * 3 >> 2);
+  for (var i = 0; i < bytes.length; i++) {
+    // Where it begins, in digits of six bits.
+    var at = i * 4 / 3 | 0;
+    var shift = i % 3 * 2;
+    bytes[i] = 255 & (DIGITS.indexOf(text.charAt(at)) << shift + 2 |
+      DIGITS.indexOf(text.charAt(at + 1)) >> 4 - shift);
   }
   return bytes;
 }
@@ -2819,11 +2833,25 @@ var TEXT_ENCODING = {
   pack: function (packets) {
     return 'b=' + encodeURIComponent(encodeText(packets));
   },
-  unpack: decodeText,
+  unpack: function (body) {
+    return decodeText(unescapeText(body));
+  },
   toText: function (body) {
     return body;
   }
 };
+
+/**
+ * What comes down is escaped too, for engines that make a space of NUL (PROTOCOL §4.7, §14.3).
+ * @param {string} text
+ */
+function unescapeText(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw protocolError();
+  }
+}
 
 /** @param {Packet[]} packets */
 function encodeText(packets) {
@@ -2882,6 +2910,60 @@ function readText(reader, text, letters) {
 }
 
 /**
+ * Owns the request of engines that have it only as an object of the system's, which takes no members
+ * but its own, and throws while it has no answer. Only in the full build.
+ */
+
+/**
+ * Gives the settings what the engine has in place of a XMLHttpRequest.
+ * @param {Settings} settings
+ */
+function findRequest(settings) {
+  if (!settings.XMLHttpRequest && root.ActiveXObject) {
+    settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
+  }
+}
+
+/**
+ * @constructor
+ * @this {any}
+ */
+function ActiveRequest() {
+  var self = this;
+  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
+
+  self.onreadystatechange = ignore;
+  self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
+    request.open(method, url, true);
+    // Set before, it would be forgotten; some call it at once.
+    request.onreadystatechange = function () {
+      self.readyState = request.readyState;
+      if (self.readyState > 3) {
+        try {
+          self.status = request.status;
+          self.responseText = request.responseText;
+        } catch (error) {
+          // There is no answer.
+        }
+      }
+      self.onreadystatechange();
+    };
+  };
+  self.setRequestHeader = function (/** @type {string} */ name, /** @type {string} */ value) {
+    request.setRequestHeader(name, value);
+  };
+  self.getResponseHeader = function (/** @type {string} */ name) {
+    return request.getResponseHeader(name);
+  };
+  self.send = function (/** @type {string} */ body) {
+    request.send(body);
+  };
+  self.abort = function () {
+    request.abort();
+  };
+}
+
+/**
  * Owns stand-ins for what old engines lack of engine.js. Only in the full build.
  */
 
@@ -2922,6 +3004,15 @@ if (!root.TextEncoder) {
     return length;
   };
 }
+
+engine.copy = function (view) {
+  var bytes = new Uint8Array(view.length);
+  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
+  for (var i = 0; i < view.length; i++) {
+    bytes[i] = view[i];
+  }
+  return bytes;
+};
 
 engine.readBlob = function (blob, done, failed) {
   var reader = new FileReader();
@@ -3403,6 +3494,7 @@ var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 engine.http = function (settings, session, endpoints) {
   /** @type {Http} */
   var http;
+  findRequest(settings);
   for (var i = 0; i < REQUESTS.length; i++) {
     endpoints[REQUESTS[i]] = endpoints.poll.replace(/\/poll(\?|$)/, '/' + REQUESTS[i] + '$1');
   }

@@ -30,6 +30,11 @@ var engine = {
     return new TextEncoder().encode(text).length;
   },
 
+  /** @param {Uint8Array} view */
+  copy: function (view) {
+    return new Uint8Array(view);
+  },
+
   /**
    * @param {Blob} blob
    * @param {(buffer: ArrayBuffer) => void} done
@@ -2309,7 +2314,7 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    new Uint8Array(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,

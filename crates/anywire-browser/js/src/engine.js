@@ -27,6 +27,11 @@ var engine = {
     return new TextEncoder().encode(text).length;
   },
 
+  /** @param {Uint8Array} view */
+  copy: function (view) {
+    return new Uint8Array(view);
+  },
+
   /**
    * @param {Blob} blob
    * @param {(buffer: ArrayBuffer) => void} done

@@ -9,6 +9,7 @@ var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 engine.http = function (settings, session, endpoints) {
   /** @type {Http} */
   var http;
+  findRequest(settings);
   for (var i = 0; i < REQUESTS.length; i++) {
     endpoints[REQUESTS[i]] = endpoints.poll.replace(/\/poll(\?|$)/, '/' + REQUESTS[i] + '$1');
   }

@@ -40,6 +40,15 @@ if (!root.TextEncoder) {
   };
 }
 
+engine.copy = function (view) {
+  var bytes = new Uint8Array(view.length);
+  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
+  for (var i = 0; i < view.length; i++) {
+    bytes[i] = view[i];
+  }
+  return bytes;
+};
+
 engine.readBlob = function (blob, done, failed) {
   var reader = new FileReader();
   reader.onload = function () {

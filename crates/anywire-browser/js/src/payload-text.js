@@ -16,11 +16,25 @@ var TEXT_ENCODING = {
   pack: function (packets) {
     return 'b=' + encodeURIComponent(encodeText(packets));
   },
-  unpack: decodeText,
+  unpack: function (body) {
+    return decodeText(unescapeText(body));
+  },
   toText: function (body) {
     return body;
   }
 };
+
+/**
+ * What comes down is escaped too, for engines that make a space of NUL (PROTOCOL §4.7, §14.3).
+ * @param {string} text
+ */
+function unescapeText(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    throw protocolError();
+  }
+}
 
 /** @param {Packet[]} packets */
 function encodeText(packets) {

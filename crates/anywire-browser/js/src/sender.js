@@ -75,7 +75,7 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    new Uint8Array(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,

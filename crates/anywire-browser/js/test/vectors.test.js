@@ -49,8 +49,13 @@ for (const { name, packets, body } of escapes.escaped) {
   });
 }
 for (const { name, packets, data } of escapes.lines) {
-  test(`line of an event: ${name}`, () => {
-    assert.deepEqual(decodePayload(decodeURIComponent(data)), packets.map(fromVector).map(decoded));
+  test(`escaped answer: ${name}`, () => {
+    assert.deepEqual(TEXT_ENCODING.unpack(data), packets.map(fromVector).map(decoded));
+  });
+}
+for (const data of ['1:n71:t%', '1:n71:t%zz', '1:n71:t%C3', '<html>100% of it']) {
+  test(`escaped answer refused: ${data}`, () => {
+    assert.throws(() => TEXT_ENCODING.unpack(data), PROTOCOL_ERROR);
   });
 }
 

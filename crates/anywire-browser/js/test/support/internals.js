@@ -6,7 +6,8 @@ const path = require('node:path');
 
 const NAMES = [
   'Anywire', 'BINARY_ENCODING', 'TEXT_ENCODING', 'createMemory', 'createNegotiation',
-  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'encodeFrame', 'encodeText', 'engine',
+  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'decodeText', 'encodeFrame',
+  'encodeText', 'engine',
   'fromBase64', 'isRetry', 'parseClose', 'parseJson', 'resolveEndpoints', 'toBase64', 'wellFormed',
 ];
 
@@ -24,13 +25,13 @@ function load(global = globalThis) {
 }
 
 const internals = load();
-const { BINARY_ENCODING: binary, TEXT_ENCODING: text } = internals;
+const { BINARY_ENCODING: binary, decodeText, encodeText } = internals;
 module.exports = {
   ...internals,
   load,
-  encodePayload: (packets, isBinary) => (isBinary ? binary.pack(packets) :
-    decodeURIComponent(text.pack(packets).slice(2))),
+  encodePayload: (packets, isBinary) => (isBinary ? binary.pack : encodeText)(packets),
+  /** Of a request, whose text is escaped, or of an answer without its escape. */
   decodePayload: (payload) => (typeof payload === 'string' ?
-    text.unpack(/^b=/.test(payload) ? decodeURIComponent(payload.slice(2)) : payload) :
+    decodeText(/^b=/.test(payload) ? decodeURIComponent(payload.slice(2)) : payload) :
     binary.unpack(payload)),
 };

@@ -137,7 +137,8 @@ class Server {
         if (close && (withMessages || !session.rest(request.received).length)) {
           answer.push({ letter: 'c', content: closeContent(close) });
         }
-        reply(200, encodePayload(answer, binary));
+        const payload = encodePayload(answer, binary);
+        reply(200, /^b=/.test(body) ? payload.replace(/[%\0\r\n]/g, encodeURIComponent) : payload);
       },
     };
     let timer = null;
