@@ -14,7 +14,10 @@ var engine = {
 
   /** @param {number} count */
   randomBytes: function (count) {
-    return crypto.getRandomValues(new Uint8Array(count));
+    var bytes = new Uint8Array(count);
+    // Its first implementations return nothing.
+    crypto.getRandomValues(bytes);
+    return bytes;
   },
 
   /** @param {string} url relative to the page */
@@ -1190,7 +1193,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
-  var holdTimer = createTimer(settings, hold);
+  var holdTimer = createTimer(settings, carryDown);
   var blockedTimer = createTimer(settings, clearHold);
 
   var leg = /** @type {PollLeg} */ ({
@@ -1303,7 +1306,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         }
         http.holdMs *= HOLD_GROWTH;
       }
-      carryDown();
+      // A turn later: an engine with one request at a time would not come to what waits to be sent.
+      holdTimer.set(0);
     }, attaching(askedMs));
   }
 

@@ -11,7 +11,10 @@ var engine = {
 
   /** @param {number} count */
   randomBytes: function (count) {
-    return crypto.getRandomValues(new Uint8Array(count));
+    var bytes = new Uint8Array(count);
+    // Its first implementations return nothing.
+    crypto.getRandomValues(bytes);
+    return bytes;
   },
 
   /** @param {string} url relative to the page */

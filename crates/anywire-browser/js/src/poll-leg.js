@@ -59,7 +59,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
-  var holdTimer = createTimer(settings, hold);
+  var holdTimer = createTimer(settings, carryDown);
   var blockedTimer = createTimer(settings, clearHold);
 
   var leg = /** @type {PollLeg} */ ({
@@ -172,7 +172,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         }
         http.holdMs *= HOLD_GROWTH;
       }
-      carryDown();
+      // A turn later: an engine with one request at a time would not come to what waits to be sent.
+      holdTimer.set(0);
     }, attaching(askedMs));
   }
 
