@@ -34,7 +34,7 @@
     hello: function (hello) {
       settings = hello.settings;
       hello.lanes.forEach(function (lane, place) {
-        lanes[place].start('http://' + location.hostname + ':' + lane.port + '/live', now, function () { return settings; });
+        lanes[place].start(lane.port, now, function () { return settings; });
       });
       controls = new Compare.Controls(find('#sliders'), find('#break'), settings, function (settings) {
         control.send(JSON.stringify({ type: 'set', settings: settings }));

@@ -8,6 +8,7 @@
 
   function Lane(kind, place) {
     this.kind = kind;
+    this.port = 0;
     this.stats = new Compare.Stats();
     this.transport = '';
     this.tape = null;
@@ -18,8 +19,10 @@
   }
 
   // Starts the lane's client at its relay.
-  Lane.prototype.start = function (url, clock, settings) {
+  Lane.prototype.start = function (port, clock, settings) {
     var lane = this;
+    var url = 'http://' + location.hostname + ':' + port + '/live';
+    this.port = port;
     function got(message) {
       var words = message.split(' ', 2);
       var came = clock();
