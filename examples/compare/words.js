@@ -10,7 +10,7 @@
     language: ['Language', '언어'], skip: ['Skip to the lanes', '비교 화면으로 건너뛰기'],
     controls: ['Load and network', '부하와 네트워크'],
     eventsPerSecond: ['Events', '이벤트'], sizeBytes: ['Event size', '이벤트 크기'],
-    intervalMs: ['Poll every', '폴링 간격'], addedRttMs: ['Added RTT', '왕복 지연'],
+    intervalMs: ['Polling', '폴링 간격'], addedRttMs: ['Added RTT', '왕복 지연'],
     cutsPerMinute: ['Cuts', '연결 끊김'], extraClients: ['Extra clients', '추가 접속자'],
     perSecond: ['/s', '/초'], perMinute: ['/min', '/분'], bytes: ['B', 'B'], ms: ['ms', 'ms'],
     'break': ['Break WebSocket', 'WebSocket 끊기'], mend: ['Mend WebSocket', 'WebSocket 복구'],

@@ -25,7 +25,6 @@ struct Compare {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown {
-    kind: String,
     port: u16,
     received: u64,
     gaps: u64,
@@ -51,7 +50,7 @@ const LANES: &str = "Compare.lanes.map(function (lane) {
             deliveries: one.reading.deliveries, received: one.received };
     }
     var readings = lane.stats.readings, summary = lane.stats.summary();
-    return { kind: lane.kind, port: lane.port, received: summary.received, gaps: summary.gaps,
+    return { port: lane.port, received: summary.received, gaps: summary.gaps,
         repeats: summary.repeats, bytesPerEvent: summary.bytesPerEvent,
         from: moment(readings[0]), to: moment(readings[readings.length - 1]) };
 })";
