@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod chat;
+mod compare;
 mod connecting;
 mod fallback;
 mod lab;

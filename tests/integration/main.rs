@@ -4,6 +4,7 @@
 
 mod abuse;
 mod client;
+mod compare;
 mod events;
 mod gate;
 mod jsonp;

@@ -1,5 +1,6 @@
 //! What the tests over real sockets and in real browsers share.
 
+pub mod capture;
 pub mod chromium;
 pub mod directory;
 pub mod fault_proxy;

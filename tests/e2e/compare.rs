@@ -1,0 +1,252 @@
+//! The comparison, run as people run it, and its numbers beside independent ones.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anywire_tests::capture::Capture;
+use anywire_tests::chromium::{Browser, Page, PageOptions};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::{interval, sleep, timeout};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long each setting runs before it is looked at.
+const RUN: Duration = Duration::from_secs(20);
+
+/// The running example; stopped when dropped, by its own pid.
+struct Compare {
+    child: Child,
+    url: String,
+}
+
+/// What the page knows of a lane, at one moment.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    port: u16,
+    received: u64,
+    gaps: u64,
+    repeats: u64,
+    /// The beginning and the end of what the shown rates are of.
+    from: Moment,
+    to: Moment,
+    bytes_per_event: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Moment {
+    at: f64,
+    bytes: u64,
+    deliveries: u64,
+    received: u64,
+}
+
+const LANES: &str = "Compare.lanes.map(function (lane) {
+    function moment(one) {
+        return { at: one.at, bytes: one.reading.bytesUp + one.reading.bytesDown,
+            deliveries: one.reading.deliveries, received: one.received };
+    }
+    var readings = lane.stats.readings, summary = lane.stats.summary();
+    return { port: lane.port, received: summary.received, gaps: summary.gaps,
+        repeats: summary.repeats, bytesPerEvent: summary.bytesPerEvent,
+        from: moment(readings[0]), to: moment(readings[readings.length - 1]) };
+})";
+
+impl Compare {
+    fn start() -> Self {
+        let test = std::env::current_exe().unwrap();
+        let target = test.parent().unwrap().parent().unwrap();
+        let mut child = Command::new(target.join("examples/compare"))
+            .env("PORT", "0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`cargo build --examples` has built it");
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("open ").unwrap().to_owned();
+        Self { child, url }
+    }
+
+    fn page(&self) -> PageOptions {
+        PageOptions {
+            url: self.url.clone(),
+            window: (1_400, 1_000),
+            ..PageOptions::default()
+        }
+    }
+}
+
+impl Drop for Compare {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn open(browser: &Browser, options: PageOptions) -> Page {
+    let page = browser.page_with(options).await.unwrap();
+    let all = "Compare.lanes.length === 5 && Compare.lanes.every(function (lane) { \
+               return lane.stats.received >= 10 && lane.stats.readings.length > 1; })";
+    wait(&page, all).await;
+    page
+}
+
+async fn wait(page: &Page, condition: &str) {
+    if let Err(error) = page.wait_for(condition, DEADLINE).await {
+        panic!("{condition}: {error}\n{:?}", page.console());
+    }
+}
+
+async fn run(page: &Page, script: &str) {
+    page.evaluate::<Value>(script).await.unwrap();
+}
+
+/// Moves a slider as a visitor does.
+fn slide(name: &str, step: usize) -> String {
+    format!(
+        "(function () {{ var slider = document.getElementById({name:?}); slider.value = {step};
+         slider.dispatchEvent(new Event('input', {{ bubbles: true }})); }})(); 0"
+    )
+}
+
+/// The page's totals equal the capture's and the server's in some moment in which nothing is on its way.
+async fn totals_agree(page: &Page, capture: &Capture) {
+    let mut agreed = [false; 5];
+    let mut last = Vec::new();
+    let agreeing = async {
+        let mut ticks = interval(Duration::from_millis(40));
+        while agreed.contains(&false) {
+            ticks.tick().await;
+            last = page.evaluate::<Vec<Shown>>(LANES).await.unwrap();
+            for (agreed, lane) in agreed.iter_mut().zip(&last) {
+                let bytes = capture.bytes(lane.port, lane.to.at);
+                *agreed |= bytes == lane.to.bytes && lane.to.deliveries == lane.to.received;
+            }
+        }
+    };
+    let in_time = timeout(DEADLINE, agreeing).await.is_ok();
+    let bytes: Vec<_> = last
+        .iter()
+        .map(|lane| capture.bytes(lane.port, lane.to.at))
+        .collect();
+    assert!(in_time, "{agreed:?}: {bytes:?} captured, {last:?}");
+}
+
+/// What the page shows is within 5 % of what the capture counts per event that the server delivered.
+fn shown_agrees(lane: &Shown, capture: &Capture) {
+    let until = |at| capture.bytes(lane.port, at) as f64;
+    let (from, to) = (lane.from.at, lane.to.at);
+    // The capture sees a byte up to a trip earlier or later than the relay does.
+    let least = until(to - TRIP_MS) - until(from + TRIP_MS);
+    let most = until(to + TRIP_MS) - until(from - TRIP_MS);
+    let events = (lane.to.received - lane.from.received) as f64;
+    let shown = lane.bytes_per_event.unwrap() * events;
+    assert!(
+        (least * 0.95..=most * 1.05).contains(&shown),
+        "{least} to {most} bytes captured, {shown} shown: {lane:?}"
+    );
+    assert_eq!((lane.gaps, lane.repeats), (0, 0), "{lane:?}");
+    assert!(lane.received >= 40, "{lane:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_what_a_capture_counts_and_the_servers_deliver() {
+    let compare = Compare::start();
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let capture = Capture::socks().await;
+    let options = PageOptions {
+        proxy: Some(format!("socks5://{}", capture.address)),
+        ..compare.page()
+    };
+    let page = open(&browser, options).await;
+    let settings = [
+        vec![],
+        vec![
+            slide("eventsPerSecond", 4),
+            slide("sizeBytes", 4),
+            slide("intervalMs", 3),
+        ],
+        vec![slide("eventsPerSecond", 2), slide("addedRttMs", 6)],
+    ];
+    for sliders in settings {
+        for slider in sliders {
+            run(&page, &slider).await;
+        }
+        sleep(RUN).await;
+        totals_agree(&page, &capture).await;
+        for lane in page.evaluate::<Vec<Shown>>(LANES).await.unwrap() {
+            shown_agrees(&lane, &capture);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_websocket_falls_back_and_returns_in_one_session() {
+    let compare = Compare::start();
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let page = open(&browser, compare.page()).await;
+    let carried_by = |transport: &str| {
+        format!("document.querySelector('.badge').getAttribute('data-transport') === '{transport}'")
+    };
+    wait(&page, &carried_by("websocket")).await;
+    run(&page, "document.getElementById('break').click(); 0").await;
+    wait(&page, &carried_by("poll")).await;
+    run(&page, "window.so_far = Compare.lanes[4].stats.received; 0").await;
+    wait(&page, "Compare.lanes[4].stats.received > so_far + 8").await;
+    run(&page, "document.getElementById('break').click(); 0").await;
+    wait(&page, &carried_by("websocket")).await;
+    for lane in page.evaluate::<Vec<Shown>>(LANES).await.unwrap() {
+        assert_eq!((lane.gaps, lane.repeats), (0, 0), "{lane:?}");
+    }
+}
+
+/// Pictures for people to look at: two sizes, both themes, both languages.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_fits_its_window_in_both_languages() {
+    let compare = Compare::start();
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let views = [
+        ("en", (1_400, 1_000), false),
+        ("ko", (1_400, 1_000), true),
+        ("ko", (390, 844), false),
+        ("en", (390, 844), true),
+    ];
+    for (language, window, dark) in views {
+        let options = PageOptions {
+            window,
+            dark,
+            before_load: Some(format!(
+                "localStorage.setItem('compare-language', '{language}')"
+            )),
+            ..compare.page()
+        };
+        let page = open(&browser, options).await;
+        wait(
+            &page,
+            &format!("document.documentElement.lang === '{language}'"),
+        )
+        .await;
+        wait(&page, "document.querySelectorAll('.uplot').length === 1").await;
+        let overflow = "document.documentElement.scrollWidth - innerWidth";
+        assert!(
+            page.evaluate::<f64>(overflow).await.unwrap() <= 0.0,
+            "{window:?} {language}"
+        );
+        let empty = "Array.prototype.filter.call(document.querySelectorAll('[data-word]'), \
+                     function (node) { return !node.textContent.trim(); }).length";
+        assert_eq!(page.evaluate::<u64>(empty).await.unwrap(), 0, "{language}");
+        let folder = std::env::current_exe().unwrap();
+        let folder = folder.parent().unwrap().join("../../screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let theme = if dark { "dark" } else { "light" };
+        let name = format!("compare-{}-{theme}-{language}.png", window.0);
+        page.screenshot(folder.join(name)).await.unwrap();
+        page.close().await.unwrap();
+    }
+}
+
+const TRIP_MS: f64 = 110.0;
