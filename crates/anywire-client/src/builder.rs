@@ -101,7 +101,12 @@ impl Builder {
             (Ok(name), Ok(value)) => {
                 self.headers.fixed.append(name, value);
             }
-            _ => self.wrong = Some(format!("`{name}: {value}` is no header")),
+            // The value may be secret.
+            _ => {
+                self.wrong = Some(format!(
+                    "the header `{name}` has no name or value of a header"
+                ))
+            }
         }
         self
     }

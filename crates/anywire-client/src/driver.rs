@@ -94,10 +94,15 @@ impl Driver {
             }
             let input = self.next(deadline).await;
             let now = self.shared.now();
-            if self.sleepwatch.has_slept(deadline) {
+            let is_time = matches!(input, Input::Time);
+            if self.sleepwatch.has_slept(deadline.filter(|_| is_time)) {
                 self.handle_sleep(now);
             }
             self.handle(input, now);
+            // Much that comes must not keep what is due waiting.
+            if !is_time && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                self.handle(Input::Time, now);
+            }
         }
     }
 

@@ -215,6 +215,7 @@ impl Negotiation {
     /// The stalled WebSocket was heard.
     pub fn handle_heard(&mut self) {
         self.websocket.is_stalled = false;
+        self.poll.retry_at = None;
     }
 
     /// A hold was answered: polling works, and a failure after it is a new one.
@@ -397,7 +398,8 @@ impl Negotiation {
             self.remember(Memory::Fails);
         }
         // After a failure of its own, polling waits for its own time.
-        if !self.poll.is_started() && self.poll.failures == 0 {
+        let is_waiting = self.poll.failures > 0 && self.poll.retry_at.is_some();
+        if !self.poll.is_started() && !is_waiting {
             self.start_poll(now);
         }
     }

@@ -97,11 +97,12 @@ impl Body for TimedBody {
 /// An answer's body; the connection begins to be idle when it has ended.
 pub(crate) struct LastBody<B> {
     body: B,
-    phase: Phase,
+    /// None after an upgrade, which no answer ends.
+    phase: Option<Phase>,
 }
 
 impl<B> LastBody<B> {
-    pub(crate) fn new(body: B, phase: Phase) -> Self {
+    pub(crate) fn new(body: B, phase: Option<Phase>) -> Self {
         Self { body, phase }
     }
 }
@@ -128,6 +129,8 @@ impl<B: Body + Unpin> Body for LastBody<B> {
 
 impl<B> Drop for LastBody<B> {
     fn drop(&mut self) {
-        self.phase.end_answer();
+        if let Some(phase) = &self.phase {
+            phase.end_answer();
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -234,7 +235,12 @@ impl Serve {
             request.extensions_mut().insert(permit.clone());
             let answer = filter.call(request.map(TimedBody::new));
             let phase = phase.clone();
-            async move { Ok::<_, Infallible>(answer.await?.map(|body| LastBody::new(body, phase))) }
+            async move {
+                let answer = answer.await?;
+                let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+                let phase = (!is_upgrade).then_some(phase);
+                Ok::<_, Infallible>(answer.map(|body| LastBody::new(body, phase)))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -20,7 +20,7 @@ pub struct Mode {
 pub enum Between {
     /// The fault proxy, with faults in its words.
     Faults(&'static str),
-    /// A proxy that people run; it waits for [`PRODUCT_PATIENCE`].
+    /// A proxy that people run; it waits for two seconds.
     Product(Product),
 }
 

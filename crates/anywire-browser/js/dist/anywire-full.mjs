@@ -1706,6 +1706,7 @@ function createNegotiation(settings, allowed, memory) {
 
     heard: function () {
       websocket.isStalled = false;
+      delete due.poll;
     },
 
     held: function () {
@@ -1808,7 +1809,7 @@ function createNegotiation(settings, allowed, memory) {
       rememberFailure();
     }
     // After a failure of its own, polling waits for its own time.
-    if (!poll.failures) {
+    if (!poll.failures || !due.poll) {
       startPoll();
     }
   }

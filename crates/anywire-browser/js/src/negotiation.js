@@ -134,6 +134,7 @@ function createNegotiation(settings, allowed, memory) {
 
     heard: function () {
       websocket.isStalled = false;
+      delete due.poll;
     },
 
     held: function () {
@@ -236,7 +237,7 @@ function createNegotiation(settings, allowed, memory) {
       rememberFailure();
     }
     // After a failure of its own, polling waits for its own time.
-    if (!poll.failures) {
+    if (!poll.failures || !due.poll) {
       startPoll();
     }
   }

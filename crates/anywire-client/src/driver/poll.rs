@@ -191,8 +191,11 @@ impl Driver {
         if may_hold {
             self.exchange(Slot::Hold, Some(hold), false, now);
         }
-        if may_send && (has_news || has_close || has_proof) {
+        if may_send && (has_news || has_close) {
             self.exchange(Slot::Send, None, true, now);
+        } else if may_send && has_proof {
+            // In an exchange of its own: a path that does not bear it is not to lose messages' turn over it.
+            self.exchange(Slot::Send, None, false, now);
         }
     }
 
@@ -232,7 +235,7 @@ impl Driver {
                 writer.push(&Packet::Report(Box::new(report)));
             }
         }
-        if slot == Slot::Send && std::mem::take(&mut leg.is_to_prove) {
+        if slot == Slot::Send && !has_messages && std::mem::take(&mut leg.is_to_prove) {
             plan.has_proof = true;
             writer.push(&proof(&limits));
         }
@@ -277,6 +280,12 @@ impl Driver {
             let failure = Failure::new(Outcome::Refused, "the answer is no payload");
             return self.poll_failed(flight, &failure, now);
         };
+        // Each answer of the server's has one of these (PROTOCOL §6.2).
+        let is_answer = |packet: &Packet| matches!(packet, Packet::Opened(_) | Packet::Ack(_));
+        if !packets.iter().any(is_answer) {
+            let failure = Failure::new(Outcome::Refused, "not the server's answer");
+            return self.poll_failed(flight, &failure, now);
+        }
         for packet in packets {
             if let Err(failure) = self.poll_packet(packet, now) {
                 return self.poll_failed(flight, &failure, now);

@@ -34,7 +34,10 @@ pub(crate) struct Path {
 impl Path {
     /// Sends a payload and gives the answer's. Nothing may move for longer than `patience`.
     pub(crate) async fn exchange(self, body: Bytes, patience: Duration) -> Result<Bytes, Failure> {
-        let headers = self.asked.get_or_try_init(|| self.headers.now()).await;
+        let asking = self.asked.get_or_try_init(|| self.headers.now());
+        let headers = timeout(patience, asking)
+            .await
+            .map_err(|_| Failure::new(Outcome::Failed, "token: no answer"))?;
         let headers = headers.map_err(|loss| Failure {
             loss,
             refusal: None,
