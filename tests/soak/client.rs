@@ -12,7 +12,7 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use crate::flow::{BURST, Flow, PAUSE, Peer, Tally, WORKLOAD};
+use crate::flow::{Flow, Peer, Tally, WORKLOAD, send_all};
 
 /// What the child does.
 pub async fn run(url: &str) -> ExitCode {
@@ -30,17 +30,11 @@ pub async fn run(url: &str) -> ExitCode {
     );
     let (sender, counter, over) = (client.sender(), sent.clone(), is_over.clone());
     tokio::spawn(async move {
-        for index in 0.. {
-            if over.load(Ordering::SeqCst)
-                || sender.send(WORKLOAD.message(Way::Up, index)).await.is_err()
-            {
-                return;
-            }
-            counter.store(index + 1, Ordering::SeqCst);
-            if index % BURST == 0 {
-                sleep(PAUSE).await;
-            }
-        }
+        let send = |message| {
+            let sender = sender.clone();
+            async move { sender.send(message).await.is_ok() }
+        };
+        send_all(Way::Up, &counter, &over, send).await;
     });
     let ledger = down.clone();
     tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anywire::{Config, Server, Socket};
+use anywire::{Config, Message, Server, Socket};
 use anywire_tests::fault_proxy::{FaultProxy, Faults};
 use anywire_tests::oracle::{Ledger, Way, Workload};
 use tokio::task::JoinHandle;
@@ -123,22 +123,10 @@ async fn app(
 ) {
     up.begin();
     let sender = socket.sender();
-    let sending = async {
-        for index in 0.. {
-            if is_over.load(Ordering::SeqCst)
-                || sender
-                    .send(WORKLOAD.message(Way::Down, index))
-                    .await
-                    .is_err()
-            {
-                return;
-            }
-            sent.store(index + 1, Ordering::SeqCst);
-            if index % BURST == 0 {
-                sleep(PAUSE).await;
-            }
-        }
-    };
+    let sending = send_all(Way::Down, &sent, &is_over, |message| {
+        let sender = sender.clone();
+        async move { sender.send(message).await.is_ok() }
+    });
     let receiving = async {
         while let Some(message) = socket.recv().await {
             up.hear(&message);
@@ -146,6 +134,24 @@ async fn app(
     };
     tokio::join!(sending, receiving);
     up.end(socket.close_reason().cloned());
+}
+
+/// Sends numbered messages, a few and a pause, and counts those accepted, until it is over or one is not accepted.
+pub async fn send_all<F: Future<Output = bool>>(
+    way: Way,
+    sent: &AtomicUsize,
+    is_over: &AtomicBool,
+    send: impl Fn(Message) -> F,
+) {
+    for index in 0.. {
+        if is_over.load(Ordering::SeqCst) || !send(WORKLOAD.message(way, index)).await {
+            return;
+        }
+        sent.store(index + 1, Ordering::SeqCst);
+        if index % BURST == 0 {
+            sleep(PAUSE).await;
+        }
+    }
 }
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);
