@@ -177,7 +177,7 @@ async fn a_stream_that_falls_mute_is_followed_by_holds() {
     let count = 400;
     lab.begin(count).await;
     lab.compare(count).await;
-    let told = "run.socket.trace.some(function (a) { return a.leg === 'stream' && a.result === 'stalled mute'; })";
+    let told = "run.socket.trace.some(function (a) { return a.leg === 'stream' && a.result === 'silent held back'; })";
     assert_eq!(lab.evaluate(told).await, true);
 }
 

@@ -45,7 +45,8 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
         let (prelude, rest) = text.split_at(2_048);
         assert!(prelude.starts_with(":..") && prelude.ends_with("..\n\n"));
         assert_eq!(
-            rest, "retry: 2000\n\nid: 1\ndata: 1:a11:n06:t100%25%0D%0A\n\n:\n\nretry: 50\n\n",
+            rest,
+            "retry: 2000\n\nid: 1\ndata: 1:a11:n06:t100%25%0D%0A\n\nid: 1\ndata: 0:-\n\nretry: 50\n\n",
             "{which:?}"
         );
     }

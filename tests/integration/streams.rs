@@ -218,8 +218,42 @@ async fn a_ping_is_answered_and_messages_are_taken_with_the_request() {
         Some(Packet::Pong("x".repeat(16_384).into()))
     );
     assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(1))));
+    assert_eq!(line.next().await, Some(Packet::Padding(0)));
     assert_eq!(line.next().await, Some(Packet::Offset(Offset::new(0))));
     assert_eq!(line.next().await, Some(Packet::Message("hello".into())));
+}
+
+#[tokio::test]
+async fn padding_in_an_exchange_is_answered_on_the_stream_after_what_waits() {
+    for via in EACH {
+        let server = TestServer::start(Config::new()).await;
+        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        wire.send("topic:news").await;
+        assert_eq!(wire.recv_text().await, "subscribed");
+        for text in ["one", "two", "three"] {
+            server.server.publish("news", text);
+        }
+        let mut line = match via {
+            Via::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
+            Via::StreamBinary => {
+                StreamLine::begin(server.addr, Encoding::Binary, &[wire.attach_packet(None)]).await
+            }
+            _ => attach(&server, &wire).await,
+        };
+        assert!(matches!(line.next().await, Some(Packet::Ack(_))), "{via:?}");
+        let question = [wire.attach_packet(None), Packet::Padding(0)];
+        let answer = wire.exchange(&question).await;
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"1:a1"[..]));
+        let mut said = Vec::new();
+        while said.last() != Some(&Packet::Padding(0)) {
+            said.push(line.next().await.expect("it goes on"));
+        }
+        let messages = said
+            .iter()
+            .filter(|packet| matches!(packet, Packet::Message(_)))
+            .count();
+        assert_eq!(messages, 3, "{via:?}: {said:?}");
+    }
 }
 
 #[tokio::test]

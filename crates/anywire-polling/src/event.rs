@@ -20,9 +20,6 @@ pub(crate) fn begin(id: Offset, payload: &[u8]) -> BytesMut {
 /// What ends an event.
 pub(crate) const END: &[u8] = b"\n\n";
 
-/// A comment, which shows life.
-pub(crate) const COMMENT: &[u8] = b":\n\n";
-
 /// What an event stream that rotates ends with: come again at once.
 pub(crate) const COME_AGAIN: &[u8] = b"retry: 50\n\n";
 
@@ -93,7 +90,6 @@ mod tests {
             for (payload, id) in &payloads {
                 stream.extend_from_slice(&begin(Offset::new(*id), payload.as_bytes()));
                 stream.extend_from_slice(END);
-                stream.extend_from_slice(COMMENT);
             }
             stream.extend_from_slice(COME_AGAIN);
             let events = read(&stream, piece);

@@ -21,7 +21,6 @@ struct Events {
     next: Offset,
     /// Whether this event has said its offset.
     has_offset: bool,
-    has_comment: bool,
 }
 
 impl Framing {
@@ -44,7 +43,6 @@ impl Framing {
             events: Some(Events {
                 next: first,
                 has_offset: false,
-                has_comment: false,
             }),
         };
         (framing, event::prelude(PRELUDE_BYTES))
@@ -56,7 +54,6 @@ impl Framing {
                 events.next = *offset;
                 events.has_offset = false;
             }
-            (Some(events), Packet::Padding(_)) => events.has_comment = true,
             _ => self.writer.push(packet),
         }
     }
@@ -90,9 +87,6 @@ impl Framing {
             pieces.extend(content);
             return;
         };
-        if std::mem::take(&mut events.has_comment) {
-            pieces.push_back(Bytes::from_static(event::COMMENT));
-        }
         if payload.is_empty() {
             return;
         }

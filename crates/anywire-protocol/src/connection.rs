@@ -73,6 +73,7 @@ pub(crate) struct Connection {
     attached_at: Timestamp,
     /// When a message or padding went out last.
     said_at: Timestamp,
+    owes_padding: bool,
     has_told_pong: bool,
     has_told_ack: bool,
     has_told_offset: bool,
@@ -88,6 +89,7 @@ impl Connection {
             pong_owed: None,
             attached_at: now,
             said_at: now,
+            owes_padding: false,
             has_told_pong: false,
             has_told_ack: false,
             has_told_offset: false,
@@ -133,9 +135,24 @@ impl Connection {
         self.said_at = now;
     }
 
+    /// The peer asks whether the stream is held back (PROTOCOL §13.9).
+    pub(crate) fn ask_for_padding(&mut self) {
+        self.owes_padding = self.carrier == Carrier::Stream;
+    }
+
     /// When a stream says padding (PROTOCOL §13.4).
     pub(crate) fn padding_due(&self, limits: &Limits) -> Option<Timestamp> {
         (self.carrier == Carrier::Stream).then(|| self.said_at + limits.padding)
+    }
+
+    /// Whether to say padding now; marks it as said.
+    pub(crate) fn take_padding(&mut self, limits: &Limits, now: Timestamp) -> bool {
+        let is_due = self.owes_padding || self.padding_due(limits).is_some_and(|at| at <= now);
+        if is_due {
+            self.owes_padding = false;
+            self.speak(now);
+        }
+        is_due
     }
 
     /// When a stream is so old that it ends (PROTOCOL §13.5).

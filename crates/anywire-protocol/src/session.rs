@@ -153,7 +153,13 @@ impl Session {
                 }
                 Ok(())
             }
-            Packet::Pong(_) | Packet::Padding(_) => Ok(()),
+            Packet::Padding(_) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.ask_for_padding();
+                }
+                Ok(())
+            }
+            Packet::Pong(_) => Ok(()),
             // For metrics: nothing depends on it (PROTOCOL §7.6).
             Packet::Report(_) if self.role == Role::Server => Ok(()),
             Packet::Close(reason) => {

@@ -261,7 +261,7 @@ function decodeFrame(frame) {
  * Leaves the encodings to files of their own, and the single packet to packet.js.
  */
 
-var LETTERS = 'oxOntbapqcsr';
+var LETTERS = 'oxOntbapqcsr-';
 
 /**
  * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
@@ -794,7 +794,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
         failed(status ? 'refused' : 'closed', 'http ' + status +
           // A browser keeps to itself why, to a page of another origin.
           (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+            ', no Access-Control-Allow-Origin?'),
           encoding.toText(answer), retryAfterMs);
       }
     };
@@ -1262,8 +1262,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    acknowledge: function () {
-      return !isSending && (send(), true);
+    acknowledge: function (answered) {
+      return !isSending && (send(answered), true);
     }
   });
 
@@ -1311,7 +1311,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }, attaching(askedMs));
   }
 
-  function send() {
+  /** @param {() => void} [answered] if padding is to be asked for */
+  function send(answered) {
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -1319,7 +1320,12 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
-    exchange('send', 0, sent, attaching().concat(upward()));
+    exchange('send', 0, function () {
+      sent();
+      if (answered) {
+        answered();
+      }
+    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -3085,14 +3091,13 @@ function openStream(settings, url, attachment, heard, ended) {
   request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType);
   setCredentials(request, settings);
   request.onreadystatechange = function () {
-    var wasSeen = seen > 0;
     if (request.readyState > 2) {
       look();
     }
     // What was heard may have stopped it.
     if (request.readyState === 4 && !isOver) {
       stop();
-      ended(seen > 0, wasSeen);
+      ended();
     }
   };
   request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
@@ -3114,7 +3119,6 @@ function openStream(settings, url, attachment, heard, ended) {
 /** @type {OpenRung} */
 function openEvents(settings, url, attachment, heard, ended) {
   var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
-  var wasHeard = false;
   // Where it cannot cross origins, this throws.
   var source = new settings.EventSource(
     url + (url.indexOf('?') < 0 ? '?' : '&') + 'offer=' + encodeURIComponent(offer),
@@ -3126,7 +3130,6 @@ function openEvents(settings, url, attachment, heard, ended) {
   }
 
   source.onmessage = function (/** @type {MessageEvent} */ event) {
-    wasHeard = true;
     heard(function () {
       var reader = { at: 0 };
       return readText(reader, decodeURIComponent(event.data), STREAM_LETTERS);
@@ -3135,7 +3138,7 @@ function openEvents(settings, url, attachment, heard, ended) {
   // It ends only to come again by itself, with an offer that may be too old.
   source.onerror = function () {
     stop();
-    ended(wasHeard, wasHeard);
+    ended();
   };
   return stop;
 }
@@ -3170,25 +3173,18 @@ function createRungs(session, endpoints, settings, http) {
    * @param {string} name
    * @param {any} isUsable
    * @param {OpenRung} open
-   * @param {() => number} silenceMs
    */
-  function add(name, isUsable, open, silenceMs) {
+  function add(name, isUsable, open) {
     if (isUsable && isListed(settings, name)) {
       rungs.push({
-        name: name, open: open, silenceMs: silenceMs,
-        memory: createMemory(settings, endpoints.origin + ' ' + name)
+        name: name, open: open, memory: createMemory(settings, endpoints.origin + ' ' + name)
       });
     }
   }
 
   // Internet Explorer shows an answer at its end, or throws before, until it tells of progress.
-  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream, function () {
-    return session.limits.paddingMs + MUTE_MS;
-  });
-  // Its padding is not shown to a page; but it rotates.
-  add('events', settings.EventSource, openEvents, function () {
-    return session.limits.streamMs + MUTE_MS;
-  });
+  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream);
+  add('events', settings.EventSource, openEvents);
 
   return {
     left: function () {
@@ -3198,6 +3194,10 @@ function createRungs(session, endpoints, settings, http) {
 
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
+        if (rungs[i].suspect === leg) {
+          rungs[i].suspect = false;
+          rungs[i].memory.remember('fails');
+        }
         if (!rungs[i].memory.recall()) {
           return carry(session, settings, rungs[i], endpoints, http, leg, trace);
         }
@@ -3221,35 +3221,48 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   var received = session.received;
   var acked = received;
   var unackedBytes = 0;
-  var isProven = false;
+  // One that follows another on the same path has been proven.
+  var isProven = http.name === rung.name;
+  // Padding was asked for; it must come soon once the exchange that asks is answered.
+  var isAsked = false;
+  var isAnswered = false;
   var isOver = false;
   /** @type {() => void} */
   var close = ignore;
 
   var silence = createTimer(settings, function () {
-    fail(isProven ? 'stalled' : 'silent', isProven ? 'mute' : 'held back');
+    if (isProven && !isAnswered) {
+      tell.set(0);
+    } else {
+      fail('silent', 'held back');
+    }
   });
-  var ack = createTimer(settings, function () {
-    if (leg.acknowledge()) {
+  // Acknowledges what came, and asks whether that was all.
+  var tell = createTimer(settings, function () {
+    isAsked = true;
+    if (leg.acknowledge(answered)) {
       acked = session.received;
       unackedBytes = 0;
     } else {
       // What is on its way up tells less than there is by now.
-      ack.set(SHORT_RUNG_MS / 10);
+      tell.set(SHORT_RUNG_MS / 10);
     }
   });
 
+  function answered() {
+    if (isAsked && !isOver) {
+      isAnswered = true;
+      silence.set(RUNG_PROOF_MS);
+    }
+  }
+
   /** @param {() => Packet[]} read */
   function heard(read) {
-    silence.set(rung.silenceMs());
+    silence.set(isAnswered ? RUNG_PROOF_MS : session.limits.paddingMs + MUTE_MS);
     withFaults(function () {
       var packets = read();
-      if (packets.length && !isProven) {
-        isProven = true;
-        note('ok');
-        http.name = rung.name;
-        http.ontransport();
-        leg.held();
+      if (packets.length && !isProven && !isAsked) {
+        tell.set(0);
       }
       take(packets);
     }, function () {
@@ -3258,28 +3271,40 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     });
   }
 
+  function prove() {
+    isAsked = isAnswered = false;
+    if (!isProven) {
+      isProven = true;
+      note('ok');
+      http.name = rung.name;
+      http.ontransport();
+      leg.held();
+    }
+  }
+
   /** @param {Packet[]} packets */
   function take(packets) {
     for (var i = 0; i < packets.length; i++) {
-      unackedBytes += packets[i].letter === PADDING ? 0 : packets[i].content.length || 0;
+      var bytes = packets[i].content.length || 0;
+      if (packets[i].letter !== PADDING) {
+        unackedBytes += bytes;
+      } else if (!bytes) {
+        // The one that a stream begins with is long.
+        prove();
+      }
     }
     leg.take(packets);
     var unacked = session.received - acked;
     if (!isOver && unacked) {
-      ack.by(unacked >= MAX_UNACKED_DOWN || unackedBytes >= MAX_UNACKED_DOWN_BYTES ?
+      tell.by(unacked >= MAX_UNACKED_DOWN || unackedBytes >= MAX_UNACKED_DOWN_BYTES ?
         settings.now() : settings.now() + session.limits.ackDelayMs);
     }
   }
 
-  /**
-   * @param {boolean} wasHeard
-   * @param {boolean} wasHeardBefore
-   */
-  function ended(wasHeard, wasHeardBefore) {
-    if (!wasHeard) {
-      fail('closed', 'nothing came');
-    } else if (!wasHeardBefore && !isOver) {
-      fail('silent', 'came at its end');
+  function ended() {
+    if (!isProven) {
+      // It may have come all at once, at its end.
+      fail(isAsked ? 'silent' : 'closed', 'ended');
     } else {
       stop();
       leg.next(session.received === received &&
@@ -3288,7 +3313,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   }
 
   /**
-   * It is left alone on this origin for a while, and a hold follows at once.
+   * A hold follows at once. If that carries, this is left alone on this origin for a while.
    * @param {string} outcome
    * @param {string} detail
    */
@@ -3297,7 +3322,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        rung.memory.remember('fails');
+        rung.suspect = (!isProven || rung.hasFailed) && leg;
+        rung.hasFailed = true;
       }
       leg.next(true);
     }
@@ -3318,7 +3344,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   function stop() {
     isOver = true;
     silence.stop();
-    ack.stop();
+    tell.stop();
     close();
   }
 

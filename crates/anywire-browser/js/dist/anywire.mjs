@@ -261,7 +261,7 @@ function decodeFrame(frame) {
  * Leaves the encodings to files of their own, and the single packet to packet.js.
  */
 
-var LETTERS = 'oxOntbapqcsr';
+var LETTERS = 'oxOntbapqcsr-';
 
 /**
  * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
@@ -794,7 +794,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
         failed(status ? 'refused' : 'closed', 'http ' + status +
           // A browser keeps to itself why, to a page of another origin.
           (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+            ', no Access-Control-Allow-Origin?'),
           encoding.toText(answer), retryAfterMs);
       }
     };
@@ -1262,8 +1262,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    acknowledge: function () {
-      return !isSending && (send(), true);
+    acknowledge: function (answered) {
+      return !isSending && (send(answered), true);
     }
   });
 
@@ -1311,7 +1311,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }, attaching(askedMs));
   }
 
-  function send() {
+  /** @param {() => void} [answered] if padding is to be asked for */
+  function send(answered) {
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -1319,7 +1320,12 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
-    exchange('send', 0, sent, attaching().concat(upward()));
+    exchange('send', 0, function () {
+      sent();
+      if (answered) {
+        answered();
+      }
+    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {

@@ -6,7 +6,6 @@
 /** @type {OpenRung} */
 function openEvents(settings, url, attachment, heard, ended) {
   var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
-  var wasHeard = false;
   // Where it cannot cross origins, this throws.
   var source = new settings.EventSource(
     url + (url.indexOf('?') < 0 ? '?' : '&') + 'offer=' + encodeURIComponent(offer),
@@ -18,7 +17,6 @@ function openEvents(settings, url, attachment, heard, ended) {
   }
 
   source.onmessage = function (/** @type {MessageEvent} */ event) {
-    wasHeard = true;
     heard(function () {
       var reader = { at: 0 };
       return readText(reader, decodeURIComponent(event.data), STREAM_LETTERS);
@@ -27,7 +25,7 @@ function openEvents(settings, url, attachment, heard, ended) {
   // It ends only to come again by itself, with an offer that may be too old.
   source.onerror = function () {
     stop();
-    ended(wasHeard, wasHeard);
+    ended();
   };
   return stop;
 }

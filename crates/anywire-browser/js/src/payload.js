@@ -4,7 +4,7 @@
  * Leaves the encodings to files of their own, and the single packet to packet.js.
  */
 
-var LETTERS = 'oxOntbapqcsr';
+var LETTERS = 'oxOntbapqcsr-';
 
 /**
  * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).

@@ -128,8 +128,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    acknowledge: function () {
-      return !isSending && (send(), true);
+    acknowledge: function (answered) {
+      return !isSending && (send(answered), true);
     }
   });
 
@@ -177,7 +177,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }, attaching(askedMs));
   }
 
-  function send() {
+  /** @param {() => void} [answered] if padding is to be asked for */
+  function send(answered) {
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -185,7 +186,12 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
-    exchange('send', 0, sent, attaching().concat(upward()));
+    exchange('send', 0, function () {
+      sent();
+      if (answered) {
+        answered();
+      }
+    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {

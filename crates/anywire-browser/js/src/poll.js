@@ -50,7 +50,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
         failed(status ? 'refused' : 'closed', 'http ' + status +
           // A browser keeps to itself why, to a page of another origin.
           (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin: is this origin allowed by the server?'),
+            ', no Access-Control-Allow-Origin?'),
           encoding.toText(answer), retryAfterMs);
       }
     };

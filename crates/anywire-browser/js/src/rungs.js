@@ -28,25 +28,18 @@ function createRungs(session, endpoints, settings, http) {
    * @param {string} name
    * @param {any} isUsable
    * @param {OpenRung} open
-   * @param {() => number} silenceMs
    */
-  function add(name, isUsable, open, silenceMs) {
+  function add(name, isUsable, open) {
     if (isUsable && isListed(settings, name)) {
       rungs.push({
-        name: name, open: open, silenceMs: silenceMs,
-        memory: createMemory(settings, endpoints.origin + ' ' + name)
+        name: name, open: open, memory: createMemory(settings, endpoints.origin + ' ' + name)
       });
     }
   }
 
   // Internet Explorer shows an answer at its end, or throws before, until it tells of progress.
-  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream, function () {
-    return session.limits.paddingMs + MUTE_MS;
-  });
-  // Its padding is not shown to a page; but it rotates.
-  add('events', settings.EventSource, openEvents, function () {
-    return session.limits.streamMs + MUTE_MS;
-  });
+  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream);
+  add('events', settings.EventSource, openEvents);
 
   return {
     left: function () {
@@ -56,6 +49,10 @@ function createRungs(session, endpoints, settings, http) {
 
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
+        if (rungs[i].suspect === leg) {
+          rungs[i].suspect = false;
+          rungs[i].memory.remember('fails');
+        }
         if (!rungs[i].memory.recall()) {
           return carry(session, settings, rungs[i], endpoints, http, leg, trace);
         }
@@ -79,35 +76,48 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   var received = session.received;
   var acked = received;
   var unackedBytes = 0;
-  var isProven = false;
+  // One that follows another on the same path has been proven.
+  var isProven = http.name === rung.name;
+  // Padding was asked for; it must come soon once the exchange that asks is answered.
+  var isAsked = false;
+  var isAnswered = false;
   var isOver = false;
   /** @type {() => void} */
   var close = ignore;
 
   var silence = createTimer(settings, function () {
-    fail(isProven ? 'stalled' : 'silent', isProven ? 'mute' : 'held back');
+    if (isProven && !isAnswered) {
+      tell.set(0);
+    } else {
+      fail('silent', 'held back');
+    }
   });
-  var ack = createTimer(settings, function () {
-    if (leg.acknowledge()) {
+  // Acknowledges what came, and asks whether that was all.
+  var tell = createTimer(settings, function () {
+    isAsked = true;
+    if (leg.acknowledge(answered)) {
       acked = session.received;
       unackedBytes = 0;
     } else {
       // What is on its way up tells less than there is by now.
-      ack.set(SHORT_RUNG_MS / 10);
+      tell.set(SHORT_RUNG_MS / 10);
     }
   });
 
+  function answered() {
+    if (isAsked && !isOver) {
+      isAnswered = true;
+      silence.set(RUNG_PROOF_MS);
+    }
+  }
+
   /** @param {() => Packet[]} read */
   function heard(read) {
-    silence.set(rung.silenceMs());
+    silence.set(isAnswered ? RUNG_PROOF_MS : session.limits.paddingMs + MUTE_MS);
     withFaults(function () {
       var packets = read();
-      if (packets.length && !isProven) {
-        isProven = true;
-        note('ok');
-        http.name = rung.name;
-        http.ontransport();
-        leg.held();
+      if (packets.length && !isProven && !isAsked) {
+        tell.set(0);
       }
       take(packets);
     }, function () {
@@ -116,28 +126,40 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     });
   }
 
+  function prove() {
+    isAsked = isAnswered = false;
+    if (!isProven) {
+      isProven = true;
+      note('ok');
+      http.name = rung.name;
+      http.ontransport();
+      leg.held();
+    }
+  }
+
   /** @param {Packet[]} packets */
   function take(packets) {
     for (var i = 0; i < packets.length; i++) {
-      unackedBytes += packets[i].letter === PADDING ? 0 : packets[i].content.length || 0;
+      var bytes = packets[i].content.length || 0;
+      if (packets[i].letter !== PADDING) {
+        unackedBytes += bytes;
+      } else if (!bytes) {
+        // The one that a stream begins with is long.
+        prove();
+      }
     }
     leg.take(packets);
     var unacked = session.received - acked;
     if (!isOver && unacked) {
-      ack.by(unacked >= MAX_UNACKED_DOWN || unackedBytes >= MAX_UNACKED_DOWN_BYTES ?
+      tell.by(unacked >= MAX_UNACKED_DOWN || unackedBytes >= MAX_UNACKED_DOWN_BYTES ?
         settings.now() : settings.now() + session.limits.ackDelayMs);
     }
   }
 
-  /**
-   * @param {boolean} wasHeard
-   * @param {boolean} wasHeardBefore
-   */
-  function ended(wasHeard, wasHeardBefore) {
-    if (!wasHeard) {
-      fail('closed', 'nothing came');
-    } else if (!wasHeardBefore && !isOver) {
-      fail('silent', 'came at its end');
+  function ended() {
+    if (!isProven) {
+      // It may have come all at once, at its end.
+      fail(isAsked ? 'silent' : 'closed', 'ended');
     } else {
       stop();
       leg.next(session.received === received &&
@@ -146,7 +168,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   }
 
   /**
-   * It is left alone on this origin for a while, and a hold follows at once.
+   * A hold follows at once. If that carries, this is left alone on this origin for a while.
    * @param {string} outcome
    * @param {string} detail
    */
@@ -155,7 +177,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        rung.memory.remember('fails');
+        rung.suspect = (!isProven || rung.hasFailed) && leg;
+        rung.hasFailed = true;
       }
       leg.next(true);
     }
@@ -176,7 +199,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   function stop() {
     isOver = true;
     silence.stop();
-    ack.stop();
+    tell.stop();
     close();
   }
 

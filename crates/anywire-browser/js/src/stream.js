@@ -46,14 +46,13 @@ function openStream(settings, url, attachment, heard, ended) {
   request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType);
   setCredentials(request, settings);
   request.onreadystatechange = function () {
-    var wasSeen = seen > 0;
     if (request.readyState > 2) {
       look();
     }
     // What was heard may have stopped it.
     if (request.readyState === 4 && !isOver) {
       stop();
-      ended(seen > 0, wasSeen);
+      ended();
     }
   };
   request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));

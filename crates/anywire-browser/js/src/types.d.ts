@@ -176,8 +176,8 @@ interface PollLeg extends Leg {
   held(): void;
   /** The rung is over: a hold follows, or else whatever there is. */
   next(isHold: boolean): void;
-  /** Send, with an ack of what came. Returns whether that was possible now. */
-  acknowledge(): boolean;
+  /** Send, with an ack of what came, and ask for padding. Returns whether that was possible now. */
+  acknowledge(answered: () => void): boolean;
 }
 
 /** Starts one exchange. Returns what aborts it, without a callback. */
@@ -218,16 +218,16 @@ interface Rung {
   name: string;
   open: OpenRung;
   memory: OriginMemory;
-  /** How long it may show nothing. */
-  silenceMs(): number;
+  /** The leg in which it failed last: if something else carries in the same, the failure was its own. */
+  suspect?: PollLeg | false;
+  hasFailed?: boolean;
 }
 
 type OpenRung = (
   settings: Settings, url: string, attachment: string,
   /** Something came; the packets in it are yet to be read, which may throw. */
   heard: (read: () => Packet[]) => void,
-  /** It ended: whether anything came, and whether any of it before the end. */
-  ended: (wasHeard: boolean, wasHeardBefore: boolean) => void,
+  ended: () => void,
 ) => () => void;
 
 /** What an application may choose of a negotiation. */

@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
 const { createMemory, decodePayload } = require('./support/internals.js');
-const { payload, PRELUDE, withStreams } = require('./support/ladder.js');
+const { payload, PRELUDE, PADDING, withStreams } = require('./support/ladder.js');
 
 const last = (list) => list[list.length - 1];
 const holds = ({ network }) => network.requests.filter(
@@ -38,6 +38,8 @@ test('a stream carries down, what comes is acknowledged, and the transport says 
   assert.match(scene.streams[0].packets[0].content, /^[0-9a-f]{32} [0-9a-f]{32} \d+ 0$/);
   assert.equal(scene.client.transport, 'poll');
   scene.streams[0].grow(PRELUDE + payload(['a', '0']));
+  assert.equal(scene.client.transport, 'poll', 'it may have filled a buffer');
+  scene.advance(50);
   assert.equal(scene.client.transport, 'stream');
   scene.streams[0].grow(down(scene, 'one') + down(scene, 'two'));
   assert.deepEqual(scene.seen.messages, ['one', 'two']);
@@ -69,6 +71,7 @@ test('a stream may be cut anywhere', () => {
 test('a stream that rotates is followed by another, and what it cut comes again', () => {
   const scene = streaming();
   scene.streams[0].grow(PRELUDE + down(scene, 'one'));
+  scene.advance(200);
   down(scene, 'two');
   scene.streams[0].finishStream('3:tt');
   assert.equal(scene.streams.length, 2);
@@ -103,7 +106,7 @@ for (const [name, how, act] of [
     scene.advance(300000);
     assert.deepEqual(scene.seen.messages, ['over a hold']);
     assert.equal(scene.streams.length, 1);
-    scene.advance(330000);
+    scene.advance(350000);
     assert.equal(scene.streams.length, 2);
     assert.deepEqual(scene.server.errors, []);
   });
@@ -127,17 +130,83 @@ test('where an engine tells of the first bytes alone, the answer is looked at', 
   assert.deepEqual(scene.seen.messages, ['one']);
 });
 
-test('a stream that falls mute is followed by a hold at once; padding keeps it', () => {
+test('a stream that falls mute is asked, and followed by a hold where no padding comes', () => {
   const scene = streaming();
-  scene.streams[0].grow(PRELUDE);
+  const [stream] = scene.streams;
+  stream.grow(PRELUDE);
   scene.advance(15000);
-  scene.streams[0].grow(payload(['-', '']));
+  stream.grow(PADDING);
   scene.advance(17900);
   assert.equal(scene.client.transport, 'stream');
-  scene.advance(150);
+  scene.advance(5000);
+  assert.equal(scene.client.transport, 'stream', 'its answer keeps it');
+  stream.answer = () => {};
+  scene.advance(19500);
   assert.equal(scene.client.transport, 'poll');
   assert.equal(holds(scene).length, 1);
-  assert.equal(last(scene.client.trace).result, 'stalled mute');
+  assert.equal(last(scene.client.trace).result, 'silent held back');
+});
+
+test('a stream whose first bytes filled a buffer, and whose next are held back, is left', () => {
+  const scene = streaming();
+  const [stream] = scene.streams;
+  stream.answer = () => {};
+  stream.grow(PRELUDE + down(scene, 'one'));
+  down(scene, 'two');
+  scene.advance(1500);
+  assert.deepEqual(scene.seen.messages, ['one', 'two']);
+  assert.equal(stream.isAborted, true);
+  assert.equal(last(scene.client.trace).result, 'silent held back');
+  assert.deepEqual(scene.seen.transports, ['poll']);
+});
+
+test('a proven stream whose tail is held back is left too; it is tried again once', () => {
+  const scene = streaming();
+  for (const number of [0, 1]) {
+    const stream = scene.streams[number];
+    stream.grow(PRELUDE);
+    scene.advance(100);
+    stream.answer = () => {};
+    stream.grow(down(scene, `head ${number}`));
+    down(scene, `tail ${number}`);
+    scene.advance(2500);
+    assert.equal(stream.isAborted, true);
+    assert.equal(last(scene.seen.messages), `tail ${number}`);
+  }
+  scene.session.send('over a hold');
+  scene.advance(60000);
+  assert.equal(scene.streams.length, 2);
+  assert.deepEqual(scene.seen.messages, ['head 0', 'tail 0', 'head 1', 'tail 1', 'over a hold']);
+});
+
+test('a stream slow enough to be asked meanwhile is kept while it brings something', () => {
+  const scene = streaming();
+  const [stream] = scene.streams;
+  stream.answer = () => {};
+  stream.grow(PRELUDE);
+  for (const unit of down(scene, 'a slow message')) {
+    scene.advance(1000);
+    stream.grow(unit);
+  }
+  stream.grow(PADDING);
+  assert.deepEqual(scene.seen.messages, ['a slow message']);
+  assert.equal(scene.client.transport, 'stream');
+});
+
+test('a stream that is silent because the whole line is dead is not remembered', () => {
+  const localStorage = {};
+  const scene = streaming({ localStorage });
+  scene.network.plan.poll = () => 'lost';
+  scene.advance(20000);
+  assert.deepEqual(Object.keys(localStorage), []);
+  scene.network.plan.poll = () => 'ok';
+  const before = scene.streams.length;
+  while (scene.streams.length === before) {
+    scene.advance(100);
+  }
+  last(scene.streams).grow(PRELUDE);
+  scene.advance(100);
+  assert.equal(scene.client.transport, 'stream');
 });
 
 test('a page instead of a stream is none', () => {
@@ -168,6 +237,7 @@ test('the server closes over a stream', () => {
 test('a transport is told of only while it carries', () => {
   const scene = streaming();
   scene.streams[0].grow(PRELUDE);
+  scene.advance(100);
   scene.network.plan.poll = () => 'lost';
   scene.client.send('x');
   scene.advance(100);
@@ -175,6 +245,7 @@ test('a transport is told of only while it carries', () => {
   scene.network.plan.poll = () => 'ok';
   scene.advance(1000);
   scene.streams[1].grow(PRELUDE);
+  scene.advance(100);
   assert.deepEqual(scene.seen.transports, ['poll', 'stream', 'reconnecting', 'poll', 'stream']);
 });
 
@@ -182,6 +253,9 @@ test('a path that holds answers back is remembered until the network changes', (
   const localStorage = {};
   const scene = streaming({ localStorage });
   scene.advance(3000);
+  assert.deepEqual(Object.keys(localStorage), [], 'the line may be dead');
+  scene.session.send('it is not');
+  scene.advance(100);
   assert.deepEqual(Object.keys(localStorage), ['anywire ws://example.test stream']);
   const later = { localStorage, date: () => 1_010_000 };
   assert.equal(streaming(later).streams.length, 0);
@@ -210,6 +284,8 @@ test('an event stream carries down where a stream does not, and is made anew whe
     /\/events\?offer=anywire\.v1,anywire\.attach\.[0-9a-f]{32}\.[0-9a-f]{32}\.\d+\.0$/);
   assert.equal(source.options.withCredentials, true);
   source.onmessage({ data: payload(['a', '0']) });
+  scene.advance(100);
+  source.onmessage({ data: PADDING });
   assert.equal(scene.client.transport, 'events');
   source.onmessage({ data: down(scene, 'a\r\n%').replace(/[%\r\n]/g, encodeURIComponent) });
   assert.deepEqual(scene.seen.messages, ['a\r\n%']);

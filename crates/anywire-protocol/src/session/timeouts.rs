@@ -69,11 +69,10 @@ impl Session {
             return Transmit::Finished;
         }
         if connection.carrier == Carrier::Stream {
-            if is_due(connection.padding_due(&self.limits)) {
-                connection.speak(now);
-                return Transmit::Packet(Packet::Padding(0));
-            }
-            return Transmit::Idle;
+            return match connection.take_padding(&self.limits, now) {
+                true => Transmit::Packet(Packet::Padding(0)),
+                false => Transmit::Idle,
+            };
         }
         let interval = self.heartbeat_interval();
         if is_due(self.heartbeat.ping_due(interval, &self.limits)) {

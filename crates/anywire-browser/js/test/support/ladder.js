@@ -7,6 +7,7 @@ const { decodePayload, encodeText } = require('./internals.js');
 /** Packets as a payload in the text encoding. */
 const payload = (...packets) => encodeText(packets.map(([letter, content]) => ({ letter, content })));
 const PRELUDE = payload(['-', '.'.repeat(2040)]);
+const PADDING = payload(['-', '']);
 
 /**
  * A scene's XMLHttpRequest with streams: requests to `/stream` are kept in `streams`, and a test
@@ -27,6 +28,7 @@ function withStreams(network, how = '') {
     send(body) {
       if (!/\/stream/.test(this.url)) {
         super.send(body);
+        answerQuestion(decodePayload(body));
         return;
       }
       this.body = body;
@@ -53,12 +55,24 @@ function withStreams(network, how = '') {
       }
     }
 
+    /** A test may replace it. */
+    answer() {
+      this.grow(PADDING);
+    }
+
     finishStream(text = '', status = 200) {
       Object.assign(this, { readyState: 4, status, text: this.text + text });
       this.onreadystatechange?.();
     }
   }
+  // Padding in an exchange asks for padding on the stream (PROTOCOL §13.9).
+  function answerQuestion(packets) {
+    const stream = streams.findLast(({ readyState, isAborted }) => readyState === 3 && !isAborted);
+    if (packets.some(({ letter }) => letter === '-')) {
+      stream?.answer();
+    }
+  }
   return { streams, Request };
 }
 
-module.exports = { payload, PRELUDE, withStreams };
+module.exports = { payload, PRELUDE, PADDING, withStreams };

@@ -93,7 +93,7 @@ class Server {
       letter === 'p' && content.length > this.limits.maxPingBytes)) {
       return fail(413, 4964);
     }
-    if (!/^[ox]r*p?(n[tb]+)?a?c?$/.test(letters) || packets.length > 1024) {
+    if (!/^[ox]r*-?p?(n[tb]+)?a?c?$/.test(letters) || packets.length > 1024) {
       this.errors.push(`request: ${letters}`);
       return fail(400, 4960);
     }
@@ -358,8 +358,8 @@ class Session {
         offset = +content;
       } else if (letter === 'r') {
         this.takeReport(content);
-      } else if (letter === 'p') {
-        // Answered by the exchange.
+      } else if (letter === 'p' || letter === '-') {
+        // Answered by the exchange, and by a stream if there is one.
       } else if (letter === 'c') {
         if (!this.closing) {
           this.closedByClient(content);
