@@ -187,6 +187,41 @@ async fn each_script_has_a_strong_etag_and_an_immutable_twin() {
 }
 
 #[tokio::test]
+async fn a_script_comes_in_the_smallest_encoding_that_is_accepted() {
+    let server = TestServer::start(Config::new()).await;
+    let plain = request(server.addr, "GET", "/anywire/client.js", &[], b"").await;
+    let hash = plain.header("etag").unwrap().trim_matches('"').to_owned();
+    let gzip = Some("gzip");
+    for (accepted, coding) in [
+        ("Accept-Encoding: gzip, deflate, br, zstd", Some("br")),
+        ("Accept-Encoding: gzip, deflate", gzip),
+        ("Accept-Encoding: br;q=0, GZIP;q=0.5", gzip),
+        ("Accept-Encoding: identity", None),
+        ("Accept-Encoding: gzip;q=0", None),
+        ("Accept-Encoding: nonsense;;q=,", None),
+    ] {
+        let headers = [accepted];
+        let script = request(server.addr, "GET", "/anywire/client.js", &headers, b"").await;
+        assert_eq!(script.header("content-encoding"), coding, "{accepted}");
+        assert_eq!(script.header("vary"), Some("accept-encoding"));
+        assert_eq!(coding == gzip, script.body.starts_with(&[0x1f, 0x8b]));
+        assert_eq!(coding.is_none(), script.body == plain.body, "{accepted}");
+        assert!(coding.is_none() || script.body.len() * 2 < plain.body.len());
+        let etag = script.header("etag").unwrap().to_owned();
+        assert!(etag.trim_matches('"').starts_with(&hash), "{etag}");
+        let known = format!("If-None-Match: {etag}");
+        let headers = [accepted, known.as_str()];
+        let known = request(server.addr, "GET", "/anywire/client.js", &headers, b"").await;
+        assert_eq!((known.status, known.body.len()), (304, 0), "{accepted}");
+    }
+    // It says so, and cannot.
+    let six = "User-Agent: Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)";
+    let headers = ["Accept-Encoding: gzip, deflate", six];
+    let script = request(server.addr, "GET", "/anywire/client.js", &headers, b"").await;
+    assert_eq!(script.body, plain.body);
+}
+
+#[tokio::test]
 async fn other_methods_and_paths_are_told_so() {
     let server = TestServer::start(Config::new().mount("api/live")).await;
     let get = request(server.addr, "GET", "/api/live/poll", &[], b"").await;

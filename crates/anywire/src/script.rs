@@ -1,9 +1,11 @@
 //! The client script, in its two builds (PROTOCOL §11).
 
-use anywire_browser::{CLIENT_JS, CLIENT_MODERN_JS};
+use anywire_browser::{Client, FULL, MODERN};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, USER_AGENT, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 use warp::reply::Response;
 
@@ -15,11 +17,18 @@ pub(crate) struct Scripts {
     modern: Script,
 }
 
-/// A build's body, its name in its versioned address and, quoted, its ETag.
+/// A build, and its name in its versioned address, with which its ETags begin.
 struct Script {
-    body: &'static str,
+    client: Client,
     hash: String,
-    etag: HeaderValue,
+}
+
+/// How a build is encoded on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Brotli,
+    Gzip,
+    Identity,
 }
 
 /// Which build is asked for.
@@ -33,8 +42,8 @@ pub(crate) enum Build {
 impl Scripts {
     pub(crate) fn new() -> Self {
         Self {
-            full: Script::new(CLIENT_JS),
-            modern: Script::new(CLIENT_MODERN_JS),
+            full: Script::new(FULL),
+            modern: Script::new(MODERN),
         }
     }
 
@@ -59,26 +68,43 @@ impl Scripts {
         freshness: Freshness,
     ) -> Response {
         let script = self.script(build);
-        let is_known = headers
-            .get_all(IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|tag| tag.trim().trim_start_matches("W/") == script.etag || tag.trim() == "*");
+        let is_known = list(headers, IF_NONE_MATCH).any(|tag| {
+            tag == "*"
+                || tag
+                    .trim_start_matches("W/")
+                    .trim_matches('"')
+                    .starts_with(&script.hash)
+        });
+        let coding = Coding::choose(headers);
         let (status, body) = if is_known {
             (StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
-            (StatusCode::OK, Bytes::from_static(script.body.as_bytes()))
+            (
+                StatusCode::OK,
+                Bytes::from_static(coding.body(&script.client)),
+            )
         };
         let mut response = answer(status, "text/javascript; charset=utf-8", body);
         let cache = match freshness {
             Freshness::Revalidate => "no-cache",
             Freshness::Immutable => "public, max-age=31536000, immutable",
         };
-        response
-            .headers_mut()
-            .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-        response.headers_mut().insert(ETAG, script.etag.clone());
+        let answered = response.headers_mut();
+        answered.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+        answered.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        let (hash, name) = (&script.hash, coding.name());
+        // A strong tag names the bytes, so each coding has its own.
+        let etag = match name {
+            Some(name) => format!("\"{hash}-{name}\""),
+            None => format!("\"{hash}\""),
+        };
+        answered.insert(
+            ETAG,
+            HeaderValue::try_from(etag).expect("hex is a header value"),
+        );
+        if let (Some(name), false) = (name, is_known) {
+            answered.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
         response
     }
 
@@ -91,15 +117,64 @@ impl Scripts {
 }
 
 impl Script {
-    fn new(body: &'static str) -> Self {
-        let digest = Sha256::digest(body.as_bytes());
-        let hash: String = digest[..8]
+    fn new(client: Client) -> Self {
+        let digest = Sha256::digest(client.script.as_bytes());
+        let hash = digest[..8]
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hex is a header value");
-        Self { body, hash, etag }
+        Self { client, hash }
     }
+}
+
+impl Coding {
+    /// The smallest that the request accepts.
+    fn choose(headers: &HeaderMap) -> Self {
+        // Internet Explorer 6 accepts gzip, and loses what a script begins with.
+        let is_broken = list(headers, USER_AGENT).any(|agent| agent.contains("MSIE 6."));
+        let accepts = |name: &str| {
+            !is_broken
+                && list(headers, ACCEPT_ENCODING).any(|coding| {
+                    let mut parts = coding.split(';').map(str::trim);
+                    let is_named = parts
+                        .next()
+                        .is_some_and(|part| part.eq_ignore_ascii_case(name));
+                    let weight = parts.next().and_then(|part| part.strip_prefix("q="));
+                    is_named && weight.is_none_or(|weight| weight.parse().unwrap_or(0.0) > 0.0)
+                })
+        };
+        match () {
+            () if accepts("br") => Self::Brotli,
+            () if accepts("gzip") => Self::Gzip,
+            () => Self::Identity,
+        }
+    }
+
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Brotli => Some("br"),
+            Self::Gzip => Some("gzip"),
+            Self::Identity => None,
+        }
+    }
+
+    fn body(self, client: &Client) -> &'static [u8] {
+        match self {
+            Self::Brotli => client.brotli,
+            Self::Gzip => client.gzip,
+            Self::Identity => client.script.as_bytes(),
+        }
+    }
+}
+
+/// The members of a header that is a list.
+fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
 }
 
 /// How long a copy of the script is good.
