@@ -10,6 +10,7 @@ const full = require('../dist/anywire-full.min.js');
 
 const SEEDS = process.env.SEED ? [+process.env.SEED] : Array.from({ length: 400 }, (_, i) => i + 1);
 const MESSAGES = 60;
+let hasStreamed = false;
 
 /** mulberry32 */
 function createRandom(seed) {
@@ -35,18 +36,25 @@ function run(seed) {
     encoding: isModern ? 'auto' : pick(['text', 'binary']),
     transports: pick([
       ['websocket', 'poll'], ['websocket', 'poll'], ['poll'], ['websocket'],
+      // The modern build knows no streams, and leaves them out.
+      ['websocket', 'stream', 'poll'], ['stream', 'poll'],
     ]),
     connectTimeoutMs: 110000,
     backoff: { minMs: 100, maxMs: 5000 },
     random,
     server: {
-      limits: { maxPingBytes: 1000, maxPayloadBytes: 2000, ackDelayMs: pick([100, 1000]) },
+      limits: { maxPingBytes: 1000, maxPayloadBytes: 2000, ackDelayMs: pick([100, 1000]), maxStreamBytes: pick([2500, 131072]) },
     },
     plan: {
       websocket: fate([
         ...constantly('throws', 'refused', 'hangs', 'silent'), () => random() * 3000,
         // Answers 101 and then kills; or goes silent without closing, at once or midway.
         () => random() * 50, () => `stalls ${random() * 1000}`,
+      ]),
+      stream: fate([
+        ...constantly('throws', 'html', 'hangs', 502, 409),
+        () => `dies ${random() * pick([50, 3000])}`,
+        () => `stalls ${random() * 3000}`, () => `buffers ${Math.round(random() * 9000)}`,
       ]),
       poll: fate(constantly('throws', 'lost', 'unanswered', 'twice', 'html', 'hangs', 502, 404)),
       latency: () => (isHostile ? random() * pick([5, 50, 500]) : 10),
@@ -97,6 +105,7 @@ function run(seed) {
   assert.deepEqual(seen.messages.map(text), down);
   assert.equal(server.sessions.length, 1);
   assert.equal(client.bufferedAmount, 0);
+  hasStreamed = hasStreamed || seen.transports.includes('stream');
 
   isHostile = seed % 3 === 0;
   client.send('last');
@@ -110,3 +119,7 @@ function run(seed) {
 for (const seed of SEEDS) {
   test(`nothing is lost, repeated or reordered: seed ${seed}`, () => run(seed));
 }
+
+test('some of them were carried by streams', { skip: SEEDS.length < 400 }, () => {
+  assert.equal(hasStreamed, true);
+});

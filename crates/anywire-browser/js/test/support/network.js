@@ -9,12 +9,15 @@ const LATENCY_MS = 20;
  * and a number of ms after which it carries nothing and does not close.
  * `plan.poll()` says what becomes of the next request: 'ok', 'lost' (on the way up), 'unanswered'
  * (lost on the way down), 'twice' (the server sees it again), 'html', 'hangs', or a status.
+ * `plan.stream()` says what becomes of the next stream: 'ok', 'throws', 'html', 'hangs', a status,
+ * 'dies' and a number of ms after which it is cut, 'stalls' and a number of ms after which it shows
+ * nothing more, or 'buffers' and in how many characters at once it comes.
  */
 function createNetwork(clock, server, plan = {}) {
   const network = {
     websockets: [],
     requests: [],
-    plan: { websocket: () => 'ok', poll: () => 'ok', latency: () => LATENCY_MS, ...plan },
+    plan: { websocket: () => 'ok', poll: () => 'ok', stream: () => 'ok', latency: () => LATENCY_MS, ...plan },
   };
 
   /** Calls later, never before an earlier call on the same line. */
@@ -132,6 +135,10 @@ function createNetwork(clock, server, plan = {}) {
     }
 
     send(body) {
+      if (/\/stream(\?|$)/.test(this.url)) {
+        this.stream(body);
+        return;
+      }
       this.fate = network.plan.poll();
       if (this.fate === 'throws') {
         throw new Error('not here');
@@ -155,8 +162,70 @@ function createNetwork(clock, server, plan = {}) {
       later(fates[this.fate] || (() => reply(this.fate, '<html>An error.</html>')));
     }
 
+    stream(body) {
+      this.fate = network.plan.stream();
+      if (this.fate === 'throws') {
+        throw new Error('not here');
+      }
+      const [word, count] = `${this.fate}`.split(' ');
+      const up = createLine();
+      const down = createLine();
+      const refuse = (status, text = '') => down(() => this.finish(status, text));
+      let waiting = '';
+      let size = 0;
+      const flush = () => {
+        const text = waiting;
+        waiting = '';
+        down(() => this.grow(text));
+      };
+      const line = {
+        write: (text) => {
+          waiting += text;
+          size += text.length;
+          if (word !== 'buffers' || size >= +count) {
+            size = 0;
+            flush();
+          }
+        },
+        end: () => {
+          flush();
+          down(() => this.finish(200, this.responseText));
+        },
+        refuse,
+      };
+      if (word === 'html') {
+        refuse(200, '<html><p>Please log in.</p></html>');
+      } else if (typeof this.fate === 'number') {
+        refuse(this.fate);
+      } else if (word !== 'hangs') {
+        up(() => {
+          this.link = this.isAborted ? null : server.stream(body, line);
+        });
+      }
+      if (word === 'dies') {
+        clock.setTimeout(() => {
+          this.link?.onclose();
+          this.finish(0, '');
+        }, +count);
+      }
+      if (word === 'stalls') {
+        clock.setTimeout(() => {
+          this.isStalled = true;
+        }, +count);
+      }
+    }
+
+    /** More of an answer comes. */
+    grow(text) {
+      if (!this.isAborted && !this.isStalled && this.readyState < 4) {
+        Object.assign(this, { readyState: 3, status: 200 });
+        this.responseText = (this.responseText || '') + text;
+        this.onreadystatechange?.();
+      }
+    }
+
     finish(status, answer, headers) {
-      if (this.isAborted || this.readyState === 4) {
+      if (this.isAborted || this.isStalled || this.readyState === 4) {
         return;
       }
       Object.assign(this, { readyState: 4, status, answerHeaders: headers });
@@ -171,6 +240,10 @@ function createNetwork(clock, server, plan = {}) {
 
     abort() {
       this.isAborted = true;
+      // The other side may not hear of it.
+      if (!this.isStalled) {
+        this.link?.onclose();
+      }
       this.onreadystatechange?.();
     }
   }

@@ -3,6 +3,7 @@
 // strict: whatever the client does against PROTOCOL.md ends up in `errors`.
 
 const { decodeFrame, decodePayload, encodeFrame, encodePayload } = require('./internals.js');
+const { StreamLink } = require('./stream-link.js');
 
 const closeContent = ({ code, reason }) => (reason ? `${code} ${reason}` : `${code}`);
 const hex = (number) => number.toString(16).padStart(32, '0');
@@ -77,6 +78,22 @@ class Server {
     return link;
   }
 
+  /** A request for a stream has come. `line` has `write(text)`, `end()` and `refuse(status)`. */
+  stream(body, line) {
+    const packets = decodePayload(body);
+    const request = this.attach(packets[0].content);
+    if (packets.length > 1 || request.holdMs !== undefined) {
+      this.errors.push(`stream: ${packets.map(({ letter }) => letter).join('')}`);
+    }
+    const { session } = request;
+    if (!session || session.ended || request.generation < session.generation) {
+      line.refuse(session ? 409 : 404);
+      return null;
+    }
+    session.ack(request.received);
+    return new StreamLink(this, session, request, line);
+  }
+
   /** A request has come. `reply(status, body, headers)` answers it. */
   poll(contentType, body, reply) {
     const binary = contentType === 'application/octet-stream';
@@ -110,6 +127,9 @@ class Server {
       return fail(409, 4900);
     }
     session.ack(request.received);
+    if (letters.includes('-')) {
+      session.connection?.pad?.();
+    }
     const holds = request.holdMs !== undefined;
     const exchange = {
       name: 'poll',

@@ -1,0 +1,76 @@
+'use strict';
+// What the server of the tests says on one stream (PROTOCOL §13): padding, messages as they come,
+// and its end.
+
+const { encodeText } = require('./internals.js');
+
+const PRELUDE = '.'.repeat(2040);
+
+class StreamLink {
+  /** `line` has `write(text)` and `end()`. */
+  constructor(server, session, { generation, received }, line) {
+    Object.assign(this, { name: 'stream', server, session, line, next: received, written: 0 });
+    this.say('-', PRELUDE);
+    this.say('a', `${session.received}`);
+    this.age = server.clock.setTimeout(() => this.end(), server.limits.streamMs);
+    session.attach(this, generation);
+    this.transmit();
+  }
+
+  say(letter, content) {
+    const { clock, limits } = this.server;
+    const text = encodeText([{ letter, content }]);
+    this.written += text.length;
+    this.line.write(text);
+    clock.clearTimeout(this.quiet);
+    this.quiet = clock.setTimeout(() => this.pad(), limits.paddingMs);
+  }
+
+  pad() {
+    this.say('-', '');
+  }
+
+  transmit() {
+    const { session } = this;
+    const skips = this.next < session.first;
+    this.next = Math.max(this.next, session.first);
+    for (; this.next < session.end && !this.isEnded; this.next++) {
+      if (skips || !this.hasOffset) {
+        this.hasOffset = true;
+        this.say('n', `${this.next}`);
+      }
+      const { letter, content } = session.outbox[this.next - session.first];
+      this.say(letter, content);
+      if (this.written > this.server.limits.maxStreamBytes) {
+        this.next++;
+        this.end();
+      }
+    }
+    if (session.closing && !this.isEnded) {
+      const { code, reason } = session.closing;
+      this.say('c', reason ? `${code} ${reason}` : `${code}`);
+      this.end();
+    }
+  }
+
+  supersede() {
+    this.say('s', '');
+    this.end();
+  }
+
+  /** Nothing more comes; what was written goes on its way. */
+  end() {
+    this.onclose();
+    this.line.end();
+  }
+
+  /** The connection has ended. */
+  onclose() {
+    this.isEnded = true;
+    this.server.clock.clearTimeout(this.quiet);
+    this.server.clock.clearTimeout(this.age);
+    this.session.detach(this);
+  }
+}
+
+module.exports = { StreamLink };
