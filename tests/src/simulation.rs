@@ -4,9 +4,11 @@
 
 mod connecting;
 mod net;
+mod reading;
 mod scenario;
 mod stream;
 mod weather;
 
 pub use self::connecting::{Cost, connect};
+pub use self::reading::{Read, read_after, sent};
 pub use self::scenario::{Outcome, run};

@@ -26,6 +26,8 @@ pub(crate) struct PollLeg {
     /// What the next hold or send waits for; none once that has passed.
     hold_at: Option<Timestamp>,
     send_at: Option<Timestamp>,
+    /// When the server is to hear of us without a hold, while the inbox is full (PROTOCOL §7.4).
+    life_at: Option<Timestamp>,
     /// The pause when the server leaves messages out.
     full_inbox: Duration,
     /// The next send carries the ping that proves the leg.
@@ -87,7 +89,10 @@ impl PollLeg {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.hold_at, self.send_at].into_iter().flatten().min()
+        [self.hold_at, self.send_at, self.life_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, flight: FlightPlan) {
@@ -144,6 +149,7 @@ impl Driver {
             send: None,
             hold_at: None,
             send_at: None,
+            life_at: None,
             full_inbox: FULL_INBOX,
             is_to_prove: false,
             is_close_sent: false,
@@ -173,6 +179,7 @@ impl Driver {
         let is_due = |at: &mut Timestamp| *at <= now;
         leg.hold_at.take_if(is_due);
         let is_again = leg.send_at.take_if(is_due).is_some();
+        let mut must_show_life = leg.life_at.take_if(is_due).is_some();
         let state = self.shared.lock();
         let session = &state.session;
         if !leg.is_attached || session.is_finished() {
@@ -186,6 +193,12 @@ impl Driver {
         let has_news = session.sent() > session.acknowledged();
         let has_close = !session.is_open() && (!leg.is_close_sent || is_again);
         let has_proof = leg.is_to_prove;
+        if session.has_inbox_room() {
+            (leg.life_at, must_show_life) = (None, false);
+        } else {
+            leg.life_at
+                .get_or_insert(now + session.limits().resume_window / 4);
+        }
         let hold = session.limits().hold.min(self.pace.hold);
         drop(state);
         if may_hold {
@@ -193,8 +206,8 @@ impl Driver {
         }
         if may_send && (has_news || has_close) {
             self.exchange(Slot::Send, None, true, now);
-        } else if may_send && has_proof {
-            // In an exchange of its own: a path that does not bear it is not to lose messages' turn over it.
+        } else if may_send && (has_proof || must_show_life) {
+            // In an exchange of its own: a path that does not bear the proof is not to lose messages' turn over it.
             self.exchange(Slot::Send, None, false, now);
         }
     }
