@@ -88,4 +88,16 @@ fn an_app_that_takes_nothing_for_longer_than_the_resume_window_keeps_its_session
     }
 }
 
+#[test]
+fn a_websocket_whose_proof_comes_late_is_stalled_no_longer() {
+    let late = simulation::prove_late();
+    assert_eq!(late.transport, Some(Transport::WebSocket), "{late:#?}");
+    // Polling was tried when the proof was overdue, and is not once it has come.
+    assert!(
+        late.trace.iter().any(|attempt| attempt.starts_with("poll")),
+        "{late:#?}"
+    );
+    assert_eq!(late.metrics.poll_attaches, 0, "{late:#?}");
+}
+
 const SEEDS: u64 = 1_000;

@@ -3,6 +3,7 @@
 //! `weather`.
 
 mod connecting;
+mod late_proof;
 mod net;
 mod reading;
 mod scenario;
@@ -10,5 +11,6 @@ mod stream;
 mod weather;
 
 pub use self::connecting::{Cost, connect};
+pub use self::late_proof::{LateProof, prove_late};
 pub use self::reading::{Read, read_after, sent};
 pub use self::scenario::{Outcome, run};

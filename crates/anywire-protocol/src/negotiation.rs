@@ -212,10 +212,11 @@ impl Negotiation {
         }
     }
 
-    /// The stalled WebSocket was heard.
+    /// Something came on the attached WebSocket: if it was stalled, it is no longer.
     pub fn handle_heard(&mut self) {
-        self.websocket.is_stalled = false;
-        self.poll.retry_at = None;
+        if std::mem::take(&mut self.websocket.is_stalled) {
+            self.poll.retry_at = None;
+        }
     }
 
     /// A hold was answered: polling works, and a failure after it is a new one.
