@@ -16,7 +16,7 @@ pub enum Decision {
         /// What it attaches with.
         generation: Option<Generation>,
     },
-    /// Send a ping of [`PROOF_BYTES`] on the leg, after what waits to be sent.
+    /// Send a ping of [`PROOF_BYTES`](crate::PROOF_BYTES) on the leg, after what waits to be sent.
     Prove(Leg),
     /// The WebSocket has been proven: send the attach packet with this generation.
     Attach(Generation),
