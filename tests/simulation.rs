@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anywire_client::Transport;
+use anywire_client::{CloseCode, Transport};
 use anywire_tests::simulation;
 
 #[test]
@@ -63,6 +63,41 @@ fn a_race_that_polling_enters_costs_one_request_and_no_second_session() {
     assert_eq!(cost.metrics.opened, 1, "{cost:?}");
     assert!(cost.metrics.poll_attaches <= 1, "{cost:?}");
     assert!(cost.dials <= 2, "{cost:?}");
+}
+
+#[test]
+fn an_app_that_takes_nothing_for_longer_than_the_resume_window_keeps_its_session() {
+    // Beyond the resume window, and within the age of a message in the server's outbox.
+    let pause = Duration::from_secs(140);
+    let (websocket, poll) = (Some(Transport::WebSocket), Some(Transport::Poll));
+    for (only, count, inbox) in [
+        (websocket, 16, 16),
+        (poll, 16, 16),
+        (poll, 16, 32),
+        (poll, 64, 16),
+        // More than twice what there is room for: a WebSocket is not read from any more, and polling takes over.
+        (None, 64, 16),
+    ] {
+        let read = simulation::read_after(pause, count, inbox, only);
+        let case = format!("{only:?}: {count} messages, room for {inbox}");
+        assert_eq!(read.end, Some(CloseCode::NORMAL.into()), "{case}");
+        assert!(
+            read.messages.into_iter().eq(simulation::sent(count)),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn a_websocket_whose_proof_comes_late_is_stalled_no_longer() {
+    let late = simulation::prove_late();
+    assert_eq!(late.transport, Some(Transport::WebSocket), "{late:#?}");
+    // Polling was tried when the proof was overdue, and is not once it has come.
+    assert!(
+        late.trace.iter().any(|attempt| attempt.starts_with("poll")),
+        "{late:#?}"
+    );
+    assert_eq!(late.metrics.poll_attaches, 0, "{late:#?}");
 }
 
 const SEEDS: u64 = 1_000;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::load::{Wire, open_all};
+use crate::client::Wire;
+use crate::load::open_all;
 use crate::measure::Server;
 
 /// Resident bytes per idle session, after each has carried one message. The kernel's sockets do not count.
@@ -21,9 +22,7 @@ pub async fn resident_per_session(server: &Server, wire: Wire, sessions: usize) 
             .echo(1, &mut scratch)
             .await
             .expect("the server echoes");
-        if wire == Wire::Poll {
-            client.begin_poll().await.expect("a poll begins");
-        }
+        client.rest().await.expect("a poll or a stream begins");
     }
     // Acks fall due and buffers are let go.
     sleep(Duration::from_millis(1_500)).await;

@@ -4,6 +4,7 @@
 //! core, the load on another; figures are the server's CPU time per message and its resident bytes per session, medians
 //! of interleaved rounds. Read them as ratios: absolute times are the machine's.
 
+mod client;
 mod idle;
 mod load;
 mod measure;
@@ -12,7 +13,7 @@ mod report;
 
 use std::time::Duration;
 
-use load::Wire;
+use client::Wire;
 use measure::Server;
 use peers::Peer;
 use report::{Report, median};
@@ -99,6 +100,8 @@ async fn idle(report: &mut Report, rounds: usize) {
         ("warp::ws()", Peer::Warp, Wire::Bare),
         ("anywire websocket", Peer::Anywire, Wire::WebSocket),
         ("anywire poll, held", Peer::Anywire, Wire::Poll),
+        ("anywire stream", Peer::Anywire, Wire::Stream),
+        ("anywire events", Peer::Anywire, Wire::Events),
     ];
     let title = format!("idle, {SESSIONS} sessions: resident bytes per session");
     let measure =

@@ -4,32 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_tests::chromium::Browser;
-use anywire_tests::oracle::{Mode, Scene, Workload, browser_client};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use anywire_tests::oracle::{browser_client, tour};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_between_exactly_the_accepted_messages_arrive() {
     let browser = Arc::new(Browser::launch().await.expect("Chromium starts"));
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    let mut runs = JoinSet::new();
-    for mode in Mode::all() {
-        let (room, browser) = (room.clone(), browser.clone());
-        runs.spawn(async move {
-            let _place = room.acquire().await.unwrap();
-            let workload = Workload::Small;
-            let scene = Scene::start(mode.between, workload).await.unwrap();
-            let budget = mode.connect_timeout();
+    let run = move |scene, workload, budget| {
+        let browser = browser.clone();
+        async move {
             let run = browser_client::run(&scene, &browser, workload, budget, WITHIN).await;
-            let verdict = run.unwrap_or_else(|error| panic!("{mode}: {error}"));
-            let trouble = mode.trouble(workload, &verdict)?;
-            Some(format!(
-                "{mode}: {trouble}\n    {}",
-                verdict.trace.join("\n    ")
-            ))
-        });
-    }
-    let troubles: Vec<_> = runs.join_all().await.into_iter().flatten().collect();
+            run.expect("the browser itself goes on")
+        }
+    };
+    let troubles = tour(AT_ONCE, run).await;
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
 }
 

@@ -6,6 +6,7 @@ mod ledger;
 mod mode;
 pub mod rust_client;
 mod scene;
+mod tour;
 mod workload;
 
 use std::fmt::{self, Display, Formatter};
@@ -19,6 +20,7 @@ use warp::Filter;
 pub use self::ledger::{Ledger, Reading};
 pub use self::mode::{Between, Expected, Mode};
 pub use self::scene::Scene;
+pub use self::tour::tour;
 pub use self::workload::{Way, Workload};
 
 /// A server whose app sends a workload down and checks the one that comes up.

@@ -3,10 +3,14 @@
 //! `weather`.
 
 mod connecting;
+mod late_proof;
 mod net;
+mod reading;
 mod scenario;
 mod stream;
 mod weather;
 
 pub use self::connecting::{Cost, connect};
+pub use self::late_proof::{LateProof, prove_late};
+pub use self::reading::{Read, read_after, sent};
 pub use self::scenario::{Outcome, run};

@@ -1,6 +1,7 @@
 //! What an app may choose before a session is opened. Each choice is checked once, in [`Builder::connect`].
 
 use std::error::Error;
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,10 @@ use crate::driver::{Config, Driver};
 use crate::endpoints::Endpoints;
 use crate::memory::{OriginMemory, network};
 use crate::shared::Shared;
+use crate::shown::shown;
 use crate::{Client, ConnectError, Transport};
 
 /// A session that is not open yet.
-#[derive(Debug)]
 pub struct Builder {
     url: String,
     settings: NegotiationSettings,
@@ -36,7 +37,6 @@ pub struct Builder {
     wrong: Option<String>,
 }
 
-#[derive(Debug)]
 enum Proxy {
     /// As `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     Environment,
@@ -183,7 +183,7 @@ impl Builder {
             .check()
             .map_err(|error| setting(error.to_string()))?;
         let endpoints = Endpoints::parse(&self.url).map_err(|why| ConnectError::Address {
-            url: self.url.clone(),
+            url: shown(&self.url),
             why,
         })?;
         let proxies = match &self.proxy {
@@ -230,14 +230,38 @@ impl Builder {
     }
 }
 
+impl Debug for Builder {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("url", &shown(&self.url))
+            .field("settings", &self.settings)
+            .field("limits", &self.limits)
+            .field("protocols", &self.protocols)
+            .field("headers", &self.headers)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for Proxy {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("Environment"),
+            Self::None => f.write_str("None"),
+            Self::All(url) => f.debug_tuple("All").field(&shown(url)).finish(),
+        }
+    }
+}
+
 fn proxy(url: &str) -> Result<Matcher, String> {
     let uri: http::Uri = url
         .parse()
-        .map_err(|_| format!("the proxy `{url}` is no URL"))?;
+        .map_err(|_| format!("the proxy `{}` is no URL", shown(url)))?;
     match uri.scheme_str() {
         Some("http" | "socks5" | "socks5h") => Ok(Matcher::builder().all(url).build()),
         _ => Err(format!(
-            "the proxy `{url}` must begin with http://, socks5:// or socks5h://"
+            "the proxy `{}` must begin with http://, socks5:// or socks5h://",
+            shown(url)
         )),
     }
 }

@@ -9,7 +9,7 @@ pub enum ConnectError {
     /// The address cannot be used.
     #[error("the address `{url}` cannot be used: {why}")]
     Address {
-        /// As it was given.
+        /// As it was given, without credentials.
         url: String,
         /// What is wrong with it.
         why: &'static str,

@@ -26,6 +26,7 @@ mod error;
 mod legs;
 mod memory;
 mod shared;
+mod shown;
 
 pub use anywire_protocol::{
     Attempt, CloseCode, CloseReason, Disposition, Leg as Transport, Limits, Message, MessageKind,

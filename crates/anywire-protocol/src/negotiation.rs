@@ -1,6 +1,9 @@
 //! Which leg a client tries when, and which carries the session (NEGOTIATION.md). How a leg connects, and what it
-//! carries, is left to shells: they tell what happened, then drain [`Negotiation::poll_decision`].
+//! carries, is left to shells: they tell what happened, then drain [`Negotiation::poll_decision`]. What follows for the
+//! legs is in `legs`.
 
+mod decision;
+mod legs;
 mod line;
 mod settings;
 mod trace;
@@ -9,62 +12,12 @@ use std::collections::VecDeque;
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
+pub use self::decision::{Decision, Loss};
 use self::line::Line;
 pub use self::settings::{Memory, NegotiationSettings, PROOF_BYTES};
 use self::trace::Trace;
 pub use self::trace::{Attempt, Leg, Outcome, Phase, Report};
 use crate::{Generation, Timestamp};
-
-/// What a shell is to do, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Start the leg, which is idle. A WebSocket without a generation makes no offer and attaches later
-    /// (NEGOTIATION §3.1).
-    Start {
-        /// Which leg.
-        leg: Leg,
-        /// What it attaches with.
-        generation: Option<Generation>,
-    },
-    /// Send a ping of [`PROOF_BYTES`] on the leg, after what waits to be sent.
-    Prove(Leg),
-    /// The WebSocket has been proven: send the attach packet with this generation.
-    Attach(Generation),
-    /// End the leg's connections; tell nobody.
-    Drop(Leg),
-    /// Ask on the leg whether the peer is there: a ping with the silence budget.
-    Check(Leg),
-    /// This leg carries the session from now on, or none does.
-    Carrier(Option<Leg>),
-    /// Remember this of the origin.
-    Remember(Memory),
-    /// Forget what is remembered of the origin.
-    Forget,
-    /// No leg has attached in time.
-    GiveUp,
-}
-
-/// How a leg was lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// In one word.
-    pub outcome: Outcome,
-    /// In more words, for people; may be empty.
-    pub detail: String,
-    /// How long the server wants no attempt.
-    pub retry_after: Option<Duration>,
-}
-
-impl Loss {
-    /// A loss of which no more is known.
-    pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            detail: detail.into(),
-            retry_after: None,
-        }
-    }
-}
 
 /// The state of a client's legs.
 ///
@@ -212,10 +165,11 @@ impl Negotiation {
         }
     }
 
-    /// The stalled WebSocket was heard.
+    /// Something came on the attached WebSocket: if it was stalled, it is no longer.
     pub fn handle_heard(&mut self) {
-        self.websocket.is_stalled = false;
-        self.poll.retry_at = None;
+        if std::mem::take(&mut self.websocket.is_stalled) {
+            self.poll.retry_at = None;
+        }
     }
 
     /// A hold was answered: polling works, and a failure after it is a new one.
@@ -365,122 +319,6 @@ impl Negotiation {
     }
 
     // Private.
-
-    fn websocket_attached(&mut self, is_proven: bool, now: Timestamp) {
-        self.grace_until = None;
-        self.poll.retry_at = None;
-        if self.poll.is_started() {
-            self.drop_leg(Leg::Poll, Outcome::Dropped, "", now);
-        }
-        self.poll.failures = 0;
-        self.poll_generation = None;
-        self.carry(Some(Leg::WebSocket));
-        if is_proven {
-            self.websocket_proven(now);
-        }
-    }
-
-    fn websocket_proven(&mut self, now: Timestamp) {
-        self.websocket.is_stalled = false;
-        self.was_proven = true;
-        self.steady_at = Some(now + settings::STEADY);
-        let attached_after = self.websocket.attached_after;
-        self.remember(Memory::Works { attached_after });
-    }
-
-    fn websocket_lost(&mut self, now: Timestamp) {
-        let was_proven = self.websocket.is_proven;
-        self.websocket.reset();
-        self.steady_at = None;
-        self.websocket.retry_at = Some(self.after_failure(Leg::WebSocket, now));
-        self.detached(Leg::WebSocket);
-        if !was_proven && self.carrier == Some(Leg::Poll) && !self.was_proven {
-            self.remember(Memory::Fails);
-        }
-        // After a failure of its own, polling waits for its own time.
-        let is_waiting = self.poll.failures > 0 && self.poll.retry_at.is_some();
-        if !self.poll.is_started() && !is_waiting {
-            self.start_poll(now);
-        }
-    }
-
-    fn poll_attached(&mut self, now: Timestamp) {
-        if self.websocket.is_attached() {
-            self.drop_leg(Leg::WebSocket, Outcome::Stalled, "", now);
-            self.websocket.reset();
-            self.steady_at = None;
-            self.websocket.retry_at = Some(self.after_failure(Leg::WebSocket, now));
-        }
-        self.carry(Some(Leg::Poll));
-        if self.websocket.failures > 0 && !self.was_proven {
-            self.remember(Memory::Fails);
-        }
-    }
-
-    fn poll_lost(&mut self, outcome: Outcome, now: Timestamp) {
-        self.poll.reset();
-        if outcome == Outcome::Superseded {
-            self.poll_generation = None;
-            if self.websocket.is_started() {
-                self.poll.failures = 0;
-                if !self.websocket.is_attached() {
-                    self.grace_until = Some(now + settings::GRACE);
-                }
-                // What follows says who carries on: within the grace that is no loss to tell of.
-                return;
-            }
-            if self.poll.failures == 0 {
-                // By a WebSocket that is lost: its generation is in the way once.
-                self.poll.failures = 1;
-                self.detached(Leg::Poll);
-                return self.start_poll(now);
-            }
-        }
-        self.detached(Leg::Poll);
-        if !self.websocket.is_attached() || self.websocket.is_stalled {
-            self.poll.retry_at = Some(self.after_failure(Leg::Poll, now));
-        }
-    }
-
-    fn start_websocket(&mut self, now: Timestamp) {
-        if self.websocket.is_started() || !self.websocket.is_allowed {
-            return;
-        }
-        let generation = if self.is_open {
-            None
-        } else if self.websocket.starts == 0 {
-            Some(Generation::new(WEBSOCKET_GENERATION))
-        } else {
-            Some(self.next_generation())
-        };
-        self.websocket.start(generation, now);
-        self.websocket.deadline = Some(now + settings::SILENCE);
-        self.decisions.push_back(Decision::Start {
-            leg: Leg::WebSocket,
-            generation,
-        });
-    }
-
-    fn start_poll(&mut self, now: Timestamp) {
-        if self.poll.is_started() || !self.poll.is_allowed {
-            return;
-        }
-        self.grace_until = None;
-        let is_race = self.websocket.is_started() && !self.websocket.is_attached();
-        let generation = match self.poll_generation {
-            // It is below the WebSocket's, which wins the race, or none came after it.
-            Some(generation) if is_race || self.websocket.starts == 0 => generation,
-            Some(generation) if generation.as_u64() == self.last_generation => generation,
-            // A WebSocket that is lost may have attached all the same, and the server does not know that it is lost.
-            _ => self.next_generation(),
-        };
-        self.poll_generation = Some(generation);
-        self.poll.start(Some(generation), now);
-        self.decisions.push_back(Decision::Start {
-            leg: Leg::Poll,
-            generation: Some(generation),
-        });
-    }
 
     fn drop_leg(&mut self, leg: Leg, outcome: Outcome, detail: &str, now: Timestamp) {
         self.note(leg, outcome, detail, now);

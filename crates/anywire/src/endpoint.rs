@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 
 use anywire_core::Principal;
-use bytes::Buf;
 use http::{HeaderMap, Method};
 use hyper::upgrade::OnUpgrade;
-use tokio_stream::Stream;
 use warp::reply::Response;
 
 use crate::gate::{CrossOrigin, Visitor, judge_origin};
+use crate::intake::Chunks;
 use crate::legacy::{as_call, as_text, call_number, form, jsonp};
 use crate::polling::{events, poll, stream};
 use crate::query;
@@ -94,16 +93,12 @@ impl Endpoint {
         }
     }
 
-    pub(crate) async fn respond<S, B, E>(
+    pub(crate) async fn respond(
         self,
         shared: &Shared,
         request: Request,
-        body: S,
-    ) -> Response
-    where
-        S: Stream<Item = Result<B, E>>,
-        B: Buf,
-    {
+        body: impl Chunks,
+    ) -> Response {
         if let Self::Script(build, freshness) = self {
             // The script is public: pages of other origins load it too.
             return finish(script(shared, &request, build, freshness), None);
@@ -124,17 +119,13 @@ impl Endpoint {
         finish(response, origin)
     }
 
-    async fn respond_to_known_origin<S, B, E>(
+    async fn respond_to_known_origin(
         self,
         shared: &Shared,
         request: Request,
-        body: S,
+        body: impl Chunks,
         origin: &CrossOrigin,
-    ) -> Response
-    where
-        S: Stream<Item = Result<B, E>>,
-        B: Buf,
-    {
+    ) -> Response {
         let allowed = self.method();
         if allowed == "POST" && request.method == Method::OPTIONS && origin.is_some() {
             return preflight();

@@ -38,17 +38,32 @@ pub(crate) struct Body {
     pub(crate) was_escaped: bool,
 }
 
-/// The payload that a body is, if it is not longer than allowed.
-pub(crate) async fn collect<S, B, E>(
-    headers: &HeaderMap,
-    body: S,
-    escape: Escape,
-    max_bytes: usize,
-) -> Result<Body, Response>
+/// A body as it comes, whoever's loop serves it.
+pub(crate) trait Chunks:
+    Stream<Item = Result<<Self as Chunks>::Chunk, <Self as Chunks>::Error>>
+{
+    /// Some of it.
+    type Chunk: Buf;
+    /// Why no more comes.
+    type Error;
+}
+
+impl<S, B, E> Chunks for S
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
+    type Chunk = B;
+    type Error = E;
+}
+
+/// The payload that a body is, if it is not longer than allowed.
+pub(crate) async fn collect(
+    headers: &HeaderMap,
+    body: impl Chunks,
+    escape: Escape,
+    max_bytes: usize,
+) -> Result<Body, Response> {
     let mut intake = Intake::new(escape, max_bytes);
     let announced = headers
         .get(CONTENT_LENGTH)

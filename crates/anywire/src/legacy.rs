@@ -3,16 +3,15 @@
 use anywire_core::{Principal, Refusal, Transport};
 use anywire_polling::{Exchange, payload_call, refusal_call, take_form};
 use anywire_protocol::{CloseCode, ESCAPED_MARK, Encoding};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tokio_stream::Stream;
 use warp::reply::Response;
 
-use crate::intake::{Escape, collect};
+use crate::intake::{Chunks, Escape, collect};
 use crate::polling::escape_answer;
 use crate::query;
-use crate::respond::{Refused, answer, refuse};
+use crate::respond::{Refused, answer, describe, refuse};
 use crate::server::Shared;
 
 /// `GET {mount}/jsonp`. A refusal is put into a call by [`as_call`].
@@ -42,16 +41,12 @@ pub(crate) async fn jsonp(shared: &Shared, query: &str, principal: Option<Princi
 }
 
 /// `POST {mount}/form`. A refusal is made harmless by [`as_text`].
-pub(crate) async fn form<S, B, E>(
+pub(crate) async fn form(
     shared: &Shared,
     headers: &HeaderMap,
-    body: S,
+    body: impl Chunks,
     principal: Option<Principal>,
-) -> Response
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Response {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -89,10 +84,8 @@ pub(crate) fn as_call(number: u64, response: Response) -> Response {
 }
 
 /// An answer that an iframe shows, if anybody looks, and runs nothing of.
-pub(crate) fn as_text(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    response
+pub(crate) fn as_text(response: Response) -> Response {
+    describe(response, TEXT)
 }
 
 fn script(script: String) -> Response {

@@ -3,29 +3,24 @@
 use anywire_core::{Principal, Refusal, Transport};
 use anywire_polling::{Exchange, StreamBody};
 use anywire_protocol::{CloseCode, Encoding, Offer, Offset, escape_line};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, StatusCode};
-use tokio_stream::Stream;
 use warp::reply::Response;
 
 use crate::endpoint::Request;
-use crate::intake::{Body, Escape, collect};
+use crate::intake::{Body, Chunks, Escape, collect};
 use crate::query;
 use crate::respond::{answer, refuse, stream_answer};
 use crate::server::Shared;
 
 /// `POST {mount}/poll` (PROTOCOL §6).
-pub(crate) async fn poll<S, B, E>(
+pub(crate) async fn poll(
     shared: &Shared,
     headers: &HeaderMap,
-    body: S,
+    body: impl Chunks,
     principal: Option<Principal>,
-) -> Response
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Response {
     let (encoding, body) = match read(shared, headers, body).await {
         Ok(read) => read,
         Err(response) => return response,
@@ -56,16 +51,12 @@ pub(crate) fn escape_answer(payload: &[u8]) -> Bytes {
 }
 
 /// `POST {mount}/stream` (PROTOCOL §13).
-pub(crate) async fn stream<S, B, E>(
+pub(crate) async fn stream(
     shared: &Shared,
     headers: &HeaderMap,
-    body: S,
+    body: impl Chunks,
     principal: Option<Principal>,
-) -> Response
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+) -> Response {
     let (encoding, body) = match read(shared, headers, body).await {
         Ok(read) => read,
         Err(response) => return response,
@@ -108,15 +99,11 @@ fn begin_events(
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The encoding that the request is in, and its body.
-async fn read<S, B, E>(
+async fn read(
     shared: &Shared,
     headers: &HeaderMap,
-    body: S,
-) -> Result<(Encoding, Body), Response>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: Buf,
-{
+    body: impl Chunks,
+) -> Result<(Encoding, Body), Response> {
     let named = headers
         .get(CONTENT_TYPE)
         .map(|value| Encoding::from_content_type(value.to_str().unwrap_or("?")));

@@ -22,13 +22,7 @@ use crate::gate::{CrossOrigin, Denied};
 pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-store, no-transform"),
-    );
-    response
+    describe(response, content_type)
 }
 
 /// An answer whose body comes bit by bit, and is not to be held up on its way (PROTOCOL §13.8).
@@ -36,14 +30,20 @@ pub(crate) fn stream_answer(
     content_type: &'static str,
     body: impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static,
 ) -> Response {
-    let mut response = warp::reply::stream(body).into_response();
+    let mut response = describe(warp::reply::stream(body).into_response(), content_type);
+    let headers = response.headers_mut();
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+/// An answer that is of this type, and whose reader keeps no copy of it.
+pub(crate) fn describe(mut response: Response, content_type: &'static str) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::from_static("no-store, no-transform"),
     );
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
 

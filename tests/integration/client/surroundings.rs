@@ -247,3 +247,25 @@ async fn headers_go_with_each_request() {
     let error = echoes(builder(&url)).await.unwrap_err();
     assert!(error.contains("send X-Api-Key"), "{error}");
 }
+
+#[tokio::test]
+async fn no_credential_is_shown() {
+    let proxied = |proxy: &str| builder("ws://server.example/anywire").proxy(proxy);
+    let shown = format!("{:?}", proxied("http://me:secret@proxy.example:3128"));
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(shown.contains("proxy.example:3128"), "{shown}");
+    let of_address = builder("ws://me:secret@server.example/anywire");
+    assert!(!format!("{of_address:?}").contains("secret"));
+    for wrong in [
+        of_address,
+        proxied("ftp://me:secret@proxy.example"),
+        proxied("http://me:secret /@proxy.example"),
+    ] {
+        let error = wrong.connect().await.unwrap_err();
+        let texts = [error.to_string(), format!("{error:?}")];
+        for text in texts {
+            assert!(text.contains(".example"), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+}

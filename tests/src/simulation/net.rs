@@ -100,7 +100,8 @@ impl Net {
         })
     }
 
-    async fn dial(&self) -> io::Result<SimStream> {
+    /// Makes a connection to the server.
+    pub(super) async fn dial(&self) -> io::Result<SimStream> {
         // Nothing gets through a partition, and the first packet is sent again after it.
         if let Some(clear) = self.sky.clears_at() {
             sleep_until(clear).await;

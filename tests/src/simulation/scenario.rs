@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anywire::{Config, Server, Socket};
+use anywire::{Config, Limits, Server, Socket};
 use anywire_client::{Client, CloseCode, CloseReason, ConnectError, Disposition, OriginMemory};
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
@@ -79,6 +79,10 @@ impl Scenario {
         let client = Client::builder("ws://server.example/anywire")
             .connector(self.net.connector())
             .memory(OriginMemory::default())
+            .limits(Limits {
+                max_inbox_messages: self.weather.inbox,
+                ..Limits::default()
+            })
             .connect_timeout(CONNECT_TIMEOUT);
         let restarting = self.restart(&first);
         let talking = async {
@@ -137,8 +141,14 @@ impl Scenario {
     fn start_server(&self) -> Process {
         let seen = Arc::new(Ledger::new(self.weather.workload, Way::Up));
         let (up, pause, workload) = (self.up.clone(), self.weather.pause, self.weather.workload);
-        let server = Server::new(Config::new())
-            .expect("the defaults are sound")
+        let defaults = Limits::default();
+        let limits = Limits {
+            // A message that the client's app does not take is not too old.
+            max_outbox_age: defaults.max_outbox_age + self.weather.nap,
+            ..defaults
+        };
+        let server = Server::new(Config::new().limits(limits))
+            .expect("the limits are sound")
             .on_socket(move |socket| {
                 *up.lock().unwrap_or_else(PoisonError::into_inner) = seen.clone();
                 app(socket, workload, pause, seen.clone())
@@ -176,6 +186,7 @@ impl Scenario {
             std::future::pending().await
         };
         let receiving = async {
+            sleep(self.weather.nap).await;
             while let Some(message) = client.recv().await {
                 down.hear(&message);
             }

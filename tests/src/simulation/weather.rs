@@ -24,6 +24,9 @@ pub(super) struct Weather {
     /// What goes each way, and the longest pause between two messages.
     pub(super) workload: Workload,
     pub(super) pause: Duration,
+    /// How long the client's app takes no messages at first, and how many its inbox has room for meanwhile.
+    pub(super) nap: Duration,
+    pub(super) inbox: usize,
 }
 
 /// What becomes of a request for a WebSocket.
@@ -66,6 +69,11 @@ impl Weather {
                 _ => Workload::Long(random.u32(10..150)),
             },
             pause: ms(random.choice([0, 5, 100, 900]).unwrap_or(0)),
+            nap: match random.u8(0..4) {
+                0 => ms(random.u64(1_000..300_000)),
+                _ => Duration::ZERO,
+            },
+            inbox: random.choice([4, 64, 1_024]).unwrap_or(1_024),
         }
     }
 
@@ -82,6 +90,8 @@ impl Weather {
             restart: None,
             workload: Workload::Small,
             pause: Duration::ZERO,
+            nap: Duration::ZERO,
+            inbox: 1_024,
         }
     }
 

@@ -1,17 +1,21 @@
 //! How the driver carries the session by polling: one exchange that is held, and beside it one that sends (PROTOCOL
-//! §6). The first exchange is not held: it opens or attaches, and its answer proves that the path works.
+//! §6). The first exchange is not held: it opens or attaches, and its answer proves that the path works. What comes of
+//! an exchange is left to `poll/answers.rs`.
+
+mod answers;
+mod pace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, AttachError, Carrier, Disposition, Encoding, Fence, Generation, Leg, Offset, Outcome,
-    Packet, PayloadWriter, Timestamp, Transmit, decode_payload,
+    Attach, Carrier, Encoding, Generation, Offset, Packet, PayloadWriter, Timestamp, Transmit,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
 
-use super::{Driver, end_refused, is_proof, open, proof};
+pub(super) use self::pace::Pace;
+use super::{Driver, open, proof};
 use crate::legs::exchange::Path;
 use crate::legs::{Failure, Owned};
 
@@ -26,6 +30,8 @@ pub(crate) struct PollLeg {
     /// What the next hold or send waits for; none once that has passed.
     hold_at: Option<Timestamp>,
     send_at: Option<Timestamp>,
+    /// When the server is to hear of us without a hold, while the inbox is full (PROTOCOL §7.4).
+    life_at: Option<Timestamp>,
     /// The pause when the server leaves messages out.
     full_inbox: Duration,
     /// The next send carries the ping that proves the leg.
@@ -60,22 +66,6 @@ enum Slot {
     Send,
 }
 
-/// What the path bears, as far as it is known; outlives the legs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    hold: Duration,
-    batch_bytes: usize,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            hold: Duration::MAX,
-            batch_bytes: usize::MAX,
-        }
-    }
-}
-
 impl PollLeg {
     pub(super) async fn next(&mut self) -> Answered {
         let answered = self.answers.recv().await;
@@ -87,7 +77,10 @@ impl PollLeg {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.hold_at, self.send_at].into_iter().flatten().min()
+        [self.hold_at, self.send_at, self.life_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, flight: FlightPlan) {
@@ -144,6 +137,7 @@ impl Driver {
             send: None,
             hold_at: None,
             send_at: None,
+            life_at: None,
             full_inbox: FULL_INBOX,
             is_to_prove: false,
             is_close_sent: false,
@@ -151,7 +145,7 @@ impl Driver {
         self.poll = Some(leg);
         // While a WebSocket is attached, the session's messages are that one's. Where larger bodies failed, the attach
         // goes alone, so that the session is carried again before they are tried.
-        let has_messages = self.pace.batch_bytes > SMALL_BODY_BYTES
+        let has_messages = !self.pace.is_least()
             && self
                 .websocket
                 .as_ref()
@@ -173,6 +167,7 @@ impl Driver {
         let is_due = |at: &mut Timestamp| *at <= now;
         leg.hold_at.take_if(is_due);
         let is_again = leg.send_at.take_if(is_due).is_some();
+        let mut must_show_life = leg.life_at.take_if(is_due).is_some();
         let state = self.shared.lock();
         let session = &state.session;
         if !leg.is_attached || session.is_finished() {
@@ -186,15 +181,21 @@ impl Driver {
         let has_news = session.sent() > session.acknowledged();
         let has_close = !session.is_open() && (!leg.is_close_sent || is_again);
         let has_proof = leg.is_to_prove;
-        let hold = session.limits().hold.min(self.pace.hold);
+        if session.has_inbox_room() {
+            (leg.life_at, must_show_life) = (None, false);
+        } else {
+            leg.life_at
+                .get_or_insert(now + session.limits().resume_window / 4);
+        }
+        let hold = self.pace.hold(session.limits());
         drop(state);
         if may_hold {
             self.exchange(Slot::Hold, Some(hold), false, now);
         }
         if may_send && (has_news || has_close) {
             self.exchange(Slot::Send, None, true, now);
-        } else if may_send && has_proof {
-            // In an exchange of its own: a path that does not bear it is not to lose messages' turn over it.
+        } else if may_send && (has_proof || must_show_life) {
+            // In an exchange of its own: a path that does not bear the proof is not to lose messages' turn over it.
             self.exchange(Slot::Send, None, false, now);
         }
     }
@@ -240,7 +241,7 @@ impl Driver {
             writer.push(&proof(&limits));
         }
         if has_messages {
-            let max_bytes = limits.max_payload_bytes.min(self.pace.batch_bytes);
+            let max_bytes = self.pace.batch_bytes(&limits);
             leg.is_close_sent = push_messages(
                 &mut state.session,
                 leg.generation,
@@ -256,136 +257,6 @@ impl Driver {
         let on_the_way = Duration::from_millis((body.len() / SLOW_BYTES_PER_MS) as u64);
         let patience = plan.hold + limits.heartbeat_timeout + on_the_way;
         leg.begin(slot, body, patience, plan);
-    }
-
-    pub(super) fn poll_answered(&mut self, answered: Answered, now: Timestamp) {
-        let Some(leg) = &mut self.poll else {
-            return;
-        };
-        let flight = match answered.slot {
-            Slot::Hold => leg.hold.take(),
-            Slot::Send => leg.send.take(),
-        };
-        let Some(flight) = flight else {
-            return;
-        };
-        match answered.outcome {
-            Ok(payload) => self.poll_arrived(answered.slot, &flight, payload, now),
-            Err(failure) => self.poll_failed(&flight, &failure, now),
-        }
-    }
-
-    fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
-        let Ok(packets) = decode_payload(Encoding::Binary, payload) else {
-            let failure = Failure::new(Outcome::Refused, "the answer is no payload");
-            return self.poll_failed(flight, &failure, now);
-        };
-        // Each answer of the server's has one of these (PROTOCOL §6.2).
-        let is_answer = |packet: &Packet| matches!(packet, Packet::Opened(_) | Packet::Ack(_));
-        if !packets.iter().any(is_answer) {
-            let failure = Failure::new(Outcome::Refused, "not the server's answer");
-            return self.poll_failed(flight, &failure, now);
-        }
-        for packet in packets {
-            if let Err(failure) = self.poll_packet(packet, now) {
-                return self.poll_failed(flight, &failure, now);
-            }
-        }
-        let Some(leg) = &mut self.poll else {
-            return;
-        };
-        let mut state = self.shared.lock();
-        if flight.reported > 0 {
-            state.negotiation.handle_reported(flight.reported);
-        }
-        if !leg.is_attached {
-            leg.is_attached = true;
-            state.negotiation.handle_attached(Leg::Poll, now);
-        }
-        let session = &state.session;
-        if flight.body_bytes > SMALL_BODY_BYTES {
-            self.pace.batch_bytes = self.pace.batch_bytes.saturating_mul(2);
-        }
-        if slot == Slot::Hold && flight.hold > Duration::ZERO {
-            state.negotiation.handle_held();
-            if state.session.received() == flight.received {
-                let lasted = now.since(flight.began);
-                if lasted < SHORT_HOLD.min(flight.hold / 2) && !flight.has_proof {
-                    // Something in between does not allow holds.
-                    leg.hold_at = Some(now + HOLD_PAUSE);
-                } else {
-                    self.pace.hold = self.pace.hold.saturating_add(self.pace.hold / 50);
-                }
-            }
-            return;
-        }
-        let acknowledged = session.acknowledged().as_u64();
-        if acknowledged > flight.batch.start {
-            leg.full_inbox = FULL_INBOX;
-        }
-        let is_close_unheard = leg.is_close_sent && !session.is_finished();
-        if acknowledged < flight.batch.end || is_close_unheard {
-            // The server had no room (PROTOCOL §6.6).
-            leg.send_at = Some(now + leg.full_inbox);
-            leg.full_inbox = (leg.full_inbox * 2).min(MAX_FULL_INBOX);
-        }
-    }
-
-    fn poll_packet(&mut self, packet: Packet, now: Timestamp) -> Result<(), Failure> {
-        let generation = self.poll.as_ref().map(|leg| leg.generation);
-        match packet {
-            Packet::Opened(opened) if self.adopt(&opened) => Ok(()),
-            Packet::Opened(_) => Err(Failure::new(Outcome::Refused, "another session")),
-            Packet::Pong(content) => {
-                let mut state = self.shared.lock();
-                if is_proof(&content, state.session.limits()) {
-                    state.negotiation.handle_proven(Leg::Poll, now);
-                }
-                Ok(())
-            }
-            Packet::Close(reason) if reason.code.disposition() == Disposition::Retry => {
-                Err(Failure::new(Outcome::Refused, reason.to_string()))
-            }
-            packet => {
-                let fence = Fence::Generation(generation.unwrap_or_default());
-                match self.shared.lock().session.handle_packet(fence, packet, now) {
-                    Err(AttachError::Superseded) => {
-                        Err(Failure::new(Outcome::Superseded, "by our own WebSocket"))
-                    }
-                    // A broken rule has closed the session, and the next exchange tells the server.
-                    Ok(()) | Err(_) => Ok(()),
-                }
-            }
-        }
-    }
-
-    fn poll_failed(&mut self, flight: &Flight, failure: &Failure, now: Timestamp) {
-        if let Some(reason) = &failure.refusal {
-            let is_credential = reason.code == anywire_protocol::CloseCode::UNAUTHORIZED;
-            let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
-            // A credential that was good may have run out: the next leg asks for another.
-            if !(is_credential && was_attached && self.config.headers.token.is_some()) {
-                end_refused(&mut self.shared.lock(), reason, now);
-            }
-        } else if failure.loss.outcome != Outcome::Superseded {
-            // The path did not bear this. It is asked for less, as long as it does not.
-            if flight.body_bytes > SMALL_BODY_BYTES {
-                self.pace.batch_bytes = (flight.body_bytes / 2).max(SMALL_BODY_BYTES);
-            }
-            if flight.hold > Duration::ZERO {
-                self.pace.hold = (flight.hold / 2).max(MIN_HOLD);
-            }
-            if flight.has_proof && flight.batch.is_empty() {
-                // It stays unproven; what it bears, it carries.
-                return;
-            }
-        }
-        self.poll = None;
-        let loss = Failure {
-            loss: failure.loss.clone(),
-            refusal: None,
-        };
-        self.lost(Leg::Poll, &loss, now);
     }
 }
 
@@ -435,17 +306,8 @@ fn push_messages(
 /// How long the open exchange waits for a first answer, if it carries messages.
 const EARLY_HOLD: Duration = Duration::from_secs(1);
 
-/// The pause when the server leaves messages out: doubled while it takes nothing.
+/// The first pause when the server leaves messages out.
 const FULL_INBOX: Duration = Duration::from_millis(250);
-const MAX_FULL_INBOX: Duration = Duration::from_secs(5);
-
-/// After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4).
-const SHORT_HOLD: Duration = Duration::from_millis(500);
-const HOLD_PAUSE: Duration = Duration::from_secs(1);
-
-/// No path is asked for less.
-const MIN_HOLD: Duration = Duration::from_secs(1);
-const SMALL_BODY_BYTES: usize = 2_048;
 
 /// A line that carries no more than this is slow, and an exchange takes its time on it.
 const SLOW_BYTES_PER_MS: usize = 16;

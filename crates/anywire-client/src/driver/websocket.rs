@@ -156,9 +156,9 @@ impl Driver {
         if let Some(id) = self.websocket.as_ref().and_then(WebSocketLeg::attachment) {
             let mut state = self.shared.lock();
             state.session.handle_alive(id, now);
-            if std::mem::take(&mut self.is_stalled) {
-                state.negotiation.handle_heard();
-            }
+            // Of a stall that the proof's budget found, only the negotiation knows.
+            self.is_stalled = false;
+            state.negotiation.handle_heard();
         }
         for frame in frames {
             let Some(leg) = &mut self.websocket else {

@@ -80,10 +80,11 @@ impl PayloadWriter {
         self.out.len()
     }
 
-    /// What has been written since this was called last, for a payload that goes out bit by bit.
+    /// What has been written since this was called last, for a payload that goes out bit by bit. Between two bits the
+    /// writer owns no buffer, since that may be long.
     pub fn take(&mut self) -> Bytes {
         self.packets = 0;
-        self.out.split().freeze()
+        std::mem::take(&mut self.out).freeze()
     }
 
     /// Whether a message of so many bytes would keep the payload within its limits, whatever it holds.

@@ -1,0 +1,143 @@
+//! What comes of an exchange: an answer with packets, or the end of the leg.
+
+use std::time::Duration;
+
+use anywire_protocol::{
+    AttachError, Disposition, Encoding, Fence, Leg, Outcome, Packet, Timestamp, decode_payload,
+};
+use bytes::Bytes;
+
+use super::{Answered, FULL_INBOX, Flight, Slot};
+use crate::driver::{Driver, end_refused, is_proof};
+use crate::legs::Failure;
+
+impl Driver {
+    pub(in crate::driver) fn poll_answered(&mut self, answered: Answered, now: Timestamp) {
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        let flight = match answered.slot {
+            Slot::Hold => leg.hold.take(),
+            Slot::Send => leg.send.take(),
+        };
+        let Some(flight) = flight else {
+            return;
+        };
+        match answered.outcome {
+            Ok(payload) => self.poll_arrived(answered.slot, &flight, payload, now),
+            Err(failure) => self.poll_failed(&flight, &failure, now),
+        }
+    }
+
+    fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
+        let Ok(packets) = decode_payload(Encoding::Binary, payload) else {
+            let failure = Failure::new(Outcome::Refused, "the answer is no payload");
+            return self.poll_failed(flight, &failure, now);
+        };
+        // Each answer of the server's has one of these (PROTOCOL §6.2).
+        let is_answer = |packet: &Packet| matches!(packet, Packet::Opened(_) | Packet::Ack(_));
+        if !packets.iter().any(is_answer) {
+            let failure = Failure::new(Outcome::Refused, "not the server's answer");
+            return self.poll_failed(flight, &failure, now);
+        }
+        for packet in packets {
+            if let Err(failure) = self.poll_packet(packet, now) {
+                return self.poll_failed(flight, &failure, now);
+            }
+        }
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        let mut state = self.shared.lock();
+        if flight.reported > 0 {
+            state.negotiation.handle_reported(flight.reported);
+        }
+        if !leg.is_attached {
+            leg.is_attached = true;
+            state.negotiation.handle_attached(Leg::Poll, now);
+        }
+        let session = &state.session;
+        self.pace.bore_body(flight.body_bytes);
+        if slot == Slot::Hold && flight.hold > Duration::ZERO {
+            state.negotiation.handle_held();
+            if state.session.received() == flight.received {
+                let lasted = now.since(flight.began);
+                if lasted < SHORT_HOLD.min(flight.hold / 2) && !flight.has_proof {
+                    // Something in between does not allow holds.
+                    leg.hold_at = Some(now + HOLD_PAUSE);
+                } else {
+                    self.pace.bore_hold();
+                }
+            }
+            return;
+        }
+        let acknowledged = session.acknowledged().as_u64();
+        if acknowledged > flight.batch.start {
+            leg.full_inbox = FULL_INBOX;
+        }
+        let is_close_unheard = leg.is_close_sent && !session.is_finished();
+        if acknowledged < flight.batch.end || is_close_unheard {
+            // The server had no room (PROTOCOL §6.6).
+            leg.send_at = Some(now + leg.full_inbox);
+            leg.full_inbox = (leg.full_inbox * 2).min(MAX_FULL_INBOX);
+        }
+    }
+
+    fn poll_packet(&mut self, packet: Packet, now: Timestamp) -> Result<(), Failure> {
+        let generation = self.poll.as_ref().map(|leg| leg.generation);
+        match packet {
+            Packet::Opened(opened) if self.adopt(&opened) => Ok(()),
+            Packet::Opened(_) => Err(Failure::new(Outcome::Refused, "another session")),
+            Packet::Pong(content) => {
+                let mut state = self.shared.lock();
+                if is_proof(&content, state.session.limits()) {
+                    state.negotiation.handle_proven(Leg::Poll, now);
+                }
+                Ok(())
+            }
+            Packet::Close(reason) if reason.code.disposition() == Disposition::Retry => {
+                Err(Failure::new(Outcome::Refused, reason.to_string()))
+            }
+            packet => {
+                let fence = Fence::Generation(generation.unwrap_or_default());
+                match self.shared.lock().session.handle_packet(fence, packet, now) {
+                    Err(AttachError::Superseded) => {
+                        Err(Failure::new(Outcome::Superseded, "by our own WebSocket"))
+                    }
+                    // A broken rule has closed the session, and the next exchange tells the server.
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn poll_failed(&mut self, flight: &Flight, failure: &Failure, now: Timestamp) {
+        if let Some(reason) = &failure.refusal {
+            let is_credential = reason.code == anywire_protocol::CloseCode::UNAUTHORIZED;
+            let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
+            // A credential that was good may have run out: the next leg asks for another.
+            if !(is_credential && was_attached && self.config.headers.token.is_some()) {
+                end_refused(&mut self.shared.lock(), reason, now);
+            }
+        } else if failure.loss.outcome != Outcome::Superseded {
+            self.pace.failed(flight.body_bytes, flight.hold);
+            if flight.has_proof && flight.batch.is_empty() {
+                // It stays unproven; what it bears, it carries.
+                return;
+            }
+        }
+        self.poll = None;
+        let loss = Failure {
+            loss: failure.loss.clone(),
+            refusal: None,
+        };
+        self.lost(Leg::Poll, &loss, now);
+    }
+}
+
+/// After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4).
+const SHORT_HOLD: Duration = Duration::from_millis(500);
+const HOLD_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause when the server leaves messages out is doubled while it takes nothing, up to this.
+const MAX_FULL_INBOX: Duration = Duration::from_secs(5);
