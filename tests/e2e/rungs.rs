@@ -1,7 +1,7 @@
 //! The ladder below the WebSocket: streams, event streams, holds and script tags, each forced, and the way down from one
 //! that a path does not bear.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anywire::{Config, Limits};
 use anywire_tests::fault_proxy::Faults;
@@ -159,6 +159,22 @@ async fn a_path_that_holds_answers_back_is_found_out_within_two_seconds() {
         true,
         "it is remembered"
     );
+}
+
+/// What filled the buffer shows nothing: the tail would wait for padding, 15 s.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_which_only_whole_blocks_come_is_left_for_holds() {
+    let lab = Lab::start(Config::new(), "buffer=8k,refuse-upgrade", None).await;
+    lab.open_with("{ transports: ['stream', 'poll'] }").await;
+    let began = Instant::now();
+    let count = 2_000;
+    lab.begin(count).await;
+    lab.compare(count).await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    let told = "run.socket.trace.some(function (a) { return a.leg === 'stream' && a.result === 'silent held back'; })";
+    assert_eq!(lab.evaluate(told).await, true);
+    assert_eq!(lab.transport().await, "poll");
 }
 
 #[tokio::test(flavor = "multi_thread")]
