@@ -2364,7 +2364,8 @@ function createClient(socket, endpoints, protocols, options) {
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
-      if (!close.wasClean) {
+      // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
+      if (!session.id || close.code >= 4960) {
         fire('error', {});
       }
       fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
@@ -2565,7 +2566,9 @@ function createKey() {
  * - A lost connection is no close. The session goes on over another one.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
- * - Events are plain objects with the members of the real ones.
+ * - `error` comes where a session did not open, after trying for a while, and with codes from 4960 on.
+ * - A server that chose none of the sub-protocols is no error.
+ * - Events are plain objects with the members of the real ones; of a listener's options `once` counts.
  */
 
 var CONNECTING = 0;
