@@ -1,4 +1,4 @@
-// graphql-ws: texts with a sub-protocol, JSON in both, a ping of its own, and a subscription that outlives its socket.
+// graphql-ws: texts with a sub-protocol, a ping of its own, and a subscription that outlives its socket.
 
 import { createClient } from 'graphql-ws';
 
@@ -46,4 +46,19 @@ export async function graphql(Anywire, { tell, until, untilTold, untilCarried })
 
   await client.dispose();
   await untilTold('closed 1000');
+}
+
+// The server ends, with all that it knew, and another takes its place. The library takes a subscription up again after a
+// close, but not after an error.
+export async function bereaved(Anywire, { tell, untilTold }) {
+  const habits = { lazy: false, retryWait: async () => {} };
+  const client = createClient({ url: '/graphql', webSocketImpl: Anywire, ...habits });
+  client.on('connected', (socket, payload, isRetry) => tell(isRetry ? 'connected again' : 'connected'));
+  client.on('closed', (event) => tell(`lost, cleanly: ${event.wasClean}`));
+  client.on('error', (event) => tell(event.type));
+  const posts = client.iterate({ query: 'subscription { posts }' });
+  const post = posts.next();
+  await untilTold('connected again');
+  await client.iterate({ query: 'mutation ($text: String) { post(text: $text) }', variables: { text: 'after' } }).next();
+  tell(`post ${(await post).value.data.posts}`);
 }

@@ -1,8 +1,12 @@
 //! graphql-ws, and a server of its protocol, `graphql-transport-ws`, for one small schema.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anywire::{CloseCode, CloseReason, Config, Server, Socket};
 use anywire_tests::chromium::Browser;
 use serde_json::{Value, json};
+use warp::Filter;
 
 use crate::stage::{Journal, NATIVE, Stage, WAYS};
 
@@ -12,7 +16,7 @@ async fn graphql_ws_cannot_tell_the_difference() {
     for way in WAYS {
         let journal = Journal::new();
         let server = server(&journal);
-        let stage = Stage::open(&browser, &server, MOUNT, || ()).await;
+        let stage = Stage::open(&browser, MOUNT, server.routes()).await;
         let told = stage.run("graphql", way).await;
         let (last, told) = told.split_last().expect("it told something");
         assert_eq!(told, TOLD, "{way}");
@@ -20,6 +24,38 @@ async fn graphql_ws_cannot_tell_the_difference() {
         let reason = if way == NATIVE { "" } else { "Normal Closure" };
         assert_eq!(*last, format!("closed 1000 {reason} true"), "{way}");
         assert_eq!(journal.sorted(SEEN.len()).await, SEEN, "{way}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphql_ws_takes_a_subscription_up_again_when_the_server_has_lost_it() {
+    let browser = Browser::launch().await.expect("Chromium starts");
+    for way in WAYS {
+        let journal = Journal::new();
+        let is_first = Arc::new(AtomicBool::new(true));
+        let is_asked = is_first.clone();
+        let first = warp::any()
+            .and_then(move || {
+                let asked = is_asked.load(Ordering::SeqCst).then_some(());
+                async move { asked.ok_or_else(warp::reject::not_found) }
+            })
+            .untuple_one()
+            .and(server(&journal).routes());
+        let routes = first.or(server(&Journal::new()).routes());
+        let stage = Stage::open(&browser, MOUNT, routes).await;
+        let bereave = async {
+            journal.wait_for("subscribed").await;
+            is_first.store(false, Ordering::SeqCst);
+            assert!(stage.proxy.kill_connections() > 0, "{way}");
+        };
+        let (told, ()) = tokio::join!(stage.run("bereaved", way), bereave);
+        let all = [
+            "connected",
+            "lost, cleanly: false",
+            "connected again",
+            "post after",
+        ];
+        assert_eq!(told, all, "{way}");
     }
 }
 
@@ -40,12 +76,14 @@ const TOLD: [&str; 11] = [
     "post after it came back",
 ];
 
-/// What the server sees, sorted: it hung up once, and the subscription ended once.
-const SEEN: [&str; 5] = [
+/// What the server sees, sorted: it hung up once, and the subscription began twice and ended once.
+const SEEN: [&str; 7] = [
     "closed 1000 Normal Closure",
     "closed 4321 back soon",
     "opened graphql-transport-ws",
     "opened graphql-transport-ws",
+    "subscribed",
+    "subscribed",
     "unsubscribed",
 ];
 
@@ -109,6 +147,7 @@ impl Session {
         let query = operation["query"].as_str().unwrap_or_default();
         if query.contains("subscription { posts }") {
             self.subscribers.push(id.clone());
+            self.journal.note("subscribed".into());
         } else if query.contains("post(text: $text)") {
             for subscriber in &self.subscribers {
                 self.next(subscriber, json!({ "posts": variables["text"] }));

@@ -2,15 +2,15 @@
 // constructor, and gives what came of it, line by line. In the paths that constructor is called `Anywire`, as it is for who
 // reads them, also where it is the browser's own.
 
-import { graphql } from './graphql.js';
+import { bereaved, graphql } from './graphql.js';
 import { reconnecting } from './reconnecting.js';
 import { isCarriedBy, ways } from './ways.js';
 import { yjs } from './yjs.js';
 
-const libraries = { graphql, reconnecting, yjs };
+const paths = { bereaved, graphql, reconnecting, yjs };
 
 window.dropin = {
-  run: async (library, way) => {
+  run: async (path, way) => {
     const told = [];
     const until = async (condition) => {
       const deadline = performance.now() + DEADLINE_MS;
@@ -19,7 +19,7 @@ window.dropin = {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    await libraries[library](ways[way], {
+    await paths[path](ways[way], {
       until,
       tell: (line) => told.push(line),
       untilTold: (start) => until(() => told.some((line) => line.startsWith(start))),

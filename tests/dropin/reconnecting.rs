@@ -11,7 +11,7 @@ async fn reconnecting_websocket_cannot_tell_the_difference() {
     for way in WAYS {
         let journal = Journal::new();
         let server = server(&journal);
-        let stage = Stage::open(&browser, &server, MOUNT, || ()).await;
+        let stage = Stage::open(&browser, MOUNT, server.routes()).await;
         let told = stage.run("reconnecting", way).await;
         let (first, told) = told.split_first().expect("it told something");
         // A refused WebSocket does not say why, and Anywire tries again while the library waits: a difference that the

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anywire::{CloseReason, Server};
+use anywire::CloseReason;
 use anywire_tests::chromium::{Browser, Page};
+use anywire_tests::fault_proxy::FaultProxy;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use warp::Filter;
+use warp::{Filter, Rejection, Reply};
 
 /// The constructors that are handed to a library, by their names in `ways.js`.
 pub const WAYS: [&str; 7] = [
@@ -27,19 +28,19 @@ pub const NATIVE: &str = "native";
 
 /// A page whose server stops when this is dropped.
 pub struct Stage {
+    /// What the page goes through.
+    pub proxy: FaultProxy,
     page: Page,
     serving: JoinHandle<()>,
 }
 
 impl Stage {
-    /// Serves `server`, which is mounted at `mount`, and a page that has its client and the libraries. `hang_up` is what
-    /// the page may ask of the server beside its socket.
-    pub async fn open(
-        browser: &Browser,
-        server: &Server,
-        mount: &str,
-        hang_up: impl Fn() + Clone + Send + Sync + 'static,
-    ) -> Self {
+    /// Serves `routes`, and a page that has the libraries and, from where it is mounted among them, the client.
+    pub async fn open<F, R>(browser: &Browser, mount: &str, routes: F) -> Self
+    where
+        F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
+        R: Reply + 'static,
+    {
         let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/dropin/page.js");
         let bundle = std::fs::read_to_string(&bundle)
             .unwrap_or_else(|error| panic!("{}: {error}: run `make dropin`", bundle.display()));
@@ -55,33 +56,29 @@ impl Stage {
                 "text/javascript; charset=utf-8",
             )
         });
-        let hang_up = warp::path("hang-up").map(move || {
-            hang_up();
-            ""
-        });
-        let routes = page.or(script).or(hang_up).or(server.routes());
-        let serving = anywire::serve(routes)
+        let serving = anywire::serve(page.or(script).or(routes))
             .bind(([127, 0, 0, 1], 0))
             .await
             .expect("a free port");
-        let addr = serving.local_addr();
+        let proxy = FaultProxy::start(serving.local_addr());
         let serving = tokio::spawn(serving.run());
-        let page = browser.page(format!("http://{addr}/")).await;
+        let page = browser.page(proxy.url("/")).await;
         Self {
+            proxy,
             page: page.expect("the page loads"),
             serving,
         }
     }
 
-    /// Takes a library through its path; returns what it told.
-    pub async fn run(&self, library: &str, way: &str) -> Vec<String> {
-        let script = format!("dropin.run('{library}', '{way}')");
+    /// Takes a library through a path of the page's scripts; returns what it told.
+    pub async fn run(&self, path: &str, way: &str) -> Vec<String> {
+        let script = format!("dropin.run('{path}', '{way}')");
         let told = self.page.evaluate(&script).await.unwrap_or_else(|error| {
-            panic!("{library}, {way}: {error}\n{:?}", self.page.console());
+            panic!("{path}, {way}: {error}\n{:?}", self.page.console());
         });
         let console = self.page.console();
         let is_exception = console.iter().any(|line| line.kind == "exception");
-        assert!(!is_exception, "{library}, {way}: {console:?}");
+        assert!(!is_exception, "{path}, {way}: {console:?}");
         told
     }
 }
@@ -122,6 +119,14 @@ impl Journal {
         assert!(is_in_time, "{lines:?}");
         lines.sort();
         lines
+    }
+
+    /// Waits for a line.
+    pub async fn wait_for(&self, line: &str) {
+        let mut lines = self.0.subscribe();
+        let is_there = lines.wait_for(|lines| lines.iter().any(|other| other == line));
+        let is_in_time = timeout(DEADLINE, is_there).await.is_ok();
+        assert!(is_in_time, "{line}: {:?}", self.0.borrow());
     }
 }
 

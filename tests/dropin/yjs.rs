@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use anywire::{CloseCode, CloseReason, Config, Handler, Message, Sender, Server};
 use anywire_tests::chromium::Browser;
+use warp::filters::BoxedFilter;
+use warp::{Filter, Reply};
 
 use crate::stage::{Journal, NATIVE, Stage, WAYS};
 
@@ -12,12 +14,7 @@ async fn y_websocket_cannot_tell_the_difference() {
     let browser = Browser::launch().await.expect("Chromium starts");
     for way in WAYS {
         let room = Room::new();
-        let server = server(&room);
-        let hang_up = {
-            let room = room.clone();
-            move || room.hang_up()
-        };
-        let stage = Stage::open(&browser, &server, MOUNT, hang_up).await;
+        let stage = Stage::open(&browser, MOUNT, routes(&room)).await;
         let told = stage.run("yjs", way).await;
         assert_eq!(told[..FIRST.len()], FIRST, "{way}");
         // Which of the two hears first is the network's business.
@@ -71,11 +68,18 @@ const THEN: [&str; 13] = [
     "back: true, text 100035",
 ];
 
-fn server(room: &Room) -> Server {
+/// The room's server, and how a page makes it hang up.
+fn routes(room: &Room) -> BoxedFilter<(impl Reply + use<>,)> {
     let config = Config::new().mount(MOUNT).allow_jsonp();
-    Server::new(config)
+    let server = Server::new(config)
         .expect("the config is sound")
-        .handler(room.clone())
+        .handler(room.clone());
+    let room = room.clone();
+    let hang_up = warp::path("hang-up").map(move || {
+        room.hang_up();
+        ""
+    });
+    hang_up.or(server.routes()).boxed()
 }
 
 /// Those who share a document. Clones share it.
