@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check test e2e lab soak browsers bench fuzz middleboxes browser browser-tools
+.PHONY: help run check test e2e dropin lab soak browsers bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,7 +16,7 @@ check: browser-tools ## format, lints, docs and the gates of the browser client
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	cd $(JS) && npm run --silent check
 
-test: browser-tools middleboxes e2e ## all tests: unit, property, vectors, real sockets, middleboxes, headless Chromium
+test: browser-tools middleboxes e2e dropin ## all tests: unit, property, vectors, real sockets, middleboxes, headless Chromium
 	cargo test --workspace --all-features
 	cd $(JS) && npm test --silent
 
@@ -24,6 +24,11 @@ e2e: ## the browser client in headless Chromium, installed if missing and possib
 	tests/e2e/install-chromium.sh
 	cargo build -p anywire-examples --examples
 	cargo test -p anywire-tests --test e2e -- --test-threads 2
+
+dropin: ## three libraries that take a WebSocket, handed Anywire instead, over every transport
+	tests/e2e/install-chromium.sh
+	@cd tests/dropin && (test node_modules -nt package-lock.json || npm ci --no-audit --no-fund) && npm run --silent build
+	cargo test -p anywire-tests --test dropin -- --test-threads 2
 
 middleboxes:
 	tests/install-middleboxes.sh

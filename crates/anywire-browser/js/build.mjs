@@ -6,21 +6,22 @@ import { readFileSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
 import { minify } from 'terser';
 
+// In any order they are the same client, as long as the second list follows the first; in this one gzip finds most.
 const MODERN = [
-  'engine', 'text', 'packet', 'payload', 'payload-bytes', 'timers', 'outbox', 'session', 'websocket',
-  'poll', 'websocket-leg', 'poll-leg', 'trace', 'line', 'negotiation', 'memory',
-  'negotiator', 'page', 'endpoint', 'sender', 'client', 'anywire',
+  'sender', 'text', 'trace', 'payload', 'memory', 'engine', 'poll-leg', 'endpoint', 'negotiator',
+  'negotiation', 'outbox', 'timers', 'websocket', 'line', 'client', 'packet', 'session', 'page',
+  'payload-bytes', 'websocket-leg', 'anywire', 'poll',
 ];
 // What only old engines need; these files add themselves to what stands before.
 const OLD = [
-  'json', 'base64', 'payload-text', 'active-request', 'old-engine', 'stream', 'events',
-  'rungs', 'jsonp', 'http',
+  'payload-text', 'events', 'old-engine', 'json', 'stream', 'active-request', 'rungs', 'jsonp',
+  'base64', 'http',
 ];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {
-  anywire: { sources: MODERN, ecma: 2015, maxBytes: 8704 },
-  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11648 },
+  anywire: { sources: MODERN, ecma: 2015, maxBytes: 8640 },
+  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11584 },
 };
 
 const GLOBAL = "typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this";

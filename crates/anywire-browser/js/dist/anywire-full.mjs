@@ -2,6 +2,241 @@
 var root = typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this;
 
 /**
+ * Owns the way from what an application may send to messages, in order, also when a Blob must be
+ * read first.
+ * Leaves the messages to the session.
+ */
+
+/**
+ * @param {Session} session
+ * @param {() => void} onchange the bytes that wait here are more or fewer
+ */
+function createSender(session, onchange) {
+  // What waits for the Blob at its head.
+  /** @type {Message[]} */
+  var queue = [];
+
+  var sender = {
+    /** Bytes that the session does not have yet. */
+    bytes: 0,
+
+    /** @param {any} data */
+    send: function (data) {
+      var message = createMessage(data);
+      push(message);
+      if (message.content === null) {
+        engine.readBlob(data, function (buffer) {
+          message.content = new Uint8Array(buffer);
+          drain();
+        }, function () {
+          session.abort(1011, 'Blob');
+        });
+      }
+    },
+
+    /**
+     * @param {number} code
+     * @param {string} reason
+     */
+    close: function (code, reason) {
+      push({ letter: CLOSE, content: { code: code, reason: reason }, size: 0 });
+    }
+  };
+
+  /** @param {Message} message */
+  function push(message) {
+    queue.push(message);
+    sender.bytes += message.size;
+    drain();
+  }
+
+  function drain() {
+    while (queue.length && queue[0].content !== null && !session.ended &&
+        !session.hasDropped) {
+      var message = /** @type {Message} */ (queue.shift());
+      sender.bytes -= message.size;
+      if (message.letter === CLOSE) {
+        session.close(message.content.code, message.content.reason);
+      } else {
+        session.send(message);
+      }
+    }
+    onchange();
+  }
+
+  return sender;
+}
+
+/**
+ * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
+ * @param {any} data
+ * @returns {Message}
+ */
+function createMessage(data) {
+  if (/ (Blob|File)]$/.test(Object.prototype.toString.call(data))) {
+    return { letter: BINARY, content: null, size: data.size };
+  }
+  var isBytes = data && data.byteLength >= 0;
+  var content = isBytes ?
+    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    wellFormed('' + data);
+  return {
+    letter: isBytes ? BINARY : TEXT,
+    content: content,
+    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
+  };
+}
+
+/**
+ * Owns the text that a message may be: no surrogate stands alone in it.
+ * Leaves what it means to its callers.
+ */
+
+/**
+ * The text with U+FFFD for each surrogate that stands alone, as WebSocket sends it.
+ * @param {string} text
+ */
+function wellFormed(text) {
+  return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
+    return match.length > 1 ? match : '\uFFFD';
+  });
+}
+
+/**
+ * Owns how attempts to connect went: for the application, and as reports for the server
+ * (NEGOTIATION §9, PROTOCOL §7.6).
+ * Leaves what an attempt is to negotiation.js.
+ */
+
+var TRACE_LENGTH = 64;
+
+/** @returns {Trace} */
+function createTrace() {
+  var noted = 0;
+  var reported = 0;
+  var hasTrouble = false;
+
+  /** @type {Trace} */
+  var trace = {
+    attempts: [],
+
+    note: function (leg, phase, ms, outcome, detail) {
+      noted++;
+      hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
+      trace.attempts.push({
+        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
+      });
+      trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+    },
+
+    reports: function () {
+      var first = noted - trace.attempts.length;
+      var reports = [];
+      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
+        var attempt = trace.attempts[number - first];
+        reports.push(newPacket(REPORT, [
+          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
+        ].join(' ')));
+      }
+      return reports;
+    },
+
+    handleReported: function (packets) {
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        }
+      }
+    }
+  };
+  return trace;
+}
+
+/**
+ * Owns the payload: packets one after the other in an HTTP body (PROTOCOL §4), and which packets
+ * an answer may have.
+ * Leaves the encodings to files of their own, and the single packet to packet.js.
+ */
+
+var LETTERS = 'oxOntbapqcsr-';
+
+/**
+ * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
+ * @param {Encoding} encoding
+ * @param {any} body
+ * @param {boolean} isFirst whether it must open the session
+ */
+function decodeAnswer(encoding, body, isFirst) {
+  var packets = encoding.unpack(body);
+  var letters = '';
+  for (var i = 0; i < packets.length; i++) {
+    letters += packets[i].letter;
+  }
+  if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
+    throw protocolError();
+  }
+  return packets;
+}
+
+/**
+ * Owns what is remembered of an origin, across pages and tabs where the browser stores it, else in
+ * this page (NEGOTIATION §6).
+ * Leaves what it is good for to negotiation.js.
+ */
+
+var MEMORY_MS = 600000;
+
+/** @type {{ [name: string]: string }} */
+var pageMemory = {};
+
+/**
+ * @param {Settings} settings
+ * @param {string} origin
+ * @returns {OriginMemory}
+ */
+function createMemory(settings, origin) {
+  var name = 'anywire ' + origin;
+
+  /** @param {(store: any) => any} work on the storage, or on the page's own where that throws */
+  function use(work) {
+    try {
+      return work(settings.localStorage || root.localStorage || pageMemory);
+    } catch (error) {
+      return work(pageMemory);
+    }
+  }
+
+  return {
+    recall: function () {
+      var parts = /^(\d+) (\d+|fails)$/.exec(use(function (store) {
+        return store[name];
+      }));
+      var leftMs = parts ? +parts[1] - settings.date() : 0;
+      // A clock that was set back makes no memory last.
+      return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
+    },
+
+    remember: function (memory) {
+      use(function (store) {
+        store[name] = settings.date() + MEMORY_MS + ' ' + memory;
+      });
+    },
+
+    forget: function () {
+      use(function (store) {
+        delete store[name];
+        for (var other in store) {
+          // What is remembered of its rungs begins with its name.
+          if (!other.indexOf(name)) {
+            delete store[other];
+          }
+        }
+      });
+    }
+  };
+}
+
+/**
  * Owns what is asked of the engine beside its transports and its timers.
  * Leaves stand-ins for what old ones lack to old-engine.js, which is only in the full build.
  */
@@ -78,1058 +313,6 @@ function newHttp(name, encoding, exchange) {
   return /** @type {any} */ ({
     name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
   });
-}
-
-/**
- * Owns the text that a message may be: no surrogate stands alone in it.
- * Leaves what it means to its callers.
- */
-
-/**
- * The text with U+FFFD for each surrogate that stands alone, as WebSocket sends it.
- * @param {string} text
- */
-function wellFormed(text) {
-  return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
-    return match.length > 1 ? match : '\uFFFD';
-  });
-}
-
-/**
- * Owns the packet: its letters, the contents that have a form, and its WebSocket frame
- * (PROTOCOL §3, §5.4).
- * Leaves runs of packets to payload.js, and what a packet does to session.js and the legs.
- */
-
-var OPEN = 'o';
-var ATTACH = 'x';
-var OPENED = 'O';
-var OFFSET = 'n';
-var TEXT = 't';
-var BINARY = 'b';
-var ACK = 'a';
-var PING = 'p';
-var PONG = 'q';
-var CLOSE = 'c';
-var SUPERSEDED = 's';
-var REPORT = 'r';
-var PADDING = '-';
-
-/** Begins every text frame that is not simply a message. */
-var ESCAPE = '\x10';
-
-var MAX_NUMBER = 9007199254740991;
-var MAX_REASON_BYTES = 123;
-
-/** "A newer connection carries the session." */
-var SUPERSEDED_CODE = 4900;
-
-/**
- * @param {number} code
- * @param {string} name as PROTOCOL §8.3 has them
- * @returns {Fault}
- */
-function createFault(code, name) {
-  var fault = /** @type {Fault} */ (new Error(name));
-  fault.code = code;
-  return fault;
-}
-
-/**
- * Runs what a peer's packets cause. Whatever else it throws is no fault of the peer.
- * @param {() => void} work
- * @param {(code: number, name: string) => void} failed
- */
-function withFaults(work, failed) {
-  try {
-    work();
-  } catch (error) {
-    var fault = /** @type {Fault} */ (error);
-    if (!fault.code) {
-      throw error;
-    }
-    failed(fault.code, fault.message);
-  }
-}
-
-function protocolError() {
-  return createFault(4960, 'protocol-error');
-}
-
-/**
- * A number as PROTOCOL §1.6 wants it.
- * @param {string} text
- */
-function parseNumber(text) {
-  var number = /^(0|[1-9]\d{0,15})$/.test(text) ? +text : NaN;
-  if (!(number <= MAX_NUMBER)) {
-    throw protocolError();
-  }
-  return number;
-}
-
-/**
- * @param {string} content of a close packet
- * @returns {Close}
- */
-function parseClose(content) {
-  var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
-  var reason = parts && parts[2] || '';
-  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
-    throw protocolError();
-  }
-  return { code: +parts[1], reason: reason };
-}
-
-/** @param {Close} close */
-function closeContent(close) {
-  return close.code + (close.reason ? ' ' + close.reason : '');
-}
-
-/**
- * Whether a code says that the session lives (PROTOCOL §8.3).
- * @param {number} code
- */
-function isRetry(code) {
-  return code >= SUPERSEDED_CODE && code < 4930;
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @returns {Packet}
- */
-function newPacket(letter, content) {
-  return { letter: letter, content: content };
-}
-
-/**
- * A packet from the wire, with a number or a close in place of a content that has such a form.
- * Contents that only the server reads are not looked into.
- * @param {string} letters that may stand here
- * @param {string} letter
- * @param {any} content
- * @returns {Packet}
- */
-function checkPacket(letters, letter, content) {
-  if (!letter || letters.indexOf(letter) < 0 || (letter === SUPERSEDED && content)) {
-    throw protocolError();
-  }
-  if (letter === ACK || letter === OFFSET) {
-    content = parseNumber(content);
-  } else if (letter === CLOSE) {
-    content = parseClose(content);
-  }
-  return newPacket(letter, content);
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @returns {string | ArrayBuffer} what WebSocket's `send` takes
- */
-function encodeFrame(letter, content) {
-  if (letter === BINARY) {
-    return content.buffer;
-  }
-  if (letter === TEXT) {
-    return content.charAt(0) === ESCAPE ? ESCAPE + content : content;
-  }
-  return ESCAPE + letter + content;
-}
-
-/**
- * @param {string | ArrayBuffer} frame
- * @returns {Packet}
- */
-function decodeFrame(frame) {
-  if (typeof frame !== 'string') {
-    return newPacket(BINARY, new Uint8Array(frame));
-  }
-  if (frame.charAt(0) !== ESCAPE) {
-    return newPacket(TEXT, frame);
-  }
-  if (frame.charAt(1) === ESCAPE) {
-    return newPacket(TEXT, frame.substr(1));
-  }
-  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
-}
-
-/**
- * Owns the payload: packets one after the other in an HTTP body (PROTOCOL §4), and which packets
- * an answer may have.
- * Leaves the encodings to files of their own, and the single packet to packet.js.
- */
-
-var LETTERS = 'oxOntbapqcsr-';
-
-/**
- * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
- * @param {Encoding} encoding
- * @param {any} body
- * @param {boolean} isFirst whether it must open the session
- */
-function decodeAnswer(encoding, body, isFirst) {
-  var packets = encoding.unpack(body);
-  var letters = '';
-  for (var i = 0; i < packets.length; i++) {
-    letters += packets[i].letter;
-  }
-  if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
-    throw protocolError();
-  }
-  return packets;
-}
-
-/**
- * Owns the binary encoding of payloads (PROTOCOL §4.2).
- */
-
-/** @type {Encoding} */
-var BINARY_ENCODING = {
-  contentType: 'application/octet-stream',
-  responseType: 'arraybuffer',
-  field: 'response',
-  pack: encodeBytes,
-  unpack: function (body) {
-    return decodeBytes(new Uint8Array(body));
-  },
-  toText: function (body) {
-    return new TextDecoder().decode(body || undefined);
-  }
-};
-
-/** @param {Packet[]} packets */
-function encodeBytes(packets) {
-  var encoder = new TextEncoder();
-  var contents = [];
-  var length = 0;
-  for (var i = 0; i < packets.length; i++) {
-    var content = packets[i].content;
-    contents[i] = packets[i].letter === BINARY ? content : encoder.encode(content);
-    length += contents[i].length + 6;
-  }
-  var bytes = new Uint8Array(length);
-  var at = 0;
-  for (i = 0; i < packets.length; i++) {
-    for (length = contents[i].length; length > 127; length >>= 7) {
-      bytes[at++] = 128 | (length & 127);
-    }
-    bytes[at++] = length;
-    bytes[at++] = packets[i].letter.charCodeAt(0);
-    bytes.set(contents[i], at);
-    at += contents[i].length;
-  }
-  return bytes.subarray(0, at);
-}
-
-/** @param {Uint8Array} bytes */
-function decodeBytes(bytes) {
-  // Without these options a byte order mark would vanish, and broken UTF-8 would pass.
-  var decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  var packets = [];
-  var at = 0;
-  while (at < bytes.length) {
-    var length = 0;
-    var scale = 1;
-    var group;
-    do {
-      group = bytes[at++];
-      length += (group & 127) * scale;
-      scale *= 128;
-    } while (group > 127 && scale < 34359738368);
-    // The last group must end the number, exist, and not be a zero that says nothing.
-    if (!(group < 128) || (!group && scale > 128) || at + 1 + length > bytes.length) {
-      throw protocolError();
-    }
-    var letter = String.fromCharCode(bytes[at++]);
-    /** @type {any} */
-    var content = new Uint8Array(bytes.subarray(at, at + length));
-    if (letter !== BINARY) {
-      try {
-        content = decoder.decode(content);
-      } catch (error) {
-        throw protocolError();
-      }
-    }
-    packets.push(checkPacket(LETTERS, letter, content));
-    at += length;
-  }
-  return packets;
-}
-
-/**
- * Owns one deadline at a time.
- * Leaves the time itself to the clock, which is a parameter everywhere.
- */
-
-/** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
-var MAX_TIMEOUT_MS = 1e9;
-
-/**
- * @param {Clock} clock
- * @param {() => void} fire
- * @returns {Timer}
- */
-function createTimer(clock, fire) {
-  /** @type {any} */
-  var id;
-  // `Infinity` while it does not run.
-  var deadline = Infinity;
-  // Called as methods of another object, the browser's own would refuse.
-  var later = clock.setTimeout;
-  var cancel = clock.clearTimeout;
-  var timer = {
-    /** @param {number} ms */
-    set: function (ms) {
-      timer.stop();
-      deadline = clock.now() + ms;
-      id = later(function () {
-        deadline = Infinity;
-        fire();
-      }, Math.min(ms, MAX_TIMEOUT_MS));
-    },
-    /** @param {number} time */
-    by: function (time) {
-      if (time < deadline) {
-        timer.set(time - clock.now());
-      }
-    },
-    stop: function () {
-      cancel(id);
-      deadline = Infinity;
-    },
-    isRunning: function () {
-      return deadline < Infinity;
-    }
-  };
-  return timer;
-}
-
-/**
- * When the caller has had its turn.
- * @param {Clock} clock
- * @param {() => void} work
- */
-function soon(clock, work) {
-  createTimer(clock, work).set(0);
-}
-
-/**
- * Owns the messages that the application has sent and the server has not acknowledged
- * (PROTOCOL §7.1).
- * Leaves to its caller when a message goes, by which leg, and how much is too much.
- */
-
-/** More than a packet adds to its content in either encoding. */
-var PACKET_BYTES = 16;
-
-/** @returns {Outbox} */
-function createOutbox() {
-  var sent = 0;
-  /** @type {Message[]} */
-  var messages = [];
-
-  /** @type {Outbox} */
-  var outbox = {
-    first: 0,
-    end: 0,
-    bytes: 0,
-    gone: 0,
-
-    push: function (message) {
-      messages.push(message);
-      outbox.end++;
-      outbox.bytes += message.size;
-    },
-
-    ack: function (received) {
-      if (received > sent) {
-        throw createFault(4963, 'bad-ack');
-      }
-      // An ack may come late, after a higher one.
-      var acked = messages.splice(0, received - outbox.first);
-      for (var i = 0; i < acked.length; i++) {
-        outbox.bytes -= acked[i].size;
-        outbox.gone += acked[i].size;
-      }
-      outbox.first += acked.length;
-      return acked.length > 0;
-    },
-
-    take: function (offset) {
-      sent = Math.max(sent, offset + 1);
-      return messages[offset - outbox.first];
-    },
-
-    batch: function (maxBytes, maxCount) {
-      var batch = [];
-      while (batch.length < messages.length && batch.length < maxCount) {
-        var message = messages[batch.length];
-        // As if every message went in base64: the bound holds in both encodings.
-        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
-        if (maxBytes < 0 && batch.length) {
-          break;
-        }
-        batch.push(outbox.take(outbox.first + batch.length));
-      }
-      return batch;
-    }
-  };
-  return outbox;
-}
-
-/**
- * Owns the session: who it is, what was received, what is kept to be sent, and how it ends.
- * Leaves the connections to the legs, and which of them carries it to negotiator.js.
- */
-
-var UNKNOWN_SESSION = 4930;
-
-/** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
-var PROOF_BYTES = 16384;
-
-/** How long an open with messages waits for a first answer. */
-var EARLY_HOLD_MS = 1000;
-
-/** An outbox that grows beyond this is given up: nobody takes what the application sends. */
-var MAX_OUTBOX_BYTES = 67108864;
-
-/**
- * @param {Clock} clock
- * @param {string} key
- * @param {string[]} protocols
- * @param {SessionHandlers} handlers
- * @returns {Session}
- */
-function createSession(clock, key, protocols, handlers) {
-  var secret = '';
-  var outbox = createOutbox();
-  var closeTimer = createTimer(clock, function () {
-    session.expire();
-  });
-
-  /** @type {Session} */
-  var session = {
-    key: key,
-    protocols: protocols,
-    id: '',
-    protocol: '',
-    // *Opened* brings the others (PROTOCOL §7); these are needed before.
-    bytesPerMs: 256,
-    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
-    received: 0,
-    outbox: outbox,
-    closing: null,
-    ended: false,
-    hasDropped: false,
-
-    padding: function () {
-      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
-    },
-
-    openContent: function (generation) {
-      return JSON.stringify({
-        version: 1,
-        key: key,
-        generation: generation,
-        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
-        holdMs: outbox.end && EARLY_HOLD_MS,
-        protocols: protocols
-      });
-    },
-
-    attachContent: function (generation, holdMs) {
-      return [session.id, secret, generation, session.received].join(' ') +
-        (holdMs === undefined ? '' : ' ' + holdMs);
-    },
-
-    handleOpened: function (content) {
-      var opened = parseOpened(content);
-      if (session.id && session.id !== opened.session) {
-        throw protocolError();
-      }
-      if (opened.first > session.received || opened.received < outbox.first) {
-        throw createFault(4961, 'gap');
-      }
-      if (!session.id) {
-        session.id = opened.session;
-        secret = opened.secret;
-        session.protocol = opened.protocol || '';
-      }
-      for (var name in opened.limits) {
-        var limit = opened.limits[name];
-        // A server that holds nothing says so with 0, which makes no sense elsewhere.
-        if (limit > 0 || (limit === 0 && name === 'holdMs')) {
-          session.limits[name] = limit;
-        }
-      }
-      session.handleAck(opened.received);
-      return opened;
-    },
-
-    handleMessage: function (offset, letter, content) {
-      if (offset > session.received) {
-        throw createFault(4961, 'gap');
-      }
-      if (offset === session.received) {
-        // The browser may fail here. Then the message has not been received, and comes again.
-        var data = letter === TEXT ? content : handlers.toData(content);
-        session.received++;
-        handlers.onmessage(data);
-      }
-    },
-
-    handleAck: function (received) {
-      if (outbox.ack(received)) {
-        handlers.onbuffer();
-        if (session.closing) {
-          // What was sent before the close may need longer than the close itself.
-          closeTimer.set(session.limits.closeTimeoutMs);
-        }
-      }
-    },
-
-    handleClose: function (close) {
-      if (session.closing) {
-        endWithOwnClose(true);
-      } else {
-        close.wasClean = close.code < 4900;
-        close.tell = true;
-        session.end(close);
-      }
-    },
-
-    handleRefusal: function (code, message) {
-      if (session.closing && code === UNKNOWN_SESSION) {
-        // The server has closed already; only its answer was lost.
-        endWithOwnClose(true);
-      } else {
-        session.end({ code: code, reason: message || '' });
-      }
-    },
-
-    send: function (message) {
-      if (message.size > session.limits.maxMessageBytes) {
-        abortSoon(4964, 'too-large');
-      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
-        abortSoon(4932, 'too-slow');
-      } else {
-        outbox.push(message);
-        handlers.onbuffer();
-        handlers.ontransmit();
-      }
-    },
-
-    close: function (code, reason) {
-      session.closing = { code: code, reason: reason };
-      closeTimer.set(session.limits.closeTimeoutMs);
-      handlers.ontransmit();
-    },
-
-    expire: function () {
-      if (session.closing) {
-        endWithOwnClose(false);
-      } else {
-        session.end(session.id ? { code: 4931, reason: 'expired' } :
-          { code: 1006, reason: 'no connection' });
-      }
-    },
-
-    abort: function (code, reason) {
-      session.end({ code: code, reason: reason, tell: true });
-    },
-
-    end: function (close) {
-      if (!session.ended) {
-        session.ended = true;
-        closeTimer.stop();
-        handlers.onend(close);
-      }
-    }
-  };
-
-  /**
-   * The application hears of the end when its call has returned. Until then nothing may follow
-   * the message that was dropped.
-   * @param {number} code
-   * @param {string} name
-   */
-  function abortSoon(code, name) {
-    session.hasDropped = true;
-    soon(clock, function () {
-      session.abort(code, name);
-    });
-  }
-
-  /** @param {boolean} wasClean */
-  function endWithOwnClose(wasClean) {
-    var closing = /** @type {Close} */ (session.closing);
-    session.end({ code: closing.code, reason: closing.reason, wasClean: wasClean });
-  }
-
-  return session;
-}
-
-/**
- * @param {string} content
- * @returns {any} the members of PROTOCOL §3.2
- */
-function parseOpened(content) {
-  var opened = parseJson(content);
-  if (opened.version !== 1 || !opened.session || !opened.secret ||
-      !(opened.received >= 0) || !(opened.first >= 0)) {
-    throw protocolError();
-  }
-  return opened;
-}
-
-/**
- * @param {any} text
- * @returns {any} an empty object if it is not JSON
- */
-function parseJson(text) {
-  try {
-    return JSON.parse(text) || {};
-  } catch (error) {
-    return {};
-  }
-}
-
-/**
- * Owns the browser's WebSocket.
- * Leaves what goes over it to websocket-leg.js.
- */
-
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {string[]} protocols
- * @param {() => void} opened
- * @param {(event: MessageEvent) => void} received
- * @param {(outcome: string, detail: string) => void} closed
- * @returns {WebSocket}
- */
-function openWebSocket(settings, url, protocols, opened, received, closed) {
-  /** @type {any} */
-  var socket = {};
-  try {
-    socket = new settings.WebSocket(url, protocols);
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = opened;
-    socket.onmessage = received;
-    // Some engines tell of an error alone.
-    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
-      closed('closed', '' + event.code);
-    };
-  } catch (error) {
-    socket.close = ignore;
-    soon(settings, function () {
-      closed('failed', '' + error);
-    });
-  }
-  return socket;
-}
-
-/**
- * It calls nobody back.
- * @param {any} socket
- * @param {number} [code]
- */
-function closeWebSocket(socket, code) {
-  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
-  // A page may use no other codes.
-  socket.close(code && code >= 3000 ? code : 1000);
-}
-
-/**
- * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
- * nothing may move.
- * Leaves what is in them to poll-leg.js.
- */
-
-/** @type {Exchange} */
-function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
-  var request = new settings.XMLHttpRequest();
-  var timer = createTimer(settings, function () {
-    finish();
-    request.abort();
-    failed('silent', 'no answer');
-  });
-
-  var wait = function () {
-    timer.set(patienceMs);
-  };
-
-  function finish() {
-    timer.stop();
-    request.onreadystatechange = wait = ignore;
-  }
-
-  wait();
-  try {
-    request.open('POST', endpoints.poll, true);
-    request.setRequestHeader('Content-Type', encoding.contentType);
-    setCredentials(request, settings);
-    request.responseType = encoding.responseType;
-    request.onreadystatechange = function () {
-      wait();
-      if (request.readyState < 4) {
-        return;
-      }
-      finish();
-      var status = 0;
-      var answer;
-      var retryAfterMs;
-      try {
-        answer = request[encoding.field];
-        retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
-        status = request.status;
-      } catch (error) {
-        // Old browsers throw where there is no answer.
-      }
-      if (status === 200) {
-        answered(answer);
-      } else {
-        failed(status ? 'refused' : 'closed', 'http ' + status +
-          // A browser keeps to itself why, to a page of another origin.
-          (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin?'),
-          encoding.toText(answer), retryAfterMs);
-      }
-    };
-    if (request.upload) {
-      request.upload.onprogress = function () {
-        wait();
-      };
-    }
-    request.send(body);
-  } catch (error) {
-    finish();
-    soon(settings, function () {
-      failed('failed', '' + error);
-    });
-  }
-
-  return function () {
-    finish();
-    failed = ignore;
-    request.abort();
-  };
-}
-
-/**
- * @param {any} request
- * @param {Settings} settings
- */
-function setCredentials(request, settings) {
-  try {
-    request.withCredentials = settings.withCredentials;
-  } catch (error) {
-    // Requests of the oldest engines take no members, nor do they cross origins.
-  }
-}
-
-/** @param {string} url */
-function isCrossOrigin(url) {
-  var page = root.location;
-  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
-}
-
-function ignore() {}
-
-/**
- * Owns how one WebSocket carries a session: frames, acks and the heartbeat
- * (PROTOCOL §5, §7.2, §7.3).
- * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
- */
-
-/** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
-var STALL_MS = 2000;
-
-/** No line is thought to carry less; and more than this on the way tells what it carries. */
-var SLOW_BYTES_PER_MS = 16;
-var LARGE_BYTES = 65536;
-var MAX_UNACKED = 128;
-var MAX_UNACKED_BYTES = 131072;
-
-/**
- * @param {Session} session
- * @param {string} url
- * @param {Settings} settings
- * @param {Feed} feed
- * @param {number} generation of its offer, or 0 for none
- * @returns {WebSocketLeg}
- */
-function createWebSocketLeg(session, url, settings, feed, generation) {
-  /** @type {WebSocket} */
-  var channel;
-  var timer = createTimer(settings, tick);
-  var isStopped = false;
-  var isAttached = false;
-  var isStalled = false;
-  var isProving = false;
-  var isCloseSent = false;
-  // The offsets of the next message up and down.
-  var up = 0;
-  // Bytes of all messages before that one.
-  var upBytes = 0;
-  var down = 0;
-  // Messages that came and are not acknowledged yet, and since when the oldest waits.
-  var unacked = 0;
-  var unackedBytes = 0;
-  var unackedSince = 0;
-  // When something was heard last; since when a message waits for its ack, and since when a ping
-  // waits for an answer, or 0.
-  var heardAt = 0;
-  var busySince = 0;
-  var pingedAt = 0;
-  // What the browser had not sent yet when the ping was added to it, or it was looked at last.
-  var unsent = 0;
-
-  var leg = /** @type {WebSocketLeg} */ ({
-    start: function () {
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
-        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
-      function () {
-        feed('connected');
-      }, receive, lost);
-    },
-
-    prove: function () {
-      // What waits goes first.
-      leg.transmit();
-      isProving = true;
-      send(PING, session.padding());
-    },
-
-    attach: function (_, generation) {
-      send(ATTACH, session.attachContent(generation));
-    },
-
-    report: function (trace) {
-      var reports = trace.reports();
-      for (var i = 0; i < reports.length; i++) {
-        send(REPORT, reports[i].content);
-      }
-      trace.handleReported(reports);
-    },
-
-    transmit: function () {
-      if (!isAttached) {
-        return;
-      }
-      // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
-      while (up < session.outbox.end &&
-          up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes) {
-        var message = session.outbox.take(up++);
-        upBytes += message.size;
-        busySince = busySince || settings.now();
-        send(message.letter, message.content);
-      }
-      if (session.closing && !isCloseSent && up === session.outbox.end) {
-        isCloseSent = true;
-        send(CLOSE, closeContent(session.closing));
-      }
-      schedule();
-    },
-
-    check: function () {
-      if (!pingedAt) {
-        pingedAt = settings.now();
-        unsent = channel.bufferedAmount;
-        // Of two pings that are read together the server may answer the later one alone.
-        send(PING, isProving ? session.padding() : '');
-        schedule();
-      }
-    },
-
-    drop: function (_, close) {
-      if (isStopped) {
-        return;
-      }
-      isStopped = true;
-      timer.stop();
-      if (close && close.tell && isAttached) {
-        send(CLOSE, closeContent(close));
-      }
-      closeWebSocket(channel, close && close.code);
-    }
-  });
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function send(letter, content) {
-    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
-  }
-
-  /**
-   * @param {string} outcome
-   * @param {string | number} [detail]
-   */
-  function lost(outcome, detail) {
-    if (!isStopped) {
-      leg.drop();
-      feed('lost', WEBSOCKET, outcome, detail);
-    }
-  }
-
-  /** @param {MessageEvent} event */
-  function receive(event) {
-    heardAt = settings.now();
-    pingedAt = 0;
-    if (isStalled) {
-      isStalled = false;
-      feed('heard');
-    }
-    withFaults(function () {
-      var packet = decodeFrame(event.data);
-      handlePacket(packet.letter, packet.content);
-      if (!isStopped && isAttached) {
-        schedule();
-      }
-    }, function (code, name) {
-      if (isAttached) {
-        session.abort(code, name);
-      } else {
-        lost('closed', name);
-      }
-    });
-  }
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handlePacket(letter, content) {
-    if (letter === OPENED && !isAttached) {
-      handleOpened(content);
-    } else if (letter === CLOSE) {
-      handleClose(content);
-    } else if (letter === PONG) {
-      if (content === session.padding()) {
-        isProving = false;
-        feed('proven', WEBSOCKET);
-      }
-    } else if (letter === PING) {
-      send(PONG, content);
-      acknowledge();
-    } else if (!isAttached) {
-      throw protocolError();
-    } else if (letter === TEXT || letter === BINARY) {
-      handleMessage(letter, content);
-    } else if (letter === ACK) {
-      session.handleAck(content);
-      busySince = session.outbox.first < up ? settings.now() : 0;
-      leg.transmit();
-    } else if (letter === SUPERSEDED) {
-      lost('superseded');
-    } else {
-      throw protocolError();
-    }
-  }
-
-  /** @param {string} content */
-  function handleOpened(content) {
-    var opened = session.handleOpened(content);
-    up = opened.received;
-    upBytes = session.outbox.gone;
-    down = opened.first;
-    isAttached = true;
-    feed('attached', WEBSOCKET);
-    if (!isStopped) {
-      leg.transmit();
-    }
-  }
-
-  /** @param {Close} close */
-  function handleClose(close) {
-    if (isRetry(close.code)) {
-      lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
-    } else if (isAttached) {
-      session.handleClose(close);
-    } else {
-      session.handleRefusal(close.code, close.reason);
-    }
-  }
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handleMessage(letter, content) {
-    unackedSince = unacked++ ? unackedSince : heardAt;
-    // Characters for bytes is close enough for a threshold.
-    unackedBytes += content.length;
-    session.handleMessage(down++, letter, content);
-    // Timers of a page in the background are late, so each message looks at the time too.
-    if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
-        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
-      acknowledge();
-    }
-  }
-
-  function acknowledge() {
-    if (unacked) {
-      unacked = unackedBytes = 0;
-      send(ACK, session.received);
-    }
-  }
-
-  /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
-  function schedule() {
-    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
-    timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
-  }
-
-  function patienceMs() {
-    // Messages may be on the way before the ping (NEGOTIATION §3.4).
-    return isStalled ? deadMs() :
-      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
-  }
-
-  function deadMs() {
-    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
-  }
-
-  function pingDueAt() {
-    // The server pings first in an idle session, so the client waits a quarter longer.
-    var time = heardAt + session.limits.heartbeatMs * 1.25;
-    return busySince ?
-      Math.min(time, Math.max(heardAt, busySince) + 2 * session.limits.ackDelayMs) : time;
-  }
-
-  function tick() {
-    var now = settings.now();
-    if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.bufferedAmount < unsent) {
-        // A line that takes bytes is slow, not dead: the ping is still behind them.
-        pingedAt = now;
-        unsent = channel.bufferedAmount;
-      } else if (now - pingedAt >= deadMs()) {
-        lost('stalled');
-        return;
-      } else {
-        isStalled = true;
-        if (session.outbox.bytes > LARGE_BYTES) {
-          session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
-        }
-        feed('stalled');
-      }
-    }
-    if (now - unackedSince >= session.limits.ackDelayMs) {
-      acknowledge();
-    }
-    if (now >= pingDueAt()) {
-      leg.check();
-    }
-    schedule();
-  }
-
-  return leg;
 }
 
 /**
@@ -1485,95 +668,130 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 }
 
 /**
- * Owns how attempts to connect went: for the application, and as reports for the server
- * (NEGOTIATION §9, PROTOCOL §7.6).
- * Leaves what an attempt is to negotiation.js.
+ * Owns where the endpoints of a mount path are.
+ * Leaves the requests to them to the transports.
  */
 
-var TRACE_LENGTH = 64;
+/**
+ * @param {string} url of the mount, or of its WebSocket endpoint; relative to the page
+ * @returns {Endpoints}
+ */
+function resolveEndpoints(url) {
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
+  if (!parts) {
+    throw createError('SyntaxError', 'URL ' + url);
+  }
+  var host = parts[1].toLowerCase() + '://' + parts[2];
+  var path = parts[3];
+  var query = parts[4] || '';
+  var mount = path.replace(/\/(websocket\/?)?$/, '');
+  return {
+    url: 'ws' + host + path + query,
+    origin: 'ws' + host,
+    websocket: 'ws' + host + mount + '/websocket' + query,
+    poll: 'http' + host + mount + '/poll' + query
+  };
+}
 
-/** @returns {Trace} */
-function createTrace() {
-  var noted = 0;
-  var reported = 0;
-  var hasTrouble = false;
+/**
+ * An error that looks like the one WebSocket throws.
+ * @param {string} name
+ * @param {string} message
+ */
+function createError(name, message) {
+  var error = new Error(message);
+  error.name = name;
+  return error;
+}
 
-  /** @type {Trace} */
-  var trace = {
-    attempts: [],
+/**
+ * Owns what stands between a negotiation and the world: it feeds it what the legs, the page and the
+ * clock do, and does what it decides.
+ * Leaves each decision to negotiation.js, and to the legs how they carry the session.
+ */
 
-    note: function (leg, phase, ms, outcome, detail) {
-      noted++;
-      hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
-      trace.attempts.push({
-        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
-      });
-      trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+/**
+ * @param {Session} session
+ * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
+ * @param {{ [leg: string]: any }} usable which legs there are
+ * @param {Settings} settings
+ * @param {OriginMemory} memory
+ * @param {(transport: string) => void} ontransport what carries the session from now on
+ * @returns {Negotiator}
+ */
+function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
+  var isStopped = false;
+  /** @type {{ [leg: string]: any }} */
+  var legs = {};
+  var negotiation = createNegotiation(settings, usable, memory.recall());
+  var timer = createTimer(settings, function () {
+    feed('timeout');
+  });
+  var expiry = createTimer(settings, session.expire);
+
+  // What is not asked of the leg itself.
+  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
+  var deeds = {
+    start: function (leg, generation) {
+      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
+      legs[leg].start();
     },
-
-    reports: function () {
-      var first = noted - trace.attempts.length;
-      var reports = [];
-      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
-        var attempt = trace.attempts[number - first];
-        reports.push(newPacket(REPORT, [
-          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
-        ].join(' ')));
+    carrier: function (leg) {
+      expiry.stop();
+      if (!leg) {
+        // From now on: when the server's window began, only the server knows.
+        expiry.set(session.limits.resumeWindowMs);
       }
-      return reports;
+      ontransport(leg || 'reconnecting');
+    },
+    remember: memory.remember,
+    forget: memory.forget,
+    'give up': function () {
+      // The caller may not have had its turn yet.
+      expiry.set(0);
+    }
+  };
+
+  /**
+   * What the application does meanwhile, in an event, is fed and drained within; the order holds.
+   * @type {Feed}
+   */
+  function feed(input, leg, a, b, c) {
+    if (isStopped) {
+      return;
+    }
+    negotiation.feed(settings.now(), input, leg, a, b, c);
+    while (negotiation.decisions.length && !isStopped) {
+      var decision = negotiation.decisions.shift();
+      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
+    }
+    if (!isStopped) {
+      timer.set(negotiation.timeout() - settings.now());
+      if (negotiation.carrier === WEBSOCKET) {
+        legs.websocket.report(negotiation.trace);
+      }
+    }
+  }
+
+  return {
+    trace: negotiation.trace.attempts,
+    feed: feed,
+
+    transmit: function () {
+      if (negotiation.carrier) {
+        legs[negotiation.carrier].transmit();
+      }
     },
 
-    handleReported: function (packets) {
-      for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          reported = Math.max(reported, parseInt(packets[i].content, 10));
-        }
+    stop: function (close) {
+      isStopped = true;
+      timer.stop();
+      expiry.stop();
+      for (var leg in legs) {
+        legs[leg].drop(leg, close);
       }
     }
   };
-  return trace;
-}
-
-/**
- * Owns one leg as the negotiation sees it, and the durations of NEGOTIATION §8.
- * Leaves what becomes of it to negotiation.js.
- */
-
-var WEBSOCKET = 'websocket';
-var POLL = 'poll';
-
-/** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
-var SILENCE_MS = 5000;
-var MIN_PROOF_MS = 1000;
-/** How long a WebSocket that seems to have superseded polling may take to say so. */
-var GRACE_MS = 1000;
-/** After so long a proven WebSocket was worth it. */
-var STEADY_MS = 10000;
-/** How long the WebSocket is alone where it was proven before. */
-var MIN_DELAY_MS = 100;
-var MAX_DELAY_MS = 1000;
-
-/**
- * @param {string} leg
- * @param {any} isAllowed
- * @returns {Line}
- */
-function createLine(leg, isAllowed) {
-  return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
-}
-
-/** @param {Line} line */
-function isAttached(line) {
-  return line.phase === 'proof' || line.phase === 'carry';
-}
-
-/**
- * @param {number} value
- * @param {number} min
- * @param {number} max
- */
-function clamp(value, min, max) {
-  return Math.max(min, Math.min(max, value));
 }
 
 /**
@@ -1980,358 +1198,212 @@ function createNegotiation(settings, allowed, memory) {
 }
 
 /**
- * Owns what is remembered of an origin, across pages and tabs where the browser stores it, else in
- * this page (NEGOTIATION §6).
- * Leaves what it is good for to negotiation.js.
+ * Owns the messages that the application has sent and the server has not acknowledged
+ * (PROTOCOL §7.1).
+ * Leaves to its caller when a message goes, by which leg, and how much is too much.
  */
 
-var MEMORY_MS = 600000;
+/** More than a packet adds to its content in either encoding. */
+var PACKET_BYTES = 16;
 
-/** @type {{ [name: string]: string }} */
-var pageMemory = {};
-
-/**
- * @param {Settings} settings
- * @param {string} origin
- * @returns {OriginMemory}
- */
-function createMemory(settings, origin) {
-  var name = 'anywire ' + origin;
-
-  /** @param {(store: any) => any} work on the storage, or on the page's own where that throws */
-  function use(work) {
-    try {
-      return work(settings.localStorage || root.localStorage || pageMemory);
-    } catch (error) {
-      return work(pageMemory);
-    }
-  }
-
-  return {
-    recall: function () {
-      var parts = /^(\d+) (\d+|fails)$/.exec(use(function (store) {
-        return store[name];
-      }));
-      var leftMs = parts ? +parts[1] - settings.date() : 0;
-      // A clock that was set back makes no memory last.
-      return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
-    },
-
-    remember: function (memory) {
-      use(function (store) {
-        store[name] = settings.date() + MEMORY_MS + ' ' + memory;
-      });
-    },
-
-    forget: function () {
-      use(function (store) {
-        delete store[name];
-        for (var other in store) {
-          // What is remembered of its rungs begins with its name.
-          if (!other.indexOf(name)) {
-            delete store[other];
-          }
-        }
-      });
-    }
-  };
-}
-
-/**
- * Owns what stands between a negotiation and the world: it feeds it what the legs, the page and the
- * clock do, and does what it decides.
- * Leaves each decision to negotiation.js, and to the legs how they carry the session.
- */
-
-/**
- * @param {Session} session
- * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
- * @param {{ [leg: string]: any }} usable which legs there are
- * @param {Settings} settings
- * @param {OriginMemory} memory
- * @param {(transport: string) => void} ontransport what carries the session from now on
- * @returns {Negotiator}
- */
-function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
-  var isStopped = false;
-  /** @type {{ [leg: string]: any }} */
-  var legs = {};
-  var negotiation = createNegotiation(settings, usable, memory.recall());
-  var timer = createTimer(settings, function () {
-    feed('timeout');
-  });
-  var expiry = createTimer(settings, session.expire);
-
-  // What is not asked of the leg itself.
-  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
-  var deeds = {
-    start: function (leg, generation) {
-      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
-      legs[leg].start();
-    },
-    carrier: function (leg) {
-      expiry.stop();
-      if (!leg) {
-        // From now on: when the server's window began, only the server knows.
-        expiry.set(session.limits.resumeWindowMs);
-      }
-      ontransport(leg || 'reconnecting');
-    },
-    remember: memory.remember,
-    forget: memory.forget,
-    'give up': function () {
-      // The caller may not have had its turn yet.
-      expiry.set(0);
-    }
-  };
-
-  /**
-   * What the application does meanwhile, in an event, is fed and drained within; the order holds.
-   * @type {Feed}
-   */
-  function feed(input, leg, a, b, c) {
-    if (isStopped) {
-      return;
-    }
-    negotiation.feed(settings.now(), input, leg, a, b, c);
-    while (negotiation.decisions.length && !isStopped) {
-      var decision = negotiation.decisions.shift();
-      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
-    }
-    if (!isStopped) {
-      timer.set(negotiation.timeout() - settings.now());
-      if (negotiation.carrier === WEBSOCKET) {
-        legs.websocket.report(negotiation.trace);
-      }
-    }
-  }
-
-  return {
-    trace: negotiation.trace.attempts,
-    feed: feed,
-
-    transmit: function () {
-      if (negotiation.carrier) {
-        legs[negotiation.carrier].transmit();
-      }
-    },
-
-    stop: function (close) {
-      isStopped = true;
-      timer.stop();
-      expiry.stop();
-      for (var leg in legs) {
-        legs[leg].drop(leg, close);
-      }
-    }
-  };
-}
-
-/**
- * Owns what the page's life means to a session: that it was shown again, came online, changed its
- * network, or slept (NEGOTIATION §7). There is no listener that keeps a page out of the
- * back-forward cache, such as one for `unload`.
- * Leaves what is to be done then to the negotiation.
- */
-
-var LOOK_MS = 5000;
-/** The clock may be set by a little, a timer may be late by a little; beyond this is a sleep. */
-var SLEEP_MS = 5000;
-
-/**
- * @param {Settings} settings
- * @param {(hasNewNetwork: boolean) => void} returned called at most once in a turn
- * @returns {() => void} stops listening
- */
-function watchPage(settings, returned) {
-  var page = root.document;
-  var connection = root.navigator && root.navigator.connection;
-  var network = connection && connection.type;
-  var hasNewNetwork = false;
-  var lookedAt = 0;
-  var jumpAt = 0;
-  // What comes together in one turn is one return.
-  var tellTimer = createTimer(settings, function () {
-    var isNew = hasNewNetwork;
-    hasNewNetwork = false;
-    returned(isNew);
-  });
-  var lookTimer = createTimer(settings, function () {
-    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
-    // hidden page are late anyway; it is asked when it is shown.
-    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
-        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
-      tellTimer.set(0);
-    }
-    look();
-  });
-
-  function look() {
-    lookedAt = settings.now();
-    jumpAt = settings.date() - lookedAt;
-    lookTimer.set(LOOK_MS);
-  }
-
-  /** @param {any} event */
-  function listener(event) {
-    var before = network;
-    network = connection && connection.type;
-    var isNew = network !== before || event.type === 'online';
-    // A change may be of the line's speed alone. A page that is shown for the first time has lost
-    // nothing, nor has one that is hidden.
-    if (!(event.type === 'change' && !isNew || event.persisted === false ||
-        event.type === 'visibilitychange' && page.hidden)) {
-      hasNewNetwork = hasNewNetwork || isNew;
-      tellTimer.set(0);
-    }
-  }
-
-  /** @param {string} method */
-  function each(method) {
-    /** @type {{ [type: string]: any }} */
-    var targets = {
-      online: root, offline: root, pageshow: root,
-      visibilitychange: page, resume: page,
-      change: connection
-    };
-    for (var type in targets) {
-      if (targets[type] && targets[type][method]) {
-        targets[type][method](type, listener);
-      }
-    }
-  }
-
-  each('addEventListener');
-  look();
-
-  return function () {
-    each('removeEventListener');
-    tellTimer.stop();
-    lookTimer.stop();
-  };
-}
-
-/**
- * Owns where the endpoints of a mount path are.
- * Leaves the requests to them to the transports.
- */
-
-/**
- * @param {string} url of the mount, or of its WebSocket endpoint; relative to the page
- * @returns {Endpoints}
- */
-function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
-  if (!parts) {
-    throw createError('SyntaxError', 'URL ' + url);
-  }
-  var host = parts[1].toLowerCase() + '://' + parts[2];
-  var path = parts[3];
-  var query = parts[4] || '';
-  var mount = path.replace(/\/(websocket\/?)?$/, '');
-  return {
-    url: 'ws' + host + path + query,
-    origin: 'ws' + host,
-    websocket: 'ws' + host + mount + '/websocket' + query,
-    poll: 'http' + host + mount + '/poll' + query
-  };
-}
-
-/**
- * An error that looks like the one WebSocket throws.
- * @param {string} name
- * @param {string} message
- */
-function createError(name, message) {
-  var error = new Error(message);
-  error.name = name;
-  return error;
-}
-
-/**
- * Owns the way from what an application may send to messages, in order, also when a Blob must be
- * read first.
- * Leaves the messages to the session.
- */
-
-/**
- * @param {Session} session
- * @param {() => void} onchange the bytes that wait here are more or fewer
- */
-function createSender(session, onchange) {
-  // What waits for the Blob at its head.
+/** @returns {Outbox} */
+function createOutbox() {
+  var sent = 0;
   /** @type {Message[]} */
-  var queue = [];
+  var messages = [];
 
-  var sender = {
-    /** Bytes that the session does not have yet. */
+  /** @type {Outbox} */
+  var outbox = {
+    first: 0,
+    end: 0,
     bytes: 0,
+    gone: 0,
 
-    /** @param {any} data */
-    send: function (data) {
-      var message = createMessage(data);
-      push(message);
-      if (message.content === null) {
-        engine.readBlob(data, function (buffer) {
-          message.content = new Uint8Array(buffer);
-          drain();
-        }, function () {
-          session.abort(1011, 'Blob');
-        });
-      }
+    push: function (message) {
+      messages.push(message);
+      outbox.end++;
+      outbox.bytes += message.size;
     },
 
-    /**
-     * @param {number} code
-     * @param {string} reason
-     */
-    close: function (code, reason) {
-      push({ letter: CLOSE, content: { code: code, reason: reason }, size: 0 });
+    ack: function (received) {
+      if (received > sent) {
+        throw createFault(4963, 'bad-ack');
+      }
+      // An ack may come late, after a higher one.
+      var acked = messages.splice(0, received - outbox.first);
+      for (var i = 0; i < acked.length; i++) {
+        outbox.bytes -= acked[i].size;
+        outbox.gone += acked[i].size;
+      }
+      outbox.first += acked.length;
+      return acked.length > 0;
+    },
+
+    take: function (offset) {
+      sent = Math.max(sent, offset + 1);
+      return messages[offset - outbox.first];
+    },
+
+    batch: function (maxBytes, maxCount) {
+      var batch = [];
+      while (batch.length < messages.length && batch.length < maxCount) {
+        var message = messages[batch.length];
+        // As if every message went in base64: the bound holds in both encodings.
+        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
+        if (maxBytes < 0 && batch.length) {
+          break;
+        }
+        batch.push(outbox.take(outbox.first + batch.length));
+      }
+      return batch;
     }
   };
-
-  /** @param {Message} message */
-  function push(message) {
-    queue.push(message);
-    sender.bytes += message.size;
-    drain();
-  }
-
-  function drain() {
-    while (queue.length && queue[0].content !== null && !session.ended &&
-        !session.hasDropped) {
-      var message = /** @type {Message} */ (queue.shift());
-      sender.bytes -= message.size;
-      if (message.letter === CLOSE) {
-        session.close(message.content.code, message.content.reason);
-      } else {
-        session.send(message);
-      }
-    }
-    onchange();
-  }
-
-  return sender;
+  return outbox;
 }
 
 /**
- * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
- * @param {any} data
- * @returns {Message}
+ * Owns one deadline at a time.
+ * Leaves the time itself to the clock, which is a parameter everywhere.
  */
-function createMessage(data) {
-  if (/ (Blob|File)]$/.test(Object.prototype.toString.call(data))) {
-    return { letter: BINARY, content: null, size: data.size };
-  }
-  var isBytes = data && data.byteLength >= 0;
-  var content = isBytes ?
-    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
-    wellFormed('' + data);
-  return {
-    letter: isBytes ? BINARY : TEXT,
-    content: content,
-    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
+
+/** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
+var MAX_TIMEOUT_MS = 1e9;
+
+/**
+ * @param {Clock} clock
+ * @param {() => void} fire
+ * @returns {Timer}
+ */
+function createTimer(clock, fire) {
+  /** @type {any} */
+  var id;
+  // `Infinity` while it does not run.
+  var deadline = Infinity;
+  // Called as methods of another object, the browser's own would refuse.
+  var later = clock.setTimeout;
+  var cancel = clock.clearTimeout;
+  var timer = {
+    /** @param {number} ms */
+    set: function (ms) {
+      timer.stop();
+      deadline = clock.now() + ms;
+      id = later(function () {
+        deadline = Infinity;
+        fire();
+      }, Math.min(ms, MAX_TIMEOUT_MS));
+    },
+    /** @param {number} time */
+    by: function (time) {
+      if (time < deadline) {
+        timer.set(time - clock.now());
+      }
+    },
+    stop: function () {
+      cancel(id);
+      deadline = Infinity;
+    },
+    isRunning: function () {
+      return deadline < Infinity;
+    }
   };
+  return timer;
+}
+
+/**
+ * When the caller has had its turn.
+ * @param {Clock} clock
+ * @param {() => void} work
+ */
+function soon(clock, work) {
+  createTimer(clock, work).set(0);
+}
+
+/**
+ * Owns the browser's WebSocket.
+ * Leaves what goes over it to websocket-leg.js.
+ */
+
+/**
+ * @param {Settings} settings
+ * @param {string} url
+ * @param {string[]} protocols
+ * @param {() => void} opened
+ * @param {(event: MessageEvent) => void} received
+ * @param {(outcome: string, detail: string) => void} closed
+ * @returns {WebSocket}
+ */
+function openWebSocket(settings, url, protocols, opened, received, closed) {
+  /** @type {any} */
+  var socket = {};
+  try {
+    socket = new settings.WebSocket(url, protocols);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = opened;
+    socket.onmessage = received;
+    // Some engines tell of an error alone.
+    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
+      closed('closed', '' + event.code);
+    };
+  } catch (error) {
+    socket.close = ignore;
+    soon(settings, function () {
+      closed('failed', '' + error);
+    });
+  }
+  return socket;
+}
+
+/**
+ * It calls nobody back.
+ * @param {any} socket
+ * @param {number} [code]
+ */
+function closeWebSocket(socket, code) {
+  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
+  // A page may use no other codes.
+  socket.close(code && code >= 3000 ? code : 1000);
+}
+
+/**
+ * Owns one leg as the negotiation sees it, and the durations of NEGOTIATION §8.
+ * Leaves what becomes of it to negotiation.js.
+ */
+
+var WEBSOCKET = 'websocket';
+var POLL = 'poll';
+
+/** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
+var SILENCE_MS = 5000;
+var MIN_PROOF_MS = 1000;
+/** How long a WebSocket that seems to have superseded polling may take to say so. */
+var GRACE_MS = 1000;
+/** After so long a proven WebSocket was worth it. */
+var STEADY_MS = 10000;
+/** How long the WebSocket is alone where it was proven before. */
+var MIN_DELAY_MS = 100;
+var MAX_DELAY_MS = 1000;
+
+/**
+ * @param {string} leg
+ * @param {any} isAllowed
+ * @returns {Line}
+ */
+function createLine(leg, isAllowed) {
+  return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
+}
+
+/** @param {Line} line */
+function isAttached(line) {
+  return line.phase === 'proof' || line.phase === 'carry';
+}
+
+/**
+ * @param {number} value
+ * @param {number} min
+ * @param {number} max
+ */
+function clamp(value, min, max) {
+  return Math.max(min, Math.min(max, value));
 }
 
 /**
@@ -2370,7 +1442,8 @@ function createClient(socket, endpoints, protocols, options) {
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
-      if (!close.wasClean) {
+      // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
+      if (!session.id || close.code >= 4960) {
         fire('error', {});
       }
       fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
@@ -2561,6 +1634,838 @@ function createKey() {
 }
 
 /**
+ * Owns the packet: its letters, the contents that have a form, and its WebSocket frame
+ * (PROTOCOL §3, §5.4).
+ * Leaves runs of packets to payload.js, and what a packet does to session.js and the legs.
+ */
+
+var OPEN = 'o';
+var ATTACH = 'x';
+var OPENED = 'O';
+var OFFSET = 'n';
+var TEXT = 't';
+var BINARY = 'b';
+var ACK = 'a';
+var PING = 'p';
+var PONG = 'q';
+var CLOSE = 'c';
+var SUPERSEDED = 's';
+var REPORT = 'r';
+var PADDING = '-';
+
+/** Begins every text frame that is not simply a message. */
+var ESCAPE = '\x10';
+
+var MAX_NUMBER = 9007199254740991;
+var MAX_REASON_BYTES = 123;
+
+/** "A newer connection carries the session." */
+var SUPERSEDED_CODE = 4900;
+
+/**
+ * @param {number} code
+ * @param {string} name as PROTOCOL §8.3 has them
+ * @returns {Fault}
+ */
+function createFault(code, name) {
+  var fault = /** @type {Fault} */ (new Error(name));
+  fault.code = code;
+  return fault;
+}
+
+/**
+ * Runs what a peer's packets cause. Whatever else it throws is no fault of the peer.
+ * @param {() => void} work
+ * @param {(code: number, name: string) => void} failed
+ */
+function withFaults(work, failed) {
+  try {
+    work();
+  } catch (error) {
+    var fault = /** @type {Fault} */ (error);
+    if (!fault.code) {
+      throw error;
+    }
+    failed(fault.code, fault.message);
+  }
+}
+
+function protocolError() {
+  return createFault(4960, 'protocol-error');
+}
+
+/**
+ * A number as PROTOCOL §1.6 wants it.
+ * @param {string} text
+ */
+function parseNumber(text) {
+  var number = /^(0|[1-9]\d{0,15})$/.test(text) ? +text : NaN;
+  if (!(number <= MAX_NUMBER)) {
+    throw protocolError();
+  }
+  return number;
+}
+
+/**
+ * @param {string} content of a close packet
+ * @returns {Close}
+ */
+function parseClose(content) {
+  var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
+  var reason = parts && parts[2] || '';
+  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
+    throw protocolError();
+  }
+  return { code: +parts[1], reason: reason };
+}
+
+/** @param {Close} close */
+function closeContent(close) {
+  return close.code + (close.reason ? ' ' + close.reason : '');
+}
+
+/**
+ * Whether a code says that the session lives (PROTOCOL §8.3).
+ * @param {number} code
+ */
+function isRetry(code) {
+  return code >= SUPERSEDED_CODE && code < 4930;
+}
+
+/**
+ * @param {string} letter
+ * @param {any} content
+ * @returns {Packet}
+ */
+function newPacket(letter, content) {
+  return { letter: letter, content: content };
+}
+
+/**
+ * A packet from the wire, with a number or a close in place of a content that has such a form.
+ * Contents that only the server reads are not looked into.
+ * @param {string} letters that may stand here
+ * @param {string} letter
+ * @param {any} content
+ * @returns {Packet}
+ */
+function checkPacket(letters, letter, content) {
+  if (!letter || letters.indexOf(letter) < 0 || (letter === SUPERSEDED && content)) {
+    throw protocolError();
+  }
+  if (letter === ACK || letter === OFFSET) {
+    content = parseNumber(content);
+  } else if (letter === CLOSE) {
+    content = parseClose(content);
+  }
+  return newPacket(letter, content);
+}
+
+/**
+ * @param {string} letter
+ * @param {any} content
+ * @returns {string | ArrayBuffer} what WebSocket's `send` takes
+ */
+function encodeFrame(letter, content) {
+  if (letter === BINARY) {
+    return content.buffer;
+  }
+  if (letter === TEXT) {
+    return content.charAt(0) === ESCAPE ? ESCAPE + content : content;
+  }
+  return ESCAPE + letter + content;
+}
+
+/**
+ * @param {string | ArrayBuffer} frame
+ * @returns {Packet}
+ */
+function decodeFrame(frame) {
+  if (typeof frame !== 'string') {
+    return newPacket(BINARY, new Uint8Array(frame));
+  }
+  if (frame.charAt(0) !== ESCAPE) {
+    return newPacket(TEXT, frame);
+  }
+  if (frame.charAt(1) === ESCAPE) {
+    return newPacket(TEXT, frame.substr(1));
+  }
+  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
+}
+
+/**
+ * Owns the session: who it is, what was received, what is kept to be sent, and how it ends.
+ * Leaves the connections to the legs, and which of them carries it to negotiator.js.
+ */
+
+var UNKNOWN_SESSION = 4930;
+
+/** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
+var PROOF_BYTES = 16384;
+
+/** How long an open with messages waits for a first answer. */
+var EARLY_HOLD_MS = 1000;
+
+/** An outbox that grows beyond this is given up: nobody takes what the application sends. */
+var MAX_OUTBOX_BYTES = 67108864;
+
+/**
+ * @param {Clock} clock
+ * @param {string} key
+ * @param {string[]} protocols
+ * @param {SessionHandlers} handlers
+ * @returns {Session}
+ */
+function createSession(clock, key, protocols, handlers) {
+  var secret = '';
+  var outbox = createOutbox();
+  var closeTimer = createTimer(clock, function () {
+    session.expire();
+  });
+
+  /** @type {Session} */
+  var session = {
+    key: key,
+    protocols: protocols,
+    id: '',
+    protocol: '',
+    // *Opened* brings the others (PROTOCOL §7); these are needed before.
+    bytesPerMs: 256,
+    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
+    received: 0,
+    outbox: outbox,
+    closing: null,
+    ended: false,
+    hasDropped: false,
+
+    padding: function () {
+      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
+    },
+
+    openContent: function (generation) {
+      return JSON.stringify({
+        version: 1,
+        key: key,
+        generation: generation,
+        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
+        holdMs: outbox.end && EARLY_HOLD_MS,
+        protocols: protocols
+      });
+    },
+
+    attachContent: function (generation, holdMs) {
+      return [session.id, secret, generation, session.received].join(' ') +
+        (holdMs === undefined ? '' : ' ' + holdMs);
+    },
+
+    handleOpened: function (content) {
+      var opened = parseOpened(content);
+      if (session.id && session.id !== opened.session) {
+        throw protocolError();
+      }
+      if (opened.first > session.received || opened.received < outbox.first) {
+        throw createFault(4961, 'gap');
+      }
+      if (!session.id) {
+        session.id = opened.session;
+        secret = opened.secret;
+        session.protocol = opened.protocol || '';
+      }
+      for (var name in opened.limits) {
+        var limit = opened.limits[name];
+        // A server that holds nothing says so with 0, which makes no sense elsewhere.
+        if (limit > 0 || (limit === 0 && name === 'holdMs')) {
+          session.limits[name] = limit;
+        }
+      }
+      session.handleAck(opened.received);
+      return opened;
+    },
+
+    handleMessage: function (offset, letter, content) {
+      if (offset > session.received) {
+        throw createFault(4961, 'gap');
+      }
+      if (offset === session.received) {
+        // The browser may fail here. Then the message has not been received, and comes again.
+        var data = letter === TEXT ? content : handlers.toData(content);
+        session.received++;
+        handlers.onmessage(data);
+      }
+    },
+
+    handleAck: function (received) {
+      if (outbox.ack(received)) {
+        handlers.onbuffer();
+        if (session.closing) {
+          // What was sent before the close may need longer than the close itself.
+          closeTimer.set(session.limits.closeTimeoutMs);
+        }
+      }
+    },
+
+    handleClose: function (close) {
+      if (session.closing) {
+        endWithOwnClose(true);
+      } else {
+        close.wasClean = close.code < 4900;
+        close.tell = true;
+        session.end(close);
+      }
+    },
+
+    handleRefusal: function (code, message) {
+      if (session.closing && code === UNKNOWN_SESSION) {
+        // The server has closed already; only its answer was lost.
+        endWithOwnClose(true);
+      } else {
+        session.end({ code: code, reason: message || '' });
+      }
+    },
+
+    send: function (message) {
+      if (message.size > session.limits.maxMessageBytes) {
+        abortSoon(4964, 'too-large');
+      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
+        abortSoon(4932, 'too-slow');
+      } else {
+        outbox.push(message);
+        handlers.onbuffer();
+        handlers.ontransmit();
+      }
+    },
+
+    close: function (code, reason) {
+      session.closing = { code: code, reason: reason };
+      closeTimer.set(session.limits.closeTimeoutMs);
+      handlers.ontransmit();
+    },
+
+    expire: function () {
+      if (session.closing) {
+        endWithOwnClose(false);
+      } else {
+        session.end(session.id ? { code: 4931, reason: 'expired' } :
+          { code: 1006, reason: 'no connection' });
+      }
+    },
+
+    abort: function (code, reason) {
+      session.end({ code: code, reason: reason, tell: true });
+    },
+
+    end: function (close) {
+      if (!session.ended) {
+        session.ended = true;
+        closeTimer.stop();
+        handlers.onend(close);
+      }
+    }
+  };
+
+  /**
+   * The application hears of the end when its call has returned. Until then nothing may follow
+   * the message that was dropped.
+   * @param {number} code
+   * @param {string} name
+   */
+  function abortSoon(code, name) {
+    session.hasDropped = true;
+    soon(clock, function () {
+      session.abort(code, name);
+    });
+  }
+
+  /** @param {boolean} wasClean */
+  function endWithOwnClose(wasClean) {
+    var closing = /** @type {Close} */ (session.closing);
+    session.end({ code: closing.code, reason: closing.reason, wasClean: wasClean });
+  }
+
+  return session;
+}
+
+/**
+ * @param {string} content
+ * @returns {any} the members of PROTOCOL §3.2
+ */
+function parseOpened(content) {
+  var opened = parseJson(content);
+  if (opened.version !== 1 || !opened.session || !opened.secret ||
+      !(opened.received >= 0) || !(opened.first >= 0)) {
+    throw protocolError();
+  }
+  return opened;
+}
+
+/**
+ * @param {any} text
+ * @returns {any} an empty object if it is not JSON
+ */
+function parseJson(text) {
+  try {
+    return JSON.parse(text) || {};
+  } catch (error) {
+    return {};
+  }
+}
+
+/**
+ * Owns what the page's life means to a session: that it was shown again, came online, changed its
+ * network, or slept (NEGOTIATION §7). There is no listener that keeps a page out of the
+ * back-forward cache, such as one for `unload`.
+ * Leaves what is to be done then to the negotiation.
+ */
+
+var LOOK_MS = 5000;
+/** The clock may be set by a little, a timer may be late by a little; beyond this is a sleep. */
+var SLEEP_MS = 5000;
+
+/**
+ * @param {Settings} settings
+ * @param {(hasNewNetwork: boolean) => void} returned called at most once in a turn
+ * @returns {() => void} stops listening
+ */
+function watchPage(settings, returned) {
+  var page = root.document;
+  var connection = root.navigator && root.navigator.connection;
+  var network = connection && connection.type;
+  var hasNewNetwork = false;
+  var lookedAt = 0;
+  var jumpAt = 0;
+  // What comes together in one turn is one return.
+  var tellTimer = createTimer(settings, function () {
+    var isNew = hasNewNetwork;
+    hasNewNetwork = false;
+    returned(isNew);
+  });
+  var lookTimer = createTimer(settings, function () {
+    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
+    // hidden page are late anyway; it is asked when it is shown.
+    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
+        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
+      tellTimer.set(0);
+    }
+    look();
+  });
+
+  function look() {
+    lookedAt = settings.now();
+    jumpAt = settings.date() - lookedAt;
+    lookTimer.set(LOOK_MS);
+  }
+
+  /** @param {any} event */
+  function listener(event) {
+    var before = network;
+    network = connection && connection.type;
+    var isNew = network !== before || event.type === 'online';
+    // A change may be of the line's speed alone. A page that is shown for the first time has lost
+    // nothing, nor has one that is hidden.
+    if (!(event.type === 'change' && !isNew || event.persisted === false ||
+        event.type === 'visibilitychange' && page.hidden)) {
+      hasNewNetwork = hasNewNetwork || isNew;
+      tellTimer.set(0);
+    }
+  }
+
+  /** @param {string} method */
+  function each(method) {
+    /** @type {{ [type: string]: any }} */
+    var targets = {
+      online: root, offline: root, pageshow: root,
+      visibilitychange: page, resume: page,
+      change: connection
+    };
+    for (var type in targets) {
+      if (targets[type] && targets[type][method]) {
+        targets[type][method](type, listener);
+      }
+    }
+  }
+
+  each('addEventListener');
+  look();
+
+  return function () {
+    each('removeEventListener');
+    tellTimer.stop();
+    lookTimer.stop();
+  };
+}
+
+/**
+ * Owns the binary encoding of payloads (PROTOCOL §4.2).
+ */
+
+/** @type {Encoding} */
+var BINARY_ENCODING = {
+  contentType: 'application/octet-stream',
+  responseType: 'arraybuffer',
+  field: 'response',
+  pack: encodeBytes,
+  unpack: function (body) {
+    return decodeBytes(new Uint8Array(body));
+  },
+  toText: function (body) {
+    return new TextDecoder().decode(body || undefined);
+  }
+};
+
+/** @param {Packet[]} packets */
+function encodeBytes(packets) {
+  var encoder = new TextEncoder();
+  var contents = [];
+  var length = 0;
+  for (var i = 0; i < packets.length; i++) {
+    var content = packets[i].content;
+    contents[i] = packets[i].letter === BINARY ? content : encoder.encode(content);
+    length += contents[i].length + 6;
+  }
+  var bytes = new Uint8Array(length);
+  var at = 0;
+  for (i = 0; i < packets.length; i++) {
+    for (length = contents[i].length; length > 127; length >>= 7) {
+      bytes[at++] = 128 | (length & 127);
+    }
+    bytes[at++] = length;
+    bytes[at++] = packets[i].letter.charCodeAt(0);
+    bytes.set(contents[i], at);
+    at += contents[i].length;
+  }
+  return bytes.subarray(0, at);
+}
+
+/** @param {Uint8Array} bytes */
+function decodeBytes(bytes) {
+  // Without these options a byte order mark would vanish, and broken UTF-8 would pass.
+  var decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  var packets = [];
+  var at = 0;
+  while (at < bytes.length) {
+    var length = 0;
+    var scale = 1;
+    var group;
+    do {
+      group = bytes[at++];
+      length += (group & 127) * scale;
+      scale *= 128;
+    } while (group > 127 && scale < 34359738368);
+    // The last group must end the number, exist, and not be a zero that says nothing.
+    if (!(group < 128) || (!group && scale > 128) || at + 1 + length > bytes.length) {
+      throw protocolError();
+    }
+    var letter = String.fromCharCode(bytes[at++]);
+    /** @type {any} */
+    var content = new Uint8Array(bytes.subarray(at, at + length));
+    if (letter !== BINARY) {
+      try {
+        content = decoder.decode(content);
+      } catch (error) {
+        throw protocolError();
+      }
+    }
+    packets.push(checkPacket(LETTERS, letter, content));
+    at += length;
+  }
+  return packets;
+}
+
+/**
+ * Owns how one WebSocket carries a session: frames, acks and the heartbeat
+ * (PROTOCOL §5, §7.2, §7.3).
+ * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
+ */
+
+/** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
+var STALL_MS = 2000;
+
+/** No line is thought to carry less; and more than this on the way tells what it carries. */
+var SLOW_BYTES_PER_MS = 16;
+var LARGE_BYTES = 65536;
+var MAX_UNACKED = 128;
+var MAX_UNACKED_BYTES = 131072;
+
+/**
+ * @param {Session} session
+ * @param {string} url
+ * @param {Settings} settings
+ * @param {Feed} feed
+ * @param {number} generation of its offer, or 0 for none
+ * @returns {WebSocketLeg}
+ */
+function createWebSocketLeg(session, url, settings, feed, generation) {
+  /** @type {WebSocket} */
+  var channel;
+  var timer = createTimer(settings, tick);
+  var isStopped = false;
+  var isAttached = false;
+  var isStalled = false;
+  var isProving = false;
+  var isCloseSent = false;
+  // The offsets of the next message up and down.
+  var up = 0;
+  // Bytes of all messages before that one.
+  var upBytes = 0;
+  var down = 0;
+  // Messages that came and are not acknowledged yet, and since when the oldest waits.
+  var unacked = 0;
+  var unackedBytes = 0;
+  var unackedSince = 0;
+  // When something was heard last; since when a message waits for its ack, and since when a ping
+  // waits for an answer, or 0.
+  var heardAt = 0;
+  var busySince = 0;
+  var pingedAt = 0;
+  // What the browser had not sent yet when the ping was added to it, or it was looked at last.
+  var unsent = 0;
+
+  var leg = /** @type {WebSocketLeg} */ ({
+    start: function () {
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
+        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      function () {
+        feed('connected');
+      }, receive, lost);
+    },
+
+    prove: function () {
+      // What waits goes first.
+      leg.transmit();
+      isProving = true;
+      send(PING, session.padding());
+    },
+
+    attach: function (_, generation) {
+      send(ATTACH, session.attachContent(generation));
+    },
+
+    report: function (trace) {
+      var reports = trace.reports();
+      for (var i = 0; i < reports.length; i++) {
+        send(REPORT, reports[i].content);
+      }
+      trace.handleReported(reports);
+    },
+
+    transmit: function () {
+      if (!isAttached) {
+        return;
+      }
+      // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
+      while (up < session.outbox.end &&
+          up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes) {
+        var message = session.outbox.take(up++);
+        upBytes += message.size;
+        busySince = busySince || settings.now();
+        send(message.letter, message.content);
+      }
+      if (session.closing && !isCloseSent && up === session.outbox.end) {
+        isCloseSent = true;
+        send(CLOSE, closeContent(session.closing));
+      }
+      schedule();
+    },
+
+    check: function () {
+      if (!pingedAt) {
+        pingedAt = settings.now();
+        unsent = channel.bufferedAmount;
+        // Of two pings that are read together the server may answer the later one alone.
+        send(PING, isProving ? session.padding() : '');
+        schedule();
+      }
+    },
+
+    drop: function (_, close) {
+      if (isStopped) {
+        return;
+      }
+      isStopped = true;
+      timer.stop();
+      if (close && close.tell && isAttached) {
+        send(CLOSE, closeContent(close));
+      }
+      closeWebSocket(channel, close && close.code);
+    }
+  });
+
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function send(letter, content) {
+    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
+  }
+
+  /**
+   * @param {string} outcome
+   * @param {string | number} [detail]
+   */
+  function lost(outcome, detail) {
+    if (!isStopped) {
+      leg.drop();
+      feed('lost', WEBSOCKET, outcome, detail);
+    }
+  }
+
+  /** @param {MessageEvent} event */
+  function receive(event) {
+    heardAt = settings.now();
+    pingedAt = 0;
+    if (isStalled) {
+      isStalled = false;
+      feed('heard');
+    }
+    withFaults(function () {
+      var packet = decodeFrame(event.data);
+      handlePacket(packet.letter, packet.content);
+      if (!isStopped && isAttached) {
+        schedule();
+      }
+    }, function (code, name) {
+      if (isAttached) {
+        session.abort(code, name);
+      } else {
+        lost('closed', name);
+      }
+    });
+  }
+
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function handlePacket(letter, content) {
+    if (letter === OPENED && !isAttached) {
+      handleOpened(content);
+    } else if (letter === CLOSE) {
+      handleClose(content);
+    } else if (letter === PONG) {
+      if (content === session.padding()) {
+        isProving = false;
+        feed('proven', WEBSOCKET);
+      }
+    } else if (letter === PING) {
+      send(PONG, content);
+      acknowledge();
+    } else if (!isAttached) {
+      throw protocolError();
+    } else if (letter === TEXT || letter === BINARY) {
+      handleMessage(letter, content);
+    } else if (letter === ACK) {
+      session.handleAck(content);
+      busySince = session.outbox.first < up ? settings.now() : 0;
+      leg.transmit();
+    } else if (letter === SUPERSEDED) {
+      lost('superseded');
+    } else {
+      throw protocolError();
+    }
+  }
+
+  /** @param {string} content */
+  function handleOpened(content) {
+    var opened = session.handleOpened(content);
+    up = opened.received;
+    upBytes = session.outbox.gone;
+    down = opened.first;
+    isAttached = true;
+    feed('attached', WEBSOCKET);
+    if (!isStopped) {
+      leg.transmit();
+    }
+  }
+
+  /** @param {Close} close */
+  function handleClose(close) {
+    if (isRetry(close.code)) {
+      lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
+    } else if (isAttached) {
+      session.handleClose(close);
+    } else {
+      session.handleRefusal(close.code, close.reason);
+    }
+  }
+
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function handleMessage(letter, content) {
+    unackedSince = unacked++ ? unackedSince : heardAt;
+    // Characters for bytes is close enough for a threshold.
+    unackedBytes += content.length;
+    session.handleMessage(down++, letter, content);
+    // Timers of a page in the background are late, so each message looks at the time too.
+    if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
+        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
+      acknowledge();
+    }
+  }
+
+  function acknowledge() {
+    if (unacked) {
+      unacked = unackedBytes = 0;
+      send(ACK, session.received);
+    }
+  }
+
+  /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
+  function schedule() {
+    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
+    timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
+  }
+
+  function patienceMs() {
+    // Messages may be on the way before the ping (NEGOTIATION §3.4).
+    return isStalled ? deadMs() :
+      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
+  }
+
+  function deadMs() {
+    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
+  }
+
+  function pingDueAt() {
+    // The server pings first in an idle session, so the client waits a quarter longer.
+    var time = heardAt + session.limits.heartbeatMs * 1.25;
+    return busySince ?
+      Math.min(time, Math.max(heardAt, busySince) + 2 * session.limits.ackDelayMs) : time;
+  }
+
+  function tick() {
+    var now = settings.now();
+    if (pingedAt && now - pingedAt >= patienceMs()) {
+      if (channel.bufferedAmount < unsent) {
+        // A line that takes bytes is slow, not dead: the ping is still behind them.
+        pingedAt = now;
+        unsent = channel.bufferedAmount;
+      } else if (now - pingedAt >= deadMs()) {
+        lost('stalled');
+        return;
+      } else {
+        isStalled = true;
+        if (session.outbox.bytes > LARGE_BYTES) {
+          session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
+        }
+        feed('stalled');
+      }
+    }
+    if (now - unackedSince >= session.limits.ackDelayMs) {
+      acknowledge();
+    }
+    if (now >= pingDueAt()) {
+      leg.check();
+    }
+    schedule();
+  }
+
+  return leg;
+}
+
+/**
  * Owns the public object: a WebSocket to whoever holds it.
  * Leaves everything behind it to the session and the negotiator, which it joins.
  *
@@ -2571,7 +2476,9 @@ function createKey() {
  * - A lost connection is no close. The session goes on over another one.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
- * - Events are plain objects with the members of the real ones.
+ * - `error` comes where a session did not open, after trying for a while, and with codes from 4960 on.
+ * - A server that chose none of the sub-protocols is no error.
+ * - Events are plain objects with the members of the real ones; of a listener's options `once` counts.
  */
 
 var CONNECTING = 0;
@@ -2746,85 +2653,100 @@ function checkProtocols(protocols) {
 }
 
 /**
- * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
- * Only in the full build, where it stands before the engine's.
+ * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
+ * nothing may move.
+ * Leaves what is in them to poll-leg.js.
  */
 
-/** @type {JSON} */
-var JSON = root.JSON || /** @type {any} */ ({
-  /** @param {string} text */
-  parse: function (text) {
-    // With its strings and words taken out, nothing but punctuation may be left.
-    var rest = text.replace(
-      /"(?:[^"\\\n\r]|\\.)*"|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+\-]?\d+)?/g, '');
-    if (/[^\[\],:{}\s]/.test(rest)) {
-      throw new Error('not JSON');
-    }
-    return new Function('return ' + text)();
-  },
+/** @type {Exchange} */
+function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
+  var request = new settings.XMLHttpRequest();
+  var timer = createTimer(settings, function () {
+    finish();
+    request.abort();
+    failed('silent', 'no answer');
+  });
 
-  /**
-   * @param {any} value
-   * @returns {string}
-   */
-  stringify: function (value) {
-    if (typeof value !== 'object') {
-      return typeof value === 'string' ?
-        '"' + value.replace(/[\\"]/g, '\\$&') + '"' : '' + value;
-    }
-    var isArray = value.concat;
-    var parts = [];
-    for (var name in value) {
-      if (value.hasOwnProperty(name)) {
-        parts.push((isArray ? '' : '"' + name + '":') + JSON.stringify(value[name]));
+  var wait = function () {
+    timer.set(patienceMs);
+  };
+
+  function finish() {
+    timer.stop();
+    request.onreadystatechange = wait = ignore;
+  }
+
+  wait();
+  try {
+    request.open('POST', endpoints.poll, true);
+    request.setRequestHeader('Content-Type', encoding.contentType);
+    setCredentials(request, settings);
+    request.responseType = encoding.responseType;
+    request.onreadystatechange = function () {
+      wait();
+      if (request.readyState < 4) {
+        return;
       }
+      finish();
+      var status = 0;
+      var answer;
+      var retryAfterMs;
+      try {
+        answer = request[encoding.field];
+        retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
+        status = request.status;
+      } catch (error) {
+        // Old browsers throw where there is no answer.
+      }
+      if (status === 200) {
+        answered(answer);
+      } else {
+        failed(status ? 'refused' : 'closed', 'http ' + status +
+          // A browser keeps to itself why, to a page of another origin.
+          (status || !isCrossOrigin(endpoints.poll) ? '' :
+            ', no Access-Control-Allow-Origin?'),
+          encoding.toText(answer), retryAfterMs);
+      }
+    };
+    if (request.upload) {
+      request.upload.onprogress = function () {
+        wait();
+      };
     }
-    return isArray ? '[' + parts + ']' : '{' + parts + '}';
+    request.send(body);
+  } catch (error) {
+    finish();
+    soon(settings, function () {
+      failed('failed', '' + error);
+    });
   }
-});
 
-/**
- * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
- * through UTF-8 with it.
- * Leaves what the bytes mean to payload-text.js. Only in the full build.
- */
-
-var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** @param {Uint8Array} bytes */
-function toBase64(bytes) {
-  var text = '';
-  for (var i = 0; i < bytes.length; i += 3) {
-    // Behind the end stands nothing, which counts as 0.
-    var bits = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
-    text += DIGITS.charAt(bits >> 18) + DIGITS.charAt(bits >> 12 & 63) +
-      DIGITS.charAt(bits >> 6 & 63) + DIGITS.charAt(bits & 63);
-  }
-  var excess = i - bytes.length;
-  return text.substring(0, text.length - excess) + '=='.substring(0, excess);
+  return function () {
+    finish();
+    failed = ignore;
+    request.abort();
+  };
 }
 
 /**
- * The bytes, or the text as it is where the browser knows no bytes.
- * @param {string} text
+ * @param {any} request
+ * @param {Settings} settings
  */
-function fromBase64(text) {
-  if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
-    throw protocolError();
+function setCredentials(request, settings) {
+  try {
+    request.withCredentials = settings.withCredentials;
+  } catch (error) {
+    // Requests of the oldest engines take no members, nor do they cross origins.
   }
-  if (!root.Uint8Array) {
-    return text;
-  }
-  var bytes = new Uint8Array(text.replace(/=/g, '').length * 3 >> 2);
-  for (var i = 0; i < bytes.length; i++) {
-    // Where it begins, in digits of six bits.
-    var at = i * 4 / 3 | 0;
-    var shift = i % 3 * 2;
-    bytes[i] = 255 & (DIGITS.indexOf(text.charAt(at)) << shift + 2 |
-      DIGITS.indexOf(text.charAt(at + 1)) >> 4 - shift);
-  }
-  return bytes;
 }
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
+}
+
+function ignore() {}
 
 /**
  * Owns the text encoding of payloads (PROTOCOL §4.3), for engines whose XMLHttpRequest knows no
@@ -2921,57 +2843,35 @@ function readText(reader, text, letters) {
 }
 
 /**
- * Owns the request of engines that have it only as an object of the system's, which takes no members
- * but its own, and throws while it has no answer. Only in the full build.
+ * Owns one event stream down over the browser's EventSource (PROTOCOL §14).
+ * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
  */
 
-/**
- * Gives the settings what the engine has in place of a XMLHttpRequest.
- * @param {Settings} settings
- */
-function findRequest(settings) {
-  if (!settings.XMLHttpRequest && root.ActiveXObject) {
-    settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
+/** @type {OpenRung} */
+function openEvents(settings, url, attachment, heard, ended) {
+  var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
+  // Where it cannot cross origins, this throws.
+  var source = new settings.EventSource(
+    url + (url.indexOf('?') < 0 ? '?' : '&') + 'offer=' + encodeURIComponent(offer),
+    { withCredentials: settings.withCredentials });
+
+  function stop() {
+    source.onmessage = source.onerror = ignore;
+    source.close();
   }
-}
 
-/**
- * @constructor
- * @this {any}
- */
-function ActiveRequest() {
-  var self = this;
-  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
-
-  self.onreadystatechange = ignore;
-  self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
-    request.open(method, url, true);
-    // Set before, it would be forgotten; some call it at once.
-    request.onreadystatechange = function () {
-      self.readyState = request.readyState;
-      if (self.readyState > 3) {
-        try {
-          self.status = request.status;
-          self.responseText = request.responseText;
-        } catch (error) {
-          // There is no answer.
-        }
-      }
-      self.onreadystatechange();
-    };
+  source.onmessage = function (/** @type {MessageEvent} */ event) {
+    heard(function () {
+      var reader = { at: 0 };
+      return readText(reader, decodeURIComponent(event.data), STREAM_LETTERS);
+    });
   };
-  self.setRequestHeader = function (/** @type {string} */ name, /** @type {string} */ value) {
-    request.setRequestHeader(name, value);
+  // It ends only to come again by itself, with an offer that may be too old.
+  source.onerror = function () {
+    stop();
+    ended();
   };
-  self.getResponseHeader = function (/** @type {string} */ name) {
-    return request.getResponseHeader(name);
-  };
-  self.send = function (/** @type {string} */ body) {
-    request.send(body);
-  };
-  self.abort = function () {
-    request.abort();
-  };
+  return stop;
 }
 
 /**
@@ -3044,6 +2944,44 @@ engine.binaryType = function () {
 };
 
 /**
+ * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
+ * Only in the full build, where it stands before the engine's.
+ */
+
+/** @type {JSON} */
+var JSON = root.JSON || /** @type {any} */ ({
+  /** @param {string} text */
+  parse: function (text) {
+    // With its strings and words taken out, nothing but punctuation may be left.
+    var rest = text.replace(
+      /"(?:[^"\\\n\r]|\\.)*"|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+\-]?\d+)?/g, '');
+    if (/[^\[\],:{}\s]/.test(rest)) {
+      throw new Error('not JSON');
+    }
+    return new Function('return ' + text)();
+  },
+
+  /**
+   * @param {any} value
+   * @returns {string}
+   */
+  stringify: function (value) {
+    if (typeof value !== 'object') {
+      return typeof value === 'string' ?
+        '"' + value.replace(/[\\"]/g, '\\$&') + '"' : '' + value;
+    }
+    var isArray = value.concat;
+    var parts = [];
+    for (var name in value) {
+      if (value.hasOwnProperty(name)) {
+        parts.push((isArray ? '' : '"' + name + '":') + JSON.stringify(value[name]));
+      }
+    }
+    return isArray ? '[' + parts + ']' : '{' + parts + '}';
+  }
+});
+
+/**
  * Owns one stream down over the browser's XMLHttpRequest, read while it comes (PROTOCOL §13).
  * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
  */
@@ -3112,35 +3050,57 @@ function openStream(settings, url, attachment, heard, ended) {
 }
 
 /**
- * Owns one event stream down over the browser's EventSource (PROTOCOL §14).
- * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
+ * Owns the request of engines that have it only as an object of the system's, which takes no members
+ * but its own, and throws while it has no answer. Only in the full build.
  */
 
-/** @type {OpenRung} */
-function openEvents(settings, url, attachment, heard, ended) {
-  var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
-  // Where it cannot cross origins, this throws.
-  var source = new settings.EventSource(
-    url + (url.indexOf('?') < 0 ? '?' : '&') + 'offer=' + encodeURIComponent(offer),
-    { withCredentials: settings.withCredentials });
-
-  function stop() {
-    source.onmessage = source.onerror = ignore;
-    source.close();
+/**
+ * Gives the settings what the engine has in place of a XMLHttpRequest.
+ * @param {Settings} settings
+ */
+function findRequest(settings) {
+  if (!settings.XMLHttpRequest && root.ActiveXObject) {
+    settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
   }
+}
 
-  source.onmessage = function (/** @type {MessageEvent} */ event) {
-    heard(function () {
-      var reader = { at: 0 };
-      return readText(reader, decodeURIComponent(event.data), STREAM_LETTERS);
-    });
+/**
+ * @constructor
+ * @this {any}
+ */
+function ActiveRequest() {
+  var self = this;
+  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
+
+  self.onreadystatechange = ignore;
+  self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
+    request.open(method, url, true);
+    // Set before, it would be forgotten; some call it at once.
+    request.onreadystatechange = function () {
+      self.readyState = request.readyState;
+      if (self.readyState > 3) {
+        try {
+          self.status = request.status;
+          self.responseText = request.responseText;
+        } catch (error) {
+          // There is no answer.
+        }
+      }
+      self.onreadystatechange();
+    };
   };
-  // It ends only to come again by itself, with an offer that may be too old.
-  source.onerror = function () {
-    stop();
-    ended();
+  self.setRequestHeader = function (/** @type {string} */ name, /** @type {string} */ value) {
+    request.setRequestHeader(name, value);
   };
-  return stop;
+  self.getResponseHeader = function (/** @type {string} */ name) {
+    return request.getResponseHeader(name);
+  };
+  self.send = function (/** @type {string} */ body) {
+    request.send(body);
+  };
+  self.abort = function () {
+    request.abort();
+  };
 }
 
 /**
@@ -3155,8 +3115,6 @@ var RUNG_PROOF_MS = 1200;
 var MUTE_MS = 3000;
 /** One that ends sooner than this and brings nothing is followed by a hold. */
 var SHORT_RUNG_MS = 500;
-var MAX_UNACKED_DOWN = 128;
-var MAX_UNACKED_DOWN_BYTES = 131072;
 
 /**
  * @param {Session} session
@@ -3296,7 +3254,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     leg.take(packets);
     var unacked = session.received - acked;
     if (!isOver && unacked) {
-      tell.by(unacked >= MAX_UNACKED_DOWN || unackedBytes >= MAX_UNACKED_DOWN_BYTES ?
+      tell.by(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
         settings.now() : settings.now() + session.limits.ackDelayMs);
     }
   }
@@ -3304,7 +3262,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   function ended() {
     if (!isProven) {
       // It may have come all at once, at its end.
-      fail(isAsked ? 'silent' : 'closed', 'ended');
+      fail(isAsked ? 'silent' : 'closed');
     } else {
       stop();
       leg.next(session.received === received &&
@@ -3315,7 +3273,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   /**
    * A hold follows at once. If that carries, this is left alone on this origin for a while.
    * @param {string} outcome
-   * @param {string} detail
+   * @param {string} [detail]
    */
   function fail(outcome, detail) {
     if (!isOver) {
@@ -3513,6 +3471,49 @@ function postForm(settings, url, body, posted) {
 function insert(settings, element) {
   var page = settings.document;
   (page.body || page.getElementsByTagName('head')[0]).appendChild(element);
+}
+
+/**
+ * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
+ * through UTF-8 with it.
+ * Leaves what the bytes mean to payload-text.js. Only in the full build.
+ */
+
+var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** @param {Uint8Array} bytes */
+function toBase64(bytes) {
+  var text = '';
+  for (var i = 0; i < bytes.length; i += 3) {
+    // Behind the end stands nothing, which counts as 0.
+    var bits = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
+    text += DIGITS.charAt(bits >> 18) + DIGITS.charAt(bits >> 12 & 63) +
+      DIGITS.charAt(bits >> 6 & 63) + DIGITS.charAt(bits & 63);
+  }
+  var excess = i - bytes.length;
+  return text.substring(0, text.length - excess) + '=='.substring(0, excess);
+}
+
+/**
+ * The bytes, or the text as it is where the browser knows no bytes.
+ * @param {string} text
+ */
+function fromBase64(text) {
+  if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
+    throw protocolError();
+  }
+  if (!root.Uint8Array) {
+    return text;
+  }
+  var bytes = new Uint8Array(text.replace(/=/g, '').length * 3 >> 2);
+  for (var i = 0; i < bytes.length; i++) {
+    // Where it begins, in digits of six bits.
+    var at = i * 4 / 3 | 0;
+    var shift = i % 3 * 2;
+    bytes[i] = 255 & (DIGITS.indexOf(text.charAt(at)) << shift + 2 |
+      DIGITS.indexOf(text.charAt(at + 1)) >> 4 - shift);
+  }
+  return bytes;
 }
 
 /**

@@ -9,7 +9,9 @@
  * - A lost connection is no close. The session goes on over another one.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
- * - Events are plain objects with the members of the real ones.
+ * - `error` comes where a session did not open, after trying for a while, and with codes from 4960 on.
+ * - A server that chose none of the sub-protocols is no error.
+ * - Events are plain objects with the members of the real ones; of a listener's options `once` counts.
  */
 
 var CONNECTING = 0;

@@ -34,7 +34,8 @@ function createClient(socket, endpoints, protocols, options) {
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
-      if (!close.wasClean) {
+      // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
+      if (!session.id || close.code >= 4960) {
         fire('error', {});
       }
       fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });

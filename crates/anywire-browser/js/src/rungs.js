@@ -10,8 +10,6 @@ var RUNG_PROOF_MS = 1200;
 var MUTE_MS = 3000;
 /** One that ends sooner than this and brings nothing is followed by a hold. */
 var SHORT_RUNG_MS = 500;
-var MAX_UNACKED_DOWN = 128;
-var MAX_UNACKED_DOWN_BYTES = 131072;
 
 /**
  * @param {Session} session
@@ -151,7 +149,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     leg.take(packets);
     var unacked = session.received - acked;
     if (!isOver && unacked) {
-      tell.by(unacked >= MAX_UNACKED_DOWN || unackedBytes >= MAX_UNACKED_DOWN_BYTES ?
+      tell.by(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
         settings.now() : settings.now() + session.limits.ackDelayMs);
     }
   }
@@ -159,7 +157,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   function ended() {
     if (!isProven) {
       // It may have come all at once, at its end.
-      fail(isAsked ? 'silent' : 'closed', 'ended');
+      fail(isAsked ? 'silent' : 'closed');
     } else {
       stop();
       leg.next(session.received === received &&
@@ -170,7 +168,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   /**
    * A hold follows at once. If that carries, this is left alone on this origin for a while.
    * @param {string} outcome
-   * @param {string} detail
+   * @param {string} [detail]
    */
   function fail(outcome, detail) {
     if (!isOver) {

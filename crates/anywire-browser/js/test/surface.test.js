@@ -118,6 +118,22 @@ test('events have the members of the real ones', () => {
   assert.ok(events.open && events.error);
 });
 
+test('an error is told where the session never opened or the same would happen again', () => {
+  const cases = [[4321, 0], [1012, 0], [4903, 0], [4930, 0], [4933, 0], [4960, 1], [4966, 1]];
+  for (const [code, count] of cases) {
+    const scene = createScene();
+    scene.advance(100);
+    scene.session.close(code, '');
+    scene.advance(1000);
+    assert.deepEqual(scene.seen.closes, [{ code, reason: '', wasClean: code < 4900 }]);
+    assert.equal(scene.seen.events.filter((type) => type === 'error').length, count, String(code));
+  }
+  const refused = createScene({ transports: ['poll'] });
+  refused.server.refuse = { status: 404, code: 4930 };
+  refused.advance(1000);
+  assert.deepEqual(refused.seen.events, ['error', 'close']);
+});
+
 test('listeners are added once, removed, called once if asked, and may be objects', () => {
   const scene = createScene();
   const calls = [];
