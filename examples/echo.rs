@@ -1,6 +1,7 @@
 //! Anywire inside an existing warp service, next to its other routes, under plain `warp::serve`.
 //!
-//! Run `cargo run --example echo`, open the printed address: what you type comes back, over whatever transport works.
+//! Run `cargo run --example echo`, open the printed address, type a line and press Enter: it comes back, with the name
+//! of the transport that carried it, as in `websocket: hello`.
 
 use anywire::{Config, Server, Socket};
 use warp::Filter;

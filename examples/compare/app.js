@@ -37,6 +37,7 @@
         lanes[place].start(lane.port, now, function () { return settings; });
       });
       controls = new Compare.Controls(find('#sliders'), find('#break'), settings, function (settings) {
+        lanes.forEach(function (lane) { lane.forget(); });
         control.send(JSON.stringify({ type: 'set', settings: settings }));
       });
       words.fill(find('#sliders'));
@@ -84,9 +85,9 @@
     styles = lanes.map(function (lane) {
       return {
         colour: getComputedStyle(lane.row).color,
-        line: root.getPropertyValue('--line').trim(),
-        bad: root.getPropertyValue('--bad-dot').trim(),
-        isStream: lane.kind === 'stream' || lane.kind === 'events'
+        // Engines without custom properties have one theme.
+        line: (root.getPropertyValue('--line') || '#e5e2db').trim(),
+        bad: (root.getPropertyValue('--bad-dot') || '#dc3a63').trim()
       };
     });
     chart.build();
@@ -111,8 +112,12 @@
   }
 
   var shows = 0;
+  var yardstick = new Compare.Yardstick();
   function show() {
     var summaries = lanes.map(function (lane) { return lane.show(); });
+    if (settings) {
+      showVerdicts(summaries);
+    }
     shows += 1;
     if (shows % 2 === 0) {
       chart.add(now(), summaries);
@@ -120,6 +125,14 @@
     if (!isHeld) {
       showWire();
     }
+  }
+
+  function showVerdicts(summaries) {
+    var best = lanes.length - 1;
+    yardstick.measure(lanes[best], summaries[best], settings, now());
+    lanes.forEach(function (lane, place) {
+      Compare.showVerdict(lane.row.querySelector('.verdict'), lane, summaries[place], yardstick.under(settings), settings);
+    });
   }
 
   function showWire() {
@@ -143,9 +156,12 @@
     lanes.push(new Compare.Lane(kind, find('#lanes')));
   });
   chart = new Compare.Chart(find('#chart'), kinds);
-  if (!chart.isPossible) {
-    find('#chart-card').hidden = true;
-  }
+  chart.load(function (isPossible) {
+    if (!isPossible) {
+      find('#chart-card').hidden = true;
+      find('#reduced').hidden = false;
+    }
+  });
   var language = Compare.storage.get('language') || (/^ko/.test(navigator.language || '') ? 'ko' : 'en');
   var theme = Compare.storage.get('theme') || 'auto';
   Compare.choice(find('#language'), language, speak);

@@ -1,4 +1,4 @@
-// Draws the last minute of all lanes, by uPlot. A browser too old for it sees the lanes without this chart.
+// Draws the last minute of all lanes, by uPlot. A browser too old for it does not load it, and sees the lanes alone.
 (function (Compare) {
   'use strict';
 
@@ -11,7 +11,30 @@
     this.kinds = kinds;
     this.what = 'chartLatency';
     this.rows = [];
-    this.isPossible = typeof uPlot === 'function';
+  }
+
+  // Gets uPlot, which is written in ECMAScript 2018, and tells whether this browser can run it.
+  Chart.prototype.load = function (done) {
+    var chart = this;
+    if (!isModern()) {
+      return done(false);
+    }
+    var script = document.createElement('script');
+    script.src = 'uplot.js';
+    script.onload = function () {
+      chart.build();
+      done(true);
+    };
+    script.onerror = function () { done(false); };
+    document.body.appendChild(script);
+  };
+
+  function isModern() {
+    try {
+      return Function('var { a, ...b } = { a: 2, c: 3 }; return a ** b.c;')() === 8;
+    } catch (tooOld) {
+      return false;
+    }
   }
 
   // One more second: the lanes' summaries, in their order.
@@ -43,7 +66,7 @@
 
   // Builds it anew: for another number, language, width or theme.
   Chart.prototype.build = function () {
-    if (!this.isPossible || !this.place.clientWidth) {
+    if (!window.uPlot || !this.place.clientWidth) {
       return;
     }
     if (this.plot) {

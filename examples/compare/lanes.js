@@ -5,12 +5,22 @@
   var text = function (name) { return Compare.words.text(name); };
   var BIG = ['median', 'bytesPerEvent', 'requestsPerSecond', 'cpu'];
   var SMALL = ['p95', 'waiting', 'gaps', 'repeats'];
+  // What may carry each lane's session. Long polling carries that of WebSocket while it is broken, so that the fallback
+  // is seen to cost something; without a list, streaming would, which is the lane above.
+  var TRANSPORTS = {
+    'long-poll': ['poll'], events: ['events'], stream: ['stream'], websocket: ['websocket', 'poll']
+  };
+  // The lanes by their transports.
+  var CARRIERS = { poll: 'long-poll', events: 'events', stream: 'stream', websocket: 'websocket' };
 
   function Lane(kind, place) {
     this.kind = kind;
     this.port = 0;
+    // Short polling has none.
+    this.socket = null;
     this.stats = new Compare.Stats();
     this.transport = '';
+    this.memory = {};
     this.tape = null;
     this.row = build(kind);
     this.timeline = new Compare.Timeline(this.row.querySelector('.timeline'));
@@ -29,15 +39,25 @@
       lane.stats.take(parseInt(words[0], 10), parseFloat(words[1]), came);
       lane.timeline.deliver(parseFloat(words[1]), came);
     }
-    var driver = Compare.drivers[this.kind];
-    if (driver) {
-      return driver(url, got, settings);
+    if (this.kind === 'short-poll') {
+      return Compare.shortPoll(url, got, settings);
     }
-    // WebSocket is shown as it is meant to be used: long polling carries the session while it is broken.
-    var transports = this.kind === 'websocket' ? ['websocket', 'poll'] : ['poll'];
-    var socket = new Anywire(url, [], { transports: transports, withCredentials: false });
+    var socket = new Anywire(url, [], {
+      transports: TRANSPORTS[this.kind], withCredentials: false, localStorage: this.memory
+    });
+    this.socket = socket;
     socket.onmessage = function (event) { got(event.data); };
-    socket.ontransport = function () { lane.transport = socket.transport; };
+    socket.ontransport = function () {
+      lane.transport = socket.transport;
+      lane.timeline.isStream = lane.transport === 'stream' || lane.transport === 'events';
+    };
+  };
+
+  // The network is another from now on: what the client remembers of it, for ten minutes, is not true of this one.
+  Lane.prototype.forget = function () {
+    for (var name in this.memory) {
+      delete this.memory[name];
+    }
   };
 
   // A reading of the relay came.
@@ -47,7 +67,7 @@
     this.tape = message.tape || this.tape;
   };
 
-  // Writes the numbers into the row.
+  // Writes the numbers into the row, and returns them.
   Lane.prototype.show = function () {
     var summary = this.stats.summary();
     var row = this.row;
@@ -55,11 +75,12 @@
       row.querySelector('[data-number="' + name + '"]').textContent = format(summary[name]);
     });
     row.setAttribute('data-sound', summary.gaps + summary.repeats === 0);
+    // A lane that is carried as it says needs no badge; WebSocket's is what the button is about.
+    var carrier = CARRIERS[this.transport] || '';
     var badge = row.querySelector('.badge');
-    if (badge) {
-      badge.setAttribute('data-transport', this.transport);
-      badge.textContent = text({ websocket: 'via', poll: 'viaPoll' }[this.transport] || 'viaNone');
-    }
+    badge.hidden = !this.transport || (carrier === this.kind && carrier !== 'websocket');
+    badge.setAttribute('data-transport', this.transport);
+    badge.textContent = text(carrier || 'viaNone');
     drawHistogram(this.histogram, summary.bins, getComputedStyle(row).color);
     return summary;
   };
@@ -88,9 +109,9 @@
       return '<div class="number ' + size + '"><dd data-number="' + name + '">–</dd>' +
         '<dt data-word="' + name + '"></dt>' + '</div>';
     }
-    var badge = kind === 'websocket' ? '<span class="badge" data-transport=""></span>' : '';
     var row = element('li', 'lane lane-' + kind,
-      '<div class="about"><h3><span data-word="' + kind + '"></span>' + badge + '</h3>' +
+      '<div class="about"><h3><span data-word="' + kind + '"></span><span class="badge" hidden></span></h3>' +
+      '<p class="verdict"></p>' +
       '<p class="how" data-word="' + kind + '-how"></p></div>' +
       '<div class="picture"><canvas class="timeline" role="img" data-label="timeline"></canvas></div>' +
       '<dl class="numbers">' +

@@ -1,9 +1,10 @@
 //! Request/response polling, long polling, event stream, HTTP streaming and WebSocket, side by side.
 //!
 //! Run `cargo run --release --example compare` and open the printed address. You see five lanes get the same events:
-//! how late, in how many requests, for how many bytes and how much of the server's CPU. Move the sliders, and break
-//! WebSocket: its session goes on over long polling, and comes back. With `-- --headless` the same comparison is a
-//! table in the terminal; `-- --help` lists the rest.
+//! how late, in how many requests, for how many bytes and how much of the server's CPU, and how many times as much
+//! as over WebSocket. Move the sliders, and break WebSocket: its session goes on over long polling, and comes back,
+//! with nothing lost or repeated. With `-- --headless` the same comparison is a table in the terminal; `-- --help`
+//! lists the rest.
 
 mod arguments;
 mod headless;

@@ -154,10 +154,12 @@ fn files() -> BoxedFilter<(Response,)> {
     const JS: &str = "text/javascript; charset=utf-8";
     const FILES: &[(&str, &str, &str)] = &[
         ("", HTML, include_str!("index.html")),
+        ("old.css", CSS, include_str!("old.css")),
         ("style.css", CSS, include_str!("style.css")),
         ("words.js", JS, include_str!("words.js")),
-        ("drivers.js", JS, include_str!("drivers.js")),
+        ("short-poll.js", JS, include_str!("short-poll.js")),
         ("lanes.js", JS, include_str!("lanes.js")),
+        ("verdict.js", JS, include_str!("verdict.js")),
         ("stats.js", JS, include_str!("stats.js")),
         ("timeline.js", JS, include_str!("timeline.js")),
         ("chart.js", JS, include_str!("chart.js")),

@@ -1,4 +1,5 @@
-//! A small client for the transports that the Rust client leaves out: short polls, streams and event streams.
+//! A small client for the transports that the Rust client leaves out: short polls, streams and event streams. The page
+//! has the browser's client for the latter two.
 //!
 //! It follows PROTOCOL §6, §13 and §14 directly: one session, attached anew with what it has whenever an answer ends.
 

@@ -8,6 +8,7 @@
 
   function Stats() {
     this.last = 0;
+    this.isSettled = false;
     this.reset();
   }
 
@@ -46,7 +47,13 @@
 
   // What passed so far was the connecting, and is left out of the rates.
   Stats.prototype.settle = function () {
+    this.isSettled = true;
     this.readings = [];
+  };
+
+  // From when on the rates are; before everything while there is connecting in them, or nothing.
+  Stats.prototype.since = function () {
+    return this.isSettled && this.readings.length ? this.readings[0].at : -Infinity;
   };
 
   // What people are shown; null is what cannot be said yet.

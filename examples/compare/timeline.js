@@ -12,6 +12,8 @@
     this.exchanges = {};
     this.deliveries = [];
     this.marks = [];
+    // Whether an answer that does not end brings the events, and exchanges are beside it.
+    this.isStream = false;
   }
 
   // An event was made and came at these times.
@@ -51,7 +53,9 @@
     drawGrid(pen, x, begin, end, width, height, style);
     var numbers = Object.keys(this.exchanges);
     for (var i = 0; i < numbers.length; i++) {
-      drawExchange(pen, this.exchanges[numbers[i]], x, end, width, height, style);
+      var exchange = this.exchanges[numbers[i]];
+      var isSide = exchange.label === 'preflight' || (exchange.label === 'poll' && this.isStream);
+      drawExchange(pen, exchange, isSide, x, end, height, style);
     }
     this.marks.forEach(function (mark) {
       drawMark(pen, mark, x(mark.at), height, style);
@@ -100,11 +104,10 @@
   }
 
   // A request that brings events is a bar; acknowledgements and preflights are thin ones below.
-  function drawExchange(pen, exchange, x, end, width, height, style) {
+  function drawExchange(pen, exchange, isSide, x, end, height, style) {
     if (exchange.from > end) {
       return;
     }
-    var isSide = exchange.label === 'preflight' || (exchange.label === 'poll' && style.isStream);
     var from = x(exchange.from), to = x(exchange.to === null ? end : Math.min(exchange.to, end));
     var top = isSide ? height * 0.70 : height * 0.32;
     var thick = isSide ? height * 0.10 : height * 0.28;

@@ -190,18 +190,62 @@ async fn a_broken_websocket_falls_back_and_returns_in_one_session() {
     let browser = Browser::launch().await.expect("Chromium starts");
     let page = open(&browser, compare.page()).await;
     let carried_by = |transport: &str| {
-        format!("document.querySelector('.badge').getAttribute('data-transport') === '{transport}'")
+        format!(
+            "document.querySelector('.lane-websocket .badge').getAttribute('data-transport') === '{transport}'"
+        )
     };
     wait(&page, &carried_by("websocket")).await;
-    run(&page, "document.getElementById('break').click(); 0").await;
-    wait(&page, &carried_by("poll")).await;
-    run(&page, "window.so_far = Compare.lanes[4].stats.received; 0").await;
-    wait(&page, "Compare.lanes[4].stats.received > so_far + 8").await;
-    run(&page, "document.getElementById('break').click(); 0").await;
-    wait(&page, &carried_by("websocket")).await;
+    // A session that ends would be told of, and no other follows.
+    run(
+        &page,
+        "window.ends = 0; Compare.lanes[4].socket.addEventListener('close', function () { ends += 1; }); 0",
+    )
+    .await;
+    let told = "document.querySelector('.lane-websocket .verdict').textContent";
+    wait(&page, &format!("{told}.indexOf('The yardstick') === 0")).await;
+    for (transport, verdict) in [("poll", "vs WebSocket"), ("websocket", "The yardstick")] {
+        run(&page, "document.getElementById('break').click(); 0").await;
+        wait(&page, &carried_by(transport)).await;
+        run(&page, "window.so_far = Compare.lanes[4].stats.received; 0").await;
+        wait(&page, "Compare.lanes[4].stats.received > so_far + 8").await;
+        wait(&page, &format!("{told}.indexOf('{verdict}') === 0")).await;
+    }
     for lane in page.evaluate::<Vec<Shown>>(LANES).await.unwrap() {
         assert_eq!((lane.gaps, lane.repeats), (0, 0), "{lane:?}");
     }
+    let shown = "Array.prototype.map.call(document.querySelectorAll('[data-number=gaps], [data-number=repeats]'), \
+                 function (node) { return node.textContent; }).join(' ')";
+    let shown = page.evaluate::<String>(shown).await.unwrap();
+    assert_eq!(shown, ["0"; 10].join(" "));
+    assert_eq!(page.evaluate::<u64>("ends").await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_without_modern_means_shows_the_numbers_and_says_what_is_missing() {
+    let compare = Compare::start();
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let options = PageOptions {
+        before_load: Some(WITHOUT_MODERN_MEANS.to_owned()),
+        ..compare.page()
+    };
+    let page = open(&browser, options).await;
+    wait(&page, "!document.getElementById('reduced').hidden").await;
+    wait(
+        &page,
+        "document.querySelectorAll('.times').length === 3 * 4",
+    )
+    .await;
+    assert!(
+        page.evaluate::<bool>("document.getElementById('chart-card').hidden && !window.uPlot")
+            .await
+            .unwrap()
+    );
+    for lane in page.evaluate::<Vec<Shown>>(LANES).await.unwrap() {
+        assert_eq!((lane.gaps, lane.repeats), (0, 0), "{lane:?}");
+        assert!(lane.bytes_per_event.is_some(), "{lane:?}");
+    }
+    let console = page.console();
+    assert!(console.is_empty(), "{console:?}");
 }
 
 /// Pictures for people to look at: two sizes, both themes, both languages.
@@ -250,3 +294,12 @@ async fn the_page_fits_its_window_in_both_languages() {
 }
 
 const TRIP_MS: f64 = 110.0;
+
+/// What engines of the last decade lack. Newer syntax cannot be taken away, but what finds out whether it compiles can.
+const WITHOUT_MODERN_MEANS: &str = "
+    ['requestAnimationFrame', 'matchMedia', 'fetch', 'Symbol', 'Map', 'TextEncoder', 'localStorage',
+     'URL', 'crypto'].forEach(function (name) {
+        Object.defineProperty(window, name, { value: undefined });
+    });
+    Object.defineProperty(performance, 'timeOrigin', { value: undefined });
+    window.Function = function () { throw new SyntaxError('unexpected token'); };";

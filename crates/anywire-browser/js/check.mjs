@@ -1,7 +1,7 @@
 // The gate for old browsers: the sources and the full build must be ECMAScript 3, reserved words included, and
 // use no global that is not named here. The modern build is minified to ECMAScript 2015.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'acorn';
 import jshint from 'jshint';
 
@@ -27,6 +27,16 @@ for (const [file, ecmaVersion] of Object.entries(VERSIONS)) {
     parse(read(file), {
       ecmaVersion, allowReserved: 'never', sourceType: /mjs$/.test(file) ? 'module' : 'script',
     });
+  } catch (error) {
+    report(file, error.message);
+  }
+}
+
+// The comparison runs in middle-aged engines too, without its chart.
+const PAGE = '../../../examples/compare/';
+for (const file of readdirSync(new URL(PAGE, import.meta.url)).filter((name) => name.endsWith('.js'))) {
+  try {
+    parse(read(PAGE + file), { ecmaVersion: 5 });
   } catch (error) {
     report(file, error.message);
   }

@@ -22,6 +22,22 @@ use crate::shown::shown;
 use crate::{Client, ConnectError, Transport};
 
 /// A session that is not open yet.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use anywire_client::Client;
+///
+/// # async fn example() -> Result<(), anywire_client::ConnectError> {
+/// let client = Client::builder("wss://example.org/anywire")
+///     .protocols(["chat"])
+///     .authorize(|| async { Ok("a token that is valid now".to_owned()) })
+///     .connect_timeout(Duration::from_secs(10))
+///     .connect()
+///     .await?;
+/// println!("{} chosen, {:?} carries it", client.protocol(), client.transport());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Builder {
     url: String,
     settings: NegotiationSettings,

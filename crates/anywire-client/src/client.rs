@@ -16,6 +16,23 @@ use crate::{Builder, ConnectError, Transport};
 
 /// One session with a server, whatever carries it.
 ///
+/// ```no_run
+/// use anywire_client::{Client, CloseCode, CloseReason};
+///
+/// # async fn example() -> Result<(), anywire_client::ConnectError> {
+/// let mut client = Client::connect("ws://127.0.0.1:3030/anywire").await?;
+/// // A handle sends from elsewhere, also while `recv` waits.
+/// let sender = client.sender();
+/// tokio::spawn(async move { sender.send("hello").await });
+/// if let Some(answer) = client.recv().await {
+///     println!("{:?} over {:?}", answer.as_text(), client.transport());
+/// }
+/// let told = client.close(CloseReason::new(CloseCode::NORMAL, "done")).await;
+/// println!("{told:?}");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Also a [`Stream`] of messages and a [`Sink`] for them. Dropping it closes the session with 1000, after everything sent
 /// has gone out; that goes on in the background for as long as the runtime lives.
 pub struct Client {

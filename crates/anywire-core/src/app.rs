@@ -12,6 +12,27 @@ use crate::{Sender, Socket};
 ///
 /// Calls for one session come one after the other, in order. They run on the task that brought the message, so they
 /// must not block; `sender` may be cloned and kept.
+///
+/// ```
+/// use anywire_core::{Handler, Sender};
+/// use anywire_protocol::{CloseReason, Message};
+///
+/// struct Room;
+///
+/// impl Handler for Room {
+///     fn on_open(&self, sender: &Sender) {
+///         sender.subscribe("room");
+///     }
+///
+///     fn on_message(&self, sender: &Sender, message: Message) {
+///         sender.publish("room", message);
+///     }
+///
+///     fn on_close(&self, sender: &Sender, reason: &CloseReason) {
+///         println!("{:?} has left: {reason:?}", sender.id());
+///     }
+/// }
+/// ```
 pub trait Handler: Send + Sync + 'static {
     /// A session has opened.
     fn on_open(&self, sender: &Sender) {

@@ -31,6 +31,24 @@ impl Principal {
 
 /// One session, as the function that serves it sees it.
 ///
+/// ```
+/// use anywire_core::Socket;
+/// use anywire_protocol::{CloseCode, CloseReason};
+///
+/// async fn serve(mut socket: Socket) {
+///     while let Some(message) = socket.recv().await {
+///         if message.as_text() == Some("bye") {
+///             return socket.close(CloseReason::new(CloseCode::NORMAL, "bye"));
+///         }
+///         // Waits while the client has not taken what was sent before.
+///         if socket.send(message).await.is_err() {
+///             break;
+///         }
+///     }
+///     println!("it ended: {:?}", socket.close_reason());
+/// }
+/// ```
+///
 /// Also a [`Stream`] of messages. Dropping it closes the session with 1000, after everything sent has gone out; a panic
 /// that drops it closes with 1011.
 #[derive(Debug)]

@@ -9,6 +9,29 @@ use anywire_protocol::{Limits, LimitsError};
 use crate::gate::{Authorize, Denied, Visitor};
 
 /// How a [`Server`](crate::Server) behaves. The default is sound: same origin only, mounted at `/anywire`.
+///
+/// ```
+/// use anywire::{Config, Denied, Limits, Principal, Server, Socket};
+///
+/// # fn main() -> Result<(), anywire::ConfigError> {
+/// let config = Config::new()
+///     .mount("api/live")
+///     .allow_origin("https://app.example")
+///     .limits(Limits { max_message_bytes: 65_536, ..Limits::default() })
+///     .authorize(|visitor| async move {
+///         match visitor.headers.get("cookie") {
+///             Some(cookie) if cookie == "who=ada" => Ok(Principal::new("ada")),
+///             _ => Err(Denied::unauthenticated("sign in first")),
+///         }
+///     });
+/// let server = Server::new(config)?.on_socket(|socket: Socket| async move {
+///     let name = socket.principal().map_or("nobody", |principal| principal.name());
+///     let _ = socket.send(format!("hello {name}")).await;
+/// });
+/// # let _ = server;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Config {
     pub(crate) mount: String,

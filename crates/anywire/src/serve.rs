@@ -34,6 +34,21 @@ pub(crate) struct ConnectionPermit {
 }
 
 /// Serves a filter over HTTP/1.1, as `warp::serve` does, with deadlines and limits.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use warp::Filter;
+///
+/// # #[tokio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// let health = warp::path("health").map(|| "ok");
+/// anywire::serve(health)
+///     .max_connections(10_000)
+///     .head_within(Duration::from_secs(5))
+///     .run(([127, 0, 0, 1], 3030))
+///     .await
+/// # }
+/// ```
 pub fn serve<F, R>(filter: F) -> Serve
 where
     F: Filter<Extract = (R,)> + Clone + Send + Sync + 'static,

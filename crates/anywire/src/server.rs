@@ -36,6 +36,21 @@ pub struct Builder(Config);
 impl Server {
     /// Begins a server; say next what it does with its sessions.
     ///
+    /// ```
+    /// use anywire::{Config, Server, Socket};
+    ///
+    /// # fn main() -> Result<(), anywire::ConfigError> {
+    /// let server = Server::new(Config::new())?.on_socket(|mut socket: Socket| async move {
+    ///     socket.subscribe("news");
+    ///     while let Some(message) = socket.recv().await {
+    ///         socket.publish("news", message);
+    ///     }
+    /// });
+    /// assert_eq!(server.publish("news", "nobody is here yet"), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Settings that cannot work; the error names the one to mend.
     #[expect(
@@ -113,6 +128,21 @@ impl Server {
 
     /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when none is
     /// left, or aborts the rest after `within`. Returns how many had to be aborted.
+    ///
+    /// ```no_run
+    /// # async fn example(server: anywire::Server) -> std::io::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let ending = server.clone();
+    /// let signal = async move {
+    ///     let _ = tokio::signal::ctrl_c().await;
+    ///     ending.drain(Duration::from_secs(10)).await;
+    /// };
+    /// let serving = anywire::serve(server.routes()).bind(([127, 0, 0, 1], 3030)).await?;
+    /// serving.graceful(signal).run().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn drain(&self, within: Duration) -> usize {
         self.shared.hub.drain(within).await
     }

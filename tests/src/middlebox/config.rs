@@ -5,10 +5,9 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 /// A proxy that people run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
-    /// nginx with the lines that pass an upgrade on; answers are buffered, as by default. It takes bodies of 2 MiB, as
-    /// `maxPayloadBytes` wants: by default it refuses those over 1 MiB.
+    /// nginx as the README says; answers are buffered, as by default.
     Nginx,
-    /// nginx without them: HTTP/1.0 to the server, no upgrade.
+    /// nginx without the lines that pass an upgrade on: HTTP/1.0 to the server, no upgrade.
     NginxWithoutUpgrade,
     /// HAProxy, which passes an upgrade on and then counts by its `timeout tunnel`.
     Haproxy,
@@ -46,32 +45,21 @@ impl Product {
     ) -> String {
         let directory = directory.display();
         let (millis, secs) = (patience.as_millis(), patience.as_secs_f64().ceil());
-        let upgrade = match self {
-            Self::Nginx => {
-                "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
-                 proxy_set_header Connection upgrade;"
-            }
-            Self::NginxWithoutUpgrade | Self::Haproxy | Self::Squid => "",
-        };
         match self {
             Self::Nginx | Self::NginxWithoutUpgrade => format!(
                 "daemon off; master_process off; pid {directory}/pid; error_log stderr;
                 events {{ worker_connections 512; }}
                 http {{
-                    access_log off; client_max_body_size 2m;
+                    access_log off; proxy_read_timeout {millis}ms;
                     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
                     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
                     scgi_temp_path {directory}/scgi;
                     server {{
                         listen {listen};
-                        location / {{
-                            proxy_pass http://{upstream};
-                            proxy_set_header Host $http_host;
-                            proxy_read_timeout {millis}ms;
-                            {upgrade}
-                        }}
+                        {}
                     }}
-                }}"
+                }}",
+                self.location(upstream)
             ),
             Self::Haproxy => format!(
                 "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n \
@@ -87,5 +75,23 @@ impl Product {
                  pinger_enable off\nshutdown_lifetime 0 seconds\n"
             ),
         }
+    }
+
+    /// The lines that the README gives for nginx, for this server and all of its paths.
+    fn location(self, upstream: SocketAddr) -> String {
+        let blocks = include_str!("../../../README.md").split("```");
+        let mut nginx = blocks.filter_map(|block| block.strip_prefix("nginx\n"));
+        let lines = nginx
+            .next()
+            .expect("the README has lines for nginx")
+            .lines();
+        let lines = lines.filter(|line| {
+            self == Self::Nginx || !(line.contains("http_version") || line.contains("pgrade"))
+        });
+        let location: Vec<&str> = lines.collect();
+        location
+            .join("\n")
+            .replace("location /live ", "location / ")
+            .replace("127.0.0.1:3030", &upstream.to_string())
     }
 }

@@ -1,0 +1,96 @@
+'use strict';
+// What the READMEs print works: their pages and scripts run, with the client itself on a simulated network, and the
+// commands name what there is. Rust's blocks are doc tests, and nginx reads its own in tests/src/middlebox.
+
+const { test } = require('node:test');
+const assert = require('node:assert');
+const { existsSync, readFileSync } = require('node:fs');
+const path = require('node:path');
+const vm = require('node:vm');
+const { createScene } = require('./support/scene.js');
+
+const root = path.join(__dirname, '../../../..');
+const read = (file) => readFileSync(path.join(root, file), 'utf8');
+const PAGES = ['README.md', 'crates/anywire-browser/js/README.md', 'CONTRIBUTING.md'];
+
+/** All code blocks: { file, language, code }. */
+const BLOCKS = PAGES.flatMap((file) => {
+  const blocks = [...read(file).matchAll(/^```(.+)\n([^]*?)^```$/gm)];
+  return blocks.map(([, language, code]) => ({ file, language, code }));
+});
+
+const of = (...languages) => BLOCKS.filter(({ language }) => languages.includes(language));
+
+/** Scripts as a page would run them; an import is what the page's script tag does. */
+const SCRIPTS = of('html', 'js').map(({ language, code }) => {
+  const scripts = [...code.matchAll(/<script>([^]*?)<\/script>/g)].map(([, script]) => script);
+  return (language === 'html' ? scripts.join('\n') : code).replace(/^import Anywire from .*$/m, '');
+});
+
+test('every block is in a language that somebody checks', () => {
+  const known = /^(rust(,no_run)?|html|js|sh|nginx)$/;
+  assert.deepEqual(BLOCKS.filter(({ language }) => !known.test(language)), []);
+  assert.ok(SCRIPTS.length >= 6);
+});
+
+test('every script opens a session, says hello if it says anything, and is told what comes', () => {
+  for (const script of SCRIPTS.filter(opensOne)) {
+    const shown = [];
+    const show = (...words) => shown.push(words.join(' '));
+    let scene;
+    function Anywire(url, protocols, options) {
+      scene = createScene({ url: new URL(url, 'ws://example.test').href, protocols, ...options });
+      return scene.client;
+    }
+    vm.runInNewContext(script, { Anywire, show, console: { log: show } });
+    scene.advance(1000);
+    assert.equal(scene.client.readyState, 1, script);
+    const said = scene.session.inbox.join();
+    assert.equal(/hello/.test(said), /hello/.test(script), `${said} from ${script}`);
+    scene.session.send(back(script));
+    scene.advance(1000);
+    assert.equal(/back/.test(shown.join()), /onmessage/.test(script), `${shown} from ${script}`);
+    assert.deepEqual(scene.server.errors, []);
+  }
+});
+
+const opensOne = (script) => /new Anywire/.test(script);
+
+/** What a server would say to a script, in the form that it understands. */
+function back(script) {
+  return /on\[name\]/.test(script) ? '["said","back"]' :
+    /methods\[target\]/.test(script) ? '{"target":"Said","args":["back"]}' : 'back';
+}
+
+test('every other script is one', () => {
+  for (const script of SCRIPTS.filter((script) => !opensOne(script))) {
+    assert.doesNotThrow(() => new vm.Script(script), script);
+  }
+});
+
+test('the commands name what there is', () => {
+  const makefile = ['Makefile', 'crates/anywire-browser/js/package.json'].map(read).join('\n');
+  const cargo = ['examples/Cargo.toml', 'tests/Cargo.toml'].map(read).join('\n');
+  const lines = of('sh').flatMap(({ code }) => code.split('\n'));
+  const inText = PAGES.flatMap((file) => read(file).match(/`(make|cargo run|npm run) [^`]+`/g) || []);
+  const commands = lines.concat(inText.map((command) => command.slice(1, -1)));
+  assert.ok(commands.length > 10);
+  for (const command of commands) {
+    for (const [, targets] of command.matchAll(/\bmake ((?:[a-z0-9]+ ?)+)/g)) {
+      for (const target of targets.trim().split(' ')) {
+        assert.match(makefile, new RegExp(`^${target}:`, 'm'), command);
+      }
+    }
+    for (const [, name] of command.matchAll(/--(?:example|bin|test) ([\w-]+)/g)) {
+      const isThere = cargo.includes(`name = "${name}"`) ||
+        existsSync(path.join(root, `crates/anywire-protocol/tests/${name}.rs`));
+      assert.ok(isThere, command);
+    }
+    for (const [, name] of command.matchAll(/npm (?:run )?(build|check|test)\b/g)) {
+      assert.match(makefile, new RegExp(`^ +"${name}":`, 'm'), command);
+    }
+    for (const [, script] of command.matchAll(/(?:^| )(tests\/[\w./-]+\.sh)/g)) {
+      assert.ok(existsSync(path.join(root, script)), command);
+    }
+  }
+});
