@@ -4,7 +4,7 @@
 
 import { bereaved, graphql } from './graphql.js';
 import { reconnecting } from './reconnecting.js';
-import { isCarriedBy, ways } from './ways.js';
+import { isCarriedBy, traces, ways } from './ways.js';
 import { yjs } from './yjs.js';
 
 const paths = { bereaved, graphql, reconnecting, yjs };
@@ -15,7 +15,7 @@ window.dropin = {
     const until = async (condition) => {
       const deadline = performance.now() + DEADLINE_MS;
       while (!condition()) {
-        if (performance.now() > deadline) throw new Error(`not true: ${condition}; told: ${told.join('; ')}`);
+        if (performance.now() > deadline) throw new Error(`not true: ${condition}; told: ${told.join('; ')}\n${traces()}`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };

@@ -23,6 +23,11 @@ function over(rung) {
 export const ways = { native: Raw, default: Anywire };
 for (const rung of RUNGS) ways[rung] = over(rung);
 
+/** For whoever looks why a way does not carry. */
+export function traces() {
+  return sockets.map(({ transport, trace }) => `${transport}: ${JSON.stringify(trace)}`).join('\n');
+}
+
 // Over HTTP a session begins with a poll, whatever carries it then.
 export function isCarriedBy(way) {
   return sockets.every((socket) => socket.readyState > 1 || socket.transport === way);

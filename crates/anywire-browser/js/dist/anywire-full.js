@@ -3260,9 +3260,9 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   }
 
   function ended() {
-    if (!isProven) {
-      // It may have come all at once, at its end.
-      fail(isAsked ? 'silent' : 'closed');
+    if (!isProven && !isAsked) {
+      // Nothing came, or all at once, at its end.
+      fail('closed');
     } else {
       stop();
       leg.next(session.received === received &&

@@ -112,6 +112,20 @@ for (const [name, how, act] of [
   });
 }
 
+test('a stream that rotates before it is proven is followed by another, which is asked', () => {
+  const scene = streaming();
+  const [stream] = scene.streams;
+  stream.answer = () => {};
+  stream.grow(PRELUDE + down(scene, 'one'));
+  scene.advance(30);
+  stream.finishStream(down(scene, 'two'));
+  assert.equal(scene.client.transport, 'poll');
+  scene.streams[1].grow(PRELUDE);
+  scene.advance(50);
+  assert.equal(scene.client.transport, 'stream');
+  assert.deepEqual(scene.seen.messages, ['one', 'two']);
+});
+
 test('a stream whose bytes all come at its end is left, and they count', () => {
   const scene = streaming();
   scene.streams[0].finishStream(PRELUDE + down(scene, 'one'));
