@@ -3046,9 +3046,6 @@ engine.binaryType = function () {
  * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
  */
 
-/** How often an answer is looked at where the engine does not tell that it has grown. */
-var LOOK_AT_STREAM_MS = 100;
-
 var STREAM_LETTERS = 'Oqantbcs-';
 
 /** @type {OpenRung} */
@@ -3057,12 +3054,6 @@ function openStream(settings, url, attachment, heard, ended) {
   var reader = { at: 0 };
   var seen = 0;
   var isOver = false;
-  var lookTimer = createTimer(settings, function () {
-    look();
-    if (!isOver) {
-      lookTimer.set(LOOK_AT_STREAM_MS);
-    }
-  });
 
   function look() {
     var text = '';
@@ -3081,7 +3072,6 @@ function openStream(settings, url, attachment, heard, ended) {
 
   function stop() {
     isOver = true;
-    lookTimer.stop();
     request.onreadystatechange = ignore;
   }
 
@@ -3100,9 +3090,6 @@ function openStream(settings, url, attachment, heard, ended) {
     }
   };
   request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
-  if (!('onprogress' in request)) {
-    lookTimer.set(LOOK_AT_STREAM_MS);
-  }
 
   return function () {
     stop();
@@ -3185,8 +3172,9 @@ function createRungs(session, endpoints, settings, http) {
     }
   }
 
-  // Internet Explorer shows an answer at its end, or throws before, until it tells of progress.
-  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream, function () {
+  // Before they told of progress, engines showed an answer at its end (Internet Explorer), threw until
+  // then, or made a space of NUL in it (KHTML).
+  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream, function () {
     return session.limits.paddingMs + MUTE_MS;
   });
   // Its padding is not shown to a page; but it rotates.

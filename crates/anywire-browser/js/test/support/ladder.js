@@ -10,8 +10,8 @@ const PRELUDE = payload(['-', '.'.repeat(2040)]);
 
 /**
  * A scene's XMLHttpRequest with streams: requests to `/stream` are kept in `streams`, and a test
- * lets their answers grow. `how` may say 'throws' (as IE: no text until the end), 'quiet' (as Opera:
- * it tells of the first growth alone).
+ * lets their answers grow. `how` may say 'throws' (as IE: no text until the end) or 'without
+ * progress' (as KHTML).
  */
 function withStreams(network, how = '') {
   const streams = [];
@@ -19,7 +19,7 @@ function withStreams(network, how = '') {
     constructor() {
       super();
       this.text = '';
-      if (how !== 'quiet') {
+      if (how !== 'without progress') {
         this.onprogress = null;
       }
     }
@@ -46,11 +46,8 @@ function withStreams(network, how = '') {
     }
 
     grow(text) {
-      const isFirst = this.readyState < 3;
       Object.assign(this, { readyState: 3, status: 200, text: this.text + text });
-      if (isFirst || how !== 'quiet') {
-        this.onreadystatechange?.();
-      }
+      this.onreadystatechange?.();
     }
 
     finishStream(text = '', status = 200) {
