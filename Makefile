@@ -16,7 +16,8 @@ check: browser-tools ## format, lints, docs and the gates of the browser client
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	cd $(JS) && npm run --silent check
 
-test: browser-tools middleboxes e2e dropin ## all tests: unit, property, vectors, real sockets, middleboxes, headless Chromium
+test: browser-tools middleboxes e2e dropin ## all tests: unit, property, vectors, real sockets, middleboxes, six browser engines, libraries
+	cargo test -p anywire-tests --test browsers
 	cargo test --workspace --all-features
 	cd $(JS) && npm test --silent
 

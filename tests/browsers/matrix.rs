@@ -1,174 +1,7 @@
-//! Which engines there are, what each of them can do, and so which runs there are. Plain data; the measured reasons
-//! stand beside it.
+//! Which runs there are: each engine over each transport that it can do, and from another origin, with what that needs
+//! and without.
 
-/// An engine that `install.sh` and `run.sh` know.
-#[derive(Debug)]
-pub struct Engine {
-    /// What the scripts call it.
-    pub name: &'static str,
-    /// What people call it.
-    pub title: &'static str,
-    /// Of which year it is, or what it stands in for is.
-    pub year: &'static str,
-    /// Whether every test run includes it.
-    pub is_everyday: bool,
-    /// The transports that it can do with its page's own server, the best first. Words of [`LADDER`].
-    pub rungs: &'static [&'static str],
-    /// Whether it can hold binary messages.
-    pub has_bytes: bool,
-    /// Whether its XMLHttpRequest crosses origins, and which headers it then cannot do without.
-    pub needed_headers: &'static [&'static str],
-}
-
-/// All transports, the best first.
-pub const LADDER: [&str; 5] = ["websocket", "stream", "events", "poll", "jsonp"];
-
-/// Those that have a row of their own. Script tags are tested across origins in Chromium.
-pub const BUILT: [&str; 4] = ["websocket", "stream", "events", "poll"];
-
-/// All engines, in the order of the table.
-pub const ENGINES: [Engine; 16] = [
-    modern("chromium", "Chromium", "today", true),
-    modern("firefox", "Firefox ESR", "today", true),
-    modern("webkitgtk", "WebKitGTK", "today", false),
-    modern("chromium-65", "Chromium 65", "2018", false),
-    modern("chromium-49", "Chromium 49", "2016", false),
-    Engine {
-        is_everyday: true,
-        ..middle("qtwebkit", "QtWebKit 602", "2016", &LADDER)
-    },
-    Engine {
-        is_everyday: true,
-        ..middle(
-            "qtwebkit-without-websocket",
-            "QtWebKit 602 without WebSocket",
-            "2016",
-            HTTP,
-        )
-    },
-    middle(
-        "phantomjs-2.1",
-        "PhantomJS 2.1 (WebKit 538, as Safari 7)",
-        "2013",
-        &LADDER,
-    ),
-    Engine {
-        is_everyday: true,
-        // Its WebSocket is a draft's, and carries texts only.
-        ..middle(
-            "phantomjs-1.9",
-            "PhantomJS 1.9 (WebKit 534, as Safari 5)",
-            "2011",
-            HTTP,
-        )
-    },
-    // No WebSocket, no event source, and an XMLHttpRequest that throws across origins.
-    Engine {
-        has_bytes: true,
-        ..oldest("khtml", "KHTML 5", "2008", &["poll", "jsonp"])
-    },
-    Engine {
-        has_bytes: true,
-        ..oldest(
-            "htmlunit-ie11",
-            "HtmlUnit as Internet Explorer 11",
-            "2013",
-            &["poll", "jsonp"],
-        )
-    },
-    oldest(
-        "htmlunit-ie9",
-        "HtmlUnit as Internet Explorer 9",
-        "2011",
-        &["poll", "jsonp"],
-    ),
-    Engine {
-        is_everyday: true,
-        ..oldest(
-            "htmlunit-ie8",
-            "HtmlUnit as Internet Explorer 8",
-            "2009",
-            &["poll", "jsonp"],
-        )
-    },
-    oldest(
-        "htmlunit-ie7",
-        "HtmlUnit as Internet Explorer 7",
-        "2006",
-        &["poll", "jsonp"],
-    ),
-    oldest(
-        "htmlunit-ie6",
-        "HtmlUnit as Internet Explorer 6",
-        "2001",
-        &["poll", "jsonp"],
-    ),
-    // No page at all: the language and the XMLHTTP object alone.
-    oldest(
-        "jscript",
-        "JScript 5.8 of Wine, ECMAScript 3",
-        "2009",
-        &["poll"],
-    ),
-];
-
-const HTTP: &[&str] = &["stream", "events", "poll", "jsonp"];
-
-const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
-const ALLOW_CREDENTIALS: &str = "Access-Control-Allow-Credentials";
-const ALLOW_HEADERS: &str = "Access-Control-Allow-Headers";
-
-const fn modern(
-    name: &'static str,
-    title: &'static str,
-    year: &'static str,
-    is_everyday: bool,
-) -> Engine {
-    Engine {
-        name,
-        title,
-        year,
-        is_everyday,
-        rungs: &LADDER,
-        has_bytes: true,
-        needed_headers: &[ALLOW_ORIGIN, ALLOW_CREDENTIALS, ALLOW_HEADERS],
-    }
-}
-
-/// Typed arrays, but no `TextEncoder`: its bodies are texts, for which it asks nobody.
-const fn middle(
-    name: &'static str,
-    title: &'static str,
-    year: &'static str,
-    rungs: &'static [&'static str],
-) -> Engine {
-    Engine {
-        name,
-        title,
-        year,
-        is_everyday: false,
-        rungs,
-        has_bytes: true,
-        needed_headers: &[ALLOW_ORIGIN, ALLOW_CREDENTIALS],
-    }
-}
-
-const fn oldest(
-    name: &'static str,
-    title: &'static str,
-    year: &'static str,
-    rungs: &'static [&'static str],
-) -> Engine {
-    Engine {
-        name,
-        title,
-        year,
-        is_everyday: false,
-        rungs,
-        has_bytes: false,
-        needed_headers: &[],
-    }
-}
+use crate::roster::{ALLOW_CREDENTIALS, EVENTS_ACROSS, Engine, REQUESTS_ACROSS, WITHOUT_COOKIES};
 
 /// One visit of one engine to the page.
 #[derive(Clone, Copy, Debug)]
@@ -186,13 +19,20 @@ pub struct Run {
 pub enum Origin {
     /// Where the page is.
     Same,
-    /// On another port, with or without credentials.
+    /// On another port, with or without credentials. Without, no answer says that they are allowed.
     Other {
         /// Whether the page sends cookies there.
         credentials: bool,
     },
-    /// On another port, with credentials, and this header is taken out of all answers.
-    WithoutHeader(&'static str),
+    /// On another port, and this header is taken out of all answers.
+    WithoutHeader {
+        /// Which one.
+        header: &'static str,
+        /// Whether the page sends cookies there.
+        credentials: bool,
+    },
+    /// On another port, which requests of this engine do not reach.
+    OutOfReach,
 }
 
 /// All runs of an engine.
@@ -202,42 +42,92 @@ pub fn runs(engine: &'static Engine) -> Vec<Run> {
         transport,
         origin,
     };
-    let mut runs: Vec<_> = engine
-        .rungs
-        .iter()
-        .filter(|rung| BUILT.contains(rung))
-        .map(|rung| run(Some(*rung), Origin::Same))
-        .collect();
-    runs.push(run(None, Origin::Same));
-    if !engine.needed_headers.is_empty() {
-        runs.extend(
-            [true, false].map(|credentials| run(Some("poll"), Origin::Other { credentials })),
-        );
+    let mut runs = Vec::new();
+    for rung in engine.rungs() {
+        // Script tags are there to cross origins.
+        let origin = match rung {
+            JSONP => Origin::Other { credentials: true },
+            _ => Origin::Same,
+        };
+        runs.push(run(Some(rung), origin));
     }
-    let missing = engine.needed_headers.iter();
-    runs.extend(missing.map(|header| run(Some("poll"), Origin::WithoutHeader(header))));
+    runs.push(run(None, Origin::Same));
+    if engine.can(REQUESTS_ACROSS) {
+        for rung in engine.rungs().filter(|rung| crosses(engine, rung)) {
+            runs.push(run(Some(rung), Origin::Other { credentials: true }));
+            // No page keeps its cookies from a WebSocket.
+            if rung != "websocket" && engine.can(WITHOUT_COOKIES) {
+                runs.push(run(Some(rung), Origin::Other { credentials: false }));
+            }
+        }
+    } else {
+        if engine.can(JSONP) {
+            runs.push(run(None, Origin::Other { credentials: true }));
+        }
+        runs.push(run(Some("poll"), Origin::OutOfReach));
+    }
+    for credentials in [true, false] {
+        for header in engine.needed_headers {
+            if credentials || *header != ALLOW_CREDENTIALS {
+                let origin = Origin::WithoutHeader {
+                    header,
+                    credentials,
+                };
+                runs.push(run(Some("poll"), origin));
+            }
+        }
+    }
     runs
+}
+
+fn crosses(engine: &Engine, rung: &str) -> bool {
+    rung != JSONP && (rung != "events" || engine.can(EVENTS_ACROSS))
 }
 
 impl Run {
     /// What it shows, as a fact.
     pub fn fact(&self) -> String {
+        let cookies = |credentials| match credentials {
+            true => "with cookies",
+            false => "without cookies",
+        };
         let fact = match (self.origin, self.transport) {
-            (Origin::Same, Some(transport)) => format!("carries a session over {transport}"),
+            (Origin::Same, Some(rung)) | (_, Some(rung @ JSONP)) => {
+                format!("carries a session over {rung}")
+            }
             (Origin::Same, None) => format!("reaches {}", self.reached()),
-            (Origin::Other { credentials: true }, _) => "crosses origins with cookies".into(),
-            (Origin::Other { credentials: false }, _) => "crosses origins without cookies".into(),
-            (Origin::WithoutHeader(header), _) => format!("shows that {header} is missing"),
+            (_, None) => format!("reaches another origin by {}", self.reached()),
+            (Origin::Other { credentials }, Some(rung)) => {
+                format!("crosses origins {} over {rung}", cookies(credentials))
+            }
+            (
+                Origin::WithoutHeader {
+                    header,
+                    credentials,
+                },
+                _,
+            ) => format!("{} shows that {header} is missing", cookies(credentials)),
+            (Origin::OutOfReach, _) => "shows that its requests cannot cross origins".into(),
         };
         format!("{} {fact}", self.engine.name)
             .replace([' ', '-', '.'], "_")
             .to_lowercase()
     }
 
+    /// Whether the page is to fail, and to say why.
+    pub fn is_refused(&self) -> bool {
+        match self.origin {
+            Origin::Same | Origin::Other { .. } => false,
+            Origin::WithoutHeader { .. } | Origin::OutOfReach => true,
+        }
+    }
+
     /// The page's steps.
     pub fn steps(&self) -> &'static [&'static str] {
         match (self.origin, self.transport) {
-            (Origin::Same, Some(_)) => &[
+            (Origin::WithoutHeader { .. } | Origin::OutOfReach, _) => &["open"],
+            (_, None) => &["open", "numbered", "closedByPage"],
+            (Origin::Same, Some(_)) | (_, Some(JSONP)) => &[
                 "open",
                 "numbered",
                 "unicode",
@@ -248,19 +138,19 @@ impl Run {
                 "closedByPage",
                 "closedByApp",
             ],
-            (Origin::Same, None) => &["open", "numbered", "closedByPage"],
-            (Origin::Other { .. }, _) => {
+            (Origin::Other { .. }, Some(_)) => {
                 &["open", "numbered", "resumed", "closedByPage", "closedByApp"]
             }
-            (Origin::WithoutHeader(_), _) => &["open"],
         }
     }
 
     /// The transport that carries the session in the end.
     pub fn reached(&self) -> &'static str {
-        let built = self.engine.rungs.iter().find(|rung| BUILT.contains(rung));
+        let is_in_reach = |rung: &&str| {
+            self.origin == Origin::Same || *rung == JSONP || self.engine.can(REQUESTS_ACROSS)
+        };
         self.transport
-            .or(built.copied())
+            .or_else(|| self.engine.rungs().find(is_in_reach))
             .expect("each engine can poll")
     }
 
@@ -271,10 +161,17 @@ impl Run {
             query += &format!("&transport={transport}");
         }
         query += match self.origin {
-            Origin::Same | Origin::Other { credentials: true } => "&credentials=yes",
-            Origin::Other { credentials: false } => "&credentials=no",
-            Origin::WithoutHeader(_) => "&credentials=yes&connectMs=1500",
+            Origin::Other { credentials: false }
+            | Origin::WithoutHeader {
+                credentials: false, ..
+            } => "&credentials=no",
+            _ => "&credentials=yes",
         };
+        if self.is_refused() {
+            query += "&connectMs=500";
+        }
         query
     }
 }
+
+const JSONP: &str = "jsonp";

@@ -17,6 +17,7 @@ use warp::{Filter, Reply};
 use crate::app;
 use crate::journal::Journal;
 use crate::matrix::{Origin, Run};
+use crate::roster::ALLOW_CREDENTIALS;
 
 /// Running servers; they stop when this is dropped.
 pub struct Stage {
@@ -49,12 +50,12 @@ impl Stage {
             .on_socket(move |socket| app::serve(socket, journal.clone(), cut.subscribe()));
         let (addr, task) = serve(server.routes().or(pages(run, desk.clone()))).await;
         let proxy = desk.proxy.get_or_init(|| FaultProxy::start(addr));
-        if let Origin::WithoutHeader(header) = run.origin {
+        if let Some(header) = stripped(run.origin) {
             proxy.set(Faults::of(&format!("strip-answer={header}")));
         }
         let origin = match run.origin {
             Origin::Same => proxy.addr(),
-            Origin::Other { .. } | Origin::WithoutHeader(_) => page_addr,
+            _ => page_addr,
         };
         Self {
             url: format!(
@@ -74,6 +75,16 @@ impl Drop for Stage {
     }
 }
 
+/// The header that is taken out of the answers.
+fn stripped(origin: Origin) -> Option<&'static str> {
+    match origin {
+        Origin::WithoutHeader { header, .. } => Some(header),
+        // What is sent without credentials needs nobody's leave for them.
+        Origin::Other { credentials: false } => Some(ALLOW_CREDENTIALS),
+        Origin::Same | Origin::Other { credentials: true } | Origin::OutOfReach => None,
+    }
+}
+
 /// Holds and heartbeats end within the page's idle step, more than once.
 fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
     let limits = Limits {
@@ -81,7 +92,8 @@ fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
         heartbeat: Duration::from_secs(1),
         ..Limits::default()
     };
-    let config = Config::new().limits(limits).authorize(move |visitor| {
+    let config = Config::new().limits(limits).allow_jsonp();
+    let config = config.authorize(move |visitor| {
         let has_cookies = visitor.headers.contains_key(COOKIE);
         journal.note(|record| {
             *(if has_cookies {
@@ -94,9 +106,7 @@ fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
     });
     match run.origin {
         Origin::Same => config,
-        Origin::Other { .. } | Origin::WithoutHeader(_) => {
-            config.allow_origin(format!("http://{page}"))
-        }
+        _ => config.allow_origin(format!("http://{page}")),
     }
 }
 

@@ -5,6 +5,7 @@ use anywire::CloseReason;
 use crate::app::{APP_CLOSE, PAGE_CLOSE};
 use crate::journal::Record;
 use crate::matrix::{Origin, Run};
+use crate::samples;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -20,11 +21,16 @@ pub enum Verdict {
 /// Judges what was told of a run.
 pub fn judge(run: &Run, record: &Record) -> Verdict {
     let mut problems = record.errors.clone();
-    if let Origin::WithoutHeader(header) = run.origin {
-        judge_missing_header(header, record, &mut problems);
-    } else {
-        judge_page(run, record, &mut problems);
-        judge_app(run, record, &mut problems);
+    match run.origin {
+        Origin::WithoutHeader { header, .. } => {
+            let why = format!("missing or wrong header: {header}");
+            judge_refused(&why, record, &mut problems);
+        }
+        Origin::OutOfReach => judge_refused(CANNOT_CROSS, record, &mut problems),
+        Origin::Same | Origin::Other { .. } => {
+            judge_page(run, record, &mut problems);
+            judge_app(run, record, &mut problems);
+        }
     }
     if let Origin::Other { credentials } = run.origin {
         let wrong = if credentials {
@@ -46,21 +52,18 @@ pub fn judge(run: &Run, record: &Record) -> Verdict {
     }
 }
 
-/// The page must fail, and name the header.
-fn judge_missing_header(header: &str, record: &Record, problems: &mut Vec<String>) {
+/// The page must fail, and say why.
+fn judge_refused(why: &str, record: &Record, problems: &mut Vec<String>) {
     match record.steps.as_slice() {
-        [step] if step.result == "failed" => {
-            if !step
-                .detail
-                .contains(&format!("missing or wrong header: {header}"))
-            {
-                problems.push(format!(
-                    "{header} is missing, but the page says: {}",
-                    step.detail
-                ));
-            }
-        }
-        steps => problems.push(format!("the page did not fail without {header}: {steps:?}")),
+        [step] if step.result == "failed" && step.detail.contains(why) => {}
+        [step] => problems.push(format!(
+            "instead of \"{why}\" the page says: {} {}",
+            step.result, step.detail
+        )),
+        steps => problems.push(format!("the page's steps were {steps:?}")),
+    }
+    if record.opened > 0 {
+        problems.push(format!("{} sessions opened", record.opened));
     }
 }
 
@@ -70,11 +73,12 @@ fn judge_page(run: &Run, record: &Record, problems: &mut Vec<String>) {
         problems.push(format!("the page's steps were {names:?}"));
     }
     for step in &record.steps {
-        let may_skip = step.name == "binary" && !run.engine.has_bytes;
-        match step.result.as_str() {
-            "ok" => {}
-            "skipped" if may_skip => {}
-            result => problems.push(format!("{} {result}: {}", step.name, step.detail)),
+        let expected = match run.engine.can(&step.name) {
+            true => "ok",
+            false => "skipped",
+        };
+        if step.result != expected {
+            problems.push(format!("{} {}: {}", step.name, step.result, step.detail));
         }
     }
     match &record.end {
@@ -93,17 +97,11 @@ fn judge_page(run: &Run, record: &Record, problems: &mut Vec<String>) {
 }
 
 fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
-    let skipped = |name: &str| {
-        record
-            .steps
-            .iter()
-            .any(|step| step.name == name && step.result == "skipped")
-    };
     let expected: Vec<_> = run
         .steps()
         .iter()
         .copied()
-        .filter(|name| crate::samples::of(name).is_some() && !skipped(name))
+        .filter(|name| samples::of(name).is_some() && run.engine.can(name))
         .collect();
     let heard: Vec<_> = record
         .heard
@@ -146,3 +144,6 @@ pub fn closes(run: &Run) -> Vec<(u16, &'static str)> {
         .map(|(_, close)| close)
         .collect()
 }
+
+/// What the page says of an engine whose requests do not cross origins.
+const CANNOT_CROSS: &str = "the XMLHttpRequest of this browser cannot cross origins";

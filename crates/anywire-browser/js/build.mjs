@@ -21,7 +21,7 @@ const OLD = [
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {
   anywire: { sources: MODERN, ecma: 2015, maxBytes: 8640 },
-  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11584 },
+  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11520 },
 };
 
 const GLOBAL = "typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this";

@@ -19,6 +19,23 @@ var document = {
     return null;
   }
 };
+// Wine's takes a text to end at NUL, and throws at a surrogate pair. JScript's did neither; so it is given one that
+// leaves to Wine's what that can do.
+var encodeOfWine = encodeURIComponent;
+var encodeURIComponent = function (text) {
+  return ('' + text).replace(/\0|[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\0\uD800-\uDBFF]+/g, function (part) {
+    if (part === '\0') {
+      return '%00';
+    }
+    if (!/^[\uD800-\uDBFF]/.test(part)) {
+      return encodeOfWine(part);
+    }
+    var point = 0x10000 + ((part.charCodeAt(0) & 0x3ff) << 10 | part.charCodeAt(1) & 0x3ff);
+    var bytes = [0xf0 | point >> 18, 0x80 | point >> 12 & 63, 0x80 | point >> 6 & 63, 0x80 | point & 63];
+    return '%' + bytes[0].toString(16) + '%' + bytes[1].toString(16) + '%' + bytes[2].toString(16) +
+      '%' + bytes[3].toString(16);
+  });
+};
 var timers = [];
 var lastTimer = 0;
 

@@ -8,7 +8,7 @@
  */
 
 var STEP_MS = +query.stepMs || 20000;
-var IDLE_MS = 3500;
+var IDLE_MS = 2500;
 var CUT_AFTER_MS = 30;
 
 /** What the app and the page close with, each at one end of what applications may use. */

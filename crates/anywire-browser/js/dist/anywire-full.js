@@ -73,7 +73,7 @@ function createSender(session, onchange) {
  * @returns {Message}
  */
 function createMessage(data) {
-  if (/ (Blob|File)]$/.test(Object.prototype.toString.call(data))) {
+  if (/ (Blob|File)\b/.test(Object.prototype.toString.call(data))) {
     return { letter: BINARY, content: null, size: data.size };
   }
   var isBytes = data && data.byteLength >= 0;
@@ -2986,9 +2986,6 @@ var JSON = root.JSON || /** @type {any} */ ({
  * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
  */
 
-/** How often an answer is looked at where the engine does not tell that it has grown. */
-var LOOK_AT_STREAM_MS = 100;
-
 var STREAM_LETTERS = 'Oqantbcs-';
 
 /** @type {OpenRung} */
@@ -2997,12 +2994,6 @@ function openStream(settings, url, attachment, heard, ended) {
   var reader = { at: 0 };
   var seen = 0;
   var isOver = false;
-  var lookTimer = createTimer(settings, function () {
-    look();
-    if (!isOver) {
-      lookTimer.set(LOOK_AT_STREAM_MS);
-    }
-  });
 
   function look() {
     var text = '';
@@ -3021,7 +3012,6 @@ function openStream(settings, url, attachment, heard, ended) {
 
   function stop() {
     isOver = true;
-    lookTimer.stop();
     request.onreadystatechange = ignore;
   }
 
@@ -3039,9 +3029,6 @@ function openStream(settings, url, attachment, heard, ended) {
     }
   };
   request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
-  if (!('onprogress' in request)) {
-    lookTimer.set(LOOK_AT_STREAM_MS);
-  }
 
   return function () {
     stop();
@@ -3140,8 +3127,9 @@ function createRungs(session, endpoints, settings, http) {
     }
   }
 
-  // Internet Explorer shows an answer at its end, or throws before, until it tells of progress.
-  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream);
+  // Before they told of progress, engines showed an answer at its end (Internet Explorer), threw until
+  // then, or made a space of NUL in it (KHTML).
+  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream);
   add('events', settings.EventSource, openEvents);
 
   return {
@@ -3484,14 +3472,18 @@ var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 /** @param {Uint8Array} bytes */
 function toBase64(bytes) {
   var text = '';
-  for (var i = 0; i < bytes.length; i += 3) {
-    // Behind the end stands nothing, which counts as 0.
-    var bits = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
-    text += DIGITS.charAt(bits >> 18) + DIGITS.charAt(bits >> 12 & 63) +
-      DIGITS.charAt(bits >> 6 & 63) + DIGITS.charAt(bits & 63);
+  var rest = 0;
+  // Nothing is read behind the end, where some throw.
+  for (var i = 0; i < bytes.length; i++) {
+    var shift = i % 3 * 2 + 2;
+    text += DIGITS.charAt(rest | bytes[i] >> shift);
+    rest = bytes[i] << 6 - shift & 63;
+    if (shift > 4) {
+      text += DIGITS.charAt(rest);
+      rest = 0;
+    }
   }
-  var excess = i - bytes.length;
-  return text.substring(0, text.length - excess) + '=='.substring(0, excess);
+  return i % 3 ? text + DIGITS.charAt(rest) + '=='.substring(i % 3 - 1) : text;
 }
 
 /**

@@ -73,7 +73,7 @@ function createSender(session, onchange) {
  * @returns {Message}
  */
 function createMessage(data) {
-  if (/ (Blob|File)]$/.test(Object.prototype.toString.call(data))) {
+  if (/ (Blob|File)\b/.test(Object.prototype.toString.call(data))) {
     return { letter: BINARY, content: null, size: data.size };
   }
   var isBytes = data && data.byteLength >= 0;

@@ -9,14 +9,18 @@ var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 /** @param {Uint8Array} bytes */
 function toBase64(bytes) {
   var text = '';
-  for (var i = 0; i < bytes.length; i += 3) {
-    // Behind the end stands nothing, which counts as 0.
-    var bits = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
-    text += DIGITS.charAt(bits >> 18) + DIGITS.charAt(bits >> 12 & 63) +
-      DIGITS.charAt(bits >> 6 & 63) + DIGITS.charAt(bits & 63);
+  var rest = 0;
+  // Nothing is read behind the end, where some throw.
+  for (var i = 0; i < bytes.length; i++) {
+    var shift = i % 3 * 2 + 2;
+    text += DIGITS.charAt(rest | bytes[i] >> shift);
+    rest = bytes[i] << 6 - shift & 63;
+    if (shift > 4) {
+      text += DIGITS.charAt(rest);
+      rest = 0;
+    }
   }
-  var excess = i - bytes.length;
-  return text.substring(0, text.length - excess) + '=='.substring(0, excess);
+  return i % 3 ? text + DIGITS.charAt(rest) + '=='.substring(i % 3 - 1) : text;
 }
 
 /**

@@ -35,8 +35,9 @@ function createRungs(session, endpoints, settings, http) {
     }
   }
 
-  // Internet Explorer shows an answer at its end, or throws before, until it tells of progress.
-  add('stream', !root.ActiveXObject || 'onprogress' in new settings.XMLHttpRequest(), openStream);
+  // Before they told of progress, engines showed an answer at its end (Internet Explorer), threw until
+  // then, or made a space of NUL in it (KHTML).
+  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream);
   add('events', settings.EventSource, openEvents);
 
   return {

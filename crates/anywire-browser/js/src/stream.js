@@ -3,9 +3,6 @@
  * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
  */
 
-/** How often an answer is looked at where the engine does not tell that it has grown. */
-var LOOK_AT_STREAM_MS = 100;
-
 var STREAM_LETTERS = 'Oqantbcs-';
 
 /** @type {OpenRung} */
@@ -14,12 +11,6 @@ function openStream(settings, url, attachment, heard, ended) {
   var reader = { at: 0 };
   var seen = 0;
   var isOver = false;
-  var lookTimer = createTimer(settings, function () {
-    look();
-    if (!isOver) {
-      lookTimer.set(LOOK_AT_STREAM_MS);
-    }
-  });
 
   function look() {
     var text = '';
@@ -38,7 +29,6 @@ function openStream(settings, url, attachment, heard, ended) {
 
   function stop() {
     isOver = true;
-    lookTimer.stop();
     request.onreadystatechange = ignore;
   }
 
@@ -56,9 +46,6 @@ function openStream(settings, url, attachment, heard, ended) {
     }
   };
   request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
-  if (!('onprogress' in request)) {
-    lookTimer.set(LOOK_AT_STREAM_MS);
-  }
 
   return function () {
     stop();

@@ -3,8 +3,11 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
 const v8 = require('node:v8');
 const vm = require('node:vm');
+const acorn = require('acorn');
 const { createScene } = require('./support/scene.js');
 const { Anywire, load } = require('./support/internals.js');
 const { createPage } = require('./support/page.js');
@@ -281,3 +284,36 @@ test('a page of another origin is told what an answer may lack', () => {
   }
 });
 
+
+test('no byte is read behind the end of an array, where an engine throws', () => {
+  const { toBase64 } = load(oldEngine());
+  for (const length of [0, 1, 2, 3, 4]) {
+    const bytes = new Proxy(Uint8Array.from({ length }, (_, i) => 250 + i), {
+      get: (array, name) => {
+        if (!(name in array)) {
+          throw new Error(`${String(name)} is out of bounds`);
+        }
+        return array[name];
+      },
+    });
+    assert.equal(toBase64(bytes), Buffer.from({ length, ...bytes }).toString('base64'));
+  }
+});
+
+test('patterns keep to the grammar, which KHTML heeds where others are lenient', () => {
+  const patterns = [];
+  const source = readFileSync(path.join(__dirname, '../dist/anywire-full.js'), 'utf8');
+  acorn.parse(source, {
+    ecmaVersion: 3,
+    onToken: ({ type, value }) => {
+      if (type === acorn.tokTypes.regexp) {
+        patterns.push(value.pattern);
+      }
+    },
+  });
+  assert.ok(patterns.length > 10);
+  for (const pattern of patterns) {
+    // With this flag the engine of today is not lenient either.
+    assert.doesNotThrow(() => new RegExp(pattern, 'u'));
+  }
+});

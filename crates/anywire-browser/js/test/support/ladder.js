@@ -11,8 +11,8 @@ const PADDING = payload(['-', '']);
 
 /**
  * A scene's XMLHttpRequest with streams: requests to `/stream` are kept in `streams`, and a test
- * lets their answers grow. `how` may say 'throws' (as IE: no text until the end), 'quiet' (as Opera:
- * it tells of the first growth alone).
+ * lets their answers grow. `how` may say 'throws' (as IE: no text until the end) or 'without
+ * progress' (as KHTML).
  */
 function withStreams(network, how = '') {
   const streams = [];
@@ -20,8 +20,8 @@ function withStreams(network, how = '') {
     constructor() {
       super();
       this.text = '';
-      if (how !== 'quiet') {
-        this.onprogress = null;
+      if (how === 'without progress') {
+        delete this.onprogress;
       }
     }
 
@@ -48,11 +48,8 @@ function withStreams(network, how = '') {
     }
 
     grow(text) {
-      const isFirst = this.readyState < 3;
       Object.assign(this, { readyState: 3, status: 200, text: this.text + text });
-      if (isFirst || how !== 'quiet') {
-        this.onreadystatechange?.();
-      }
+      this.onreadystatechange?.();
     }
 
     /** A test may replace it. */

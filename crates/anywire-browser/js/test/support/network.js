@@ -120,6 +120,7 @@ function createNetwork(clock, server, plan = {}) {
     constructor() {
       Object.assign(this, { responseType: '', readyState: 0, status: 0, headers: {}, upload: {} });
       this.withCredentials = false;
+      this.onprogress = null;
     }
 
     open(method, url) {

@@ -1,0 +1,217 @@
+//! Which engines there are, and what each of them cannot do. Plain data; the measured reasons stand beside it, and the
+//! table of the README repeats them.
+
+/// An engine that `install.sh` and `run.sh` know.
+#[derive(Debug)]
+pub struct Engine {
+    /// What the scripts call it.
+    pub name: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// Of which year it is, or what it stands in for is.
+    pub year: &'static str,
+    /// Whether every test run includes it.
+    pub is_everyday: bool,
+    /// What it cannot do: transports of [`LADDER`], steps of the page, and what is named below them.
+    pub lacks: &'static [Lack],
+    /// Which headers a server on another origin must send to it, with credentials.
+    pub needed_headers: &'static [&'static str],
+}
+
+/// What an engine cannot do, and why.
+pub type Lack = (&'static str, &'static str);
+
+/// All transports, the best first.
+pub const LADDER: [&str; 5] = ["websocket", "stream", "events", "poll", "jsonp"];
+
+/// That requests of its pages reach other origins, and their answers the page.
+pub const REQUESTS_ACROSS: &str = "other origin";
+/// That an event stream may come from another origin where requests do.
+pub const EVENTS_ACROSS: &str = "events of another origin";
+
+/// That requests to other origins can leave cookies out.
+pub const WITHOUT_COOKIES: &str = "other origin without cookies";
+/// That answers of other origins are shown if their headers say so.
+const HEADERS_HEEDED: &str = "says what is missing";
+
+/// What an engine without credentials can do without.
+pub const ALLOW_CREDENTIALS: &str = "Access-Control-Allow-Credentials";
+const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
+const ALLOW_HEADERS: &str = "Access-Control-Allow-Headers";
+
+/// All engines, in the order of the table.
+pub const ENGINES: [Engine; 16] = [
+    everyday(modern("chromium", "Chromium", "today")),
+    everyday(modern("firefox", "Firefox ESR", "today")),
+    modern("webkitgtk", "WebKitGTK", "today"),
+    modern("chromium-65", "Chromium 65", "2018"),
+    modern("chromium-49", "Chromium 49", "2016"),
+    everyday(middle("qtwebkit", "QtWebKit 602", "2016", &[])),
+    everyday(middle(
+        "qtwebkit-without-websocket",
+        "QtWebKit 602 without WebSocket",
+        "2016",
+        &[("websocket", "taken away before the page's scripts run")],
+    )),
+    middle(
+        "phantomjs-2.1",
+        "PhantomJS 2.1 (WebKit 538, as Safari 7)",
+        "2013",
+        &[],
+    ),
+    everyday(middle(
+        "phantomjs-1.9",
+        "PhantomJS 1.9 (WebKit 534, as Safari 5)",
+        "2011",
+        &[
+            (
+                "websocket",
+                "that of a draft (hixie-76), which carries texts only",
+            ),
+            (EVENTS_ACROSS, "its EventSource throws"),
+        ],
+    )),
+    oldest(
+        "khtml",
+        "KHTML 5",
+        "2008",
+        &[
+            ("websocket", NONE),
+            (
+                "stream",
+                "makes a space of NUL in an answer; tells of its first bytes alone",
+            ),
+            ("events", NONE),
+            (
+                "jsonp",
+                "no frame loads in it as it is run here, and what is long goes by a form into one",
+            ),
+            (REQUESTS_ACROSS, "its XMLHttpRequest throws"),
+        ],
+    ),
+    oldest(
+        "htmlunit-ie11",
+        "HtmlUnit as Internet Explorer 11",
+        "2013",
+        HTMLUNIT_11,
+    ),
+    oldest(
+        "htmlunit-ie9",
+        "HtmlUnit as Internet Explorer 9",
+        "2011",
+        HTMLUNIT,
+    ),
+    everyday(oldest(
+        "htmlunit-ie8",
+        "HtmlUnit as Internet Explorer 8",
+        "2009",
+        HTMLUNIT,
+    )),
+    oldest(
+        "htmlunit-ie7",
+        "HtmlUnit as Internet Explorer 7",
+        "2006",
+        HTMLUNIT,
+    ),
+    oldest(
+        "htmlunit-ie6",
+        "HtmlUnit as Internet Explorer 6",
+        "2001",
+        HTMLUNIT,
+    ),
+    oldest(
+        "jscript",
+        "JScript 5.8 of Wine, ECMAScript 3",
+        "2009",
+        &[
+            ("websocket", NONE),
+            ("stream", UNTIL_WHOLE),
+            ("events", NONE),
+            ("jsonp", "no page: the language and XMLHTTP alone"),
+            ("binary", NO_BYTES),
+            (REQUESTS_ACROSS, NO_CORS),
+        ],
+    ),
+];
+
+const HTMLUNIT: &[Lack] = &[
+    ("websocket", NONE),
+    ("stream", UNTIL_WHOLE),
+    ("events", NONE),
+    ("binary", NO_BYTES),
+    (WITHOUT_COOKIES, ALWAYS_COOKIES),
+    (HEADERS_HEEDED, NO_HEADERS_HEEDED),
+];
+
+const HTMLUNIT_11: &[Lack] = &[
+    ("websocket", NONE),
+    ("stream", UNTIL_WHOLE),
+    ("events", NONE),
+    (WITHOUT_COOKIES, ALWAYS_COOKIES),
+    (HEADERS_HEEDED, NO_HEADERS_HEEDED),
+];
+
+const NONE: &str = "has none";
+const UNTIL_WHOLE: &str = "no part of an answer can be read before it is whole";
+const ALWAYS_COOKIES: &str = "it sends them whatever the page says";
+const NO_HEADERS_HEEDED: &str = "it shows answers of all origins, so no header is ever missing";
+const NO_BYTES: &str = "no typed arrays";
+const NO_CORS: &str = "its XMLHttpRequest has no withCredentials";
+
+impl Engine {
+    /// Whether it can do this.
+    pub fn can(&self, what: &str) -> bool {
+        self.lacks.iter().all(|(lack, _)| *lack != what)
+    }
+
+    /// The transports that it can do, the best first.
+    pub fn rungs(&self) -> impl Iterator<Item = &'static str> {
+        LADDER.into_iter().filter(|rung| self.can(rung))
+    }
+}
+
+const fn everyday(engine: Engine) -> Engine {
+    Engine {
+        is_everyday: true,
+        ..engine
+    }
+}
+
+const fn modern(name: &'static str, title: &'static str, year: &'static str) -> Engine {
+    Engine {
+        name,
+        title,
+        year,
+        is_everyday: false,
+        lacks: &[],
+        needed_headers: &[ALLOW_ORIGIN, ALLOW_CREDENTIALS, ALLOW_HEADERS],
+    }
+}
+
+/// Typed arrays, but no `TextEncoder`: its bodies are texts, for which it asks nobody.
+const fn middle(
+    name: &'static str,
+    title: &'static str,
+    year: &'static str,
+    lacks: &'static [Lack],
+) -> Engine {
+    Engine {
+        lacks,
+        needed_headers: &[ALLOW_ORIGIN, ALLOW_CREDENTIALS],
+        ..modern(name, title, year)
+    }
+}
+
+/// Across origins there are script tags at most, which need no header.
+const fn oldest(
+    name: &'static str,
+    title: &'static str,
+    year: &'static str,
+    lacks: &'static [Lack],
+) -> Engine {
+    Engine {
+        lacks,
+        needed_headers: &[],
+        ..modern(name, title, year)
+    }
+}
