@@ -52,6 +52,7 @@ wheel() {
         need "/usr/lib/*/libXtst.so.6" libnss3 libasound2 libegl1 libgl1 libxcomposite1 libxcursor1 libxdamage1 libxi6 \
             libxtst6 libxslt1.1 libxrender1 libx11-xcb1 libsm6 libfontconfig1 libglib2.0-0 libxss1 || return 1
     [ ! -d "$1/PyQt5" ] || return 0
+    python3 -m pip --version >/dev/null 2>&1 || need /usr/lib/python3/dist-packages/pip python3-pip || return 1
     echo "fetching PyQt5 $2"
     python3 -m pip install --quiet --root-user-action ignore --no-deps --only-binary :all: --target "$1.part" "PyQt5==$2" PyQt5-sip==12.11.1 &&
         mv "$1.part" "$1"

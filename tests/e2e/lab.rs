@@ -101,8 +101,11 @@ impl Lab {
             }
         });
         if shown.await.is_err() {
-            let life = self.page.evaluate::<Value>("window.life").await;
-            panic!("{condition}: {life:?}");
+            // A browser that let the page go says what was in the way.
+            let state = "JSON.stringify([window.life, \
+                         performance.getEntriesByType('navigation')[0].notRestoredReasons])";
+            let state = self.page.evaluate::<String>(state).await;
+            panic!("{condition}: {state:?}");
         }
     }
 
