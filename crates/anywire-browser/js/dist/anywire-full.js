@@ -929,8 +929,10 @@ function createNegotiation(settings, allowed, memory) {
     },
 
     heard: function () {
-      websocket.isStalled = false;
-      delete due.poll;
+      if (websocket.isStalled) {
+        websocket.isStalled = false;
+        delete due.poll;
+      }
     },
 
     held: function () {
@@ -2314,7 +2316,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   function receive(event) {
     heardAt = settings.now();
     pingedAt = 0;
-    if (isStalled) {
+    // Of a stall that the proof's budget found, only the negotiation knows.
+    if (isStalled || isProving) {
       isStalled = false;
       feed('heard');
     }

@@ -133,8 +133,10 @@ function createNegotiation(settings, allowed, memory) {
     },
 
     heard: function () {
-      websocket.isStalled = false;
-      delete due.poll;
+      if (websocket.isStalled) {
+        websocket.isStalled = false;
+        delete due.poll;
+      }
     },
 
     held: function () {

@@ -141,7 +141,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   function receive(event) {
     heardAt = settings.now();
     pingedAt = 0;
-    if (isStalled) {
+    // Of a stall that the proof's budget found, only the negotiation knows.
+    if (isStalled || isProving) {
       isStalled = false;
       feed('heard');
     }

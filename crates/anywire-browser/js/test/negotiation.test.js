@@ -201,6 +201,24 @@ test('a WebSocket that attaches and does not bear the proof is left within its b
   assert.equal(scene.seen.transports.length, 3, 'no later one disturbs the session');
 });
 
+test('a WebSocket whose proof comes late is stalled no longer', () => {
+  const scene = createScene({ plan: { poll: always('lost') } });
+  const connect = scene.server.websocket;
+  scene.server.websocket = (protocols, connection) => {
+    const link = connect.call(scene.server, protocols, connection);
+    const { onframe } = link;
+    link.onframe = (frame) => scene.clock.setTimeout(() => onframe.call(link, frame),
+      frame.length < 16000 ? 0 : 3000);
+    return link;
+  };
+  scene.advance(3000);
+  assert.ok(scene.network.requests.length > 0, 'polling was tried when the proof was overdue');
+  scene.network.plan.poll = always('ok');
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.transports, ['websocket']);
+  assert.deepEqual(scene.session.log, ['websocket']);
+});
+
 test('an idle session lives, and only the server pings', () => {
   const scene = createScene();
   scene.advance(600000);
