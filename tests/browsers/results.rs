@@ -205,11 +205,14 @@ fn in_a_word<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> &'static str {
 fn reasons(engines: &[&Engine]) -> String {
     let mut reasons: Vec<(&Lack, Vec<&str>)> = Vec::new();
     for engine in engines {
-        let (title, _) = engine.title.split_once(" (").unwrap_or((engine.title, ""));
+        let (title, _) = engine
+            .title
+            .split_once(['(', ','])
+            .unwrap_or((engine.title, ""));
         for lack in engine.lacks {
             match reasons.iter_mut().find(|(known, _)| *known == lack) {
-                Some((_, titles)) => titles.push(title),
-                None => reasons.push((lack, vec![title])),
+                Some((_, titles)) => titles.push(title.trim()),
+                None => reasons.push((lack, vec![title.trim()])),
             }
         }
     }
@@ -220,7 +223,7 @@ fn reasons(engines: &[&Engine]) -> String {
         .collect();
     match lines.is_empty() {
         true => lines,
-        false => format!("\nWhere there is a dash, and why:\n\n{lines}"),
+        false => format!("\nWhat engines lack, and why:\n\n{lines}"),
     }
 }
 
