@@ -167,10 +167,11 @@ impl Run {
             } => "&credentials=no",
             _ => "&credentials=yes",
         };
-        if self.is_refused() {
-            query += "&connectMs=500";
-        }
         query
+            + &match self.is_refused() {
+                true => "&connectMs=500".to_owned(),
+                false => format!("&reached={}", self.reached()),
+            }
     }
 }
 

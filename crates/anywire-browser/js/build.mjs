@@ -8,14 +8,14 @@ import { minify } from 'terser';
 
 // In any order they are the same client, as long as the second list follows the first; in this one gzip finds most.
 const MODERN = [
-  'sender', 'text', 'trace', 'payload', 'memory', 'engine', 'poll-leg', 'endpoint', 'negotiator',
-  'negotiation', 'outbox', 'timers', 'websocket', 'line', 'client', 'packet', 'session', 'page',
-  'payload-bytes', 'websocket-leg', 'anywire', 'poll',
+  'sender', 'text', 'outbox', 'negotiator', 'payload', 'memory', 'poll-leg', 'endpoint', 'client',
+  'engine', 'timers', 'websocket-leg', 'line', 'trace', 'packet', 'session', 'payload-bytes',
+  'negotiation', 'page', 'anywire', 'poll', 'websocket',
 ];
 // What only old engines need; these files add themselves to what stands before.
 const OLD = [
-  'payload-text', 'events', 'old-engine', 'json', 'stream', 'active-request', 'rungs', 'jsonp',
-  'base64', 'http',
+  'payload-text', 'events', 'base64', 'rungs', 'old-engine', 'jsonp', 'http', 'json', 'stream',
+  'active-request',
 ];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */

@@ -103,53 +103,157 @@ function wellFormed(text) {
 }
 
 /**
- * Owns how attempts to connect went: for the application, and as reports for the server
- * (NEGOTIATION §9, PROTOCOL §7.6).
- * Leaves what an attempt is to negotiation.js.
+ * Owns the messages that the application has sent and the server has not acknowledged
+ * (PROTOCOL §7.1).
+ * Leaves to its caller when a message goes, by which leg, and how much is too much.
  */
 
-var TRACE_LENGTH = 64;
+/** More than a packet adds to its content in either encoding. */
+var PACKET_BYTES = 16;
 
-/** @returns {Trace} */
-function createTrace() {
-  var noted = 0;
-  var reported = 0;
-  var hasTrouble = false;
+/** @returns {Outbox} */
+function createOutbox() {
+  var sent = 0;
+  /** @type {Message[]} */
+  var messages = [];
 
-  /** @type {Trace} */
-  var trace = {
-    attempts: [],
+  /** @type {Outbox} */
+  var outbox = {
+    first: 0,
+    end: 0,
+    bytes: 0,
+    gone: 0,
 
-    note: function (leg, phase, ms, outcome, detail) {
-      noted++;
-      hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
-      trace.attempts.push({
-        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
-      });
-      trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+    push: function (message) {
+      messages.push(message);
+      outbox.end++;
+      outbox.bytes += message.size;
     },
 
-    reports: function () {
-      var first = noted - trace.attempts.length;
-      var reports = [];
-      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
-        var attempt = trace.attempts[number - first];
-        reports.push(newPacket(REPORT, [
-          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
-        ].join(' ')));
+    ack: function (received) {
+      if (received > sent) {
+        throw createFault(4963, 'bad-ack');
       }
-      return reports;
+      // An ack may come late, after a higher one.
+      var acked = messages.splice(0, received - outbox.first);
+      for (var i = 0; i < acked.length; i++) {
+        outbox.bytes -= acked[i].size;
+        outbox.gone += acked[i].size;
+      }
+      outbox.first += acked.length;
+      return acked.length > 0;
     },
 
-    handleReported: function (packets) {
-      for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          reported = Math.max(reported, parseInt(packets[i].content, 10));
+    take: function (offset) {
+      sent = Math.max(sent, offset + 1);
+      return messages[offset - outbox.first];
+    },
+
+    batch: function (maxBytes, maxCount) {
+      var batch = [];
+      while (batch.length < messages.length && batch.length < maxCount) {
+        var message = messages[batch.length];
+        // As if every message went in base64: the bound holds in both encodings.
+        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
+        if (maxBytes < 0 && batch.length) {
+          break;
         }
+        batch.push(outbox.take(outbox.first + batch.length));
+      }
+      return batch;
+    }
+  };
+  return outbox;
+}
+
+/**
+ * Owns what stands between a negotiation and the world: it feeds it what the legs, the page and the
+ * clock do, and does what it decides.
+ * Leaves each decision to negotiation.js, and to the legs how they carry the session.
+ */
+
+/**
+ * @param {Session} session
+ * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
+ * @param {{ [leg: string]: any }} usable which legs there are
+ * @param {Settings} settings
+ * @param {OriginMemory} memory
+ * @param {(transport: string) => void} ontransport what carries the session from now on
+ * @returns {Negotiator}
+ */
+function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
+  var isStopped = false;
+  /** @type {{ [leg: string]: any }} */
+  var legs = {};
+  var negotiation = createNegotiation(settings, usable, memory.recall());
+  var timer = createTimer(settings, function () {
+    feed('timeout');
+  });
+  var expiry = createTimer(settings, session.expire);
+
+  // What is not asked of the leg itself.
+  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
+  var deeds = {
+    start: function (leg, generation) {
+      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
+      legs[leg].start();
+    },
+    carrier: function (leg) {
+      expiry.stop();
+      if (!leg) {
+        // From now on: when the server's window began, only the server knows.
+        expiry.set(session.limits.resumeWindowMs);
+      }
+      ontransport(leg || 'reconnecting');
+    },
+    remember: memory.remember,
+    forget: memory.forget,
+    'give up': function () {
+      // The caller may not have had its turn yet.
+      expiry.set(0);
+    }
+  };
+
+  /**
+   * What the application does meanwhile, in an event, is fed and drained within; the order holds.
+   * @type {Feed}
+   */
+  function feed(input, leg, a, b, c) {
+    if (isStopped) {
+      return;
+    }
+    negotiation.feed(settings.now(), input, leg, a, b, c);
+    while (negotiation.decisions.length && !isStopped) {
+      var decision = negotiation.decisions.shift();
+      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
+    }
+    if (!isStopped) {
+      timer.set(negotiation.timeout() - settings.now());
+      if (negotiation.carrier === WEBSOCKET) {
+        legs.websocket.report(negotiation.trace);
+      }
+    }
+  }
+
+  return {
+    trace: negotiation.trace.attempts,
+    feed: feed,
+
+    transmit: function () {
+      if (negotiation.carrier) {
+        legs[negotiation.carrier].transmit();
+      }
+    },
+
+    stop: function (close) {
+      isStopped = true;
+      timer.stop();
+      expiry.stop();
+      for (var leg in legs) {
+        legs[leg].drop(leg, close);
       }
     }
   };
-  return trace;
 }
 
 /**
@@ -237,85 +341,6 @@ function createMemory(settings, origin) {
 }
 
 /**
- * Owns what is asked of the engine beside its transports and its timers.
- * Leaves stand-ins for what old ones lack to old-engine.js, which is only in the full build.
- */
-
-var engine = {
-  /** The date may be set; this never goes backwards. */
-  now: function () {
-    return performance.now();
-  },
-
-  /** @param {number} count */
-  randomBytes: function (count) {
-    var bytes = new Uint8Array(count);
-    // Its first implementations return nothing.
-    crypto.getRandomValues(bytes);
-    return bytes;
-  },
-
-  /** @param {string} url relative to the page */
-  absolute: function (url) {
-    return new URL(url, root.location && root.location.href).href;
-  },
-
-  /**
-   * How many bytes a text takes in UTF-8.
-   * @param {string} text
-   */
-  utf8Length: function (text) {
-    return new TextEncoder().encode(text).length;
-  },
-
-  /** @param {Uint8Array} view */
-  copy: function (view) {
-    return new Uint8Array(view);
-  },
-
-  /**
-   * @param {Blob} blob
-   * @param {(buffer: ArrayBuffer) => void} done
-   * @param {() => void} failed
-   */
-  readBlob: function (blob, done, failed) {
-    blob.arrayBuffer().then(done, failed);
-  },
-
-  /** How binary messages come unless the application says. */
-  binaryType: function () {
-    return 'blob';
-  },
-
-  /** What is used unless the application says. */
-  transports: ['websocket', 'poll'],
-
-  /**
-   * How HTTP carries a session, if it can.
-   * @param {Settings} settings
-   * @param {Session} _session
-   * @param {Endpoints} _endpoints
-   * @returns {Http | undefined}
-   */
-  http: function (settings, _session, _endpoints) {
-    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
-      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
-  }
-};
-
-/**
- * @param {string} name
- * @param {Encoding} encoding
- * @param {Exchange} exchange
- * @returns {Http}
- */
-function newHttp(name, encoding, exchange) {
-  return /** @type {any} */ ({
-    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
-  });
-}
-
-/**
  * Owns how HTTP exchanges carry a session: one that is held for what comes down, and beside it one
  * that sends (PROTOCOL §6).
  * Leaves to negotiator.js when to try it, and what follows when an exchange fails.
@@ -366,6 +391,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
   var wasCleared = false;
+  // Whom to tell when padding was asked for (PROTOCOL §13.9).
+  var asked = ignore;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
@@ -401,7 +428,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning() && session.outbox.first < session.outbox.end) {
+      } else if (!sendTimer.isRunning() &&
+          (session.outbox.first < session.outbox.end || asked !== ignore)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -446,7 +474,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     acknowledge: function (answered) {
-      return !isSending && (send(answered), true);
+      asked = answered;
+      if (!isSending) {
+        send();
+      }
     }
   });
 
@@ -494,8 +525,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }, attaching(askedMs));
   }
 
-  /** @param {() => void} [answered] if padding is to be asked for */
-  function send(answered) {
+  function send() {
+    var answered = asked;
+    asked = ignore;
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -505,10 +537,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     exchange('send', 0, function () {
       sent();
-      if (answered) {
-        answered();
-      }
-    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
+      answered();
+    }, attaching().concat(answered !== ignore ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -705,93 +735,1207 @@ function createError(name, message) {
 }
 
 /**
- * Owns what stands between a negotiation and the world: it feeds it what the legs, the page and the
- * clock do, and does what it decides.
- * Leaves each decision to negotiation.js, and to the legs how they carry the session.
+ * Owns what joins a public object, its session and its negotiator, and the settings, with what they
+ * take from the browser: constructors, timers, randomness.
+ * Leaves the public surface to anywire.js.
  */
 
 /**
- * @param {Session} session
- * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
- * @param {{ [leg: string]: any }} usable which legs there are
- * @param {Settings} settings
- * @param {OriginMemory} memory
- * @param {(transport: string) => void} ontransport what carries the session from now on
- * @returns {Negotiator}
+ * @param {AnywireObject} socket
+ * @param {Endpoints} endpoints
+ * @param {string[]} protocols
+ * @param {any} options
+ * @returns {Client}
  */
-function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
-  var isStopped = false;
-  /** @type {{ [leg: string]: any }} */
-  var legs = {};
-  var negotiation = createNegotiation(settings, usable, memory.recall());
-  var timer = createTimer(settings, function () {
-    feed('timeout');
-  });
-  var expiry = createTimer(settings, session.expire);
+function createClient(socket, endpoints, protocols, options) {
+  var settings = createSettings(options);
+  // What was sent too late never leaves, but counts, as with a WebSocket.
+  var ignoredBytes = 0;
 
-  // What is not asked of the leg itself.
-  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
-  var deeds = {
-    start: function (leg, generation) {
-      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
-      legs[leg].start();
+  var session = createSession(settings, createKey(), protocols, {
+    toData: function (bytes) {
+      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
     },
-    carrier: function (leg) {
-      expiry.stop();
-      if (!leg) {
-        // From now on: when the server's window began, only the server knows.
-        expiry.set(session.limits.resumeWindowMs);
+    onmessage: function (data) {
+      if (socket.readyState === IS_OPEN) {
+        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
-      ontransport(leg || 'reconnecting');
     },
-    remember: memory.remember,
-    forget: memory.forget,
-    'give up': function () {
-      // The caller may not have had its turn yet.
-      expiry.set(0);
+    onbuffer: countBuffered,
+    ontransmit: function () {
+      negotiator.transmit();
+    },
+    onend: function (close) {
+      negotiator.stop(close);
+      leavePage();
+      socket.readyState = CLOSED;
+      setTransport('');
+      // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
+      if (!session.id || close.code >= 4960) {
+        fire('error', {});
+      }
+      fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
+    }
+  });
+
+  var sender = createSender(session, countBuffered);
+
+  var legs = createLegs(session, endpoints, settings);
+  var memory = createMemory(settings, endpoints.origin);
+  var negotiator =
+    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
+
+  var carrier = '';
+  if (legs.http) {
+    legs.http.ontransport = tellTransport;
+  }
+
+  function tellTransport() {
+    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+  }
+
+  /** @param {string} transport */
+  function carriedBy(transport) {
+    var isOpening = socket.readyState === CONNECTING;
+    if (isOpening) {
+      socket.readyState = IS_OPEN;
+      socket.protocol = session.protocol;
+    }
+    carrier = transport;
+    tellTransport();
+    if (isOpening && socket.readyState === IS_OPEN) {
+      fire('open', {});
+    }
+  }
+
+  function countBuffered() {
+    socket.bufferedAmount = session.outbox.bytes + sender.bytes + ignoredBytes;
+  }
+
+  /** @param {string} transport */
+  function setTransport(transport) {
+    var previous = socket.transport;
+    if (transport !== previous) {
+      socket.transport = transport;
+      fire('transport', { transport: transport, previous: previous });
+    }
+  }
+
+  /**
+   * @param {string} type
+   * @param {any} event
+   */
+  function fire(type, event) {
+    event.type = type;
+    socket.dispatchEvent(event);
+  }
+
+  var leavePage = watchPage(settings, function (hasNewNetwork) {
+    negotiator.feed('returned', '', hasNewNetwork);
+  });
+
+  for (var i = 0; i < settings.first.length; i++) {
+    sender.send(settings.first[i]);
+  }
+
+  return {
+    trace: negotiator.trace,
+
+    start: function () {
+      negotiator.feed('start');
+    },
+
+    allow: function (transport, isAllowed) {
+      if (legs.usable[transport]) {
+        negotiator.feed('allow', transport, isAllowed);
+      }
+    },
+
+    send: function (data) {
+      if (socket.readyState === IS_OPEN) {
+        sender.send(data);
+      } else {
+        ignoredBytes += createMessage(data).size;
+        countBuffered();
+      }
+    },
+
+    close: function (code, reason) {
+      var isConnecting = socket.readyState === CONNECTING;
+      socket.readyState = CLOSING;
+      if (!isConnecting) {
+        sender.close(code, reason);
+        return;
+      }
+      var close = { code: 1006, reason: 'still connecting' };
+      negotiator.stop(close);
+      soon(settings, function () {
+        session.end(close);
+      });
+    }
+  };
+}
+
+/**
+ * @param {Settings} settings
+ * @param {string} transport
+ */
+function isListed(settings, transport) {
+  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
+}
+
+/**
+ * The legs that this browser and the settings allow.
+ * @param {Session} session
+ * @param {Endpoints} endpoints
+ * @param {Settings} settings
+ */
+function createLegs(session, endpoints, settings) {
+  var http = engine.http(settings, session, endpoints);
+
+  return {
+    http: http,
+
+    /** @type {{ [leg: string]: any }} */
+    usable: {
+      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: http
+    },
+
+    /**
+     * @param {string} leg
+     * @param {number} generation
+     * @param {Feed} feed
+     * @param {Trace} trace
+     */
+    create: function (leg, generation, feed, trace) {
+      return leg === POLL ?
+        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+          trace) :
+        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+    }
+  };
+}
+
+/**
+ * @param {any} options
+ * @returns {Settings}
+ */
+function createSettings(options) {
+  /** @type {any} */
+  var settings = {
+    transports: engine.transports,
+    httpDelayMs: 300,
+    connectTimeoutMs: 20000,
+    backoff: { minMs: 500, maxMs: 30000 },
+    encoding: 'auto',
+    withCredentials: true,
+    WebSocket: root.WebSocket,
+    XMLHttpRequest: root.XMLHttpRequest,
+    EventSource: root.EventSource,
+    document: root.document,
+    random: Math.random,
+    first: [],
+    now: engine.now,
+    date: function () {
+      return new Date().getTime();
+    },
+    setTimeout: setTimeout,
+    clearTimeout: clearTimeout
+  };
+  for (var name in options) {
+    if (options[name] !== undefined) {
+      settings[name] = options[name];
+    }
+  }
+  return settings;
+}
+
+function createKey() {
+  var bytes = engine.randomBytes(16);
+  var key = '';
+  for (var i = 0; i < 16; i++) {
+    key += (bytes[i] + 256).toString(16).substr(1);
+  }
+  return key;
+}
+
+/**
+ * Owns what is asked of the engine beside its transports and its timers.
+ * Leaves stand-ins for what old ones lack to old-engine.js, which is only in the full build.
+ */
+
+var engine = {
+  /** The date may be set; this never goes backwards. */
+  now: function () {
+    return performance.now();
+  },
+
+  /** @param {number} count */
+  randomBytes: function (count) {
+    var bytes = new Uint8Array(count);
+    // Its first implementations return nothing.
+    crypto.getRandomValues(bytes);
+    return bytes;
+  },
+
+  /** @param {string} url relative to the page */
+  absolute: function (url) {
+    return new URL(url, root.location && root.location.href).href;
+  },
+
+  /**
+   * How many bytes a text takes in UTF-8.
+   * @param {string} text
+   */
+  utf8Length: function (text) {
+    return new TextEncoder().encode(text).length;
+  },
+
+  /** @param {Uint8Array} view */
+  copy: function (view) {
+    return new Uint8Array(view);
+  },
+
+  /**
+   * @param {Blob} blob
+   * @param {(buffer: ArrayBuffer) => void} done
+   * @param {() => void} failed
+   */
+  readBlob: function (blob, done, failed) {
+    blob.arrayBuffer().then(done, failed);
+  },
+
+  /** How binary messages come unless the application says. */
+  binaryType: function () {
+    return 'blob';
+  },
+
+  /** What is used unless the application says. */
+  transports: ['websocket', 'poll'],
+
+  /**
+   * How HTTP carries a session, if it can.
+   * @param {Settings} settings
+   * @param {Session} _session
+   * @param {Endpoints} _endpoints
+   * @returns {Http | undefined}
+   */
+  http: function (settings, _session, _endpoints) {
+    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
+      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
+  }
+};
+
+/**
+ * @param {string} name
+ * @param {Encoding} encoding
+ * @param {Exchange} exchange
+ * @returns {Http}
+ */
+function newHttp(name, encoding, exchange) {
+  return /** @type {any} */ ({
+    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
+  });
+}
+
+/**
+ * Owns one deadline at a time.
+ * Leaves the time itself to the clock, which is a parameter everywhere.
+ */
+
+/** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
+var MAX_TIMEOUT_MS = 1e9;
+
+/**
+ * @param {Clock} clock
+ * @param {() => void} fire
+ * @returns {Timer}
+ */
+function createTimer(clock, fire) {
+  /** @type {any} */
+  var id;
+  // `Infinity` while it does not run.
+  var deadline = Infinity;
+  // Called as methods of another object, the browser's own would refuse.
+  var later = clock.setTimeout;
+  var cancel = clock.clearTimeout;
+  var timer = {
+    /** @param {number} ms */
+    set: function (ms) {
+      timer.stop();
+      deadline = clock.now() + ms;
+      id = later(function () {
+        deadline = Infinity;
+        fire();
+      }, Math.min(ms, MAX_TIMEOUT_MS));
+    },
+    /** @param {number} time */
+    by: function (time) {
+      if (time < deadline) {
+        timer.set(time - clock.now());
+      }
+    },
+    stop: function () {
+      cancel(id);
+      deadline = Infinity;
+    },
+    isRunning: function () {
+      return deadline < Infinity;
+    }
+  };
+  return timer;
+}
+
+/**
+ * When the caller has had its turn.
+ * @param {Clock} clock
+ * @param {() => void} work
+ */
+function soon(clock, work) {
+  createTimer(clock, work).set(0);
+}
+
+/**
+ * Owns how one WebSocket carries a session: frames, acks and the heartbeat
+ * (PROTOCOL §5, §7.2, §7.3).
+ * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
+ */
+
+/** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
+var STALL_MS = 2000;
+
+/** No line is thought to carry less; and more than this on the way tells what it carries. */
+var SLOW_BYTES_PER_MS = 16;
+var LARGE_BYTES = 65536;
+var MAX_UNACKED = 128;
+var MAX_UNACKED_BYTES = 131072;
+
+/**
+ * @param {Session} session
+ * @param {string} url
+ * @param {Settings} settings
+ * @param {Feed} feed
+ * @param {number} generation of its offer, or 0 for none
+ * @returns {WebSocketLeg}
+ */
+function createWebSocketLeg(session, url, settings, feed, generation) {
+  /** @type {WebSocket} */
+  var channel;
+  var timer = createTimer(settings, tick);
+  var isStopped = false;
+  var isAttached = false;
+  var isStalled = false;
+  var isProving = false;
+  var isCloseSent = false;
+  // The offsets of the next message up and down.
+  var up = 0;
+  // Bytes of all messages before that one.
+  var upBytes = 0;
+  var down = 0;
+  // Messages that came and are not acknowledged yet, and since when the oldest waits.
+  var unacked = 0;
+  var unackedBytes = 0;
+  var unackedSince = 0;
+  // When something was heard last; since when a message waits for its ack, and since when a ping
+  // waits for an answer, or 0.
+  var heardAt = 0;
+  var busySince = 0;
+  var pingedAt = 0;
+  // What the browser had not sent yet when the ping was added to it, or it was looked at last.
+  var unsent = 0;
+
+  var leg = /** @type {WebSocketLeg} */ ({
+    start: function () {
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
+        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      function () {
+        feed('connected');
+      }, receive, lost);
+    },
+
+    prove: function () {
+      // What waits goes first.
+      leg.transmit();
+      isProving = true;
+      send(PING, session.padding());
+    },
+
+    attach: function (_, generation) {
+      send(ATTACH, session.attachContent(generation));
+    },
+
+    report: function (trace) {
+      var reports = trace.reports();
+      for (var i = 0; i < reports.length; i++) {
+        send(REPORT, reports[i].content);
+      }
+      trace.handleReported(reports);
+    },
+
+    transmit: function () {
+      if (!isAttached) {
+        return;
+      }
+      // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
+      while (up < session.outbox.end &&
+          up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes) {
+        var message = session.outbox.take(up++);
+        upBytes += message.size;
+        busySince = busySince || settings.now();
+        send(message.letter, message.content);
+      }
+      if (session.closing && !isCloseSent && up === session.outbox.end) {
+        isCloseSent = true;
+        send(CLOSE, closeContent(session.closing));
+      }
+      schedule();
+    },
+
+    check: function () {
+      if (!pingedAt) {
+        pingedAt = settings.now();
+        unsent = channel.bufferedAmount;
+        // Of two pings that are read together the server may answer the later one alone.
+        send(PING, isProving ? session.padding() : '');
+        schedule();
+      }
+    },
+
+    drop: function (_, close) {
+      if (isStopped) {
+        return;
+      }
+      isStopped = true;
+      timer.stop();
+      if (close && close.tell && isAttached) {
+        send(CLOSE, closeContent(close));
+      }
+      closeWebSocket(channel, close && close.code);
+    }
+  });
+
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function send(letter, content) {
+    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
+  }
+
+  /**
+   * @param {string} outcome
+   * @param {string | number} [detail]
+   */
+  function lost(outcome, detail) {
+    if (!isStopped) {
+      leg.drop();
+      feed('lost', WEBSOCKET, outcome, detail);
+    }
+  }
+
+  /** @param {MessageEvent} event */
+  function receive(event) {
+    heardAt = settings.now();
+    pingedAt = 0;
+    // Of a stall that the proof's budget found, only the negotiation knows.
+    if (isStalled || isProving) {
+      isStalled = false;
+      feed('heard');
+    }
+    withFaults(function () {
+      var packet = decodeFrame(event.data);
+      handlePacket(packet.letter, packet.content);
+      if (!isStopped && isAttached) {
+        schedule();
+      }
+    }, function (code, name) {
+      if (isAttached) {
+        session.abort(code, name);
+      } else {
+        lost('closed', name);
+      }
+    });
+  }
+
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function handlePacket(letter, content) {
+    if (letter === OPENED && !isAttached) {
+      handleOpened(content);
+    } else if (letter === CLOSE) {
+      handleClose(content);
+    } else if (letter === PONG) {
+      if (content === session.padding()) {
+        isProving = false;
+        feed('proven', WEBSOCKET);
+      }
+    } else if (letter === PING) {
+      send(PONG, content);
+      acknowledge();
+    } else if (!isAttached) {
+      throw protocolError();
+    } else if (letter === TEXT || letter === BINARY) {
+      handleMessage(letter, content);
+    } else if (letter === ACK) {
+      session.handleAck(content);
+      busySince = session.outbox.first < up ? settings.now() : 0;
+      leg.transmit();
+    } else if (letter === SUPERSEDED) {
+      lost('superseded');
+    } else {
+      throw protocolError();
+    }
+  }
+
+  /** @param {string} content */
+  function handleOpened(content) {
+    var opened = session.handleOpened(content);
+    up = opened.received;
+    upBytes = session.outbox.gone;
+    down = opened.first;
+    isAttached = true;
+    feed('attached', WEBSOCKET);
+    if (!isStopped) {
+      leg.transmit();
+    }
+  }
+
+  /** @param {Close} close */
+  function handleClose(close) {
+    if (isRetry(close.code)) {
+      lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
+    } else if (isAttached) {
+      session.handleClose(close);
+    } else {
+      session.handleRefusal(close.code, close.reason);
+    }
+  }
+
+  /**
+   * @param {string} letter
+   * @param {any} content
+   */
+  function handleMessage(letter, content) {
+    unackedSince = unacked++ ? unackedSince : heardAt;
+    // Characters for bytes is close enough for a threshold.
+    unackedBytes += content.length;
+    session.handleMessage(down++, letter, content);
+    // Timers of a page in the background are late, so each message looks at the time too.
+    if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
+        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
+      acknowledge();
+    }
+  }
+
+  function acknowledge() {
+    if (unacked) {
+      unacked = unackedBytes = 0;
+      send(ACK, session.received);
+    }
+  }
+
+  /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
+  function schedule() {
+    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
+    timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
+  }
+
+  function patienceMs() {
+    // Messages may be on the way before the ping (NEGOTIATION §3.4).
+    return isStalled ? deadMs() :
+      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
+  }
+
+  function deadMs() {
+    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
+  }
+
+  function pingDueAt() {
+    // The server pings first in an idle session, so the client waits a quarter longer.
+    var time = heardAt + session.limits.heartbeatMs * 1.25;
+    return busySince ?
+      Math.min(time, Math.max(heardAt, busySince) + 2 * session.limits.ackDelayMs) : time;
+  }
+
+  function tick() {
+    var now = settings.now();
+    if (pingedAt && now - pingedAt >= patienceMs()) {
+      if (channel.bufferedAmount < unsent) {
+        // A line that takes bytes is slow, not dead: the ping is still behind them.
+        pingedAt = now;
+        unsent = channel.bufferedAmount;
+      } else if (now - pingedAt >= deadMs()) {
+        lost('stalled');
+        return;
+      } else {
+        isStalled = true;
+        if (session.outbox.bytes > LARGE_BYTES) {
+          session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
+        }
+        feed('stalled');
+      }
+    }
+    if (now - unackedSince >= session.limits.ackDelayMs) {
+      acknowledge();
+    }
+    if (now >= pingDueAt()) {
+      leg.check();
+    }
+    schedule();
+  }
+
+  return leg;
+}
+
+/**
+ * Owns one leg as the negotiation sees it, and the durations of NEGOTIATION §8.
+ * Leaves what becomes of it to negotiation.js.
+ */
+
+var WEBSOCKET = 'websocket';
+var POLL = 'poll';
+
+/** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
+var SILENCE_MS = 5000;
+var MIN_PROOF_MS = 1000;
+/** How long a WebSocket that seems to have superseded polling may take to say so. */
+var GRACE_MS = 1000;
+/** After so long a proven WebSocket was worth it. */
+var STEADY_MS = 10000;
+/** How long the WebSocket is alone where it was proven before. */
+var MIN_DELAY_MS = 100;
+var MAX_DELAY_MS = 1000;
+
+/**
+ * @param {string} leg
+ * @param {any} isAllowed
+ * @returns {Line}
+ */
+function createLine(leg, isAllowed) {
+  return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
+}
+
+/** @param {Line} line */
+function isAttached(line) {
+  return line.phase === 'proof' || line.phase === 'carry';
+}
+
+/**
+ * @param {number} value
+ * @param {number} min
+ * @param {number} max
+ */
+function clamp(value, min, max) {
+  return Math.max(min, Math.min(max, value));
+}
+
+/**
+ * Owns how attempts to connect went: for the application, and as reports for the server
+ * (NEGOTIATION §9, PROTOCOL §7.6).
+ * Leaves what an attempt is to negotiation.js.
+ */
+
+var TRACE_LENGTH = 64;
+
+/** @returns {Trace} */
+function createTrace() {
+  var noted = 0;
+  var reported = 0;
+  var hasTrouble = false;
+
+  /** @type {Trace} */
+  var trace = {
+    attempts: [],
+
+    note: function (leg, phase, ms, outcome, detail) {
+      noted++;
+      hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
+      trace.attempts.push({
+        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
+      });
+      trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+    },
+
+    reports: function () {
+      var first = noted - trace.attempts.length;
+      var reports = [];
+      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
+        var attempt = trace.attempts[number - first];
+        reports.push(newPacket(REPORT, [
+          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
+        ].join(' ')));
+      }
+      return reports;
+    },
+
+    handleReported: function (packets) {
+      for (var i = 0; i < packets.length; i++) {
+        if (packets[i].letter === REPORT) {
+          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        }
+      }
+    }
+  };
+  return trace;
+}
+
+/**
+ * Owns the packet: its letters, the contents that have a form, and its WebSocket frame
+ * (PROTOCOL §3, §5.4).
+ * Leaves runs of packets to payload.js, and what a packet does to session.js and the legs.
+ */
+
+var OPEN = 'o';
+var ATTACH = 'x';
+var OPENED = 'O';
+var OFFSET = 'n';
+var TEXT = 't';
+var BINARY = 'b';
+var ACK = 'a';
+var PING = 'p';
+var PONG = 'q';
+var CLOSE = 'c';
+var SUPERSEDED = 's';
+var REPORT = 'r';
+var PADDING = '-';
+
+/** Begins every text frame that is not simply a message. */
+var ESCAPE = '\x10';
+
+var MAX_NUMBER = 9007199254740991;
+var MAX_REASON_BYTES = 123;
+
+/** "A newer connection carries the session." */
+var SUPERSEDED_CODE = 4900;
+
+/**
+ * @param {number} code
+ * @param {string} name as PROTOCOL §8.3 has them
+ * @returns {Fault}
+ */
+function createFault(code, name) {
+  var fault = /** @type {Fault} */ (new Error(name));
+  fault.code = code;
+  return fault;
+}
+
+/**
+ * Runs what a peer's packets cause. Whatever else it throws is no fault of the peer.
+ * @param {() => void} work
+ * @param {(code: number, name: string) => void} failed
+ */
+function withFaults(work, failed) {
+  try {
+    work();
+  } catch (error) {
+    var fault = /** @type {Fault} */ (error);
+    if (!fault.code) {
+      throw error;
+    }
+    failed(fault.code, fault.message);
+  }
+}
+
+function protocolError() {
+  return createFault(4960, 'protocol-error');
+}
+
+/**
+ * A number as PROTOCOL §1.6 wants it.
+ * @param {string} text
+ */
+function parseNumber(text) {
+  var number = /^(0|[1-9]\d{0,15})$/.test(text) ? +text : NaN;
+  if (!(number <= MAX_NUMBER)) {
+    throw protocolError();
+  }
+  return number;
+}
+
+/**
+ * @param {string} content of a close packet
+ * @returns {Close}
+ */
+function parseClose(content) {
+  var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
+  var reason = parts && parts[2] || '';
+  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
+    throw protocolError();
+  }
+  return { code: +parts[1], reason: reason };
+}
+
+/** @param {Close} close */
+function closeContent(close) {
+  return close.code + (close.reason ? ' ' + close.reason : '');
+}
+
+/**
+ * Whether a code says that the session lives (PROTOCOL §8.3).
+ * @param {number} code
+ */
+function isRetry(code) {
+  return code >= SUPERSEDED_CODE && code < 4930;
+}
+
+/**
+ * @param {string} letter
+ * @param {any} content
+ * @returns {Packet}
+ */
+function newPacket(letter, content) {
+  return { letter: letter, content: content };
+}
+
+/**
+ * A packet from the wire, with a number or a close in place of a content that has such a form.
+ * Contents that only the server reads are not looked into.
+ * @param {string} letters that may stand here
+ * @param {string} letter
+ * @param {any} content
+ * @returns {Packet}
+ */
+function checkPacket(letters, letter, content) {
+  if (!letter || letters.indexOf(letter) < 0 || (letter === SUPERSEDED && content)) {
+    throw protocolError();
+  }
+  if (letter === ACK || letter === OFFSET) {
+    content = parseNumber(content);
+  } else if (letter === CLOSE) {
+    content = parseClose(content);
+  }
+  return newPacket(letter, content);
+}
+
+/**
+ * @param {string} letter
+ * @param {any} content
+ * @returns {string | ArrayBuffer} what WebSocket's `send` takes
+ */
+function encodeFrame(letter, content) {
+  if (letter === BINARY) {
+    return content.buffer;
+  }
+  if (letter === TEXT) {
+    return content.charAt(0) === ESCAPE ? ESCAPE + content : content;
+  }
+  return ESCAPE + letter + content;
+}
+
+/**
+ * @param {string | ArrayBuffer} frame
+ * @returns {Packet}
+ */
+function decodeFrame(frame) {
+  if (typeof frame !== 'string') {
+    return newPacket(BINARY, new Uint8Array(frame));
+  }
+  if (frame.charAt(0) !== ESCAPE) {
+    return newPacket(TEXT, frame);
+  }
+  if (frame.charAt(1) === ESCAPE) {
+    return newPacket(TEXT, frame.substr(1));
+  }
+  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
+}
+
+/**
+ * Owns the session: who it is, what was received, what is kept to be sent, and how it ends.
+ * Leaves the connections to the legs, and which of them carries it to negotiator.js.
+ */
+
+var UNKNOWN_SESSION = 4930;
+
+/** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
+var PROOF_BYTES = 16384;
+
+/** How long an open with messages waits for a first answer. */
+var EARLY_HOLD_MS = 1000;
+
+/** An outbox that grows beyond this is given up: nobody takes what the application sends. */
+var MAX_OUTBOX_BYTES = 67108864;
+
+/**
+ * @param {Clock} clock
+ * @param {string} key
+ * @param {string[]} protocols
+ * @param {SessionHandlers} handlers
+ * @returns {Session}
+ */
+function createSession(clock, key, protocols, handlers) {
+  var secret = '';
+  var outbox = createOutbox();
+  var closeTimer = createTimer(clock, function () {
+    session.expire();
+  });
+
+  /** @type {Session} */
+  var session = {
+    key: key,
+    protocols: protocols,
+    id: '',
+    protocol: '',
+    // *Opened* brings the others (PROTOCOL §7); these are needed before.
+    bytesPerMs: 256,
+    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
+    received: 0,
+    outbox: outbox,
+    closing: null,
+    ended: false,
+    hasDropped: false,
+
+    padding: function () {
+      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
+    },
+
+    openContent: function (generation) {
+      return JSON.stringify({
+        version: 1,
+        key: key,
+        generation: generation,
+        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
+        holdMs: outbox.end && EARLY_HOLD_MS,
+        protocols: protocols
+      });
+    },
+
+    attachContent: function (generation, holdMs) {
+      return [session.id, secret, generation, session.received].join(' ') +
+        (holdMs === undefined ? '' : ' ' + holdMs);
+    },
+
+    handleOpened: function (content) {
+      var opened = parseOpened(content);
+      if (session.id && session.id !== opened.session) {
+        throw protocolError();
+      }
+      if (opened.first > session.received || opened.received < outbox.first) {
+        throw createFault(4961, 'gap');
+      }
+      if (!session.id) {
+        session.id = opened.session;
+        secret = opened.secret;
+        session.protocol = opened.protocol || '';
+      }
+      for (var name in opened.limits) {
+        var limit = opened.limits[name];
+        // A server that holds nothing says so with 0, which makes no sense elsewhere.
+        if (limit > 0 || (limit === 0 && name === 'holdMs')) {
+          session.limits[name] = limit;
+        }
+      }
+      session.handleAck(opened.received);
+      return opened;
+    },
+
+    handleMessage: function (offset, letter, content) {
+      if (offset > session.received) {
+        throw createFault(4961, 'gap');
+      }
+      if (offset === session.received) {
+        // The browser may fail here. Then the message has not been received, and comes again.
+        var data = letter === TEXT ? content : handlers.toData(content);
+        session.received++;
+        handlers.onmessage(data);
+      }
+    },
+
+    handleAck: function (received) {
+      if (outbox.ack(received)) {
+        handlers.onbuffer();
+        if (session.closing) {
+          // What was sent before the close may need longer than the close itself.
+          closeTimer.set(session.limits.closeTimeoutMs);
+        }
+      }
+    },
+
+    handleClose: function (close) {
+      if (session.closing) {
+        endWithOwnClose(true);
+      } else {
+        close.wasClean = close.code < 4900;
+        close.tell = true;
+        session.end(close);
+      }
+    },
+
+    handleRefusal: function (code, message) {
+      if (session.closing && code === UNKNOWN_SESSION) {
+        // The server has closed already; only its answer was lost.
+        endWithOwnClose(true);
+      } else {
+        session.end({ code: code, reason: message || '' });
+      }
+    },
+
+    send: function (message) {
+      if (message.size > session.limits.maxMessageBytes) {
+        abortSoon(4964, 'too-large');
+      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
+        abortSoon(4932, 'too-slow');
+      } else {
+        outbox.push(message);
+        handlers.onbuffer();
+        handlers.ontransmit();
+      }
+    },
+
+    close: function (code, reason) {
+      session.closing = { code: code, reason: reason };
+      closeTimer.set(session.limits.closeTimeoutMs);
+      handlers.ontransmit();
+    },
+
+    expire: function () {
+      if (session.closing) {
+        endWithOwnClose(false);
+      } else {
+        session.end(session.id ? { code: 4931, reason: 'expired' } :
+          { code: 1006, reason: 'no connection' });
+      }
+    },
+
+    abort: function (code, reason) {
+      session.end({ code: code, reason: reason, tell: true });
+    },
+
+    end: function (close) {
+      if (!session.ended) {
+        session.ended = true;
+        closeTimer.stop();
+        handlers.onend(close);
+      }
     }
   };
 
   /**
-   * What the application does meanwhile, in an event, is fed and drained within; the order holds.
-   * @type {Feed}
+   * The application hears of the end when its call has returned. Until then nothing may follow
+   * the message that was dropped.
+   * @param {number} code
+   * @param {string} name
    */
-  function feed(input, leg, a, b, c) {
-    if (isStopped) {
-      return;
-    }
-    negotiation.feed(settings.now(), input, leg, a, b, c);
-    while (negotiation.decisions.length && !isStopped) {
-      var decision = negotiation.decisions.shift();
-      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
-    }
-    if (!isStopped) {
-      timer.set(negotiation.timeout() - settings.now());
-      if (negotiation.carrier === WEBSOCKET) {
-        legs.websocket.report(negotiation.trace);
-      }
-    }
+  function abortSoon(code, name) {
+    session.hasDropped = true;
+    soon(clock, function () {
+      session.abort(code, name);
+    });
   }
 
-  return {
-    trace: negotiation.trace.attempts,
-    feed: feed,
+  /** @param {boolean} wasClean */
+  function endWithOwnClose(wasClean) {
+    var closing = /** @type {Close} */ (session.closing);
+    session.end({ code: closing.code, reason: closing.reason, wasClean: wasClean });
+  }
 
-    transmit: function () {
-      if (negotiation.carrier) {
-        legs[negotiation.carrier].transmit();
-      }
-    },
+  return session;
+}
 
-    stop: function (close) {
-      isStopped = true;
-      timer.stop();
-      expiry.stop();
-      for (var leg in legs) {
-        legs[leg].drop(leg, close);
+/**
+ * @param {string} content
+ * @returns {any} the members of PROTOCOL §3.2
+ */
+function parseOpened(content) {
+  var opened = parseJson(content);
+  if (opened.version !== 1 || !opened.session || !opened.secret ||
+      !(opened.received >= 0) || !(opened.first >= 0)) {
+    throw protocolError();
+  }
+  return opened;
+}
+
+/**
+ * @param {any} text
+ * @returns {any} an empty object if it is not JSON
+ */
+function parseJson(text) {
+  try {
+    return JSON.parse(text) || {};
+  } catch (error) {
+    return {};
+  }
+}
+
+/**
+ * Owns the binary encoding of payloads (PROTOCOL §4.2).
+ */
+
+/** @type {Encoding} */
+var BINARY_ENCODING = {
+  contentType: 'application/octet-stream',
+  responseType: 'arraybuffer',
+  field: 'response',
+  pack: encodeBytes,
+  unpack: function (body) {
+    return decodeBytes(new Uint8Array(body));
+  },
+  toText: function (body) {
+    return new TextDecoder().decode(body || undefined);
+  }
+};
+
+/** @param {Packet[]} packets */
+function encodeBytes(packets) {
+  var encoder = new TextEncoder();
+  var contents = [];
+  var length = 0;
+  for (var i = 0; i < packets.length; i++) {
+    var content = packets[i].content;
+    contents[i] = packets[i].letter === BINARY ? content : encoder.encode(content);
+    length += contents[i].length + 6;
+  }
+  var bytes = new Uint8Array(length);
+  var at = 0;
+  for (i = 0; i < packets.length; i++) {
+    for (length = contents[i].length; length > 127; length >>= 7) {
+      bytes[at++] = 128 | (length & 127);
+    }
+    bytes[at++] = length;
+    bytes[at++] = packets[i].letter.charCodeAt(0);
+    bytes.set(contents[i], at);
+    at += contents[i].length;
+  }
+  return bytes.subarray(0, at);
+}
+
+/** @param {Uint8Array} bytes */
+function decodeBytes(bytes) {
+  // Without these options a byte order mark would vanish, and broken UTF-8 would pass.
+  var decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  var packets = [];
+  var at = 0;
+  while (at < bytes.length) {
+    var length = 0;
+    var scale = 1;
+    var group;
+    do {
+      group = bytes[at++];
+      length += (group & 127) * scale;
+      scale *= 128;
+    } while (group > 127 && scale < 34359738368);
+    // The last group must end the number, exist, and not be a zero that says nothing.
+    if (!(group < 128) || (!group && scale > 128) || at + 1 + length > bytes.length) {
+      throw protocolError();
+    }
+    var letter = String.fromCharCode(bytes[at++]);
+    /** @type {any} */
+    var content = new Uint8Array(bytes.subarray(at, at + length));
+    if (letter !== BINARY) {
+      try {
+        content = decoder.decode(content);
+      } catch (error) {
+        throw protocolError();
       }
     }
-  };
+    packets.push(checkPacket(LETTERS, letter, content));
+    at += length;
+  }
+  return packets;
 }
 
 /**
@@ -1200,819 +2344,6 @@ function createNegotiation(settings, allowed, memory) {
 }
 
 /**
- * Owns the messages that the application has sent and the server has not acknowledged
- * (PROTOCOL §7.1).
- * Leaves to its caller when a message goes, by which leg, and how much is too much.
- */
-
-/** More than a packet adds to its content in either encoding. */
-var PACKET_BYTES = 16;
-
-/** @returns {Outbox} */
-function createOutbox() {
-  var sent = 0;
-  /** @type {Message[]} */
-  var messages = [];
-
-  /** @type {Outbox} */
-  var outbox = {
-    first: 0,
-    end: 0,
-    bytes: 0,
-    gone: 0,
-
-    push: function (message) {
-      messages.push(message);
-      outbox.end++;
-      outbox.bytes += message.size;
-    },
-
-    ack: function (received) {
-      if (received > sent) {
-        throw createFault(4963, 'bad-ack');
-      }
-      // An ack may come late, after a higher one.
-      var acked = messages.splice(0, received - outbox.first);
-      for (var i = 0; i < acked.length; i++) {
-        outbox.bytes -= acked[i].size;
-        outbox.gone += acked[i].size;
-      }
-      outbox.first += acked.length;
-      return acked.length > 0;
-    },
-
-    take: function (offset) {
-      sent = Math.max(sent, offset + 1);
-      return messages[offset - outbox.first];
-    },
-
-    batch: function (maxBytes, maxCount) {
-      var batch = [];
-      while (batch.length < messages.length && batch.length < maxCount) {
-        var message = messages[batch.length];
-        // As if every message went in base64: the bound holds in both encodings.
-        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
-        if (maxBytes < 0 && batch.length) {
-          break;
-        }
-        batch.push(outbox.take(outbox.first + batch.length));
-      }
-      return batch;
-    }
-  };
-  return outbox;
-}
-
-/**
- * Owns one deadline at a time.
- * Leaves the time itself to the clock, which is a parameter everywhere.
- */
-
-/** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
-var MAX_TIMEOUT_MS = 1e9;
-
-/**
- * @param {Clock} clock
- * @param {() => void} fire
- * @returns {Timer}
- */
-function createTimer(clock, fire) {
-  /** @type {any} */
-  var id;
-  // `Infinity` while it does not run.
-  var deadline = Infinity;
-  // Called as methods of another object, the browser's own would refuse.
-  var later = clock.setTimeout;
-  var cancel = clock.clearTimeout;
-  var timer = {
-    /** @param {number} ms */
-    set: function (ms) {
-      timer.stop();
-      deadline = clock.now() + ms;
-      id = later(function () {
-        deadline = Infinity;
-        fire();
-      }, Math.min(ms, MAX_TIMEOUT_MS));
-    },
-    /** @param {number} time */
-    by: function (time) {
-      if (time < deadline) {
-        timer.set(time - clock.now());
-      }
-    },
-    stop: function () {
-      cancel(id);
-      deadline = Infinity;
-    },
-    isRunning: function () {
-      return deadline < Infinity;
-    }
-  };
-  return timer;
-}
-
-/**
- * When the caller has had its turn.
- * @param {Clock} clock
- * @param {() => void} work
- */
-function soon(clock, work) {
-  createTimer(clock, work).set(0);
-}
-
-/**
- * Owns the browser's WebSocket.
- * Leaves what goes over it to websocket-leg.js.
- */
-
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {string[]} protocols
- * @param {() => void} opened
- * @param {(event: MessageEvent) => void} received
- * @param {(outcome: string, detail: string) => void} closed
- * @returns {WebSocket}
- */
-function openWebSocket(settings, url, protocols, opened, received, closed) {
-  /** @type {any} */
-  var socket = {};
-  try {
-    socket = new settings.WebSocket(url, protocols);
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = opened;
-    socket.onmessage = received;
-    // Some engines tell of an error alone.
-    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
-      closed('closed', '' + event.code);
-    };
-  } catch (error) {
-    socket.close = ignore;
-    soon(settings, function () {
-      closed('failed', '' + error);
-    });
-  }
-  return socket;
-}
-
-/**
- * It calls nobody back.
- * @param {any} socket
- * @param {number} [code]
- */
-function closeWebSocket(socket, code) {
-  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
-  // A page may use no other codes.
-  socket.close(code && code >= 3000 ? code : 1000);
-}
-
-/**
- * Owns one leg as the negotiation sees it, and the durations of NEGOTIATION §8.
- * Leaves what becomes of it to negotiation.js.
- */
-
-var WEBSOCKET = 'websocket';
-var POLL = 'poll';
-
-/** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
-var SILENCE_MS = 5000;
-var MIN_PROOF_MS = 1000;
-/** How long a WebSocket that seems to have superseded polling may take to say so. */
-var GRACE_MS = 1000;
-/** After so long a proven WebSocket was worth it. */
-var STEADY_MS = 10000;
-/** How long the WebSocket is alone where it was proven before. */
-var MIN_DELAY_MS = 100;
-var MAX_DELAY_MS = 1000;
-
-/**
- * @param {string} leg
- * @param {any} isAllowed
- * @returns {Line}
- */
-function createLine(leg, isAllowed) {
-  return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
-}
-
-/** @param {Line} line */
-function isAttached(line) {
-  return line.phase === 'proof' || line.phase === 'carry';
-}
-
-/**
- * @param {number} value
- * @param {number} min
- * @param {number} max
- */
-function clamp(value, min, max) {
-  return Math.max(min, Math.min(max, value));
-}
-
-/**
- * Owns what joins a public object, its session and its negotiator, and the settings, with what they
- * take from the browser: constructors, timers, randomness.
- * Leaves the public surface to anywire.js.
- */
-
-/**
- * @param {AnywireObject} socket
- * @param {Endpoints} endpoints
- * @param {string[]} protocols
- * @param {any} options
- * @returns {Client}
- */
-function createClient(socket, endpoints, protocols, options) {
-  var settings = createSettings(options);
-  // What was sent too late never leaves, but counts, as with a WebSocket.
-  var ignoredBytes = 0;
-
-  var session = createSession(settings, createKey(), protocols, {
-    toData: function (bytes) {
-      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
-    },
-    onmessage: function (data) {
-      if (socket.readyState === IS_OPEN) {
-        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
-      }
-    },
-    onbuffer: countBuffered,
-    ontransmit: function () {
-      negotiator.transmit();
-    },
-    onend: function (close) {
-      negotiator.stop(close);
-      leavePage();
-      socket.readyState = CLOSED;
-      setTransport('');
-      // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
-      if (!session.id || close.code >= 4960) {
-        fire('error', {});
-      }
-      fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
-    }
-  });
-
-  var sender = createSender(session, countBuffered);
-
-  var legs = createLegs(session, endpoints, settings);
-  var memory = createMemory(settings, endpoints.origin);
-  var negotiator =
-    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
-
-  var carrier = '';
-  if (legs.http) {
-    legs.http.ontransport = tellTransport;
-  }
-
-  function tellTransport() {
-    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
-  }
-
-  /** @param {string} transport */
-  function carriedBy(transport) {
-    var isOpening = socket.readyState === CONNECTING;
-    if (isOpening) {
-      socket.readyState = IS_OPEN;
-      socket.protocol = session.protocol;
-    }
-    carrier = transport;
-    tellTransport();
-    if (isOpening && socket.readyState === IS_OPEN) {
-      fire('open', {});
-    }
-  }
-
-  function countBuffered() {
-    socket.bufferedAmount = session.outbox.bytes + sender.bytes + ignoredBytes;
-  }
-
-  /** @param {string} transport */
-  function setTransport(transport) {
-    var previous = socket.transport;
-    if (transport !== previous) {
-      socket.transport = transport;
-      fire('transport', { transport: transport, previous: previous });
-    }
-  }
-
-  /**
-   * @param {string} type
-   * @param {any} event
-   */
-  function fire(type, event) {
-    event.type = type;
-    socket.dispatchEvent(event);
-  }
-
-  var leavePage = watchPage(settings, function (hasNewNetwork) {
-    negotiator.feed('returned', '', hasNewNetwork);
-  });
-
-  for (var i = 0; i < settings.first.length; i++) {
-    sender.send(settings.first[i]);
-  }
-
-  return {
-    trace: negotiator.trace,
-
-    start: function () {
-      negotiator.feed('start');
-    },
-
-    allow: function (transport, isAllowed) {
-      if (legs.usable[transport]) {
-        negotiator.feed('allow', transport, isAllowed);
-      }
-    },
-
-    send: function (data) {
-      if (socket.readyState === IS_OPEN) {
-        sender.send(data);
-      } else {
-        ignoredBytes += createMessage(data).size;
-        countBuffered();
-      }
-    },
-
-    close: function (code, reason) {
-      var isConnecting = socket.readyState === CONNECTING;
-      socket.readyState = CLOSING;
-      if (!isConnecting) {
-        sender.close(code, reason);
-        return;
-      }
-      var close = { code: 1006, reason: 'still connecting' };
-      negotiator.stop(close);
-      soon(settings, function () {
-        session.end(close);
-      });
-    }
-  };
-}
-
-/**
- * @param {Settings} settings
- * @param {string} transport
- */
-function isListed(settings, transport) {
-  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
-}
-
-/**
- * The legs that this browser and the settings allow.
- * @param {Session} session
- * @param {Endpoints} endpoints
- * @param {Settings} settings
- */
-function createLegs(session, endpoints, settings) {
-  var http = engine.http(settings, session, endpoints);
-
-  return {
-    http: http,
-
-    /** @type {{ [leg: string]: any }} */
-    usable: {
-      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: http
-    },
-
-    /**
-     * @param {string} leg
-     * @param {number} generation
-     * @param {Feed} feed
-     * @param {Trace} trace
-     */
-    create: function (leg, generation, feed, trace) {
-      return leg === POLL ?
-        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
-          trace) :
-        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
-    }
-  };
-}
-
-/**
- * @param {any} options
- * @returns {Settings}
- */
-function createSettings(options) {
-  /** @type {any} */
-  var settings = {
-    transports: engine.transports,
-    httpDelayMs: 300,
-    connectTimeoutMs: 20000,
-    backoff: { minMs: 500, maxMs: 30000 },
-    encoding: 'auto',
-    withCredentials: true,
-    WebSocket: root.WebSocket,
-    XMLHttpRequest: root.XMLHttpRequest,
-    EventSource: root.EventSource,
-    document: root.document,
-    random: Math.random,
-    first: [],
-    now: engine.now,
-    date: function () {
-      return new Date().getTime();
-    },
-    setTimeout: setTimeout,
-    clearTimeout: clearTimeout
-  };
-  for (var name in options) {
-    if (options[name] !== undefined) {
-      settings[name] = options[name];
-    }
-  }
-  return settings;
-}
-
-function createKey() {
-  var bytes = engine.randomBytes(16);
-  var key = '';
-  for (var i = 0; i < 16; i++) {
-    key += (bytes[i] + 256).toString(16).substr(1);
-  }
-  return key;
-}
-
-/**
- * Owns the packet: its letters, the contents that have a form, and its WebSocket frame
- * (PROTOCOL §3, §5.4).
- * Leaves runs of packets to payload.js, and what a packet does to session.js and the legs.
- */
-
-var OPEN = 'o';
-var ATTACH = 'x';
-var OPENED = 'O';
-var OFFSET = 'n';
-var TEXT = 't';
-var BINARY = 'b';
-var ACK = 'a';
-var PING = 'p';
-var PONG = 'q';
-var CLOSE = 'c';
-var SUPERSEDED = 's';
-var REPORT = 'r';
-var PADDING = '-';
-
-/** Begins every text frame that is not simply a message. */
-var ESCAPE = '\x10';
-
-var MAX_NUMBER = 9007199254740991;
-var MAX_REASON_BYTES = 123;
-
-/** "A newer connection carries the session." */
-var SUPERSEDED_CODE = 4900;
-
-/**
- * @param {number} code
- * @param {string} name as PROTOCOL §8.3 has them
- * @returns {Fault}
- */
-function createFault(code, name) {
-  var fault = /** @type {Fault} */ (new Error(name));
-  fault.code = code;
-  return fault;
-}
-
-/**
- * Runs what a peer's packets cause. Whatever else it throws is no fault of the peer.
- * @param {() => void} work
- * @param {(code: number, name: string) => void} failed
- */
-function withFaults(work, failed) {
-  try {
-    work();
-  } catch (error) {
-    var fault = /** @type {Fault} */ (error);
-    if (!fault.code) {
-      throw error;
-    }
-    failed(fault.code, fault.message);
-  }
-}
-
-function protocolError() {
-  return createFault(4960, 'protocol-error');
-}
-
-/**
- * A number as PROTOCOL §1.6 wants it.
- * @param {string} text
- */
-function parseNumber(text) {
-  var number = /^(0|[1-9]\d{0,15})$/.test(text) ? +text : NaN;
-  if (!(number <= MAX_NUMBER)) {
-    throw protocolError();
-  }
-  return number;
-}
-
-/**
- * @param {string} content of a close packet
- * @returns {Close}
- */
-function parseClose(content) {
-  var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
-  var reason = parts && parts[2] || '';
-  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
-    throw protocolError();
-  }
-  return { code: +parts[1], reason: reason };
-}
-
-/** @param {Close} close */
-function closeContent(close) {
-  return close.code + (close.reason ? ' ' + close.reason : '');
-}
-
-/**
- * Whether a code says that the session lives (PROTOCOL §8.3).
- * @param {number} code
- */
-function isRetry(code) {
-  return code >= SUPERSEDED_CODE && code < 4930;
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @returns {Packet}
- */
-function newPacket(letter, content) {
-  return { letter: letter, content: content };
-}
-
-/**
- * A packet from the wire, with a number or a close in place of a content that has such a form.
- * Contents that only the server reads are not looked into.
- * @param {string} letters that may stand here
- * @param {string} letter
- * @param {any} content
- * @returns {Packet}
- */
-function checkPacket(letters, letter, content) {
-  if (!letter || letters.indexOf(letter) < 0 || (letter === SUPERSEDED && content)) {
-    throw protocolError();
-  }
-  if (letter === ACK || letter === OFFSET) {
-    content = parseNumber(content);
-  } else if (letter === CLOSE) {
-    content = parseClose(content);
-  }
-  return newPacket(letter, content);
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @returns {string | ArrayBuffer} what WebSocket's `send` takes
- */
-function encodeFrame(letter, content) {
-  if (letter === BINARY) {
-    return content.buffer;
-  }
-  if (letter === TEXT) {
-    return content.charAt(0) === ESCAPE ? ESCAPE + content : content;
-  }
-  return ESCAPE + letter + content;
-}
-
-/**
- * @param {string | ArrayBuffer} frame
- * @returns {Packet}
- */
-function decodeFrame(frame) {
-  if (typeof frame !== 'string') {
-    return newPacket(BINARY, new Uint8Array(frame));
-  }
-  if (frame.charAt(0) !== ESCAPE) {
-    return newPacket(TEXT, frame);
-  }
-  if (frame.charAt(1) === ESCAPE) {
-    return newPacket(TEXT, frame.substr(1));
-  }
-  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
-}
-
-/**
- * Owns the session: who it is, what was received, what is kept to be sent, and how it ends.
- * Leaves the connections to the legs, and which of them carries it to negotiator.js.
- */
-
-var UNKNOWN_SESSION = 4930;
-
-/** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
-var PROOF_BYTES = 16384;
-
-/** How long an open with messages waits for a first answer. */
-var EARLY_HOLD_MS = 1000;
-
-/** An outbox that grows beyond this is given up: nobody takes what the application sends. */
-var MAX_OUTBOX_BYTES = 67108864;
-
-/**
- * @param {Clock} clock
- * @param {string} key
- * @param {string[]} protocols
- * @param {SessionHandlers} handlers
- * @returns {Session}
- */
-function createSession(clock, key, protocols, handlers) {
-  var secret = '';
-  var outbox = createOutbox();
-  var closeTimer = createTimer(clock, function () {
-    session.expire();
-  });
-
-  /** @type {Session} */
-  var session = {
-    key: key,
-    protocols: protocols,
-    id: '',
-    protocol: '',
-    // *Opened* brings the others (PROTOCOL §7); these are needed before.
-    bytesPerMs: 256,
-    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
-    received: 0,
-    outbox: outbox,
-    closing: null,
-    ended: false,
-    hasDropped: false,
-
-    padding: function () {
-      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
-    },
-
-    openContent: function (generation) {
-      return JSON.stringify({
-        version: 1,
-        key: key,
-        generation: generation,
-        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
-        holdMs: outbox.end && EARLY_HOLD_MS,
-        protocols: protocols
-      });
-    },
-
-    attachContent: function (generation, holdMs) {
-      return [session.id, secret, generation, session.received].join(' ') +
-        (holdMs === undefined ? '' : ' ' + holdMs);
-    },
-
-    handleOpened: function (content) {
-      var opened = parseOpened(content);
-      if (session.id && session.id !== opened.session) {
-        throw protocolError();
-      }
-      if (opened.first > session.received || opened.received < outbox.first) {
-        throw createFault(4961, 'gap');
-      }
-      if (!session.id) {
-        session.id = opened.session;
-        secret = opened.secret;
-        session.protocol = opened.protocol || '';
-      }
-      for (var name in opened.limits) {
-        var limit = opened.limits[name];
-        // A server that holds nothing says so with 0, which makes no sense elsewhere.
-        if (limit > 0 || (limit === 0 && name === 'holdMs')) {
-          session.limits[name] = limit;
-        }
-      }
-      session.handleAck(opened.received);
-      return opened;
-    },
-
-    handleMessage: function (offset, letter, content) {
-      if (offset > session.received) {
-        throw createFault(4961, 'gap');
-      }
-      if (offset === session.received) {
-        // The browser may fail here. Then the message has not been received, and comes again.
-        var data = letter === TEXT ? content : handlers.toData(content);
-        session.received++;
-        handlers.onmessage(data);
-      }
-    },
-
-    handleAck: function (received) {
-      if (outbox.ack(received)) {
-        handlers.onbuffer();
-        if (session.closing) {
-          // What was sent before the close may need longer than the close itself.
-          closeTimer.set(session.limits.closeTimeoutMs);
-        }
-      }
-    },
-
-    handleClose: function (close) {
-      if (session.closing) {
-        endWithOwnClose(true);
-      } else {
-        close.wasClean = close.code < 4900;
-        close.tell = true;
-        session.end(close);
-      }
-    },
-
-    handleRefusal: function (code, message) {
-      if (session.closing && code === UNKNOWN_SESSION) {
-        // The server has closed already; only its answer was lost.
-        endWithOwnClose(true);
-      } else {
-        session.end({ code: code, reason: message || '' });
-      }
-    },
-
-    send: function (message) {
-      if (message.size > session.limits.maxMessageBytes) {
-        abortSoon(4964, 'too-large');
-      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
-        abortSoon(4932, 'too-slow');
-      } else {
-        outbox.push(message);
-        handlers.onbuffer();
-        handlers.ontransmit();
-      }
-    },
-
-    close: function (code, reason) {
-      session.closing = { code: code, reason: reason };
-      closeTimer.set(session.limits.closeTimeoutMs);
-      handlers.ontransmit();
-    },
-
-    expire: function () {
-      if (session.closing) {
-        endWithOwnClose(false);
-      } else {
-        session.end(session.id ? { code: 4931, reason: 'expired' } :
-          { code: 1006, reason: 'no connection' });
-      }
-    },
-
-    abort: function (code, reason) {
-      session.end({ code: code, reason: reason, tell: true });
-    },
-
-    end: function (close) {
-      if (!session.ended) {
-        session.ended = true;
-        closeTimer.stop();
-        handlers.onend(close);
-      }
-    }
-  };
-
-  /**
-   * The application hears of the end when its call has returned. Until then nothing may follow
-   * the message that was dropped.
-   * @param {number} code
-   * @param {string} name
-   */
-  function abortSoon(code, name) {
-    session.hasDropped = true;
-    soon(clock, function () {
-      session.abort(code, name);
-    });
-  }
-
-  /** @param {boolean} wasClean */
-  function endWithOwnClose(wasClean) {
-    var closing = /** @type {Close} */ (session.closing);
-    session.end({ code: closing.code, reason: closing.reason, wasClean: wasClean });
-  }
-
-  return session;
-}
-
-/**
- * @param {string} content
- * @returns {any} the members of PROTOCOL §3.2
- */
-function parseOpened(content) {
-  var opened = parseJson(content);
-  if (opened.version !== 1 || !opened.session || !opened.secret ||
-      !(opened.received >= 0) || !(opened.first >= 0)) {
-    throw protocolError();
-  }
-  return opened;
-}
-
-/**
- * @param {any} text
- * @returns {any} an empty object if it is not JSON
- */
-function parseJson(text) {
-  try {
-    return JSON.parse(text) || {};
-  } catch (error) {
-    return {};
-  }
-}
-
-/**
  * Owns what the page's life means to a session: that it was shown again, came online, changed its
  * network, or slept (NEGOTIATION §7). There is no listener that keeps a page out of the
  * back-forward cache, such as one for `unload`.
@@ -2094,378 +2425,6 @@ function watchPage(settings, returned) {
     tellTimer.stop();
     lookTimer.stop();
   };
-}
-
-/**
- * Owns the binary encoding of payloads (PROTOCOL §4.2).
- */
-
-/** @type {Encoding} */
-var BINARY_ENCODING = {
-  contentType: 'application/octet-stream',
-  responseType: 'arraybuffer',
-  field: 'response',
-  pack: encodeBytes,
-  unpack: function (body) {
-    return decodeBytes(new Uint8Array(body));
-  },
-  toText: function (body) {
-    return new TextDecoder().decode(body || undefined);
-  }
-};
-
-/** @param {Packet[]} packets */
-function encodeBytes(packets) {
-  var encoder = new TextEncoder();
-  var contents = [];
-  var length = 0;
-  for (var i = 0; i < packets.length; i++) {
-    var content = packets[i].content;
-    contents[i] = packets[i].letter === BINARY ? content : encoder.encode(content);
-    length += contents[i].length + 6;
-  }
-  var bytes = new Uint8Array(length);
-  var at = 0;
-  for (i = 0; i < packets.length; i++) {
-    for (length = contents[i].length; length > 127; length >>= 7) {
-      bytes[at++] = 128 | (length & 127);
-    }
-    bytes[at++] = length;
-    bytes[at++] = packets[i].letter.charCodeAt(0);
-    bytes.set(contents[i], at);
-    at += contents[i].length;
-  }
-  return bytes.subarray(0, at);
-}
-
-/** @param {Uint8Array} bytes */
-function decodeBytes(bytes) {
-  // Without these options a byte order mark would vanish, and broken UTF-8 would pass.
-  var decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  var packets = [];
-  var at = 0;
-  while (at < bytes.length) {
-    var length = 0;
-    var scale = 1;
-    var group;
-    do {
-      group = bytes[at++];
-      length += (group & 127) * scale;
-      scale *= 128;
-    } while (group > 127 && scale < 34359738368);
-    // The last group must end the number, exist, and not be a zero that says nothing.
-    if (!(group < 128) || (!group && scale > 128) || at + 1 + length > bytes.length) {
-      throw protocolError();
-    }
-    var letter = String.fromCharCode(bytes[at++]);
-    /** @type {any} */
-    var content = new Uint8Array(bytes.subarray(at, at + length));
-    if (letter !== BINARY) {
-      try {
-        content = decoder.decode(content);
-      } catch (error) {
-        throw protocolError();
-      }
-    }
-    packets.push(checkPacket(LETTERS, letter, content));
-    at += length;
-  }
-  return packets;
-}
-
-/**
- * Owns how one WebSocket carries a session: frames, acks and the heartbeat
- * (PROTOCOL §5, §7.2, §7.3).
- * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
- */
-
-/** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
-var STALL_MS = 2000;
-
-/** No line is thought to carry less; and more than this on the way tells what it carries. */
-var SLOW_BYTES_PER_MS = 16;
-var LARGE_BYTES = 65536;
-var MAX_UNACKED = 128;
-var MAX_UNACKED_BYTES = 131072;
-
-/**
- * @param {Session} session
- * @param {string} url
- * @param {Settings} settings
- * @param {Feed} feed
- * @param {number} generation of its offer, or 0 for none
- * @returns {WebSocketLeg}
- */
-function createWebSocketLeg(session, url, settings, feed, generation) {
-  /** @type {WebSocket} */
-  var channel;
-  var timer = createTimer(settings, tick);
-  var isStopped = false;
-  var isAttached = false;
-  var isStalled = false;
-  var isProving = false;
-  var isCloseSent = false;
-  // The offsets of the next message up and down.
-  var up = 0;
-  // Bytes of all messages before that one.
-  var upBytes = 0;
-  var down = 0;
-  // Messages that came and are not acknowledged yet, and since when the oldest waits.
-  var unacked = 0;
-  var unackedBytes = 0;
-  var unackedSince = 0;
-  // When something was heard last; since when a message waits for its ack, and since when a ping
-  // waits for an answer, or 0.
-  var heardAt = 0;
-  var busySince = 0;
-  var pingedAt = 0;
-  // What the browser had not sent yet when the ping was added to it, or it was looked at last.
-  var unsent = 0;
-
-  var leg = /** @type {WebSocketLeg} */ ({
-    start: function () {
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
-        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
-      function () {
-        feed('connected');
-      }, receive, lost);
-    },
-
-    prove: function () {
-      // What waits goes first.
-      leg.transmit();
-      isProving = true;
-      send(PING, session.padding());
-    },
-
-    attach: function (_, generation) {
-      send(ATTACH, session.attachContent(generation));
-    },
-
-    report: function (trace) {
-      var reports = trace.reports();
-      for (var i = 0; i < reports.length; i++) {
-        send(REPORT, reports[i].content);
-      }
-      trace.handleReported(reports);
-    },
-
-    transmit: function () {
-      if (!isAttached) {
-        return;
-      }
-      // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
-      while (up < session.outbox.end &&
-          up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes) {
-        var message = session.outbox.take(up++);
-        upBytes += message.size;
-        busySince = busySince || settings.now();
-        send(message.letter, message.content);
-      }
-      if (session.closing && !isCloseSent && up === session.outbox.end) {
-        isCloseSent = true;
-        send(CLOSE, closeContent(session.closing));
-      }
-      schedule();
-    },
-
-    check: function () {
-      if (!pingedAt) {
-        pingedAt = settings.now();
-        unsent = channel.bufferedAmount;
-        // Of two pings that are read together the server may answer the later one alone.
-        send(PING, isProving ? session.padding() : '');
-        schedule();
-      }
-    },
-
-    drop: function (_, close) {
-      if (isStopped) {
-        return;
-      }
-      isStopped = true;
-      timer.stop();
-      if (close && close.tell && isAttached) {
-        send(CLOSE, closeContent(close));
-      }
-      closeWebSocket(channel, close && close.code);
-    }
-  });
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function send(letter, content) {
-    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
-  }
-
-  /**
-   * @param {string} outcome
-   * @param {string | number} [detail]
-   */
-  function lost(outcome, detail) {
-    if (!isStopped) {
-      leg.drop();
-      feed('lost', WEBSOCKET, outcome, detail);
-    }
-  }
-
-  /** @param {MessageEvent} event */
-  function receive(event) {
-    heardAt = settings.now();
-    pingedAt = 0;
-    // Of a stall that the proof's budget found, only the negotiation knows.
-    if (isStalled || isProving) {
-      isStalled = false;
-      feed('heard');
-    }
-    withFaults(function () {
-      var packet = decodeFrame(event.data);
-      handlePacket(packet.letter, packet.content);
-      if (!isStopped && isAttached) {
-        schedule();
-      }
-    }, function (code, name) {
-      if (isAttached) {
-        session.abort(code, name);
-      } else {
-        lost('closed', name);
-      }
-    });
-  }
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handlePacket(letter, content) {
-    if (letter === OPENED && !isAttached) {
-      handleOpened(content);
-    } else if (letter === CLOSE) {
-      handleClose(content);
-    } else if (letter === PONG) {
-      if (content === session.padding()) {
-        isProving = false;
-        feed('proven', WEBSOCKET);
-      }
-    } else if (letter === PING) {
-      send(PONG, content);
-      acknowledge();
-    } else if (!isAttached) {
-      throw protocolError();
-    } else if (letter === TEXT || letter === BINARY) {
-      handleMessage(letter, content);
-    } else if (letter === ACK) {
-      session.handleAck(content);
-      busySince = session.outbox.first < up ? settings.now() : 0;
-      leg.transmit();
-    } else if (letter === SUPERSEDED) {
-      lost('superseded');
-    } else {
-      throw protocolError();
-    }
-  }
-
-  /** @param {string} content */
-  function handleOpened(content) {
-    var opened = session.handleOpened(content);
-    up = opened.received;
-    upBytes = session.outbox.gone;
-    down = opened.first;
-    isAttached = true;
-    feed('attached', WEBSOCKET);
-    if (!isStopped) {
-      leg.transmit();
-    }
-  }
-
-  /** @param {Close} close */
-  function handleClose(close) {
-    if (isRetry(close.code)) {
-      lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
-    } else if (isAttached) {
-      session.handleClose(close);
-    } else {
-      session.handleRefusal(close.code, close.reason);
-    }
-  }
-
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handleMessage(letter, content) {
-    unackedSince = unacked++ ? unackedSince : heardAt;
-    // Characters for bytes is close enough for a threshold.
-    unackedBytes += content.length;
-    session.handleMessage(down++, letter, content);
-    // Timers of a page in the background are late, so each message looks at the time too.
-    if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
-        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
-      acknowledge();
-    }
-  }
-
-  function acknowledge() {
-    if (unacked) {
-      unacked = unackedBytes = 0;
-      send(ACK, session.received);
-    }
-  }
-
-  /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
-  function schedule() {
-    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
-    timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
-  }
-
-  function patienceMs() {
-    // Messages may be on the way before the ping (NEGOTIATION §3.4).
-    return isStalled ? deadMs() :
-      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
-  }
-
-  function deadMs() {
-    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
-  }
-
-  function pingDueAt() {
-    // The server pings first in an idle session, so the client waits a quarter longer.
-    var time = heardAt + session.limits.heartbeatMs * 1.25;
-    return busySince ?
-      Math.min(time, Math.max(heardAt, busySince) + 2 * session.limits.ackDelayMs) : time;
-  }
-
-  function tick() {
-    var now = settings.now();
-    if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.bufferedAmount < unsent) {
-        // A line that takes bytes is slow, not dead: the ping is still behind them.
-        pingedAt = now;
-        unsent = channel.bufferedAmount;
-      } else if (now - pingedAt >= deadMs()) {
-        lost('stalled');
-        return;
-      } else {
-        isStalled = true;
-        if (session.outbox.bytes > LARGE_BYTES) {
-          session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
-        }
-        feed('stalled');
-      }
-    }
-    if (now - unackedSince >= session.limits.ackDelayMs) {
-      acknowledge();
-    }
-    if (now >= pingDueAt()) {
-      leg.check();
-    }
-    schedule();
-  }
-
-  return leg;
 }
 
 /**
@@ -2752,6 +2711,52 @@ function isCrossOrigin(url) {
 function ignore() {}
 
 /**
+ * Owns the browser's WebSocket.
+ * Leaves what goes over it to websocket-leg.js.
+ */
+
+/**
+ * @param {Settings} settings
+ * @param {string} url
+ * @param {string[]} protocols
+ * @param {() => void} opened
+ * @param {(event: MessageEvent) => void} received
+ * @param {(outcome: string, detail: string) => void} closed
+ * @returns {WebSocket}
+ */
+function openWebSocket(settings, url, protocols, opened, received, closed) {
+  /** @type {any} */
+  var socket = {};
+  try {
+    socket = new settings.WebSocket(url, protocols);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = opened;
+    socket.onmessage = received;
+    // Some engines tell of an error alone.
+    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
+      closed('closed', '' + event.code);
+    };
+  } catch (error) {
+    socket.close = ignore;
+    soon(settings, function () {
+      closed('failed', '' + error);
+    });
+  }
+  return socket;
+}
+
+/**
+ * It calls nobody back.
+ * @param {any} socket
+ * @param {number} [code]
+ */
+function closeWebSocket(socket, code) {
+  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
+  // A page may use no other codes.
+  socket.close(code && code >= 3000 ? code : 1000);
+}
+
+/**
  * Owns the text encoding of payloads (PROTOCOL §4.3), for engines whose XMLHttpRequest knows no
  * bytes, and for answers that are read while they come. Only in the full build.
  */
@@ -2878,219 +2883,50 @@ function openEvents(settings, url, attachment, heard, ended) {
 }
 
 /**
- * Owns stand-ins for what old engines lack of engine.js. Only in the full build.
+ * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
+ * through UTF-8 with it.
+ * Leaves what the bytes mean to payload-text.js. Only in the full build.
  */
 
-if (!root.performance || !performance.now) {
-  engine.now = function () {
-    return new Date().getTime();
-  };
-}
+var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-if (!root.crypto || !crypto.getRandomValues) {
-  engine.randomBytes = function (count) {
-    /** @type {any} */
-    var bytes = [];
-    while (bytes.length < count) {
-      bytes.push(Math.floor(Math.random() * 256));
+/** @param {Uint8Array} bytes */
+function toBase64(bytes) {
+  var text = '';
+  var rest = 0;
+  // Nothing is read behind the end, where some throw.
+  for (var i = 0; i < bytes.length; i++) {
+    var shift = i % 3 * 2 + 2;
+    text += DIGITS.charAt(rest | bytes[i] >> shift);
+    rest = bytes[i] << 6 - shift & 63;
+    if (shift > 4) {
+      text += DIGITS.charAt(rest);
+      rest = 0;
     }
-    return bytes;
-  };
+  }
+  return i % 3 ? text + DIGITS.charAt(rest) + '=='.substring(i % 3 - 1) : text;
 }
 
-if (root.document) {
-  // The way that every browser has.
-  engine.absolute = function (url) {
-    var anchor = document.createElement('a');
-    anchor.href = url;
-    return anchor.href;
-  };
-}
-
-if (!root.TextEncoder) {
-  engine.utf8Length = function (text) {
-    var length = text.length;
-    for (var i = 0; i < text.length; i++) {
-      var unit = text.charCodeAt(i);
-      // A surrogate stands for half of a character of four bytes.
-      length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
-    }
-    return length;
-  };
-}
-
-engine.copy = function (view) {
-  var bytes = new Uint8Array(view.length);
-  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
-  for (var i = 0; i < view.length; i++) {
-    bytes[i] = view[i];
+/**
+ * The bytes, or the text as it is where the browser knows no bytes.
+ * @param {string} text
+ */
+function fromBase64(text) {
+  if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
+    throw protocolError();
+  }
+  if (!root.Uint8Array) {
+    return text;
+  }
+  var bytes = new Uint8Array(text.replace(/=/g, '').length * 3 >> 2);
+  for (var i = 0; i < bytes.length; i++) {
+    // Where it begins, in digits of six bits.
+    var at = i * 4 / 3 | 0;
+    var shift = i % 3 * 2;
+    bytes[i] = 255 & (DIGITS.indexOf(text.charAt(at)) << shift + 2 |
+      DIGITS.indexOf(text.charAt(at + 1)) >> 4 - shift);
   }
   return bytes;
-};
-
-engine.readBlob = function (blob, done, failed) {
-  var reader = new FileReader();
-  reader.onload = function () {
-    done(/** @type {ArrayBuffer} */ (reader.result));
-  };
-  reader.onerror = failed;
-  reader.readAsArrayBuffer(blob);
-};
-
-engine.binaryType = function () {
-  try {
-    return new Blob([]) && 'blob';
-  } catch (error) {
-    // Some have a Blob that cannot be made.
-    return 'arraybuffer';
-  }
-};
-
-/**
- * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
- * Only in the full build, where it stands before the engine's.
- */
-
-/** @type {JSON} */
-var JSON = root.JSON || /** @type {any} */ ({
-  /** @param {string} text */
-  parse: function (text) {
-    // With its strings and words taken out, nothing but punctuation may be left.
-    var rest = text.replace(
-      /"(?:[^"\\\n\r]|\\.)*"|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+\-]?\d+)?/g, '');
-    if (/[^\[\],:{}\s]/.test(rest)) {
-      throw new Error('not JSON');
-    }
-    return new Function('return ' + text)();
-  },
-
-  /**
-   * @param {any} value
-   * @returns {string}
-   */
-  stringify: function (value) {
-    if (typeof value !== 'object') {
-      return typeof value === 'string' ?
-        '"' + value.replace(/[\\"]/g, '\\$&') + '"' : '' + value;
-    }
-    var isArray = value.concat;
-    var parts = [];
-    for (var name in value) {
-      if (value.hasOwnProperty(name)) {
-        parts.push((isArray ? '' : '"' + name + '":') + JSON.stringify(value[name]));
-      }
-    }
-    return isArray ? '[' + parts + ']' : '{' + parts + '}';
-  }
-});
-
-/**
- * Owns one stream down over the browser's XMLHttpRequest, read while it comes (PROTOCOL §13).
- * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
- */
-
-var STREAM_LETTERS = 'Oqantbcs-';
-
-/** @type {OpenRung} */
-function openStream(settings, url, attachment, heard, ended) {
-  var request = new settings.XMLHttpRequest();
-  var reader = { at: 0 };
-  var seen = 0;
-  var isOver = false;
-
-  function look() {
-    var text = '';
-    try {
-      text = request.status === 200 ? request.responseText : '';
-    } catch (error) {
-      // Some engines throw until the answer is whole.
-    }
-    if (text.length > seen) {
-      seen = text.length;
-      heard(function () {
-        return readText(reader, text, STREAM_LETTERS);
-      });
-    }
-  }
-
-  function stop() {
-    isOver = true;
-    request.onreadystatechange = ignore;
-  }
-
-  request.open('POST', url, true);
-  request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType);
-  setCredentials(request, settings);
-  request.onreadystatechange = function () {
-    if (request.readyState > 2) {
-      look();
-    }
-    // What was heard may have stopped it.
-    if (request.readyState === 4 && !isOver) {
-      stop();
-      ended();
-    }
-  };
-  request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
-
-  return function () {
-    stop();
-    request.abort();
-  };
-}
-
-/**
- * Owns the request of engines that have it only as an object of the system's, which takes no members
- * but its own, and throws while it has no answer. Only in the full build.
- */
-
-/**
- * Gives the settings what the engine has in place of a XMLHttpRequest.
- * @param {Settings} settings
- */
-function findRequest(settings) {
-  if (!settings.XMLHttpRequest && root.ActiveXObject) {
-    settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
-  }
-}
-
-/**
- * @constructor
- * @this {any}
- */
-function ActiveRequest() {
-  var self = this;
-  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
-
-  self.onreadystatechange = ignore;
-  self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
-    request.open(method, url, true);
-    // Set before, it would be forgotten; some call it at once.
-    request.onreadystatechange = function () {
-      self.readyState = request.readyState;
-      if (self.readyState > 3) {
-        try {
-          self.status = request.status;
-          self.responseText = request.responseText;
-        } catch (error) {
-          // There is no answer.
-        }
-      }
-      self.onreadystatechange();
-    };
-  };
-  self.setRequestHeader = function (/** @type {string} */ name, /** @type {string} */ value) {
-    request.setRequestHeader(name, value);
-  };
-  self.getResponseHeader = function (/** @type {string} */ name) {
-    return request.getResponseHeader(name);
-  };
-  self.send = function (/** @type {string} */ body) {
-    request.send(body);
-  };
-  self.abort = function () {
-    request.abort();
-  };
 }
 
 /**
@@ -3189,13 +3025,9 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
     isAsked = true;
-    if (leg.acknowledge(answered)) {
-      acked = session.received;
-      unackedBytes = 0;
-    } else {
-      // What is on its way up tells less than there is by now.
-      tell.set(SHORT_RUNG_MS / 10);
-    }
+    acked = session.received;
+    unackedBytes = 0;
+    leg.acknowledge(answered);
   });
 
   function answered() {
@@ -3307,6 +3139,75 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   }
   return stop;
 }
+
+/**
+ * Owns stand-ins for what old engines lack of engine.js. Only in the full build.
+ */
+
+if (!root.performance || !performance.now) {
+  engine.now = function () {
+    return new Date().getTime();
+  };
+}
+
+if (!root.crypto || !crypto.getRandomValues) {
+  engine.randomBytes = function (count) {
+    /** @type {any} */
+    var bytes = [];
+    while (bytes.length < count) {
+      bytes.push(Math.floor(Math.random() * 256));
+    }
+    return bytes;
+  };
+}
+
+if (root.document) {
+  // The way that every browser has.
+  engine.absolute = function (url) {
+    var anchor = document.createElement('a');
+    anchor.href = url;
+    return anchor.href;
+  };
+}
+
+if (!root.TextEncoder) {
+  engine.utf8Length = function (text) {
+    var length = text.length;
+    for (var i = 0; i < text.length; i++) {
+      var unit = text.charCodeAt(i);
+      // A surrogate stands for half of a character of four bytes.
+      length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+    }
+    return length;
+  };
+}
+
+engine.copy = function (view) {
+  var bytes = new Uint8Array(view.length);
+  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
+  for (var i = 0; i < view.length; i++) {
+    bytes[i] = view[i];
+  }
+  return bytes;
+};
+
+engine.readBlob = function (blob, done, failed) {
+  var reader = new FileReader();
+  reader.onload = function () {
+    done(/** @type {ArrayBuffer} */ (reader.result));
+  };
+  reader.onerror = failed;
+  reader.readAsArrayBuffer(blob);
+};
+
+engine.binaryType = function () {
+  try {
+    return new Blob([]) && 'blob';
+  } catch (error) {
+    // Some have a Blob that cannot be made.
+    return 'arraybuffer';
+  }
+};
 
 /**
  * Owns one exchange by a script tag, and by a form before it where an address is too short
@@ -3465,53 +3366,6 @@ function insert(settings, element) {
 }
 
 /**
- * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
- * through UTF-8 with it.
- * Leaves what the bytes mean to payload-text.js. Only in the full build.
- */
-
-var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** @param {Uint8Array} bytes */
-function toBase64(bytes) {
-  var text = '';
-  var rest = 0;
-  // Nothing is read behind the end, where some throw.
-  for (var i = 0; i < bytes.length; i++) {
-    var shift = i % 3 * 2 + 2;
-    text += DIGITS.charAt(rest | bytes[i] >> shift);
-    rest = bytes[i] << 6 - shift & 63;
-    if (shift > 4) {
-      text += DIGITS.charAt(rest);
-      rest = 0;
-    }
-  }
-  return i % 3 ? text + DIGITS.charAt(rest) + '=='.substring(i % 3 - 1) : text;
-}
-
-/**
- * The bytes, or the text as it is where the browser knows no bytes.
- * @param {string} text
- */
-function fromBase64(text) {
-  if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
-    throw protocolError();
-  }
-  if (!root.Uint8Array) {
-    return text;
-  }
-  var bytes = new Uint8Array(text.replace(/=/g, '').length * 3 >> 2);
-  for (var i = 0; i < bytes.length; i++) {
-    // Where it begins, in digits of six bits.
-    var at = i * 4 / 3 | 0;
-    var shift = i % 3 * 2;
-    bytes[i] = 255 & (DIGITS.indexOf(text.charAt(at)) << shift + 2 |
-      DIGITS.indexOf(text.charAt(at + 1)) >> 4 - shift);
-  }
-  return bytes;
-}
-
-/**
  * Owns which way HTTP goes in this engine, and in which encoding. Only in the full build.
  * Leaves the ways to files of their own.
  */
@@ -3568,6 +3422,153 @@ function knowsBytes(settings) {
   } catch (error) {
     return false;
   }
+}
+
+/**
+ * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
+ * Only in the full build, where it stands before the engine's.
+ */
+
+/** @type {JSON} */
+var JSON = root.JSON || /** @type {any} */ ({
+  /** @param {string} text */
+  parse: function (text) {
+    // With its strings and words taken out, nothing but punctuation may be left.
+    var rest = text.replace(
+      /"(?:[^"\\\n\r]|\\.)*"|true|false|null|-?\d+(?:\.\d+)?(?:[eE][+\-]?\d+)?/g, '');
+    if (/[^\[\],:{}\s]/.test(rest)) {
+      throw new Error('not JSON');
+    }
+    return new Function('return ' + text)();
+  },
+
+  /**
+   * @param {any} value
+   * @returns {string}
+   */
+  stringify: function (value) {
+    if (typeof value !== 'object') {
+      return typeof value === 'string' ?
+        '"' + value.replace(/[\\"]/g, '\\$&') + '"' : '' + value;
+    }
+    var isArray = value.concat;
+    var parts = [];
+    for (var name in value) {
+      if (value.hasOwnProperty(name)) {
+        parts.push((isArray ? '' : '"' + name + '":') + JSON.stringify(value[name]));
+      }
+    }
+    return isArray ? '[' + parts + ']' : '{' + parts + '}';
+  }
+});
+
+/**
+ * Owns one stream down over the browser's XMLHttpRequest, read while it comes (PROTOCOL §13).
+ * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
+ */
+
+var STREAM_LETTERS = 'Oqantbcs-';
+
+/** @type {OpenRung} */
+function openStream(settings, url, attachment, heard, ended) {
+  var request = new settings.XMLHttpRequest();
+  var reader = { at: 0 };
+  var seen = 0;
+  var isOver = false;
+
+  function look() {
+    var text = '';
+    try {
+      text = request.status === 200 ? request.responseText : '';
+    } catch (error) {
+      // Some engines throw until the answer is whole.
+    }
+    if (text.length > seen) {
+      seen = text.length;
+      heard(function () {
+        return readText(reader, text, STREAM_LETTERS);
+      });
+    }
+  }
+
+  function stop() {
+    isOver = true;
+    request.onreadystatechange = ignore;
+  }
+
+  request.open('POST', url, true);
+  request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType);
+  setCredentials(request, settings);
+  request.onreadystatechange = function () {
+    if (request.readyState > 2) {
+      look();
+    }
+    // What was heard may have stopped it.
+    if (request.readyState === 4 && !isOver) {
+      stop();
+      ended();
+    }
+  };
+  request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
+
+  return function () {
+    stop();
+    request.abort();
+  };
+}
+
+/**
+ * Owns the request of engines that have it only as an object of the system's, which takes no members
+ * but its own, and throws while it has no answer. Only in the full build.
+ */
+
+/**
+ * Gives the settings what the engine has in place of a XMLHttpRequest.
+ * @param {Settings} settings
+ */
+function findRequest(settings) {
+  if (!settings.XMLHttpRequest && root.ActiveXObject) {
+    settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
+  }
+}
+
+/**
+ * @constructor
+ * @this {any}
+ */
+function ActiveRequest() {
+  var self = this;
+  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
+
+  self.onreadystatechange = ignore;
+  self.open = function (/** @type {string} */ method, /** @type {string} */ url) {
+    request.open(method, url, true);
+    // Set before, it would be forgotten; some call it at once.
+    request.onreadystatechange = function () {
+      self.readyState = request.readyState;
+      if (self.readyState > 3) {
+        try {
+          self.status = request.status;
+          self.responseText = request.responseText;
+        } catch (error) {
+          // There is no answer.
+        }
+      }
+      self.onreadystatechange();
+    };
+  };
+  self.setRequestHeader = function (/** @type {string} */ name, /** @type {string} */ value) {
+    request.setRequestHeader(name, value);
+  };
+  self.getResponseHeader = function (/** @type {string} */ name) {
+    return request.getResponseHeader(name);
+  };
+  self.send = function (/** @type {string} */ body) {
+    request.send(body);
+  };
+  self.abort = function () {
+    request.abort();
+  };
 }
 
 if (typeof module === 'object' && module.exports) {

@@ -49,6 +49,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
   var wasCleared = false;
+  // Whom to tell when padding was asked for (PROTOCOL §13.9).
+  var asked = ignore;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
@@ -84,7 +86,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning() && session.outbox.first < session.outbox.end) {
+      } else if (!sendTimer.isRunning() &&
+          (session.outbox.first < session.outbox.end || asked !== ignore)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -129,7 +132,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     acknowledge: function (answered) {
-      return !isSending && (send(answered), true);
+      asked = answered;
+      if (!isSending) {
+        send();
+      }
     }
   });
 
@@ -177,8 +183,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }, attaching(askedMs));
   }
 
-  /** @param {() => void} [answered] if padding is to be asked for */
-  function send(answered) {
+  function send() {
+    var answered = asked;
+    asked = ignore;
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -188,10 +195,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     exchange('send', 0, function () {
       sent();
-      if (answered) {
-        answered();
-      }
-    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
+      answered();
+    }, attaching().concat(answered !== ignore ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {

@@ -94,13 +94,9 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
     isAsked = true;
-    if (leg.acknowledge(answered)) {
-      acked = session.received;
-      unackedBytes = 0;
-    } else {
-      // What is on its way up tells less than there is by now.
-      tell.set(SHORT_RUNG_MS / 10);
-    }
+    acked = session.received;
+    unackedBytes = 0;
+    leg.acknowledge(answered);
   });
 
   function answered() {

@@ -176,8 +176,8 @@ interface PollLeg extends Leg {
   held(): void;
   /** The rung is over: a hold follows, or else whatever there is. */
   next(isHold: boolean): void;
-  /** Send, with an ack of what came, and ask for padding. Returns whether that was possible now. */
-  acknowledge(answered: () => void): boolean;
+  /** Send as soon as may be, with an ack of what came, and ask for padding. */
+  acknowledge(answered: () => void): void;
 }
 
 /** Starts one exchange. Returns what aborts it, without a callback. */
