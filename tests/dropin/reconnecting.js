@@ -7,7 +7,7 @@ export async function reconnecting(Anywire, { tell, until, untilTold, untilCarri
   let attempt = 0;
   const got = [];
   const url = () => `/echo?attempt=${(attempt += 1)}`;
-  const pauses = { connectionTimeout: 1_000, minReconnectionDelay: 10, maxReconnectionDelay: 10 };
+  const pauses = { connectionTimeout: 4_000, minReconnectionDelay: 10, maxReconnectionDelay: 10 };
   const socket = new ReconnectingWebSocket(url, 'chat', { WebSocket: Anywire, ...pauses });
   socket.binaryType = 'arraybuffer';
   socket.onopen = () => tell(`open ${attempt} ${socket.protocol} ${socket.readyState} ${JSON.stringify(socket.extensions)}`);

@@ -257,6 +257,34 @@ async fn padding_in_an_exchange_is_answered_on_the_stream_after_what_waits() {
 }
 
 #[tokio::test]
+async fn a_full_inbox_does_not_keep_the_server_from_the_question() {
+    let limits = Limits {
+        max_inbox_messages: 1,
+        max_outbox_messages: 1,
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    let wire = Wire::open(server.addr, Via::PollText).await;
+    let mut line = attach(&server, &wire).await;
+    assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(0))));
+    // The echo of the first fills the outbox, so the app takes the second and no third.
+    let send = |from: u64, texts: &[&str]| {
+        let mut packets = vec![
+            wire.attach_packet(None),
+            Packet::Padding(0),
+            Packet::Offset(Offset::new(from)),
+        ];
+        packets.extend(texts.iter().map(|text| Packet::Message((*text).into())));
+        packets
+    };
+    for packets in [send(0, &["a", "b", "c"]), send(3, &["d"])] {
+        let answer = wire.exchange(&packets).await;
+        assert_eq!(answer.text(), "1:a3", "there is no room for more");
+        while line.next().await.expect("it goes on") != Packet::Padding(0) {}
+    }
+}
+
+#[tokio::test]
 async fn a_reader_that_takes_nothing_is_dropped_and_its_session_resumes_or_expires() {
     let limits = Limits {
         max_outbox_bytes: 16_777_216,

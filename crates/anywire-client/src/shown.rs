@@ -3,13 +3,18 @@
 /// What is written in the place of credentials.
 const HIDDEN: &str = "…";
 
-/// `url` without its user and password. What is no URL may have its `@` anywhere, so all before the last one is hidden.
+/// `url` without its user and password, and without its query, in which a token may be. What is no URL may have its `@`
+/// anywhere, so all before the last one is hidden.
 pub(crate) fn shown(url: &str) -> String {
-    let Some((secret, rest)) = url.rsplit_once('@') else {
-        return url.to_owned();
+    let (address, query) = match url.split_once('?') {
+        Some((address, _)) if address.contains("://") => (address, "?…"),
+        _ => (url, ""),
+    };
+    let Some((secret, rest)) = address.rsplit_once('@') else {
+        return format!("{address}{query}");
     };
     let scheme = secret.find("://").map_or("", |at| &secret[..at + 3]);
-    format!("{scheme}{HIDDEN}@{rest}")
+    format!("{scheme}{HIDDEN}@{rest}{query}")
 }
 
 #[cfg(test)]
@@ -24,6 +29,9 @@ mod tests {
             ("socks5h://user@proxy", "socks5h://…@proxy"),
             ("http://user:wo/r@d@proxy", "http://…@proxy"),
             ("user:word@proxy", "…@proxy"),
+            ("user:w?rd@proxy", "…@proxy"),
+            ("wss://host/live?token=word", "wss://host/live?…"),
+            ("wss://host/live?user=a@b", "wss://host/live?…"),
             ("", ""),
         ] {
             assert_eq!(shown(url), expected);

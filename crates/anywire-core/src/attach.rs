@@ -232,7 +232,7 @@ impl Visit {
             for packet in std::iter::once(Packet::Ack(received)).chain(packets) {
                 if let Packet::Report(report) = packet {
                     state.reports.take(*report, &self.hub.counters);
-                } else if takes_all || matches!(packet, Packet::Ack(_)) {
+                } else if takes_all || matches!(packet, Packet::Ack(_) | Packet::Padding(_)) {
                     state.session.handle_packet(fence, packet, now)?;
                 }
             }

@@ -366,8 +366,9 @@ var HOLD_PAUSE_MS = 1000;
 var MIN_HOLD_MS = 1000;
 var HOLD_GROWTH = 1.02;
 
-/** How often longer than a ping an exchange may take that carries messages. */
+/** How often longer than a ping an exchange may take that is larger than this. */
 var SEND_PATIENCE = 3;
+var SMALL_BYTES = 2048;
 
 /** A send that waits for so long may wait for the hold, where an engine has one connection. */
 var BLOCKED_MS = 2000;
@@ -391,8 +392,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
   var wasCleared = false;
-  // Whom to tell when padding was asked for (PROTOCOL §13.9).
-  var asked = ignore;
+  // Who is to be told when the next exchange asks for padding (PROTOCOL §13.9).
+  /** @type {Asking | null} */
+  var asked = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
@@ -429,7 +431,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         // At once: the page may be about to leave.
         send();
       } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || asked !== ignore)) {
+          (session.outbox.first < session.outbox.end || asked)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -473,8 +475,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    acknowledge: function (answered) {
-      asked = answered;
+    acknowledge: function (asking) {
+      asked = asking;
       if (!isSending) {
         send();
       }
@@ -526,8 +528,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = asked;
-    asked = ignore;
+    var answered = asked ? asked() : null;
+    asked = null;
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -537,8 +539,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     exchange('send', 0, function () {
       sent();
-      answered();
-    }, attaching().concat(answered !== ignore ? newPacket(PADDING, '') : [], upward()));
+      if (answered) {
+        answered();
+      }
+    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -597,8 +601,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    */
   function exchange(slot, holdMs, next, packets) {
     var body = http.encoding.pack(packets);
-    var isLong = packets.length > 1;
-    // What carries more than an attach may be long, and its line slow.
+    // Its line may be slow, and bear less.
+    var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
     aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
@@ -2937,6 +2941,8 @@ function fromBase64(text) {
 
 /** A path on which the first bytes take longer, while the connection is open, holds them back. */
 var RUNG_PROOF_MS = 1200;
+/** Of an event nothing is seen until it is whole, and it may be large. */
+var EVENT_MS = 5000;
 /** Beyond the time after which the server says padding. */
 var MUTE_MS = 3000;
 /** One that ends sooner than this and brings nothing is followed by a hold. */
@@ -2957,19 +2963,20 @@ function createRungs(session, endpoints, settings, http) {
    * @param {string} name
    * @param {any} isUsable
    * @param {OpenRung} open
+   * @param {number} lateMs
    */
-  function add(name, isUsable, open) {
+  function add(name, isUsable, open, lateMs) {
     if (isUsable && isListed(settings, name)) {
       rungs.push({
-        name: name, open: open, memory: createMemory(settings, endpoints.origin + ' ' + name)
+        name: name, open: open, lateMs: lateMs, memory: createMemory(settings, endpoints.origin + ' ' + name)
       });
     }
   }
 
   // Before they told of progress, engines showed an answer at its end (Internet Explorer), threw until
   // then, or made a space of NUL in it (KHTML).
-  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream);
-  add('events', settings.EventSource, openEvents);
+  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream, RUNG_PROOF_MS);
+  add('events', settings.EventSource, openEvents, EVENT_MS);
 
   return {
     left: function () {
@@ -2979,12 +2986,18 @@ function createRungs(session, endpoints, settings, http) {
 
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
-        if (rungs[i].suspect === leg) {
-          rungs[i].suspect = false;
-          rungs[i].memory.remember('fails');
+        var rung = rungs[i];
+        var now = settings.now();
+        // Something else carries where it did not: the line is not dead.
+        if (rung.suspect === leg) {
+          if (!rung.wasProven || now - rung.failedAt < MEMORY_MS) {
+            rung.memory.remember('fails');
+          }
+          rung.failedAt = now;
+          rung.suspect = false;
         }
-        if (!rungs[i].memory.recall()) {
-          return carry(session, settings, rungs[i], endpoints, http, leg, trace);
+        if (!rung.memory.recall()) {
+          return carry(session, settings, rung, endpoints, http, leg, trace);
         }
       }
     }
@@ -3024,22 +3037,29 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   });
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
+    leg.acknowledge(asking);
+  });
+
+  /** The question goes out. Returns whom to tell of the answer to its exchange. */
+  function asking() {
     isAsked = true;
     acked = session.received;
     unackedBytes = 0;
-    leg.acknowledge(answered);
-  });
+    return function () {
+      if (isAsked && !isOver) {
+        isAnswered = true;
+        silence.set(rung.lateMs);
+      }
+    };
+  }
 
-  function answered() {
-    if (isAsked && !isOver) {
-      isAnswered = true;
-      silence.set(RUNG_PROOF_MS);
-    }
+  function wait() {
+    silence.set(isAnswered ? rung.lateMs : session.limits.paddingMs + MUTE_MS);
   }
 
   /** @param {() => Packet[]} read */
   function heard(read) {
-    silence.set(isAnswered ? RUNG_PROOF_MS : session.limits.paddingMs + MUTE_MS);
+    wait();
     withFaults(function () {
       var packets = read();
       if (packets.length && !isProven && !isAsked) {
@@ -3054,6 +3074,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
 
   function prove() {
     isAsked = isAnswered = false;
+    wait();
     if (!isProven) {
       isProven = true;
       note('ok');
@@ -3103,8 +3124,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        rung.suspect = (!isProven || rung.hasFailed) && leg;
-        rung.hasFailed = true;
+        rung.suspect = leg;
+        rung.wasProven = isProven;
       }
       leg.next(true);
     }

@@ -366,8 +366,9 @@ var HOLD_PAUSE_MS = 1000;
 var MIN_HOLD_MS = 1000;
 var HOLD_GROWTH = 1.02;
 
-/** How often longer than a ping an exchange may take that carries messages. */
+/** How often longer than a ping an exchange may take that is larger than this. */
 var SEND_PATIENCE = 3;
+var SMALL_BYTES = 2048;
 
 /** A send that waits for so long may wait for the hold, where an engine has one connection. */
 var BLOCKED_MS = 2000;
@@ -391,8 +392,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
   var wasCleared = false;
-  // Whom to tell when padding was asked for (PROTOCOL §13.9).
-  var asked = ignore;
+  // Who is to be told when the next exchange asks for padding (PROTOCOL §13.9).
+  /** @type {Asking | null} */
+  var asked = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   var batchFirst = 0;
@@ -429,7 +431,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         // At once: the page may be about to leave.
         send();
       } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || asked !== ignore)) {
+          (session.outbox.first < session.outbox.end || asked)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -473,8 +475,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    acknowledge: function (answered) {
-      asked = answered;
+    acknowledge: function (asking) {
+      asked = asking;
       if (!isSending) {
         send();
       }
@@ -526,8 +528,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = asked;
-    asked = ignore;
+    var answered = asked ? asked() : null;
+    asked = null;
     sendTimer.stop();
     isSending = true;
     if (http.isNarrow) {
@@ -537,8 +539,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     exchange('send', 0, function () {
       sent();
-      answered();
-    }, attaching().concat(answered !== ignore ? newPacket(PADDING, '') : [], upward()));
+      if (answered) {
+        answered();
+      }
+    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -597,8 +601,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    */
   function exchange(slot, holdMs, next, packets) {
     var body = http.encoding.pack(packets);
-    var isLong = packets.length > 1;
-    // What carries more than an attach may be long, and its line slow.
+    // Its line may be slow, and bear less.
+    var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
     aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,

@@ -6,6 +6,8 @@
 
 /** A path on which the first bytes take longer, while the connection is open, holds them back. */
 var RUNG_PROOF_MS = 1200;
+/** Of an event nothing is seen until it is whole, and it may be large. */
+var EVENT_MS = 5000;
 /** Beyond the time after which the server says padding. */
 var MUTE_MS = 3000;
 /** One that ends sooner than this and brings nothing is followed by a hold. */
@@ -26,19 +28,20 @@ function createRungs(session, endpoints, settings, http) {
    * @param {string} name
    * @param {any} isUsable
    * @param {OpenRung} open
+   * @param {number} lateMs
    */
-  function add(name, isUsable, open) {
+  function add(name, isUsable, open, lateMs) {
     if (isUsable && isListed(settings, name)) {
       rungs.push({
-        name: name, open: open, memory: createMemory(settings, endpoints.origin + ' ' + name)
+        name: name, open: open, lateMs: lateMs, memory: createMemory(settings, endpoints.origin + ' ' + name)
       });
     }
   }
 
   // Before they told of progress, engines showed an answer at its end (Internet Explorer), threw until
   // then, or made a space of NUL in it (KHTML).
-  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream);
-  add('events', settings.EventSource, openEvents);
+  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream, RUNG_PROOF_MS);
+  add('events', settings.EventSource, openEvents, EVENT_MS);
 
   return {
     left: function () {
@@ -48,12 +51,18 @@ function createRungs(session, endpoints, settings, http) {
 
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
-        if (rungs[i].suspect === leg) {
-          rungs[i].suspect = false;
-          rungs[i].memory.remember('fails');
+        var rung = rungs[i];
+        var now = settings.now();
+        // Something else carries where it did not: the line is not dead.
+        if (rung.suspect === leg) {
+          if (!rung.wasProven || now - rung.failedAt < MEMORY_MS) {
+            rung.memory.remember('fails');
+          }
+          rung.failedAt = now;
+          rung.suspect = false;
         }
-        if (!rungs[i].memory.recall()) {
-          return carry(session, settings, rungs[i], endpoints, http, leg, trace);
+        if (!rung.memory.recall()) {
+          return carry(session, settings, rung, endpoints, http, leg, trace);
         }
       }
     }
@@ -93,22 +102,29 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   });
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
+    leg.acknowledge(asking);
+  });
+
+  /** The question goes out. Returns whom to tell of the answer to its exchange. */
+  function asking() {
     isAsked = true;
     acked = session.received;
     unackedBytes = 0;
-    leg.acknowledge(answered);
-  });
+    return function () {
+      if (isAsked && !isOver) {
+        isAnswered = true;
+        silence.set(rung.lateMs);
+      }
+    };
+  }
 
-  function answered() {
-    if (isAsked && !isOver) {
-      isAnswered = true;
-      silence.set(RUNG_PROOF_MS);
-    }
+  function wait() {
+    silence.set(isAnswered ? rung.lateMs : session.limits.paddingMs + MUTE_MS);
   }
 
   /** @param {() => Packet[]} read */
   function heard(read) {
-    silence.set(isAnswered ? RUNG_PROOF_MS : session.limits.paddingMs + MUTE_MS);
+    wait();
     withFaults(function () {
       var packets = read();
       if (packets.length && !isProven && !isAsked) {
@@ -123,6 +139,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
 
   function prove() {
     isAsked = isAnswered = false;
+    wait();
     if (!isProven) {
       isProven = true;
       note('ok');
@@ -172,8 +189,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        rung.suspect = (!isProven || rung.hasFailed) && leg;
-        rung.hasFailed = true;
+        rung.suspect = leg;
+        rung.wasProven = isProven;
       }
       leg.next(true);
     }

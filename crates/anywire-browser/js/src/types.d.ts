@@ -167,6 +167,9 @@ interface WebSocketLeg extends Leg {
   report(trace: Trace): void;
 }
 
+/** Called when a question goes out; returns what to call when its exchange is answered. */
+type Asking = () => () => void;
+
 /** What a rung needs of its leg. */
 interface PollLeg extends Leg {
   /** The content of an attach. */
@@ -177,7 +180,7 @@ interface PollLeg extends Leg {
   /** The rung is over: a hold follows, or else whatever there is. */
   next(isHold: boolean): void;
   /** Send as soon as may be, with an ack of what came, and ask for padding. */
-  acknowledge(answered: () => void): void;
+  acknowledge(asking: Asking): void;
 }
 
 /** Starts one exchange. Returns what aborts it, without a callback. */
@@ -218,9 +221,13 @@ interface Rung {
   name: string;
   open: OpenRung;
   memory: OriginMemory;
+  /** How long padding that was asked for may be late. */
+  lateMs: number;
   /** The leg in which it failed last: if something else carries in the same, the failure was its own. */
   suspect?: PollLeg | false;
-  hasFailed?: boolean;
+  /** Whether it was proven when it failed last, and when that was known to be its own failure. */
+  wasProven?: boolean;
+  failedAt?: any;
 }
 
 type OpenRung = (

@@ -158,6 +158,45 @@ test('a stream that falls mute is asked, and followed by a hold where no padding
   assert.equal(last(scene.client.trace).result, 'silent held back');
 });
 
+test('an idle stream is asked seldom, also where its padding comes behind the answer', () => {
+  const scene = streaming();
+  const [stream] = scene.streams;
+  stream.answer = () => scene.clock.setTimeout(() => stream.grow(PADDING), 200);
+  stream.grow(PRELUDE);
+  for (let i = 0; i < 4; i++) {
+    scene.advance(15000);
+    stream.grow(PADDING);
+  }
+  assert.equal(scene.client.transport, 'stream');
+  const questions = scene.network.requests.filter(
+    ({ body }) => decodePayload(body).some(({ letter }) => letter === '-'));
+  assert.equal(questions.length, 1);
+});
+
+test('failures of a proven stream that are long apart are not remembered', () => {
+  const scene = streaming();
+  for (let number = 0; number < 3; number++) {
+    const stream = last(scene.streams);
+    stream.grow(PRELUDE);
+    scene.advance(100);
+    assert.equal(scene.client.transport, 'stream', `${number}`);
+    stream.answer = () => {};
+    scene.advance(20000);
+    assert.equal(stream.isAborted, true);
+    scene.session.send('over a hold');
+    scene.advance(100);
+    const next = last(scene.streams);
+    assert.notEqual(next, stream);
+    next.grow(PRELUDE);
+    for (let i = 0; i < 44; i++) {
+      scene.advance(15000);
+      next.grow(PADDING);
+    }
+    next.finishStream();
+    scene.advance(100);
+  }
+});
+
 test('a stream whose first bytes filled a buffer, and whose next are held back, is left', () => {
   const scene = streaming();
   const [stream] = scene.streams;

@@ -34,7 +34,7 @@ test('a WebSocket that takes bytes is slow, and is not left', () => {
 test('an upload that makes progress is not given up', () => {
   const scene = polling();
   scene.network.plan.poll = always('hangs');
-  scene.client.send('x');
+  scene.client.send('x'.repeat(3000));
   scene.advance(10);
   const request = last(scene.network.requests);
   for (let i = 0; i < 3; i++) {
