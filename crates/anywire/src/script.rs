@@ -17,18 +17,21 @@ pub(crate) struct Scripts {
     modern: Script,
 }
 
-/// A build, and its name in its versioned address, with which its ETags begin.
+/// A build.
 struct Script {
-    client: Client,
+    /// Its name in its versioned address, with which its tags begin.
     hash: String,
+    /// The smallest first; the last one everybody accepts.
+    forms: [Form; 3],
 }
 
-/// How a build is encoded on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    Brotli,
-    Gzip,
-    Identity,
+/// A build as it goes out.
+struct Form {
+    /// Its content encoding, unless it is as it is.
+    coding: Option<&'static str>,
+    body: &'static [u8],
+    /// A strong tag names the bytes, so each form has its own.
+    etag: HeaderValue,
 }
 
 /// Which build is asked for.
@@ -75,14 +78,11 @@ impl Scripts {
                     .trim_matches('"')
                     .starts_with(&script.hash)
         });
-        let coding = Coding::choose(headers);
+        let form = script.choose(headers);
         let (status, body) = if is_known {
             (StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
-            (
-                StatusCode::OK,
-                Bytes::from_static(coding.body(&script.client)),
-            )
+            (StatusCode::OK, Bytes::from_static(form.body))
         };
         let mut response = answer(status, "text/javascript; charset=utf-8", body);
         let cache = match freshness {
@@ -92,18 +92,9 @@ impl Scripts {
         let answered = response.headers_mut();
         answered.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
         answered.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        let (hash, name) = (&script.hash, coding.name());
-        // A strong tag names the bytes, so each coding has its own.
-        let etag = match name {
-            Some(name) => format!("\"{hash}-{name}\""),
-            None => format!("\"{hash}\""),
-        };
-        answered.insert(
-            ETAG,
-            HeaderValue::try_from(etag).expect("hex is a header value"),
-        );
-        if let (Some(name), false) = (name, is_known) {
-            answered.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        answered.insert(ETAG, form.etag.clone());
+        if let (Some(coding), false) = (form.coding, is_known) {
+            answered.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         response
     }
@@ -119,52 +110,51 @@ impl Scripts {
 impl Script {
     fn new(client: Client) -> Self {
         let digest = Sha256::digest(client.script.as_bytes());
-        let hash = digest[..8]
+        let hash: String = digest[..8]
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        Self { client, hash }
+        let forms = [
+            Form::new(Some("br"), client.brotli, &hash),
+            Form::new(Some("gzip"), client.gzip, &hash),
+            Form::new(None, client.script.as_bytes(), &hash),
+        ];
+        Self { hash, forms }
+    }
+
+    /// The smallest form that the request accepts.
+    fn choose(&self, headers: &HeaderMap) -> &Form {
+        let [compressed @ .., plain] = &self.forms;
+        // Internet Explorer 6 accepts gzip, and loses what a script begins with.
+        if list(headers, USER_AGENT).any(|agent| agent.contains("MSIE 6.")) {
+            return plain;
+        }
+        let is_accepted = |form: &&Form| form.coding.is_some_and(|coding| accepts(headers, coding));
+        compressed.iter().find(is_accepted).unwrap_or(plain)
     }
 }
 
-impl Coding {
-    /// The smallest that the request accepts.
-    fn choose(headers: &HeaderMap) -> Self {
-        // Internet Explorer 6 accepts gzip, and loses what a script begins with.
-        let is_broken = list(headers, USER_AGENT).any(|agent| agent.contains("MSIE 6."));
-        let accepts = |name: &str| {
-            !is_broken
-                && list(headers, ACCEPT_ENCODING).any(|coding| {
-                    let mut parts = coding.split(';').map(str::trim);
-                    let is_named = parts
-                        .next()
-                        .is_some_and(|part| part.eq_ignore_ascii_case(name));
-                    let weight = parts.next().and_then(|part| part.strip_prefix("q="));
-                    is_named && weight.is_none_or(|weight| weight.parse().unwrap_or(0.0) > 0.0)
-                })
+impl Form {
+    fn new(coding: Option<&'static str>, body: &'static [u8], hash: &str) -> Self {
+        let etag = match coding {
+            Some(coding) => format!("\"{hash}-{coding}\""),
+            None => format!("\"{hash}\""),
         };
-        match () {
-            () if accepts("br") => Self::Brotli,
-            () if accepts("gzip") => Self::Gzip,
-            () => Self::Identity,
-        }
+        let etag = HeaderValue::try_from(etag).expect("hex is a header value");
+        Self { coding, body, etag }
     }
+}
 
-    fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Brotli => Some("br"),
-            Self::Gzip => Some("gzip"),
-            Self::Identity => None,
-        }
-    }
-
-    fn body(self, client: &Client) -> &'static [u8] {
-        match self {
-            Self::Brotli => client.brotli,
-            Self::Gzip => client.gzip,
-            Self::Identity => client.script.as_bytes(),
-        }
-    }
+/// Whether the request names this content encoding, and not to refuse it.
+fn accepts(headers: &HeaderMap, coding: &str) -> bool {
+    list(headers, ACCEPT_ENCODING).any(|named| {
+        let mut parts = named.split(';').map(str::trim);
+        let is_it = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(coding));
+        let weight = parts.next().and_then(|part| part.strip_prefix("q="));
+        is_it && weight.is_none_or(|weight| weight.parse().unwrap_or(0.0) > 0.0)
+    })
 }
 
 /// The members of a header that is a list.
