@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anywire::{Config, Metrics, Server, Socket};
 use anywire_client::{Client, OriginMemory, Transport};
-use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
+use super::in_virtual_time;
 use super::net::Net;
 use super::weather::Weather;
 
@@ -26,12 +26,7 @@ pub struct Cost {
 /// # Panics
 /// When no echo comes.
 pub fn connect(round_trip: Duration, only: Option<Transport>) -> Cost {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime needs nothing rare");
-    runtime.block_on(async {
+    in_virtual_time(async {
         let net = Net::new(0, Weather::still(round_trip / 2));
         let server = Server::new(Config::new())
             .expect("the defaults are sound")

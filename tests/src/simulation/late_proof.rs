@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anywire::{Config, Metrics, Server, Socket};
 use anywire_client::{Client, Connector, OriginMemory, Transport};
-use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
+use super::in_virtual_time;
 use super::net::Net;
 use super::weather::Weather;
 
@@ -28,12 +28,7 @@ pub struct LateProof {
 /// # Panics
 /// When the client cannot connect.
 pub fn prove_late() -> LateProof {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime needs nothing rare");
-    runtime.block_on(async {
+    in_virtual_time(async {
         let latency = Duration::from_millis(10);
         // Dialling and the upgrade take two round trips, and the proof is on its way then.
         let partition = (latency * 4 + latency / 2, Duration::from_secs(3));

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anywire::{CloseCode, CloseReason, Config, Limits, Message, Server};
 use anywire_client::{Client, OriginMemory, Transport};
-use tokio::runtime::Builder;
 use tokio::time::sleep;
 
+use super::in_virtual_time;
 use super::net::Net;
 use super::weather::Weather;
 
@@ -25,12 +25,7 @@ pub struct Read {
 /// # Panics
 /// When the client cannot connect.
 pub fn read_after(pause: Duration, count: u32, inbox: usize, only: Option<Transport>) -> Read {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime needs nothing rare");
-    runtime.block_on(async {
+    in_virtual_time(async {
         let net = Net::new(0, Weather::still(Duration::from_millis(10)));
         let server = Server::new(Config::new())
             .expect("the defaults are sound")

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anywire::{Config, Limits, Server, Socket};
 use anywire_client::{Client, CloseCode, CloseReason, ConnectError, Disposition, OriginMemory};
-use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::in_virtual_time;
 use super::net::Net;
 use super::weather::Weather;
 use crate::oracle::{Ledger, Way, Workload};
@@ -33,12 +33,7 @@ pub struct Outcome {
 pub fn run(seed: u64) -> Outcome {
     // The client's pauses are random too.
     fastrand::seed(seed);
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime needs nothing rare");
-    runtime.block_on(Scenario::new(seed).run())
+    in_virtual_time(Scenario::new(seed).run())
 }
 
 struct Scenario {
