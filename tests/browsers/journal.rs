@@ -37,6 +37,16 @@ pub struct Record {
     pub end: Option<End>,
 }
 
+impl Record {
+    /// What carried the session in the end, if anything did. After a cut a step may be over before the transport is
+    /// proven again; the one after it tells.
+    pub fn reached(&self) -> Option<&str> {
+        let tells = |step: &&Step| !step.transport.is_empty() && step.name != "resumed";
+        let last = self.steps.iter().rev().find(tells)?;
+        Some(&last.transport)
+    }
+}
+
 /// A step, as the page tells of it.
 #[derive(Clone, Debug)]
 pub struct Step {

@@ -2,7 +2,8 @@
 //! server's app must agree that every message came once, in order and unchanged.
 //!
 //! `make browsers` runs all engines (`--all`), tells which could not be had, and writes the README's table; `make test`
-//! runs those that are quick to get, and fails where one of them cannot be had. Give parts of facts to run these alone: `cargo test -p anywire-tests --test browsers -- phantomjs over_poll`.
+//! runs those that are quick to get, and fails where one of them cannot be had. Give parts of facts to run these alone:
+//! `cargo test -p anywire-tests --test browsers -- phantomjs over_poll`.
 
 mod app;
 mod engine;

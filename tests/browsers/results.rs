@@ -176,16 +176,12 @@ fn row(engine: &Engine, outcomes: &[&Outcome]) -> String {
 }
 
 /// What the client came to by itself.
-fn reached(outcomes: &[&Outcome]) -> String {
-    let steps = outcomes
+fn reached<'a>(outcomes: &[&'a Outcome]) -> &'a str {
+    outcomes
         .iter()
         .find(|outcome| outcome.run.origin == Origin::Same && outcome.run.transport.is_none())
-        .map_or(&[][..], |outcome| &outcome.record.steps);
-    steps
-        .iter()
-        .rev()
-        .find(|step| !step.transport.is_empty())
-        .map_or_else(String::new, |step| step.transport.clone())
+        .and_then(|climb| climb.record.reached())
+        .unwrap_or_default()
 }
 
 /// The worst of them; a dash where there are none.

@@ -197,8 +197,7 @@ const fn oldest(
     lacks: &'static [Lack],
 ) -> Engine {
     Engine {
-        lacks,
         needed_headers: &[],
-        ..modern(name, title, year)
+        ..middle(name, title, year, lacks)
     }
 }

@@ -86,14 +86,8 @@ fn judge_page(run: &Run, record: &Record, problems: &mut Vec<String>) {
         Some(end) => problems.push(format!("the page failed; {}", end.trace)),
         None => problems.push("the page did not end".into()),
     }
-    // After a cut it may be over before the transport is proven again; the idle step after it tells.
-    let last = record
-        .steps
-        .iter()
-        .rev()
-        .find(|step| !step.transport.is_empty() && step.name != "resumed");
-    if last.is_none_or(|step| step.transport != run.reached()) {
-        problems.push(format!("reached {:?}", last.map(|step| &step.transport)));
+    if record.reached() != Some(run.reached()) {
+        problems.push(format!("reached {:?}", record.reached()));
     }
 }
 
