@@ -33,7 +33,8 @@ function createRungs(session, endpoints, settings, http) {
   function add(name, isUsable, open, lateMs) {
     if (isUsable && isListed(settings, name)) {
       rungs.push({
-        name: name, open: open, lateMs: lateMs, memory: createMemory(settings, endpoints.origin + ' ' + name)
+        name: name, open: open, lateMs: lateMs,
+        memory: createMemory(settings, endpoints.origin + ' ' + name)
       });
     }
   }
@@ -52,9 +53,9 @@ function createRungs(session, endpoints, settings, http) {
     open: function (leg, trace) {
       for (var i = 0; i < rungs.length; i++) {
         var rung = rungs[i];
-        var now = settings.now();
         // Something else carries where it did not: the line is not dead.
         if (rung.suspect === leg) {
+          var now = settings.now();
           if (!rung.wasProven || now - rung.failedAt < MEMORY_MS) {
             rung.memory.remember('fails');
           }
@@ -128,7 +129,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     withFaults(function () {
       var packets = read();
       if (packets.length && !isProven && !isAsked) {
-        tell.set(0);
+        tell.by(settings.now());
       }
       take(packets);
     }, function () {
