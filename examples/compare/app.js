@@ -41,6 +41,7 @@
         control.send(JSON.stringify({ type: 'set', settings: settings }));
       });
       words.fill(find('#sliders'));
+      find('main').className = '';
       setTimeout(function () {
         lanes.forEach(function (lane) { lane.stats.settle(); });
       }, SETTLED_MS);

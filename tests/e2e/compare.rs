@@ -264,7 +264,7 @@ async fn the_page_fits_its_window_in_both_languages() {
             window,
             dark,
             before_load: Some(format!(
-                "localStorage.setItem('compare-language', '{language}')"
+                "localStorage.setItem('compare-language', '{language}'); {WATCH_SHIFTS}"
             )),
             ..compare.page()
         };
@@ -275,6 +275,9 @@ async fn the_page_fits_its_window_in_both_languages() {
         )
         .await;
         wait(&page, "document.querySelectorAll('.uplot').length === 1").await;
+        wait(&page, "document.querySelectorAll('.times').length > 0").await;
+        let shifts = page.evaluate::<f64>("shifts").await.unwrap();
+        assert!(shifts < 0.1, "{window:?} {language}: it moves by {shifts}");
         let overflow = "document.documentElement.scrollWidth - innerWidth";
         assert!(
             page.evaluate::<f64>(overflow).await.unwrap() <= 0.0,
@@ -292,6 +295,11 @@ async fn the_page_fits_its_window_in_both_languages() {
         page.close().await.unwrap();
     }
 }
+
+/// Adds up how far what was seen has moved, as browsers measure it: below 0.1 is called good.
+const WATCH_SHIFTS: &str = "window.shifts = 0; new PerformanceObserver(function (list) {
+    list.getEntries().forEach(function (entry) { shifts += entry.value; });
+}).observe({ type: 'layout-shift', buffered: true })";
 
 const TRIP_MS: f64 = 110.0;
 
