@@ -15,6 +15,7 @@ const GLOBALS = [
   'Blob', 'FileReader', 'JSON', 'TextDecoder', 'TextEncoder', 'URL', 'Uint8Array',
   'clearTimeout', 'crypto', 'define', 'document', 'global', 'module', 'performance', 'self', 'setTimeout',
 ];
+const MODERN_GLOBALS = ['DOMException', 'Event', 'EventTarget', 'Reflect'];
 
 let failures = 0;
 
@@ -42,10 +43,12 @@ for (const file of readdirSync(new URL(PAGE, import.meta.url)).filter((name) => 
   }
 }
 
-jshint.JSHINT(
-  read('dist/anywire-full.js'), RULES, Object.fromEntries(GLOBALS.map((name) => [name, false])));
-for (const { line, character, code, reason } of jshint.JSHINT.errors) {
-  report('dist/anywire-full.js', `${line}:${character}: ${code} ${reason}`);
+for (const [file, more] of [['dist/anywire-full.js', []], ['dist/anywire.js', MODERN_GLOBALS]]) {
+  jshint.JSHINT(
+    read(file), RULES, Object.fromEntries([...GLOBALS, ...more].map((name) => [name, false])));
+  for (const { line, character, code, reason } of jshint.JSHINT.errors) {
+    report(file, `${line}:${character}: ${code} ${reason}`);
+  }
 }
 
 process.exit(failures ? 1 : 0);

@@ -2,6 +2,224 @@
 var root = typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this;
 
 /**
+ * Owns what is asked of the engine beside its transports and its timers, with stand-ins for what old
+ * ones lack. The full build's; modern/engine.js has the same names.
+ */
+
+var IS_FULL = true;
+
+var TRANSPORTS = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
+
+/** Never goes backwards, where the engine has such a clock. */
+var monotonicMs = root.performance && performance.now ? function () {
+  return performance.now();
+} : function () {
+  return new Date().getTime();
+};
+
+/**
+ * @param {number} count
+ * @returns {any} an array of bytes
+ */
+function randomBytes(count) {
+  /** @type {any} */
+  var bytes = [];
+  if (root.crypto && crypto.getRandomValues) {
+    bytes = new Uint8Array(count);
+    // Its first implementations return nothing.
+    crypto.getRandomValues(bytes);
+  }
+  while (bytes.length < count) {
+    bytes.push(Math.floor(Math.random() * 256));
+  }
+  return bytes;
+}
+
+function newKey() {
+  var bytes = randomBytes(16);
+  var key = '';
+  for (var i = 0; i < 16; i++) {
+    key += (bytes[i] + 256).toString(16).substr(1);
+  }
+  return key;
+}
+
+/** @param {string} url relative to the page */
+function absoluteUrl(url) {
+  if (!root.document) {
+    return new URL(url, root.location && root.location.href).href;
+  }
+  // The way that every browser has.
+  var anchor = document.createElement('a');
+  anchor.href = url;
+  return anchor.href;
+}
+
+/**
+ * How many bytes a text takes in UTF-8.
+ * @param {string} text
+ */
+function utf8Length(text) {
+  var length = text.length;
+  for (var i = 0; i < text.length; i++) {
+    var unit = text.charCodeAt(i);
+    // A surrogate stands for half of a character of four bytes.
+    length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return length;
+}
+
+/** @param {Uint8Array} view */
+function copyBytes(view) {
+  var bytes = new Uint8Array(view.length);
+  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
+  for (var i = 0; i < view.length; i++) {
+    bytes[i] = view[i];
+  }
+  return bytes;
+}
+
+/**
+ * @param {Blob} blob
+ * @param {(buffer: ArrayBuffer) => void} done
+ * @param {() => void} failed
+ */
+function readBlob(blob, done, failed) {
+  var reader = new FileReader();
+  reader.onload = function () {
+    done(/** @type {ArrayBuffer} */ (reader.result));
+  };
+  reader.onerror = failed;
+  reader.readAsArrayBuffer(blob);
+}
+
+/** How binary messages come unless the application says. */
+function chooseBinaryType() {
+  try {
+    return new Blob([]) && 'blob';
+  } catch (error) {
+    // Some have a Blob that cannot be made.
+    return 'arraybuffer';
+  }
+}
+
+/**
+ * Owns what makes the public object a target of events where engines let nothing inherit from
+ * theirs, its events and errors. The full build's; modern/target.js has the same names.
+ */
+
+/**
+ * @param {AnywireObject} self
+ * @returns {AnywireObject} with a handler for each type, which is called before listeners
+ */
+function newTarget(self) {
+  self._listeners = {};
+  for (var i = 0; i < EVENTS.length; i++) {
+    self['on' + EVENTS[i]] = null;
+  }
+  return self;
+}
+
+/** @param {any} members of the public object */
+function newPrototype(members) {
+  /**
+   * @this {AnywireObject}
+   * @param {string} type
+   * @param {Listener | null} listener
+   * @param {any} [options]
+   */
+  members.addEventListener = function (type, listener, options) {
+    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
+    for (var i = 0; i < listeners.length; i++) {
+      if (listeners[i].listener === listener) {
+        return;
+      }
+    }
+    listeners.push({ listener: listener, once: options && options.once });
+  };
+
+  /**
+   * @this {AnywireObject}
+   * @param {string} type
+   * @param {Listener | null} listener
+   */
+  members.removeEventListener = function (type, listener) {
+    var listeners = this._listeners['on' + type] || [];
+    for (var i = listeners.length; i--;) {
+      if (listeners[i].listener === listener) {
+        // Where it is about to be called, it must not be.
+        listeners.splice(i, 1)[0].listener = null;
+      }
+    }
+  };
+
+  /**
+   * @this {AnywireObject}
+   * @param {any} event
+   */
+  members.dispatchEvent = function (event) {
+    /** @type {AnywireObject['_listeners']['']} */
+    var listeners = [{ listener: this['on' + event.type] }]
+      .concat(this._listeners['on' + event.type] || []);
+    try {
+      event.target = event.currentTarget = this;
+    } catch (error) {
+      // The browser's own events do not let it be set.
+    }
+    for (var i = 0; i < listeners.length; i++) {
+      var listener = listeners[i].listener;
+      if (listeners[i].once) {
+        this.removeEventListener(event.type, listener);
+      }
+      callListener(this, listener, event);
+    }
+    return true;
+  };
+  return members;
+}
+
+/**
+ * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
+ * @param {AnywireObject} target
+ * @param {any} listener
+ * @param {any} event
+ */
+function callListener(target, listener, event) {
+  try {
+    if (typeof listener === 'function') {
+      listener.call(target, event);
+    } else if (listener && listener.handleEvent) {
+      listener.handleEvent(event);
+    }
+  } catch (error) {
+    setTimeout(function () {
+      throw error;
+    }, 0);
+  }
+}
+
+/**
+ * @param {AnywireObject} target
+ * @param {string} type
+ * @param {any} members what its kind tells
+ */
+function fire(target, type, members) {
+  members.type = type;
+  target.dispatchEvent(members);
+}
+
+/**
+ * An error that looks like the one WebSocket throws.
+ * @param {string} name
+ * @param {string} message
+ */
+function newError(name, message) {
+  var error = new Error(message);
+  error.name = name;
+  return error;
+}
+
+/**
  * Owns the way from what an application may send to messages, in order, also when a Blob must be
  * read first.
  * Leaves the messages to the session.
@@ -25,7 +243,7 @@ function createSender(session, onchange) {
       var message = createMessage(data);
       push(message);
       if (message.content === null) {
-        engine.readBlob(data, function (buffer) {
+        readBlob(data, function (buffer) {
           message.content = new Uint8Array(buffer);
           drain();
         }, function () {
@@ -78,12 +296,12 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,
     content: content,
-    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
+    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
   };
 }
 
@@ -329,7 +547,7 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
-        for (var other in store) {
+        for (var other in IS_FULL && store) {
           // What is remembered of its rungs begins with its name.
           if (!other.indexOf(name)) {
             delete store[other];
@@ -410,15 +628,15 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
-      if (http.rungs) {
+      if (IS_FULL && http.rungs) {
         http.rungs.left();
       }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(IS_FULL && http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      if (!http.isShort) {
+      if (!IS_FULL || !http.isShort) {
         exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
       }
     },
@@ -431,7 +649,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         // At once: the page may be about to leave.
         send();
       } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || asked)) {
+          (session.outbox.first < session.outbox.end || IS_FULL && asked)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -453,35 +671,37 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
           http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
-    },
+    }
+  });
 
-    attachment: function () {
+  if (IS_FULL) {
+    leg.attachment = function () {
       return session.attachContent(generation);
-    },
+    };
 
-    take: function (packets) {
+    leg.take = function (packets) {
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
-    },
+    };
 
-    held: function () {
+    leg.held = function () {
       feed('held');
-    },
+    };
 
-    next: function (isHold) {
+    leg.next = function (isHold) {
       if (!isStopped) {
         (isHold ? hold : carryDown)();
       }
-    },
+    };
 
-    acknowledge: function (asking) {
+    leg.acknowledge = function (asking) {
       asked = asking;
       if (!isSending) {
         send();
       }
-    }
-  });
+    };
+  }
 
   function synced() {
     sent();
@@ -490,7 +710,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** By what was proven, else by holds. */
   function carryDown() {
-    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+    var stop = IS_FULL && http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
     if (stop) {
       aborts.hold = stop;
     } else {
@@ -507,7 +727,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function hold() {
-    if (http.rungs) {
+    if (IS_FULL && http.rungs) {
       http.rungs.left();
     }
     var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
@@ -528,21 +748,21 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = asked ? asked() : null;
+    var answered = IS_FULL && asked ? asked() : null;
     asked = null;
     sendTimer.stop();
     isSending = true;
-    if (http.isNarrow) {
+    if (IS_FULL && http.isNarrow) {
       clearHold();
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, function () {
       sent();
-      if (answered) {
+      if (IS_FULL && answered) {
         answered();
       }
-    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
+    }, attaching().concat(IS_FULL && answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -711,9 +931,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absoluteUrl(url));
   if (!parts) {
-    throw createError('SyntaxError', 'URL ' + url);
+    throw newError('SyntaxError', 'URL ' + url);
   }
   var host = parts[1].toLowerCase() + '://' + parts[2];
   var path = parts[3];
@@ -725,17 +945,6 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + mount + '/websocket' + query,
     poll: 'http' + host + mount + '/poll' + query
   };
-}
-
-/**
- * An error that looks like the one WebSocket throws.
- * @param {string} name
- * @param {string} message
- */
-function createError(name, message) {
-  var error = new Error(message);
-  error.name = name;
-  return error;
 }
 
 /**
@@ -756,13 +965,13 @@ function createClient(socket, endpoints, protocols, options) {
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
-  var session = createSession(settings, createKey(), protocols, {
+  var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
       return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
     },
     onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {
-        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
+        fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
     onbuffer: countBuffered,
@@ -776,9 +985,9 @@ function createClient(socket, endpoints, protocols, options) {
       setTransport('');
       // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
       if (!session.id || close.code >= 4960) {
-        fire('error', {});
+        fire(socket, 'error', {});
       }
-      fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
+      fire(socket, 'close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
     }
   });
 
@@ -790,12 +999,12 @@ function createClient(socket, endpoints, protocols, options) {
     createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
   var carrier = '';
-  if (legs.http) {
+  if (IS_FULL && legs.http) {
     legs.http.ontransport = tellTransport;
   }
 
   function tellTransport() {
-    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+    setTransport(IS_FULL && carrier === POLL && legs.http ? legs.http.name : carrier);
   }
 
   /** @param {string} transport */
@@ -808,7 +1017,7 @@ function createClient(socket, endpoints, protocols, options) {
     carrier = transport;
     tellTransport();
     if (isOpening && socket.readyState === IS_OPEN) {
-      fire('open', {});
+      fire(socket, 'open', {});
     }
   }
 
@@ -821,17 +1030,8 @@ function createClient(socket, endpoints, protocols, options) {
     var previous = socket.transport;
     if (transport !== previous) {
       socket.transport = transport;
-      fire('transport', { transport: transport, previous: previous });
+      fire(socket, 'transport', { transport: transport, previous: previous });
     }
-  }
-
-  /**
-   * @param {string} type
-   * @param {any} event
-   */
-  function fire(type, event) {
-    event.type = type;
-    socket.dispatchEvent(event);
   }
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
@@ -885,7 +1085,8 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {string} transport
  */
 function isListed(settings, transport) {
-  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
+  // No name is a part of another.
+  return ('' + settings.transports).indexOf(transport) >= 0;
 }
 
 /**
@@ -895,7 +1096,7 @@ function isListed(settings, transport) {
  * @param {Settings} settings
  */
 function createLegs(session, endpoints, settings) {
-  var http = engine.http(settings, session, endpoints);
+  var http = chooseHttp(settings, session, endpoints);
 
   return {
     http: http,
@@ -929,7 +1130,7 @@ function createLegs(session, endpoints, settings) {
 function createSettings(options) {
   /** @type {any} */
   var settings = {
-    transports: engine.transports,
+    transports: TRANSPORTS,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -941,7 +1142,7 @@ function createSettings(options) {
     document: root.document,
     random: Math.random,
     first: [],
-    now: engine.now,
+    now: monotonicMs,
     date: function () {
       return new Date().getTime();
     },
@@ -955,82 +1156,6 @@ function createSettings(options) {
   }
   return settings;
 }
-
-function createKey() {
-  var bytes = engine.randomBytes(16);
-  var key = '';
-  for (var i = 0; i < 16; i++) {
-    key += (bytes[i] + 256).toString(16).substr(1);
-  }
-  return key;
-}
-
-/**
- * Owns what is asked of the engine beside its transports and its timers.
- * Leaves stand-ins for what old ones lack to old-engine.js, which is only in the full build.
- */
-
-var engine = {
-  /** The date may be set; this never goes backwards. */
-  now: function () {
-    return performance.now();
-  },
-
-  /** @param {number} count */
-  randomBytes: function (count) {
-    var bytes = new Uint8Array(count);
-    // Its first implementations return nothing.
-    crypto.getRandomValues(bytes);
-    return bytes;
-  },
-
-  /** @param {string} url relative to the page */
-  absolute: function (url) {
-    return new URL(url, root.location && root.location.href).href;
-  },
-
-  /**
-   * How many bytes a text takes in UTF-8.
-   * @param {string} text
-   */
-  utf8Length: function (text) {
-    return new TextEncoder().encode(text).length;
-  },
-
-  /** @param {Uint8Array} view */
-  copy: function (view) {
-    return new Uint8Array(view);
-  },
-
-  /**
-   * @param {Blob} blob
-   * @param {(buffer: ArrayBuffer) => void} done
-   * @param {() => void} failed
-   */
-  readBlob: function (blob, done, failed) {
-    blob.arrayBuffer().then(done, failed);
-  },
-
-  /** How binary messages come unless the application says. */
-  binaryType: function () {
-    return 'blob';
-  },
-
-  /** What is used unless the application says. */
-  transports: ['websocket', 'poll'],
-
-  /**
-   * How HTTP carries a session, if it can.
-   * @param {Settings} settings
-   * @param {Session} _session
-   * @param {Endpoints} _endpoints
-   * @returns {Http | undefined}
-   */
-  http: function (settings, _session, _endpoints) {
-    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
-      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
-  }
-};
 
 /**
  * @param {string} name
@@ -1568,7 +1693,7 @@ function parseNumber(text) {
 function parseClose(content) {
   var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
-  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
+  if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
   }
   return { code: +parts[1], reason: reason };
@@ -1872,8 +1997,6 @@ function parseJson(text) {
 /** @type {Encoding} */
 var BINARY_ENCODING = {
   contentType: 'application/octet-stream',
-  responseType: 'arraybuffer',
-  field: 'response',
   pack: encodeBytes,
   unpack: function (body) {
     return decodeBytes(new Uint8Array(body));
@@ -2452,6 +2575,8 @@ var IS_OPEN = 1;
 var CLOSING = 2;
 var CLOSED = 3;
 
+var EVENTS = ['open', 'message', 'error', 'close', 'transport'];
+
 /**
  * @constructor
  * @this {AnywireObject}
@@ -2460,21 +2585,21 @@ var CLOSED = 3;
  * @param {any} [options] see index.d.ts
  */
 function Anywire(url, protocols, options) {
+  var socket = newTarget(this);
   var endpoints = resolveEndpoints('' + url);
-  this.url = endpoints.url;
-  this.readyState = CONNECTING;
-  this.protocol = this.extensions = this.transport = '';
-  this.bufferedAmount = 0;
-  this.binaryType = engine.binaryType();
-  this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
-  this._listeners = {};
-  this._client = createClient(this, endpoints, checkProtocols(protocols), options);
-  this.trace = this._client.trace;
-  this._client.start();
+  socket.url = endpoints.url;
+  socket.readyState = CONNECTING;
+  socket.protocol = socket.extensions = socket.transport = '';
+  socket.bufferedAmount = 0;
+  socket.binaryType = chooseBinaryType();
+  socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
+  socket.trace = socket._client.trace;
+  socket._client.start();
+  return socket;
 }
 
 /** @type {ThisType<AnywireObject>} */
-Anywire.prototype = {
+Anywire.prototype = newPrototype({
   constructor: Anywire,
 
   /**
@@ -2482,7 +2607,7 @@ Anywire.prototype = {
    */
   send: function (data) {
     if (this.readyState === CONNECTING) {
-      throw createError('InvalidStateError', 'still connecting');
+      throw newError('InvalidStateError', 'still connecting');
     }
     this._client.send(data);
   },
@@ -2494,11 +2619,11 @@ Anywire.prototype = {
   close: function (code, reason) {
     var number = code === undefined ? 1000 : Math.round(code);
     if (number !== 1000 && !(number >= 3000 && number < 4900)) {
-      throw createError('InvalidAccessError', 'code ' + code);
+      throw newError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
-    if (engine.utf8Length(reason) > MAX_REASON_BYTES) {
-      throw createError('SyntaxError', 'long reason');
+    if (utf8Length(reason) > MAX_REASON_BYTES) {
+      throw newError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
       this._client.close(number, reason);
@@ -2519,84 +2644,13 @@ Anywire.prototype = {
    */
   unblock: function (transport) {
     this._client.allow(transport, true);
-  },
-
-  /**
-   * @param {string} type
-   * @param {Listener | null} listener
-   * @param {any} [options]
-   */
-  addEventListener: function (type, listener, options) {
-    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
-    for (var i = 0; i < listeners.length; i++) {
-      if (listeners[i].listener === listener) {
-        return;
-      }
-    }
-    listeners.push({ listener: listener, once: options && options.once });
-  },
-
-  /**
-   * @param {string} type
-   * @param {Listener | null} listener
-   */
-  removeEventListener: function (type, listener) {
-    var listeners = this._listeners['on' + type] || [];
-    for (var i = listeners.length; i--;) {
-      if (listeners[i].listener === listener) {
-        // Where it is about to be called, it must not be.
-        listeners.splice(i, 1)[0].listener = null;
-      }
-    }
-  },
-
-  /**
-   * @param {any} event
-   */
-  dispatchEvent: function (event) {
-    /** @type {AnywireObject['_listeners']['']} */
-    var listeners = [{ listener: this['on' + event.type] }]
-      .concat(this._listeners['on' + event.type] || []);
-    try {
-      event.target = event.currentTarget = this;
-    } catch (error) {
-      // The browser's own events do not let it be set.
-    }
-    for (var i = 0; i < listeners.length; i++) {
-      var listener = listeners[i].listener;
-      if (listeners[i].once) {
-        this.removeEventListener(event.type, listener);
-      }
-      callListener(this, listener, event);
-    }
-    return true;
   }
-};
+});
 
 var STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 for (var state = STATES.length; state--;) {
   /** @type {any} */ (Anywire)[STATES[state]] =
     /** @type {any} */ (Anywire.prototype)[STATES[state]] = state;
-}
-
-/**
- * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
- * @param {AnywireObject} target
- * @param {any} listener
- * @param {any} event
- */
-function callListener(target, listener, event) {
-  try {
-    if (typeof listener === 'function') {
-      listener.call(target, event);
-    } else if (listener && listener.handleEvent) {
-      listener.handleEvent(event);
-    }
-  } catch (error) {
-    setTimeout(function () {
-      throw error;
-    }, 0);
-  }
 }
 
 /**
@@ -2611,12 +2665,60 @@ function checkProtocols(protocols) {
     list[i] += '';
     if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
         seen.indexOf(' ' + list[i] + ' ') >= 0) {
-      throw createError('SyntaxError', 'protocol ' + list[i]);
+      throw newError('SyntaxError', 'protocol ' + list[i]);
     }
     seen += list[i] + ' ';
   }
   return list;
 }
+
+/**
+ * Owns the browser's WebSocket.
+ * Leaves what goes over it to websocket-leg.js.
+ */
+
+/**
+ * @param {Settings} settings
+ * @param {string} url
+ * @param {string[]} protocols
+ * @param {() => void} opened
+ * @param {(event: MessageEvent) => void} received
+ * @param {(outcome: string, detail: string) => void} closed
+ * @returns {WebSocket}
+ */
+function openWebSocket(settings, url, protocols, opened, received, closed) {
+  /** @type {any} */
+  var socket = {};
+  try {
+    socket = new settings.WebSocket(url, protocols);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = opened;
+    socket.onmessage = received;
+    // Some engines tell of an error alone.
+    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
+      closed('closed', '' + event.code);
+    };
+  } catch (error) {
+    socket.close = ignore;
+    soon(settings, function () {
+      closed('failed', '' + error);
+    });
+  }
+  return socket;
+}
+
+/**
+ * It calls nobody back.
+ * @param {any} socket
+ * @param {number} [code]
+ */
+function closeWebSocket(socket, code) {
+  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
+  // A page may use no other codes.
+  socket.close(code && code >= 3000 ? code : 1000);
+}
+
+function ignore() {}
 
 /**
  * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
@@ -2627,6 +2729,7 @@ function checkProtocols(protocols) {
 /** @type {Exchange} */
 function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
+  var isBinary = encoding === BINARY_ENCODING;
   var timer = createTimer(settings, function () {
     finish();
     request.abort();
@@ -2647,7 +2750,9 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
     request.open('POST', endpoints.poll, true);
     request.setRequestHeader('Content-Type', encoding.contentType);
     setCredentials(request, settings);
-    request.responseType = encoding.responseType;
+    if (isBinary) {
+      request.responseType = 'arraybuffer';
+    }
     request.onreadystatechange = function () {
       wait();
       if (request.readyState < 4) {
@@ -2658,7 +2763,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       var answer;
       var retryAfterMs;
       try {
-        answer = request[encoding.field];
+        answer = isBinary ? request.response : request.responseText;
         retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
         status = request.status;
       } catch (error) {
@@ -2712,54 +2817,6 @@ function isCrossOrigin(url) {
   return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
 
-function ignore() {}
-
-/**
- * Owns the browser's WebSocket.
- * Leaves what goes over it to websocket-leg.js.
- */
-
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {string[]} protocols
- * @param {() => void} opened
- * @param {(event: MessageEvent) => void} received
- * @param {(outcome: string, detail: string) => void} closed
- * @returns {WebSocket}
- */
-function openWebSocket(settings, url, protocols, opened, received, closed) {
-  /** @type {any} */
-  var socket = {};
-  try {
-    socket = new settings.WebSocket(url, protocols);
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = opened;
-    socket.onmessage = received;
-    // Some engines tell of an error alone.
-    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
-      closed('closed', '' + event.code);
-    };
-  } catch (error) {
-    socket.close = ignore;
-    soon(settings, function () {
-      closed('failed', '' + error);
-    });
-  }
-  return socket;
-}
-
-/**
- * It calls nobody back.
- * @param {any} socket
- * @param {number} [code]
- */
-function closeWebSocket(socket, code) {
-  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
-  // A page may use no other codes.
-  socket.close(code && code >= 3000 ? code : 1000);
-}
-
 /**
  * Owns the text encoding of payloads (PROTOCOL §4.3), for engines whose XMLHttpRequest knows no
  * bytes, and for answers that are read while they come. Only in the full build.
@@ -2771,8 +2828,6 @@ var MAX_LENGTH_DIGITS = 16;
 /** @type {Encoding} */
 var TEXT_ENCODING = {
   contentType: 'text/plain',
-  responseType: '',
-  field: 'responseText',
   // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
   // as ASCII (PROTOCOL §4.7).
   pack: function (packets) {
@@ -3163,75 +3218,6 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
 }
 
 /**
- * Owns stand-ins for what old engines lack of engine.js. Only in the full build.
- */
-
-if (!root.performance || !performance.now) {
-  engine.now = function () {
-    return new Date().getTime();
-  };
-}
-
-if (!root.crypto || !crypto.getRandomValues) {
-  engine.randomBytes = function (count) {
-    /** @type {any} */
-    var bytes = [];
-    while (bytes.length < count) {
-      bytes.push(Math.floor(Math.random() * 256));
-    }
-    return bytes;
-  };
-}
-
-if (root.document) {
-  // The way that every browser has.
-  engine.absolute = function (url) {
-    var anchor = document.createElement('a');
-    anchor.href = url;
-    return anchor.href;
-  };
-}
-
-if (!root.TextEncoder) {
-  engine.utf8Length = function (text) {
-    var length = text.length;
-    for (var i = 0; i < text.length; i++) {
-      var unit = text.charCodeAt(i);
-      // A surrogate stands for half of a character of four bytes.
-      length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
-    }
-    return length;
-  };
-}
-
-engine.copy = function (view) {
-  var bytes = new Uint8Array(view.length);
-  // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
-  for (var i = 0; i < view.length; i++) {
-    bytes[i] = view[i];
-  }
-  return bytes;
-};
-
-engine.readBlob = function (blob, done, failed) {
-  var reader = new FileReader();
-  reader.onload = function () {
-    done(/** @type {ArrayBuffer} */ (reader.result));
-  };
-  reader.onerror = failed;
-  reader.readAsArrayBuffer(blob);
-};
-
-engine.binaryType = function () {
-  try {
-    return new Blob([]) && 'blob';
-  } catch (error) {
-    // Some have a Blob that cannot be made.
-    return 'arraybuffer';
-  }
-};
-
-/**
  * Owns one exchange by a script tag, and by a form before it where an address is too short
  * (PROTOCOL §15), for engines whose requests cannot cross origins. Only in the full build.
  * Leaves what is in them to poll-leg.js.
@@ -3392,10 +3378,16 @@ function insert(settings, element) {
  * Leaves the ways to files of their own.
  */
 
-engine.transports = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
 var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 
-engine.http = function (settings, session, endpoints) {
+/**
+ * How HTTP carries a session, if it can.
+ * @param {Settings} settings
+ * @param {Session} session
+ * @param {Endpoints} endpoints
+ * @returns {Http | undefined}
+ */
+function chooseHttp(settings, session, endpoints) {
   /** @type {Http} */
   var http;
   findRequest(settings);
@@ -3414,7 +3406,7 @@ engine.http = function (settings, session, endpoints) {
     http.isShort = true;
     return http;
   }
-};
+}
 
 /**
  * @param {string} url

@@ -2,6 +2,117 @@
 var root = typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this;
 
 /**
+ * Owns what is asked of the engine beside its transports and its timers. The modern build's;
+ * old/engine.js has the same names, and stand-ins.
+ */
+
+var IS_FULL = false;
+
+var TRANSPORTS = ['websocket', 'poll'];
+
+/** The date may be set; this never goes backwards. */
+function monotonicMs() {
+  return performance.now();
+}
+
+function newKey() {
+  return crypto.getRandomValues(new Uint8Array(16)).reduce(function (key, number) {
+    return key + (number + 256).toString(16).slice(1);
+  }, '');
+}
+
+/** @param {string} url relative to the page */
+function absoluteUrl(url) {
+  return new URL(url, root.location).href;
+}
+
+/**
+ * How many bytes a text takes in UTF-8.
+ * @param {string} text
+ */
+function utf8Length(text) {
+  return new TextEncoder().encode(text).length;
+}
+
+/** @param {Uint8Array} view */
+function copyBytes(view) {
+  return new Uint8Array(view);
+}
+
+/**
+ * @param {Blob} blob
+ * @param {(buffer: ArrayBuffer) => void} done
+ * @param {() => void} failed
+ */
+function readBlob(blob, done, failed) {
+  blob.arrayBuffer().then(done, failed);
+}
+
+/** How binary messages come unless the application says. */
+function chooseBinaryType() {
+  return 'blob';
+}
+
+/**
+ * How HTTP carries a session, if it can.
+ * @param {Settings} settings
+ * @param {Session} _session
+ * @param {Endpoints} _endpoints
+ * @returns {Http | undefined}
+ */
+function chooseHttp(settings, _session, _endpoints) {
+  return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
+    newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
+}
+
+/**
+ * Owns what the platform gives the public object: to be a target of events, its events and errors.
+ * The modern build's; old/target.js has the same names for engines where nothing can inherit.
+ */
+
+/**
+ * @param {AnywireObject} self
+ * @returns {AnywireObject} with a handler for each type, which is called before listeners
+ */
+function newTarget(self) {
+  /** @type {AnywireObject} */
+  var target = Reflect.construct(EventTarget, [], self.constructor);
+  EVENTS.forEach(function (type) {
+    target['on' + type] = null;
+    target.addEventListener(type, function (/** @type {any} */ event) {
+      if (target['on' + type]) {
+        target['on' + type](event);
+      }
+    });
+  });
+  return target;
+}
+
+/** @param {any} members of the public object */
+function newPrototype(members) {
+  // Both, as a class would.
+  Object.setPrototypeOf(Anywire, EventTarget);
+  return Object.setPrototypeOf(members, EventTarget.prototype);
+}
+
+/**
+ * @param {AnywireObject} target
+ * @param {string} type
+ * @param {any} members what its kind tells
+ */
+function fire(target, type, members) {
+  target.dispatchEvent(Object.assign(new Event(type), members));
+}
+
+/**
+ * @param {string} name
+ * @param {string} message
+ */
+function newError(name, message) {
+  return new DOMException(message, name);
+}
+
+/**
  * Owns the way from what an application may send to messages, in order, also when a Blob must be
  * read first.
  * Leaves the messages to the session.
@@ -25,7 +136,7 @@ function createSender(session, onchange) {
       var message = createMessage(data);
       push(message);
       if (message.content === null) {
-        engine.readBlob(data, function (buffer) {
+        readBlob(data, function (buffer) {
           message.content = new Uint8Array(buffer);
           drain();
         }, function () {
@@ -78,12 +189,12 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,
     content: content,
-    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
+    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
   };
 }
 
@@ -329,7 +440,7 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
-        for (var other in store) {
+        for (var other in IS_FULL && store) {
           // What is remembered of its rungs begins with its name.
           if (!other.indexOf(name)) {
             delete store[other];
@@ -410,15 +521,15 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
-      if (http.rungs) {
+      if (IS_FULL && http.rungs) {
         http.rungs.left();
       }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(IS_FULL && http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      if (!http.isShort) {
+      if (!IS_FULL || !http.isShort) {
         exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
       }
     },
@@ -431,7 +542,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         // At once: the page may be about to leave.
         send();
       } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || asked)) {
+          (session.outbox.first < session.outbox.end || IS_FULL && asked)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -453,35 +564,37 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
           http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
-    },
+    }
+  });
 
-    attachment: function () {
+  if (IS_FULL) {
+    leg.attachment = function () {
       return session.attachContent(generation);
-    },
+    };
 
-    take: function (packets) {
+    leg.take = function (packets) {
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
-    },
+    };
 
-    held: function () {
+    leg.held = function () {
       feed('held');
-    },
+    };
 
-    next: function (isHold) {
+    leg.next = function (isHold) {
       if (!isStopped) {
         (isHold ? hold : carryDown)();
       }
-    },
+    };
 
-    acknowledge: function (asking) {
+    leg.acknowledge = function (asking) {
       asked = asking;
       if (!isSending) {
         send();
       }
-    }
-  });
+    };
+  }
 
   function synced() {
     sent();
@@ -490,7 +603,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** By what was proven, else by holds. */
   function carryDown() {
-    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+    var stop = IS_FULL && http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
     if (stop) {
       aborts.hold = stop;
     } else {
@@ -507,7 +620,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function hold() {
-    if (http.rungs) {
+    if (IS_FULL && http.rungs) {
       http.rungs.left();
     }
     var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
@@ -528,21 +641,21 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = asked ? asked() : null;
+    var answered = IS_FULL && asked ? asked() : null;
     asked = null;
     sendTimer.stop();
     isSending = true;
-    if (http.isNarrow) {
+    if (IS_FULL && http.isNarrow) {
       clearHold();
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, function () {
       sent();
-      if (answered) {
+      if (IS_FULL && answered) {
         answered();
       }
-    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
+    }, attaching().concat(IS_FULL && answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -711,9 +824,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absoluteUrl(url));
   if (!parts) {
-    throw createError('SyntaxError', 'URL ' + url);
+    throw newError('SyntaxError', 'URL ' + url);
   }
   var host = parts[1].toLowerCase() + '://' + parts[2];
   var path = parts[3];
@@ -725,17 +838,6 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + mount + '/websocket' + query,
     poll: 'http' + host + mount + '/poll' + query
   };
-}
-
-/**
- * An error that looks like the one WebSocket throws.
- * @param {string} name
- * @param {string} message
- */
-function createError(name, message) {
-  var error = new Error(message);
-  error.name = name;
-  return error;
 }
 
 /**
@@ -756,13 +858,13 @@ function createClient(socket, endpoints, protocols, options) {
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
-  var session = createSession(settings, createKey(), protocols, {
+  var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
       return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
     },
     onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {
-        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
+        fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
     onbuffer: countBuffered,
@@ -776,9 +878,9 @@ function createClient(socket, endpoints, protocols, options) {
       setTransport('');
       // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
       if (!session.id || close.code >= 4960) {
-        fire('error', {});
+        fire(socket, 'error', {});
       }
-      fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
+      fire(socket, 'close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
     }
   });
 
@@ -790,12 +892,12 @@ function createClient(socket, endpoints, protocols, options) {
     createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
   var carrier = '';
-  if (legs.http) {
+  if (IS_FULL && legs.http) {
     legs.http.ontransport = tellTransport;
   }
 
   function tellTransport() {
-    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+    setTransport(IS_FULL && carrier === POLL && legs.http ? legs.http.name : carrier);
   }
 
   /** @param {string} transport */
@@ -808,7 +910,7 @@ function createClient(socket, endpoints, protocols, options) {
     carrier = transport;
     tellTransport();
     if (isOpening && socket.readyState === IS_OPEN) {
-      fire('open', {});
+      fire(socket, 'open', {});
     }
   }
 
@@ -821,17 +923,8 @@ function createClient(socket, endpoints, protocols, options) {
     var previous = socket.transport;
     if (transport !== previous) {
       socket.transport = transport;
-      fire('transport', { transport: transport, previous: previous });
+      fire(socket, 'transport', { transport: transport, previous: previous });
     }
-  }
-
-  /**
-   * @param {string} type
-   * @param {any} event
-   */
-  function fire(type, event) {
-    event.type = type;
-    socket.dispatchEvent(event);
   }
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
@@ -885,7 +978,8 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {string} transport
  */
 function isListed(settings, transport) {
-  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
+  // No name is a part of another.
+  return ('' + settings.transports).indexOf(transport) >= 0;
 }
 
 /**
@@ -895,7 +989,7 @@ function isListed(settings, transport) {
  * @param {Settings} settings
  */
 function createLegs(session, endpoints, settings) {
-  var http = engine.http(settings, session, endpoints);
+  var http = chooseHttp(settings, session, endpoints);
 
   return {
     http: http,
@@ -929,7 +1023,7 @@ function createLegs(session, endpoints, settings) {
 function createSettings(options) {
   /** @type {any} */
   var settings = {
-    transports: engine.transports,
+    transports: TRANSPORTS,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -941,7 +1035,7 @@ function createSettings(options) {
     document: root.document,
     random: Math.random,
     first: [],
-    now: engine.now,
+    now: monotonicMs,
     date: function () {
       return new Date().getTime();
     },
@@ -955,82 +1049,6 @@ function createSettings(options) {
   }
   return settings;
 }
-
-function createKey() {
-  var bytes = engine.randomBytes(16);
-  var key = '';
-  for (var i = 0; i < 16; i++) {
-    key += (bytes[i] + 256).toString(16).substr(1);
-  }
-  return key;
-}
-
-/**
- * Owns what is asked of the engine beside its transports and its timers.
- * Leaves stand-ins for what old ones lack to old-engine.js, which is only in the full build.
- */
-
-var engine = {
-  /** The date may be set; this never goes backwards. */
-  now: function () {
-    return performance.now();
-  },
-
-  /** @param {number} count */
-  randomBytes: function (count) {
-    var bytes = new Uint8Array(count);
-    // Its first implementations return nothing.
-    crypto.getRandomValues(bytes);
-    return bytes;
-  },
-
-  /** @param {string} url relative to the page */
-  absolute: function (url) {
-    return new URL(url, root.location && root.location.href).href;
-  },
-
-  /**
-   * How many bytes a text takes in UTF-8.
-   * @param {string} text
-   */
-  utf8Length: function (text) {
-    return new TextEncoder().encode(text).length;
-  },
-
-  /** @param {Uint8Array} view */
-  copy: function (view) {
-    return new Uint8Array(view);
-  },
-
-  /**
-   * @param {Blob} blob
-   * @param {(buffer: ArrayBuffer) => void} done
-   * @param {() => void} failed
-   */
-  readBlob: function (blob, done, failed) {
-    blob.arrayBuffer().then(done, failed);
-  },
-
-  /** How binary messages come unless the application says. */
-  binaryType: function () {
-    return 'blob';
-  },
-
-  /** What is used unless the application says. */
-  transports: ['websocket', 'poll'],
-
-  /**
-   * How HTTP carries a session, if it can.
-   * @param {Settings} settings
-   * @param {Session} _session
-   * @param {Endpoints} _endpoints
-   * @returns {Http | undefined}
-   */
-  http: function (settings, _session, _endpoints) {
-    return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
-      newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
-  }
-};
 
 /**
  * @param {string} name
@@ -1568,7 +1586,7 @@ function parseNumber(text) {
 function parseClose(content) {
   var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
-  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
+  if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
   }
   return { code: +parts[1], reason: reason };
@@ -1872,8 +1890,6 @@ function parseJson(text) {
 /** @type {Encoding} */
 var BINARY_ENCODING = {
   contentType: 'application/octet-stream',
-  responseType: 'arraybuffer',
-  field: 'response',
   pack: encodeBytes,
   unpack: function (body) {
     return decodeBytes(new Uint8Array(body));
@@ -2452,6 +2468,8 @@ var IS_OPEN = 1;
 var CLOSING = 2;
 var CLOSED = 3;
 
+var EVENTS = ['open', 'message', 'error', 'close', 'transport'];
+
 /**
  * @constructor
  * @this {AnywireObject}
@@ -2460,21 +2478,21 @@ var CLOSED = 3;
  * @param {any} [options] see index.d.ts
  */
 function Anywire(url, protocols, options) {
+  var socket = newTarget(this);
   var endpoints = resolveEndpoints('' + url);
-  this.url = endpoints.url;
-  this.readyState = CONNECTING;
-  this.protocol = this.extensions = this.transport = '';
-  this.bufferedAmount = 0;
-  this.binaryType = engine.binaryType();
-  this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
-  this._listeners = {};
-  this._client = createClient(this, endpoints, checkProtocols(protocols), options);
-  this.trace = this._client.trace;
-  this._client.start();
+  socket.url = endpoints.url;
+  socket.readyState = CONNECTING;
+  socket.protocol = socket.extensions = socket.transport = '';
+  socket.bufferedAmount = 0;
+  socket.binaryType = chooseBinaryType();
+  socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
+  socket.trace = socket._client.trace;
+  socket._client.start();
+  return socket;
 }
 
 /** @type {ThisType<AnywireObject>} */
-Anywire.prototype = {
+Anywire.prototype = newPrototype({
   constructor: Anywire,
 
   /**
@@ -2482,7 +2500,7 @@ Anywire.prototype = {
    */
   send: function (data) {
     if (this.readyState === CONNECTING) {
-      throw createError('InvalidStateError', 'still connecting');
+      throw newError('InvalidStateError', 'still connecting');
     }
     this._client.send(data);
   },
@@ -2494,11 +2512,11 @@ Anywire.prototype = {
   close: function (code, reason) {
     var number = code === undefined ? 1000 : Math.round(code);
     if (number !== 1000 && !(number >= 3000 && number < 4900)) {
-      throw createError('InvalidAccessError', 'code ' + code);
+      throw newError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
-    if (engine.utf8Length(reason) > MAX_REASON_BYTES) {
-      throw createError('SyntaxError', 'long reason');
+    if (utf8Length(reason) > MAX_REASON_BYTES) {
+      throw newError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
       this._client.close(number, reason);
@@ -2519,84 +2537,13 @@ Anywire.prototype = {
    */
   unblock: function (transport) {
     this._client.allow(transport, true);
-  },
-
-  /**
-   * @param {string} type
-   * @param {Listener | null} listener
-   * @param {any} [options]
-   */
-  addEventListener: function (type, listener, options) {
-    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
-    for (var i = 0; i < listeners.length; i++) {
-      if (listeners[i].listener === listener) {
-        return;
-      }
-    }
-    listeners.push({ listener: listener, once: options && options.once });
-  },
-
-  /**
-   * @param {string} type
-   * @param {Listener | null} listener
-   */
-  removeEventListener: function (type, listener) {
-    var listeners = this._listeners['on' + type] || [];
-    for (var i = listeners.length; i--;) {
-      if (listeners[i].listener === listener) {
-        // Where it is about to be called, it must not be.
-        listeners.splice(i, 1)[0].listener = null;
-      }
-    }
-  },
-
-  /**
-   * @param {any} event
-   */
-  dispatchEvent: function (event) {
-    /** @type {AnywireObject['_listeners']['']} */
-    var listeners = [{ listener: this['on' + event.type] }]
-      .concat(this._listeners['on' + event.type] || []);
-    try {
-      event.target = event.currentTarget = this;
-    } catch (error) {
-      // The browser's own events do not let it be set.
-    }
-    for (var i = 0; i < listeners.length; i++) {
-      var listener = listeners[i].listener;
-      if (listeners[i].once) {
-        this.removeEventListener(event.type, listener);
-      }
-      callListener(this, listener, event);
-    }
-    return true;
   }
-};
+});
 
 var STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 for (var state = STATES.length; state--;) {
   /** @type {any} */ (Anywire)[STATES[state]] =
     /** @type {any} */ (Anywire.prototype)[STATES[state]] = state;
-}
-
-/**
- * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
- * @param {AnywireObject} target
- * @param {any} listener
- * @param {any} event
- */
-function callListener(target, listener, event) {
-  try {
-    if (typeof listener === 'function') {
-      listener.call(target, event);
-    } else if (listener && listener.handleEvent) {
-      listener.handleEvent(event);
-    }
-  } catch (error) {
-    setTimeout(function () {
-      throw error;
-    }, 0);
-  }
 }
 
 /**
@@ -2611,108 +2558,12 @@ function checkProtocols(protocols) {
     list[i] += '';
     if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
         seen.indexOf(' ' + list[i] + ' ') >= 0) {
-      throw createError('SyntaxError', 'protocol ' + list[i]);
+      throw newError('SyntaxError', 'protocol ' + list[i]);
     }
     seen += list[i] + ' ';
   }
   return list;
 }
-
-/**
- * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
- * nothing may move.
- * Leaves what is in them to poll-leg.js.
- */
-
-/** @type {Exchange} */
-function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
-  var request = new settings.XMLHttpRequest();
-  var timer = createTimer(settings, function () {
-    finish();
-    request.abort();
-    failed('silent', 'no answer');
-  });
-
-  var wait = function () {
-    timer.set(patienceMs);
-  };
-
-  function finish() {
-    timer.stop();
-    request.onreadystatechange = wait = ignore;
-  }
-
-  wait();
-  try {
-    request.open('POST', endpoints.poll, true);
-    request.setRequestHeader('Content-Type', encoding.contentType);
-    setCredentials(request, settings);
-    request.responseType = encoding.responseType;
-    request.onreadystatechange = function () {
-      wait();
-      if (request.readyState < 4) {
-        return;
-      }
-      finish();
-      var status = 0;
-      var answer;
-      var retryAfterMs;
-      try {
-        answer = request[encoding.field];
-        retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
-        status = request.status;
-      } catch (error) {
-        // Old browsers throw where there is no answer.
-      }
-      if (status === 200) {
-        answered(answer);
-      } else {
-        failed(status ? 'refused' : 'closed', 'http ' + status +
-          // A browser keeps to itself why, to a page of another origin.
-          (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin?'),
-          encoding.toText(answer), retryAfterMs);
-      }
-    };
-    if (request.upload) {
-      request.upload.onprogress = function () {
-        wait();
-      };
-    }
-    request.send(body);
-  } catch (error) {
-    finish();
-    soon(settings, function () {
-      failed('failed', '' + error);
-    });
-  }
-
-  return function () {
-    finish();
-    failed = ignore;
-    request.abort();
-  };
-}
-
-/**
- * @param {any} request
- * @param {Settings} settings
- */
-function setCredentials(request, settings) {
-  try {
-    request.withCredentials = settings.withCredentials;
-  } catch (error) {
-    // Requests of the oldest engines take no members, nor do they cross origins.
-  }
-}
-
-/** @param {string} url */
-function isCrossOrigin(url) {
-  var page = root.location;
-  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
-}
-
-function ignore() {}
 
 /**
  * Owns the browser's WebSocket.
@@ -2758,6 +2609,63 @@ function closeWebSocket(socket, code) {
   socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
   // A page may use no other codes.
   socket.close(code && code >= 3000 ? code : 1000);
+}
+
+function ignore() {}
+
+/**
+ * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
+ * nothing may move. The modern build's; old/exchange.js has the same names.
+ * Leaves what is in them to poll-leg.js.
+ */
+
+/** @type {Exchange} */
+function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
+  /** @type {XMLHttpRequest} */
+  var request = new settings.XMLHttpRequest();
+  var timer = createTimer(settings, function () {
+    stop();
+    failed('silent', 'no answer');
+  });
+
+  function wait() {
+    timer.set(patienceMs);
+  }
+
+  function stop() {
+    timer.stop();
+    request.onloadend = null;
+    request.abort();
+  }
+
+  request.upload.onprogress = request.onprogress = wait;
+  request.onloadend = function () {
+    timer.stop();
+    var status = request.status;
+    if (status === 200) {
+      answered(request.response);
+    } else {
+      // A browser keeps to itself why, to a page of another origin.
+      failed(status ? 'refused' : 'closed', 'http ' + (status || '0, no Access-Control-Allow-Origin?'),
+        encoding.toText(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
+    }
+  };
+  wait();
+  try {
+    request.open('POST', endpoints.poll);
+    request.setRequestHeader('Content-Type', encoding.contentType);
+    request.withCredentials = settings.withCredentials;
+    request.responseType = 'arraybuffer';
+    request.send(body);
+  } catch (error) {
+    // What guards a page may forbid a request.
+    stop();
+    timer = createTimer(settings, function () {
+      failed('failed', '' + error);
+    });
+    timer.set(0);
+  }
+  return stop;
 }
 
 export default Anywire;

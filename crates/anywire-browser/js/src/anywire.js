@@ -19,6 +19,8 @@ var IS_OPEN = 1;
 var CLOSING = 2;
 var CLOSED = 3;
 
+var EVENTS = ['open', 'message', 'error', 'close', 'transport'];
+
 /**
  * @constructor
  * @this {AnywireObject}
@@ -27,21 +29,21 @@ var CLOSED = 3;
  * @param {any} [options] see index.d.ts
  */
 function Anywire(url, protocols, options) {
+  var socket = newTarget(this);
   var endpoints = resolveEndpoints('' + url);
-  this.url = endpoints.url;
-  this.readyState = CONNECTING;
-  this.protocol = this.extensions = this.transport = '';
-  this.bufferedAmount = 0;
-  this.binaryType = engine.binaryType();
-  this.onopen = this.onmessage = this.onerror = this.onclose = this.ontransport = null;
-  this._listeners = {};
-  this._client = createClient(this, endpoints, checkProtocols(protocols), options);
-  this.trace = this._client.trace;
-  this._client.start();
+  socket.url = endpoints.url;
+  socket.readyState = CONNECTING;
+  socket.protocol = socket.extensions = socket.transport = '';
+  socket.bufferedAmount = 0;
+  socket.binaryType = chooseBinaryType();
+  socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
+  socket.trace = socket._client.trace;
+  socket._client.start();
+  return socket;
 }
 
 /** @type {ThisType<AnywireObject>} */
-Anywire.prototype = {
+Anywire.prototype = newPrototype({
   constructor: Anywire,
 
   /**
@@ -49,7 +51,7 @@ Anywire.prototype = {
    */
   send: function (data) {
     if (this.readyState === CONNECTING) {
-      throw createError('InvalidStateError', 'still connecting');
+      throw newError('InvalidStateError', 'still connecting');
     }
     this._client.send(data);
   },
@@ -61,11 +63,11 @@ Anywire.prototype = {
   close: function (code, reason) {
     var number = code === undefined ? 1000 : Math.round(code);
     if (number !== 1000 && !(number >= 3000 && number < 4900)) {
-      throw createError('InvalidAccessError', 'code ' + code);
+      throw newError('InvalidAccessError', 'code ' + code);
     }
     reason = wellFormed(reason === undefined ? '' : '' + reason);
-    if (engine.utf8Length(reason) > MAX_REASON_BYTES) {
-      throw createError('SyntaxError', 'long reason');
+    if (utf8Length(reason) > MAX_REASON_BYTES) {
+      throw newError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
       this._client.close(number, reason);
@@ -86,84 +88,13 @@ Anywire.prototype = {
    */
   unblock: function (transport) {
     this._client.allow(transport, true);
-  },
-
-  /**
-   * @param {string} type
-   * @param {Listener | null} listener
-   * @param {any} [options]
-   */
-  addEventListener: function (type, listener, options) {
-    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
-    for (var i = 0; i < listeners.length; i++) {
-      if (listeners[i].listener === listener) {
-        return;
-      }
-    }
-    listeners.push({ listener: listener, once: options && options.once });
-  },
-
-  /**
-   * @param {string} type
-   * @param {Listener | null} listener
-   */
-  removeEventListener: function (type, listener) {
-    var listeners = this._listeners['on' + type] || [];
-    for (var i = listeners.length; i--;) {
-      if (listeners[i].listener === listener) {
-        // Where it is about to be called, it must not be.
-        listeners.splice(i, 1)[0].listener = null;
-      }
-    }
-  },
-
-  /**
-   * @param {any} event
-   */
-  dispatchEvent: function (event) {
-    /** @type {AnywireObject['_listeners']['']} */
-    var listeners = [{ listener: this['on' + event.type] }]
-      .concat(this._listeners['on' + event.type] || []);
-    try {
-      event.target = event.currentTarget = this;
-    } catch (error) {
-      // The browser's own events do not let it be set.
-    }
-    for (var i = 0; i < listeners.length; i++) {
-      var listener = listeners[i].listener;
-      if (listeners[i].once) {
-        this.removeEventListener(event.type, listener);
-      }
-      callListener(this, listener, event);
-    }
-    return true;
   }
-};
+});
 
 var STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 for (var state = STATES.length; state--;) {
   /** @type {any} */ (Anywire)[STATES[state]] =
     /** @type {any} */ (Anywire.prototype)[STATES[state]] = state;
-}
-
-/**
- * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
- * @param {AnywireObject} target
- * @param {any} listener
- * @param {any} event
- */
-function callListener(target, listener, event) {
-  try {
-    if (typeof listener === 'function') {
-      listener.call(target, event);
-    } else if (listener && listener.handleEvent) {
-      listener.handleEvent(event);
-    }
-  } catch (error) {
-    setTimeout(function () {
-      throw error;
-    }, 0);
-  }
 }
 
 /**
@@ -178,7 +109,7 @@ function checkProtocols(protocols) {
     list[i] += '';
     if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
         seen.indexOf(' ' + list[i] + ' ') >= 0) {
-      throw createError('SyntaxError', 'protocol ' + list[i]);
+      throw newError('SyntaxError', 'protocol ' + list[i]);
     }
     seen += list[i] + ' ';
   }

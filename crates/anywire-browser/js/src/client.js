@@ -16,13 +16,13 @@ function createClient(socket, endpoints, protocols, options) {
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
-  var session = createSession(settings, createKey(), protocols, {
+  var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
       return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
     },
     onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {
-        fire('message', { data: data, origin: endpoints.origin, lastEventId: '' });
+        fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
     onbuffer: countBuffered,
@@ -36,9 +36,9 @@ function createClient(socket, endpoints, protocols, options) {
       setTransport('');
       // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
       if (!session.id || close.code >= 4960) {
-        fire('error', {});
+        fire(socket, 'error', {});
       }
-      fire('close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
+      fire(socket, 'close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
     }
   });
 
@@ -50,12 +50,12 @@ function createClient(socket, endpoints, protocols, options) {
     createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
 
   var carrier = '';
-  if (legs.http) {
+  if (IS_FULL && legs.http) {
     legs.http.ontransport = tellTransport;
   }
 
   function tellTransport() {
-    setTransport(carrier === POLL && legs.http ? legs.http.name : carrier);
+    setTransport(IS_FULL && carrier === POLL && legs.http ? legs.http.name : carrier);
   }
 
   /** @param {string} transport */
@@ -68,7 +68,7 @@ function createClient(socket, endpoints, protocols, options) {
     carrier = transport;
     tellTransport();
     if (isOpening && socket.readyState === IS_OPEN) {
-      fire('open', {});
+      fire(socket, 'open', {});
     }
   }
 
@@ -81,17 +81,8 @@ function createClient(socket, endpoints, protocols, options) {
     var previous = socket.transport;
     if (transport !== previous) {
       socket.transport = transport;
-      fire('transport', { transport: transport, previous: previous });
+      fire(socket, 'transport', { transport: transport, previous: previous });
     }
-  }
-
-  /**
-   * @param {string} type
-   * @param {any} event
-   */
-  function fire(type, event) {
-    event.type = type;
-    socket.dispatchEvent(event);
   }
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
@@ -145,7 +136,8 @@ function createClient(socket, endpoints, protocols, options) {
  * @param {string} transport
  */
 function isListed(settings, transport) {
-  return new RegExp('\\b' + transport + '\\b').test('' + settings.transports);
+  // No name is a part of another.
+  return ('' + settings.transports).indexOf(transport) >= 0;
 }
 
 /**
@@ -155,7 +147,7 @@ function isListed(settings, transport) {
  * @param {Settings} settings
  */
 function createLegs(session, endpoints, settings) {
-  var http = engine.http(settings, session, endpoints);
+  var http = chooseHttp(settings, session, endpoints);
 
   return {
     http: http,
@@ -189,7 +181,7 @@ function createLegs(session, endpoints, settings) {
 function createSettings(options) {
   /** @type {any} */
   var settings = {
-    transports: engine.transports,
+    transports: TRANSPORTS,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -201,7 +193,7 @@ function createSettings(options) {
     document: root.document,
     random: Math.random,
     first: [],
-    now: engine.now,
+    now: monotonicMs,
     date: function () {
       return new Date().getTime();
     },
@@ -216,11 +208,14 @@ function createSettings(options) {
   return settings;
 }
 
-function createKey() {
-  var bytes = engine.randomBytes(16);
-  var key = '';
-  for (var i = 0; i < 16; i++) {
-    key += (bytes[i] + 256).toString(16).substr(1);
-  }
-  return key;
+/**
+ * @param {string} name
+ * @param {Encoding} encoding
+ * @param {Exchange} exchange
+ * @returns {Http}
+ */
+function newHttp(name, encoding, exchange) {
+  return /** @type {any} */ ({
+    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
+  });
 }

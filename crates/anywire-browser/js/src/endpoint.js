@@ -8,9 +8,9 @@
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(engine.absolute(url));
+  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absoluteUrl(url));
   if (!parts) {
-    throw createError('SyntaxError', 'URL ' + url);
+    throw newError('SyntaxError', 'URL ' + url);
   }
   var host = parts[1].toLowerCase() + '://' + parts[2];
   var path = parts[3];
@@ -22,15 +22,4 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + mount + '/websocket' + query,
     poll: 'http' + host + mount + '/poll' + query
   };
-}
-
-/**
- * An error that looks like the one WebSocket throws.
- * @param {string} name
- * @param {string} message
- */
-function createError(name, message) {
-  var error = new Error(message);
-  error.name = name;
-  return error;
 }

@@ -45,7 +45,7 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
-        for (var other in store) {
+        for (var other in IS_FULL && store) {
           // What is remembered of its rungs begins with its name.
           if (!other.indexOf(name)) {
             delete store[other];

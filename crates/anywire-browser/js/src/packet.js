@@ -78,7 +78,7 @@ function parseNumber(text) {
 function parseClose(content) {
   var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
-  if (!parts || engine.utf8Length(reason) > MAX_REASON_BYTES) {
+  if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
   }
   return { code: +parts[1], reason: reason };

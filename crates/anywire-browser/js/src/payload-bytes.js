@@ -5,8 +5,6 @@
 /** @type {Encoding} */
 var BINARY_ENCODING = {
   contentType: 'application/octet-stream',
-  responseType: 'arraybuffer',
-  field: 'response',
   pack: encodeBytes,
   unpack: function (body) {
     return decodeBytes(new Uint8Array(body));

@@ -68,15 +68,15 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   var leg = /** @type {PollLeg} */ ({
     start: function () {
-      if (http.rungs) {
+      if (IS_FULL && http.rungs) {
         http.rungs.left();
       }
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(IS_FULL && http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      if (!http.isShort) {
+      if (!IS_FULL || !http.isShort) {
         exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
       }
     },
@@ -89,7 +89,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         // At once: the page may be about to leave.
         send();
       } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || asked)) {
+          (session.outbox.first < session.outbox.end || IS_FULL && asked)) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -111,35 +111,37 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
           http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
-    },
+    }
+  });
 
-    attachment: function () {
+  if (IS_FULL) {
+    leg.attachment = function () {
       return session.attachContent(generation);
-    },
+    };
 
-    take: function (packets) {
+    leg.take = function (packets) {
       withFaults(function () {
         handleAnswer(packets);
       }, session.abort);
-    },
+    };
 
-    held: function () {
+    leg.held = function () {
       feed('held');
-    },
+    };
 
-    next: function (isHold) {
+    leg.next = function (isHold) {
       if (!isStopped) {
         (isHold ? hold : carryDown)();
       }
-    },
+    };
 
-    acknowledge: function (asking) {
+    leg.acknowledge = function (asking) {
       asked = asking;
       if (!isSending) {
         send();
       }
-    }
-  });
+    };
+  }
 
   function synced() {
     sent();
@@ -148,7 +150,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** By what was proven, else by holds. */
   function carryDown() {
-    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+    var stop = IS_FULL && http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
     if (stop) {
       aborts.hold = stop;
     } else {
@@ -165,7 +167,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function hold() {
-    if (http.rungs) {
+    if (IS_FULL && http.rungs) {
       http.rungs.left();
     }
     var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
@@ -186,21 +188,21 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = asked ? asked() : null;
+    var answered = IS_FULL && asked ? asked() : null;
     asked = null;
     sendTimer.stop();
     isSending = true;
-    if (http.isNarrow) {
+    if (IS_FULL && http.isNarrow) {
       clearHold();
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, function () {
       sent();
-      if (answered) {
+      if (IS_FULL && answered) {
         answered();
       }
-    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
+    }, attaching().concat(IS_FULL && answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {

@@ -22,7 +22,7 @@ function createSender(session, onchange) {
       var message = createMessage(data);
       push(message);
       if (message.content === null) {
-        engine.readBlob(data, function (buffer) {
+        readBlob(data, function (buffer) {
           message.content = new Uint8Array(buffer);
           drain();
         }, function () {
@@ -75,11 +75,11 @@ function createMessage(data) {
   }
   var isBytes = data && data.byteLength >= 0;
   var content = isBytes ?
-    engine.copy(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
     wellFormed('' + data);
   return {
     letter: isBytes ? BINARY : TEXT,
     content: content,
-    size: isBytes ? data.byteLength : engine.utf8Length(/** @type {string} */ (content))
+    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
   };
 }

@@ -132,9 +132,6 @@ interface Session {
 /** One encoding of payloads, and how XMLHttpRequest carries it. */
 interface Encoding {
   contentType: string;
-  responseType: string;
-  /** The member of a request that holds the body of its answer. */
-  field: 'response' | 'responseText';
   pack(packets: Packet[]): any;
   unpack(body: any): Packet[];
   /** The body of an answer that is no payload. */

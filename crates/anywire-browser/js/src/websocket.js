@@ -43,3 +43,5 @@ function closeWebSocket(socket, code) {
   // A page may use no other codes.
   socket.close(code && code >= 3000 ? code : 1000);
 }
+
+function ignore() {}

@@ -4,6 +4,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
+const { ENCODINGS } = require('./support/internals.js');
 
 const always = (fate) => () => fate;
 
@@ -373,7 +374,7 @@ test('Retry-After is waited for', () => {
 });
 
 for (const [status, code] of [[401, 4966], [403, 4965], [400, 4962], [413, 4964], [415, 4967]]) {
-  for (const encoding of ['text', 'binary']) {
+  for (const encoding of ENCODINGS) {
     test(`a refusal with ${status} and ${code} is final, in the ${encoding} encoding`, () => {
       const scene = createScene({ WebSocket: null, encoding });
       scene.server.refuse = { status, code };

@@ -50,7 +50,7 @@ test('a loader of modules gets it too, and then there is no global', () => {
     const defined = [];
     const define = (names, make) => defined.push(make());
     define.amd = {};
-    const page = { define };
+    const page = { define, EventTarget };
     vm.runInNewContext(readFileSync(path.join(home, 'dist', file), 'utf8'), page);
     assert.equal(typeof defined[0], 'function');
     assert.equal(page.Anywire, undefined);

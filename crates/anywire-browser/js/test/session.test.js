@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const { Clock } = require('./support/clock.js');
 const {
-  createOutbox, createSession, createTimer, engine, fromBase64, load, toBase64, wellFormed,
+  createOutbox, createSession, createTimer, fromBase64, load, toBase64, utf8Length, wellFormed,
 } = require('./support/internals.js');
 
 const text = (content) => ({ letter: 't', content, size: content.length });
@@ -150,10 +150,8 @@ test('a timer holds one deadline, and moves it forward only', () => {
 
 test('UTF-8 lengths are right for every plane', () => {
   const samples = ['', 'a', '\u007f\u0080', '\u07ff\u0800', '\uffff', '😀', 'aé€😀\u0000'];
-  for (const { utf8Length } of [engine, load({}).engine]) {
-    for (const sample of samples) {
-      assert.equal(utf8Length(sample), Buffer.byteLength(sample), JSON.stringify(sample));
-    }
+  for (const sample of samples) {
+    assert.equal(utf8Length(sample), Buffer.byteLength(sample), JSON.stringify(sample));
   }
 });
 

@@ -147,8 +147,8 @@ test('listeners are added once, removed, called once if asked, and may be object
   scene.client.removeEventListener('message', removed);
   scene.client.addEventListener('message', null);
   scene.client.removeEventListener('nothing', removed);
-  scene.client.dispatchEvent({ type: 'message' });
-  scene.client.dispatchEvent({ type: 'message' });
+  scene.client.dispatchEvent(new Event('message'));
+  scene.client.dispatchEvent(new Event('message'));
   assert.deepEqual(calls, ['listener', 'once', 'object', 'listener', 'object']);
 });
 
@@ -208,7 +208,7 @@ const FILES = ['anywire.js', 'anywire.min.js', 'anywire-full.js', 'anywire-full.
 
 for (const file of FILES) {
   test(`${file} is one global in a page, and a module elsewhere`, () => {
-    const page = {};
+    const page = { EventTarget };
     page.self = page;
     const before = Object.keys(page);
     vm.runInNewContext(readFileSync(dist(file), 'utf8'), page);

@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
 const { Clock } = require('./support/clock.js');
-const { Anywire, createTimer, decodePayload, resolveEndpoints } = require('./support/internals.js');
+const { Anywire, createTimer, decodePayload, resolveEndpoints, testFull } = require('./support/internals.js');
 
 const always = (fate) => () => fate;
 const last = (list) => list[list.length - 1];
@@ -74,13 +74,22 @@ test('an error of the browser\'s loses no message and does not stop the polling'
   try {
     scene.session.send(new Uint8Array([1]));
     assert.throws(() => scene.advance(100), /Illegal/);
-    const client = new Anywire('ws://h/', [], { transports: [], setTimeout() {} });
-    assert.equal(client.binaryType, 'arraybuffer');
   } finally {
     globalThis.Blob = Blob;
   }
   scene.advance(3000);
   assert.equal(scene.seen.messages.length, 1);
+});
+
+testFull('where no Blob can be made, bytes come as they are', () => {
+  const { Blob } = globalThis;
+  globalThis.Blob = class { constructor() { throw new TypeError('Illegal constructor'); } };
+  try {
+    const client = new Anywire('ws://h/', [], { transports: [], setTimeout() {} });
+    assert.equal(client.binaryType, 'arraybuffer');
+  } finally {
+    globalThis.Blob = Blob;
+  }
 });
 
 test('a full inbox takes a close later, and is asked more and more seldom', () => {
@@ -176,7 +185,7 @@ test('a close while polling leaves in the same turn', () => {
   assert.equal(last(decodePayload(last(scene.network.requests).body)).letter, 'c');
 });
 
-test('a response that cannot be read is a failure', () => {
+testFull('a response that cannot be read is a failure', () => {
   const scene = polling({ encoding: 'text' });
   Object.defineProperty(last(scene.network.requests), 'responseText', {
     get() { throw new Error('not available'); }, set() {},

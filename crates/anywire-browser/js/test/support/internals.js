@@ -1,23 +1,30 @@
 'use strict';
-// The full build with its inner functions in sight, for tests of the rooms and for the server.
+// The builds with their inner functions in sight: the full one for tests of the rooms and for the server, and the one
+// that is tested, which `BUILD` names.
 
 const { readFileSync } = require('node:fs');
+const { test } = require('node:test');
 const path = require('node:path');
+
+const FULL = 'anywire-full';
+const isFull = !process.env.BUILD || process.env.BUILD === FULL;
 
 const NAMES = [
   'Anywire', 'BINARY_ENCODING', 'TEXT_ENCODING', 'createMemory', 'createNegotiation',
   'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'decodeText', 'encodeFrame',
-  'encodeText', 'engine',
-  'fromBase64', 'isRetry', 'parseClose', 'parseJson', 'resolveEndpoints', 'toBase64', 'wellFormed',
+  'encodeText', 'fromBase64', 'isRetry', 'parseClose', 'parseJson', 'resolveEndpoints', 'toBase64', 'utf8Length',
+  'wellFormed',
 ];
 
-const source = readFileSync(path.join(__dirname, '../../dist/anywire-full.js'), 'utf8');
-const end = source.lastIndexOf('}(typeof self');
-const opened = source.slice(0, end) +
-  `root.internals = { ${NAMES.join(', ')} };\n` + source.slice(end);
-
-/** The inner functions; with a `global`, as in an engine that has nothing but what is in it. */
-function load(global = globalThis) {
+/**
+ * The inner functions of a build; with a `global`, as in an engine that has nothing but what is in it.
+ * What the build does not have is undefined.
+ */
+function load(global = globalThis, build = FULL) {
+  const source = readFileSync(path.join(__dirname, `../../dist/${build}.js`), 'utf8');
+  const end = source.lastIndexOf('}(typeof self');
+  const members = NAMES.map((name) => `${name}: typeof ${name} === 'undefined' ? undefined : ${name}`);
+  const opened = `${source.slice(0, end)}root.internals = { ${members} };\n${source.slice(end)}`;
   new Function('self', 'module', opened)(global, undefined);
   const { internals } = global;
   delete global.internals;
@@ -28,7 +35,12 @@ const internals = load();
 const { BINARY_ENCODING: binary, decodeText, encodeText } = internals;
 module.exports = {
   ...internals,
+  Anywire: isFull ? internals.Anywire : load(globalThis, process.env.BUILD).Anywire,
   load,
+  /** What bodies can be. */
+  ENCODINGS: isFull ? ['text', 'binary'] : ['binary'],
+  /** What the modern build does not do. */
+  testFull: isFull ? test : () => {},
   encodePayload: (packets, isBinary) => (isBinary ? binary.pack : encodeText)(packets),
   /** Of a request, whose text is escaped, or of an answer without its escape. */
   decodePayload: (payload) => (typeof payload === 'string' ?

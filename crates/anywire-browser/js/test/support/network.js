@@ -236,7 +236,8 @@ function createNetwork(clock, server, plan = {}) {
       } else {
         this.responseText = answer;
       }
-      this.onreadystatechange();
+      this.onreadystatechange?.();
+      this.onloadend?.();
     }
 
     abort() {

@@ -7,6 +7,7 @@
 /** @type {Exchange} */
 function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
+  var isBinary = encoding === BINARY_ENCODING;
   var timer = createTimer(settings, function () {
     finish();
     request.abort();
@@ -27,7 +28,9 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
     request.open('POST', endpoints.poll, true);
     request.setRequestHeader('Content-Type', encoding.contentType);
     setCredentials(request, settings);
-    request.responseType = encoding.responseType;
+    if (isBinary) {
+      request.responseType = 'arraybuffer';
+    }
     request.onreadystatechange = function () {
       wait();
       if (request.readyState < 4) {
@@ -38,7 +41,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       var answer;
       var retryAfterMs;
       try {
-        answer = request[encoding.field];
+        answer = isBinary ? request.response : request.responseText;
         retryAfterMs = request.getResponseHeader('Retry-After') * 1000;
         status = request.status;
       } catch (error) {
@@ -91,5 +94,3 @@ function isCrossOrigin(url) {
   var page = root.location;
   return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
-
-function ignore() {}

@@ -3,10 +3,16 @@
  * Leaves the ways to files of their own.
  */
 
-engine.transports = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
 var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 
-engine.http = function (settings, session, endpoints) {
+/**
+ * How HTTP carries a session, if it can.
+ * @param {Settings} settings
+ * @param {Session} session
+ * @param {Endpoints} endpoints
+ * @returns {Http | undefined}
+ */
+function chooseHttp(settings, session, endpoints) {
   /** @type {Http} */
   var http;
   findRequest(settings);
@@ -25,7 +31,7 @@ engine.http = function (settings, session, endpoints) {
     http.isShort = true;
     return http;
   }
-};
+}
 
 /**
  * @param {string} url

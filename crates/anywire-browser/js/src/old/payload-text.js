@@ -9,8 +9,6 @@ var MAX_LENGTH_DIGITS = 16;
 /** @type {Encoding} */
 var TEXT_ENCODING = {
   contentType: 'text/plain',
-  responseType: '',
-  field: 'responseText',
   // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
   // as ASCII (PROTOCOL §4.7).
   pack: function (packets) {

@@ -1,0 +1,46 @@
+/**
+ * Owns what the platform gives the public object: to be a target of events, its events and errors.
+ * The modern build's; old/target.js has the same names for engines where nothing can inherit.
+ */
+
+/**
+ * @param {AnywireObject} self
+ * @returns {AnywireObject} with a handler for each type, which is called before listeners
+ */
+function newTarget(self) {
+  /** @type {AnywireObject} */
+  var target = Reflect.construct(EventTarget, [], self.constructor);
+  EVENTS.forEach(function (type) {
+    target['on' + type] = null;
+    target.addEventListener(type, function (/** @type {any} */ event) {
+      if (target['on' + type]) {
+        target['on' + type](event);
+      }
+    });
+  });
+  return target;
+}
+
+/** @param {any} members of the public object */
+function newPrototype(members) {
+  // Both, as a class would.
+  Object.setPrototypeOf(Anywire, EventTarget);
+  return Object.setPrototypeOf(members, EventTarget.prototype);
+}
+
+/**
+ * @param {AnywireObject} target
+ * @param {string} type
+ * @param {any} members what its kind tells
+ */
+function fire(target, type, members) {
+  target.dispatchEvent(Object.assign(new Event(type), members));
+}
+
+/**
+ * @param {string} name
+ * @param {string} message
+ */
+function newError(name, message) {
+  return new DOMException(message, name);
+}

@@ -1,0 +1,115 @@
+/**
+ * Owns what makes the public object a target of events where engines let nothing inherit from
+ * theirs, its events and errors. The full build's; modern/target.js has the same names.
+ */
+
+/**
+ * @param {AnywireObject} self
+ * @returns {AnywireObject} with a handler for each type, which is called before listeners
+ */
+function newTarget(self) {
+  self._listeners = {};
+  for (var i = 0; i < EVENTS.length; i++) {
+    self['on' + EVENTS[i]] = null;
+  }
+  return self;
+}
+
+/** @param {any} members of the public object */
+function newPrototype(members) {
+  /**
+   * @this {AnywireObject}
+   * @param {string} type
+   * @param {Listener | null} listener
+   * @param {any} [options]
+   */
+  members.addEventListener = function (type, listener, options) {
+    var listeners = this._listeners['on' + type] = this._listeners['on' + type] || [];
+    for (var i = 0; i < listeners.length; i++) {
+      if (listeners[i].listener === listener) {
+        return;
+      }
+    }
+    listeners.push({ listener: listener, once: options && options.once });
+  };
+
+  /**
+   * @this {AnywireObject}
+   * @param {string} type
+   * @param {Listener | null} listener
+   */
+  members.removeEventListener = function (type, listener) {
+    var listeners = this._listeners['on' + type] || [];
+    for (var i = listeners.length; i--;) {
+      if (listeners[i].listener === listener) {
+        // Where it is about to be called, it must not be.
+        listeners.splice(i, 1)[0].listener = null;
+      }
+    }
+  };
+
+  /**
+   * @this {AnywireObject}
+   * @param {any} event
+   */
+  members.dispatchEvent = function (event) {
+    /** @type {AnywireObject['_listeners']['']} */
+    var listeners = [{ listener: this['on' + event.type] }]
+      .concat(this._listeners['on' + event.type] || []);
+    try {
+      event.target = event.currentTarget = this;
+    } catch (error) {
+      // The browser's own events do not let it be set.
+    }
+    for (var i = 0; i < listeners.length; i++) {
+      var listener = listeners[i].listener;
+      if (listeners[i].once) {
+        this.removeEventListener(event.type, listener);
+      }
+      callListener(this, listener, event);
+    }
+    return true;
+  };
+  return members;
+}
+
+/**
+ * A listener that throws must not stop the session, nor vanish: its error is thrown a turn later.
+ * @param {AnywireObject} target
+ * @param {any} listener
+ * @param {any} event
+ */
+function callListener(target, listener, event) {
+  try {
+    if (typeof listener === 'function') {
+      listener.call(target, event);
+    } else if (listener && listener.handleEvent) {
+      listener.handleEvent(event);
+    }
+  } catch (error) {
+    setTimeout(function () {
+      throw error;
+    }, 0);
+  }
+}
+
+/**
+ * @param {AnywireObject} target
+ * @param {string} type
+ * @param {any} members what its kind tells
+ */
+function fire(target, type, members) {
+  members.type = type;
+  target.dispatchEvent(members);
+}
+
+/**
+ * An error that looks like the one WebSocket throws.
+ * @param {string} name
+ * @param {string} message
+ */
+function newError(name, message) {
+  var error = new Error(message);
+  error.name = name;
+  return error;
+}

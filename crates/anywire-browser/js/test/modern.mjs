@@ -1,0 +1,10 @@
+// The modern build through the same tests, but for those of old engines, and those that name their builds.
+
+import { spawnSync } from 'node:child_process';
+
+const SUITES = ['close', 'delivery', 'negotiation', 'page', 'session', 'surface', 'trouble'];
+
+const { status } = spawnSync(
+  process.execPath, ['--test', ...SUITES.map((suite) => `${import.meta.dirname}/${suite}.test.js`)],
+  { stdio: 'inherit', env: { ...process.env, BUILD: 'anywire' } });
+process.exit(status ?? 1);
