@@ -9,14 +9,14 @@ import { minify } from 'terser';
 
 // In any order they are the same client; in this one gzip finds most.
 const SHARED = [
-  'sender', 'text', 'outbox', 'negotiator', 'payload', 'memory', 'poll-leg', 'endpoint', 'client',
+  'message', 'outbox', 'negotiator', 'payload', 'memory', 'poll-leg', 'endpoint', 'client',
   'timers', 'websocket-leg', 'line', 'trace', 'packet', 'session', 'payload-bytes',
   'negotiation', 'page', 'anywire', 'websocket',
 ];
 // What the platform gives, and stand-ins for what old engines lack. Both have `engine`, `target` and `exchange`.
 const MODERN = ['modern/engine', 'modern/target', ...SHARED, 'modern/exchange'];
 const FULL = [
-  'old/engine', 'old/target', ...SHARED, 'old/exchange',
+  'old/engine', 'old/target', 'old/text', ...SHARED, 'old/exchange',
   'old/payload-text', 'old/events', 'old/base64', 'old/rungs', 'old/jsonp', 'old/http', 'old/json', 'old/stream',
   'old/active-request',
 ];

@@ -79,6 +79,11 @@ function copyBytes(view) {
   return bytes;
 }
 
+/** @param {any} data */
+function isBlob(data) {
+  return / (Blob|File)\b/.test(Object.prototype.toString.call(data));
+}
+
 /**
  * @param {Blob} blob
  * @param {(buffer: ArrayBuffer) => void} done
@@ -220,92 +225,6 @@ function newError(name, message) {
 }
 
 /**
- * Owns the way from what an application may send to messages, in order, also when a Blob must be
- * read first.
- * Leaves the messages to the session.
- */
-
-/**
- * @param {Session} session
- * @param {() => void} onchange the bytes that wait here are more or fewer
- */
-function createSender(session, onchange) {
-  // What waits for the Blob at its head.
-  /** @type {Message[]} */
-  var queue = [];
-
-  var sender = {
-    /** Bytes that the session does not have yet. */
-    bytes: 0,
-
-    /** @param {any} data */
-    send: function (data) {
-      var message = createMessage(data);
-      push(message);
-      if (message.content === null) {
-        readBlob(data, function (buffer) {
-          message.content = new Uint8Array(buffer);
-          drain();
-        }, function () {
-          session.abort(1011, 'Blob');
-        });
-      }
-    },
-
-    /**
-     * @param {number} code
-     * @param {string} reason
-     */
-    close: function (code, reason) {
-      push({ letter: CLOSE, content: { code: code, reason: reason }, size: 0 });
-    }
-  };
-
-  /** @param {Message} message */
-  function push(message) {
-    queue.push(message);
-    sender.bytes += message.size;
-    drain();
-  }
-
-  function drain() {
-    while (queue.length && queue[0].content !== null && !session.ended &&
-        !session.hasDropped) {
-      var message = /** @type {Message} */ (queue.shift());
-      sender.bytes -= message.size;
-      if (message.letter === CLOSE) {
-        session.close(message.content.code, message.content.reason);
-      } else {
-        session.send(message);
-      }
-    }
-    onchange();
-  }
-
-  return sender;
-}
-
-/**
- * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
- * @param {any} data
- * @returns {Message}
- */
-function createMessage(data) {
-  if (/ (Blob|File)\b/.test(Object.prototype.toString.call(data))) {
-    return { letter: BINARY, content: null, size: data.size };
-  }
-  var isBytes = data && data.byteLength >= 0;
-  var content = isBytes ?
-    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
-    wellFormed('' + data);
-  return {
-    letter: isBytes ? BINARY : TEXT,
-    content: content,
-    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
-  };
-}
-
-/**
  * Owns the text that a message may be: no surrogate stands alone in it.
  * Leaves what it means to its callers.
  */
@@ -318,6 +237,31 @@ function wellFormed(text) {
   return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
     return match.length > 1 ? match : '\uFFFD';
   });
+}
+
+/**
+ * Owns what an application may send, as a message.
+ * Leaves its way to the session.
+ */
+
+/**
+ * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
+ * @param {any} data
+ * @returns {Message}
+ */
+function createMessage(data) {
+  if (isBlob(data)) {
+    return { letter: BINARY, content: null, size: data.size };
+  }
+  var isBytes = data && data.byteLength >= 0;
+  var content = isBytes ?
+    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
+    wellFormed('' + data);
+  return {
+    letter: isBytes ? BINARY : TEXT,
+    content: content,
+    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
+  };
 }
 
 /**
@@ -363,20 +307,24 @@ function createOutbox() {
     },
 
     take: function (offset) {
-      sent = Math.max(sent, offset + 1);
-      return messages[offset - outbox.first];
+      var message = messages[offset - outbox.first];
+      if (message && message.content !== null) {
+        sent = Math.max(sent, offset + 1);
+        return message;
+      }
     },
 
     batch: function (maxBytes, maxCount) {
       var batch = [];
-      while (batch.length < messages.length && batch.length < maxCount) {
+      while (batch.length < maxCount) {
+        /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
-        if (maxBytes < 0 && batch.length) {
+        if (!message || (maxBytes -= PACKET_BYTES + message.size * 4 / 3) < 0 && batch.length ||
+            !outbox.take(outbox.first + batch.length)) {
           break;
         }
-        batch.push(outbox.take(outbox.first + batch.length));
+        batch.push(message);
       }
       return batch;
     }
@@ -570,7 +518,6 @@ function createMemory(settings, origin) {
 /** Leaves room for what stands beside the messages: attach, reports, offset and close. */
 var MAX_BATCH = 900;
 var BESIDE_BYTES = 1024;
-var MAX_REPORTS = 16;
 
 /** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
@@ -642,14 +589,14 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped) {
+      if (isSending || isStopped || !(IS_FULL && asked || session.outbox.take(session.outbox.first) ||
+          session.closing && session.outbox.first === session.outbox.end)) {
         return;
       }
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || IS_FULL && asked)) {
+      } else if (!sendTimer.isRunning()) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -810,7 +757,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    */
   function attaching(holdMs) {
     return [newPacket(ATTACH, session.attachContent(generation, holdMs))]
-      .concat(trace.reports().slice(0, MAX_REPORTS));
+      .concat(trace.reports());
   }
 
   /**
@@ -931,19 +878,18 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absoluteUrl(url));
+  var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/i
+    .exec(absoluteUrl(url));
   if (!parts) {
     throw newError('SyntaxError', 'URL ' + url);
   }
-  var host = parts[1].toLowerCase() + '://' + parts[2];
-  var path = parts[3];
+  var host = parts[1];
   var query = parts[4] || '';
-  var mount = path.replace(/\/(websocket\/?)?$/, '');
   return {
-    url: 'ws' + host + path + query,
+    url: 'ws' + host + parts[2] + query,
     origin: 'ws' + host,
-    websocket: 'ws' + host + mount + '/websocket' + query,
-    poll: 'http' + host + mount + '/poll' + query
+    websocket: 'ws' + host + parts[3] + '/websocket' + query,
+    poll: 'http' + host + parts[3] + '/poll' + query
   };
 }
 
@@ -991,8 +937,6 @@ function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var sender = createSender(session, countBuffered);
-
   var legs = createLegs(session, endpoints, settings);
   var memory = createMemory(settings, endpoints.origin);
   var negotiator =
@@ -1022,7 +966,7 @@ function createClient(socket, endpoints, protocols, options) {
   }
 
   function countBuffered() {
-    socket.bufferedAmount = session.outbox.bytes + sender.bytes + ignoredBytes;
+    socket.bufferedAmount = session.outbox.bytes + ignoredBytes;
   }
 
   /** @param {string} transport */
@@ -1039,7 +983,7 @@ function createClient(socket, endpoints, protocols, options) {
   });
 
   for (var i = 0; i < settings.first.length; i++) {
-    sender.send(settings.first[i]);
+    session.send(settings.first[i]);
   }
 
   return {
@@ -1057,7 +1001,7 @@ function createClient(socket, endpoints, protocols, options) {
 
     send: function (data) {
       if (socket.readyState === IS_OPEN) {
-        sender.send(data);
+        session.send(data);
       } else {
         ignoredBytes += createMessage(data).size;
         countBuffered();
@@ -1068,7 +1012,7 @@ function createClient(socket, endpoints, protocols, options) {
       var isConnecting = socket.readyState === CONNECTING;
       socket.readyState = CLOSING;
       if (!isConnecting) {
-        sender.close(code, reason);
+        session.close(code, reason);
         return;
       }
       var close = { code: 1006, reason: 'still connecting' };
@@ -1308,10 +1252,12 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
-      while (up < session.outbox.end &&
-          up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes) {
-        var message = session.outbox.take(up++);
+      /** @type {Message | undefined} */
+      var message;
+      while (up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes &&
+          (message = session.outbox.take(up))) {
+        up++;
         upBytes += message.size;
         busySince = busySince || settings.now();
         send(message.letter, message.content);
@@ -1570,42 +1516,40 @@ function clamp(value, min, max) {
  */
 
 var TRACE_LENGTH = 64;
+/** In one go. */
+var MAX_REPORTS = 16;
 
 /** @returns {Trace} */
 function createTrace() {
   var noted = 0;
-  var reported = 0;
   var hasTrouble = false;
+  // What the server has not been told.
+  /** @type {Packet[]} */
+  var unreported = [];
 
   /** @type {Trace} */
   var trace = {
     attempts: [],
 
     note: function (leg, phase, ms, outcome, detail) {
-      noted++;
+      ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
+        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
+      unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+      unreported.splice(0, unreported.length - TRACE_LENGTH);
     },
 
     reports: function () {
-      var first = noted - trace.attempts.length;
-      var reports = [];
-      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
-        var attempt = trace.attempts[number - first];
-        reports.push(newPacket(REPORT, [
-          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
-        ].join(' ')));
-      }
-      return reports;
+      return hasTrouble ? unreported.slice(0, MAX_REPORTS) : [];
     },
 
     handleReported: function (packets) {
       for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        if (packets[i] === unreported[0]) {
+          unreported.shift();
         }
       }
     }
@@ -1648,9 +1592,7 @@ var SUPERSEDED_CODE = 4900;
  * @returns {Fault}
  */
 function createFault(code, name) {
-  var fault = /** @type {Fault} */ (new Error(name));
-  fault.code = code;
-  return fault;
+  return { code: code, message: name };
 }
 
 /**
@@ -1903,7 +1845,11 @@ function createSession(clock, key, protocols, handlers) {
       }
     },
 
-    send: function (message) {
+    send: function (data) {
+      var message = createMessage(data);
+      if (session.ended || session.hasDropped) {
+        return;
+      }
       if (message.size > session.limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
@@ -1912,10 +1858,21 @@ function createSession(clock, key, protocols, handlers) {
         outbox.push(message);
         handlers.onbuffer();
         handlers.ontransmit();
+        if (message.content === null) {
+          readBlob(data, function (buffer) {
+            message.content = new Uint8Array(buffer);
+            handlers.ontransmit();
+          }, function () {
+            session.abort(1011, 'Blob');
+          });
+        }
       }
     },
 
     close: function (code, reason) {
+      if (session.hasDropped) {
+        return;
+      }
       session.closing = { code: code, reason: reason };
       closeTimer.set(session.limits.closeTimeoutMs);
       handlers.ontransmit();
@@ -2491,28 +2448,25 @@ function watchPage(settings, returned) {
   var connection = root.navigator && root.navigator.connection;
   var network = connection && connection.type;
   var hasNewNetwork = false;
+  var hasReturned = false;
   var lookedAt = 0;
-  var jumpAt = 0;
   // What comes together in one turn is one return.
-  var tellTimer = createTimer(settings, function () {
+  var timer = createTimer(settings, function () {
+    // While a machine sleeps, timers are late. Those of a hidden page are late anyway; it is asked when
+    // it is shown.
+    var isBack = hasReturned ||
+      !(page && page.hidden) && settings.date() > lookedAt + LOOK_MS + SLEEP_MS;
     var isNew = hasNewNetwork;
-    hasNewNetwork = false;
-    returned(isNew);
-  });
-  var lookTimer = createTimer(settings, function () {
-    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
-    // hidden page are late anyway; it is asked when it is shown.
-    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
-        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
-      tellTimer.set(0);
-    }
+    hasReturned = hasNewNetwork = false;
     look();
+    if (isBack) {
+      returned(isNew);
+    }
   });
 
   function look() {
-    lookedAt = settings.now();
-    jumpAt = settings.date() - lookedAt;
-    lookTimer.set(LOOK_MS);
+    lookedAt = settings.date();
+    timer.set(LOOK_MS);
   }
 
   /** @param {any} event */
@@ -2525,7 +2479,8 @@ function watchPage(settings, returned) {
     if (!(event.type === 'change' && !isNew || event.persisted === false ||
         event.type === 'visibilitychange' && page.hidden)) {
       hasNewNetwork = hasNewNetwork || isNew;
-      tellTimer.set(0);
+      hasReturned = true;
+      timer.set(0);
     }
   }
 
@@ -2549,8 +2504,7 @@ function watchPage(settings, returned) {
 
   return function () {
     each('removeEventListener');
-    tellTimer.stop();
-    lookTimer.stop();
+    timer.stop();
   };
 }
 

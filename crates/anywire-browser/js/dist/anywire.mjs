@@ -40,6 +40,19 @@ function copyBytes(view) {
 }
 
 /**
+ * The text as it goes: what takes it puts U+FFFD for each surrogate that stands alone.
+ * @param {string} text
+ */
+function wellFormed(text) {
+  return text;
+}
+
+/** @param {any} data */
+function isBlob(data) {
+  return data && data.arrayBuffer;
+}
+
+/**
  * @param {Blob} blob
  * @param {(buffer: ArrayBuffer) => void} done
  * @param {() => void} failed
@@ -113,70 +126,9 @@ function newError(name, message) {
 }
 
 /**
- * Owns the way from what an application may send to messages, in order, also when a Blob must be
- * read first.
- * Leaves the messages to the session.
+ * Owns what an application may send, as a message.
+ * Leaves its way to the session.
  */
-
-/**
- * @param {Session} session
- * @param {() => void} onchange the bytes that wait here are more or fewer
- */
-function createSender(session, onchange) {
-  // What waits for the Blob at its head.
-  /** @type {Message[]} */
-  var queue = [];
-
-  var sender = {
-    /** Bytes that the session does not have yet. */
-    bytes: 0,
-
-    /** @param {any} data */
-    send: function (data) {
-      var message = createMessage(data);
-      push(message);
-      if (message.content === null) {
-        readBlob(data, function (buffer) {
-          message.content = new Uint8Array(buffer);
-          drain();
-        }, function () {
-          session.abort(1011, 'Blob');
-        });
-      }
-    },
-
-    /**
-     * @param {number} code
-     * @param {string} reason
-     */
-    close: function (code, reason) {
-      push({ letter: CLOSE, content: { code: code, reason: reason }, size: 0 });
-    }
-  };
-
-  /** @param {Message} message */
-  function push(message) {
-    queue.push(message);
-    sender.bytes += message.size;
-    drain();
-  }
-
-  function drain() {
-    while (queue.length && queue[0].content !== null && !session.ended &&
-        !session.hasDropped) {
-      var message = /** @type {Message} */ (queue.shift());
-      sender.bytes -= message.size;
-      if (message.letter === CLOSE) {
-        session.close(message.content.code, message.content.reason);
-      } else {
-        session.send(message);
-      }
-    }
-    onchange();
-  }
-
-  return sender;
-}
 
 /**
  * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
@@ -184,7 +136,7 @@ function createSender(session, onchange) {
  * @returns {Message}
  */
 function createMessage(data) {
-  if (/ (Blob|File)\b/.test(Object.prototype.toString.call(data))) {
+  if (isBlob(data)) {
     return { letter: BINARY, content: null, size: data.size };
   }
   var isBytes = data && data.byteLength >= 0;
@@ -196,21 +148,6 @@ function createMessage(data) {
     content: content,
     size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
   };
-}
-
-/**
- * Owns the text that a message may be: no surrogate stands alone in it.
- * Leaves what it means to its callers.
- */
-
-/**
- * The text with U+FFFD for each surrogate that stands alone, as WebSocket sends it.
- * @param {string} text
- */
-function wellFormed(text) {
-  return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
-    return match.length > 1 ? match : '\uFFFD';
-  });
 }
 
 /**
@@ -256,20 +193,24 @@ function createOutbox() {
     },
 
     take: function (offset) {
-      sent = Math.max(sent, offset + 1);
-      return messages[offset - outbox.first];
+      var message = messages[offset - outbox.first];
+      if (message && message.content !== null) {
+        sent = Math.max(sent, offset + 1);
+        return message;
+      }
     },
 
     batch: function (maxBytes, maxCount) {
       var batch = [];
-      while (batch.length < messages.length && batch.length < maxCount) {
+      while (batch.length < maxCount) {
+        /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
-        if (maxBytes < 0 && batch.length) {
+        if (!message || (maxBytes -= PACKET_BYTES + message.size * 4 / 3) < 0 && batch.length ||
+            !outbox.take(outbox.first + batch.length)) {
           break;
         }
-        batch.push(outbox.take(outbox.first + batch.length));
+        batch.push(message);
       }
       return batch;
     }
@@ -463,7 +404,6 @@ function createMemory(settings, origin) {
 /** Leaves room for what stands beside the messages: attach, reports, offset and close. */
 var MAX_BATCH = 900;
 var BESIDE_BYTES = 1024;
-var MAX_REPORTS = 16;
 
 /** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
@@ -535,14 +475,14 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped) {
+      if (isSending || isStopped || !(IS_FULL && asked || session.outbox.take(session.outbox.first) ||
+          session.closing && session.outbox.first === session.outbox.end)) {
         return;
       }
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || IS_FULL && asked)) {
+      } else if (!sendTimer.isRunning()) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -703,7 +643,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    */
   function attaching(holdMs) {
     return [newPacket(ATTACH, session.attachContent(generation, holdMs))]
-      .concat(trace.reports().slice(0, MAX_REPORTS));
+      .concat(trace.reports());
   }
 
   /**
@@ -824,19 +764,18 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absoluteUrl(url));
+  var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/i
+    .exec(absoluteUrl(url));
   if (!parts) {
     throw newError('SyntaxError', 'URL ' + url);
   }
-  var host = parts[1].toLowerCase() + '://' + parts[2];
-  var path = parts[3];
+  var host = parts[1];
   var query = parts[4] || '';
-  var mount = path.replace(/\/(websocket\/?)?$/, '');
   return {
-    url: 'ws' + host + path + query,
+    url: 'ws' + host + parts[2] + query,
     origin: 'ws' + host,
-    websocket: 'ws' + host + mount + '/websocket' + query,
-    poll: 'http' + host + mount + '/poll' + query
+    websocket: 'ws' + host + parts[3] + '/websocket' + query,
+    poll: 'http' + host + parts[3] + '/poll' + query
   };
 }
 
@@ -884,8 +823,6 @@ function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var sender = createSender(session, countBuffered);
-
   var legs = createLegs(session, endpoints, settings);
   var memory = createMemory(settings, endpoints.origin);
   var negotiator =
@@ -915,7 +852,7 @@ function createClient(socket, endpoints, protocols, options) {
   }
 
   function countBuffered() {
-    socket.bufferedAmount = session.outbox.bytes + sender.bytes + ignoredBytes;
+    socket.bufferedAmount = session.outbox.bytes + ignoredBytes;
   }
 
   /** @param {string} transport */
@@ -932,7 +869,7 @@ function createClient(socket, endpoints, protocols, options) {
   });
 
   for (var i = 0; i < settings.first.length; i++) {
-    sender.send(settings.first[i]);
+    session.send(settings.first[i]);
   }
 
   return {
@@ -950,7 +887,7 @@ function createClient(socket, endpoints, protocols, options) {
 
     send: function (data) {
       if (socket.readyState === IS_OPEN) {
-        sender.send(data);
+        session.send(data);
       } else {
         ignoredBytes += createMessage(data).size;
         countBuffered();
@@ -961,7 +898,7 @@ function createClient(socket, endpoints, protocols, options) {
       var isConnecting = socket.readyState === CONNECTING;
       socket.readyState = CLOSING;
       if (!isConnecting) {
-        sender.close(code, reason);
+        session.close(code, reason);
         return;
       }
       var close = { code: 1006, reason: 'still connecting' };
@@ -1201,10 +1138,12 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
-      while (up < session.outbox.end &&
-          up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes) {
-        var message = session.outbox.take(up++);
+      /** @type {Message | undefined} */
+      var message;
+      while (up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes &&
+          (message = session.outbox.take(up))) {
+        up++;
         upBytes += message.size;
         busySince = busySince || settings.now();
         send(message.letter, message.content);
@@ -1463,42 +1402,40 @@ function clamp(value, min, max) {
  */
 
 var TRACE_LENGTH = 64;
+/** In one go. */
+var MAX_REPORTS = 16;
 
 /** @returns {Trace} */
 function createTrace() {
   var noted = 0;
-  var reported = 0;
   var hasTrouble = false;
+  // What the server has not been told.
+  /** @type {Packet[]} */
+  var unreported = [];
 
   /** @type {Trace} */
   var trace = {
     attempts: [],
 
     note: function (leg, phase, ms, outcome, detail) {
-      noted++;
+      ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
+        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
+      unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+      unreported.splice(0, unreported.length - TRACE_LENGTH);
     },
 
     reports: function () {
-      var first = noted - trace.attempts.length;
-      var reports = [];
-      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
-        var attempt = trace.attempts[number - first];
-        reports.push(newPacket(REPORT, [
-          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
-        ].join(' ')));
-      }
-      return reports;
+      return hasTrouble ? unreported.slice(0, MAX_REPORTS) : [];
     },
 
     handleReported: function (packets) {
       for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        if (packets[i] === unreported[0]) {
+          unreported.shift();
         }
       }
     }
@@ -1541,9 +1478,7 @@ var SUPERSEDED_CODE = 4900;
  * @returns {Fault}
  */
 function createFault(code, name) {
-  var fault = /** @type {Fault} */ (new Error(name));
-  fault.code = code;
-  return fault;
+  return { code: code, message: name };
 }
 
 /**
@@ -1796,7 +1731,11 @@ function createSession(clock, key, protocols, handlers) {
       }
     },
 
-    send: function (message) {
+    send: function (data) {
+      var message = createMessage(data);
+      if (session.ended || session.hasDropped) {
+        return;
+      }
       if (message.size > session.limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
@@ -1805,10 +1744,21 @@ function createSession(clock, key, protocols, handlers) {
         outbox.push(message);
         handlers.onbuffer();
         handlers.ontransmit();
+        if (message.content === null) {
+          readBlob(data, function (buffer) {
+            message.content = new Uint8Array(buffer);
+            handlers.ontransmit();
+          }, function () {
+            session.abort(1011, 'Blob');
+          });
+        }
       }
     },
 
     close: function (code, reason) {
+      if (session.hasDropped) {
+        return;
+      }
       session.closing = { code: code, reason: reason };
       closeTimer.set(session.limits.closeTimeoutMs);
       handlers.ontransmit();
@@ -2384,28 +2334,25 @@ function watchPage(settings, returned) {
   var connection = root.navigator && root.navigator.connection;
   var network = connection && connection.type;
   var hasNewNetwork = false;
+  var hasReturned = false;
   var lookedAt = 0;
-  var jumpAt = 0;
   // What comes together in one turn is one return.
-  var tellTimer = createTimer(settings, function () {
+  var timer = createTimer(settings, function () {
+    // While a machine sleeps, timers are late. Those of a hidden page are late anyway; it is asked when
+    // it is shown.
+    var isBack = hasReturned ||
+      !(page && page.hidden) && settings.date() > lookedAt + LOOK_MS + SLEEP_MS;
     var isNew = hasNewNetwork;
-    hasNewNetwork = false;
-    returned(isNew);
-  });
-  var lookTimer = createTimer(settings, function () {
-    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
-    // hidden page are late anyway; it is asked when it is shown.
-    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
-        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
-      tellTimer.set(0);
-    }
+    hasReturned = hasNewNetwork = false;
     look();
+    if (isBack) {
+      returned(isNew);
+    }
   });
 
   function look() {
-    lookedAt = settings.now();
-    jumpAt = settings.date() - lookedAt;
-    lookTimer.set(LOOK_MS);
+    lookedAt = settings.date();
+    timer.set(LOOK_MS);
   }
 
   /** @param {any} event */
@@ -2418,7 +2365,8 @@ function watchPage(settings, returned) {
     if (!(event.type === 'change' && !isNew || event.persisted === false ||
         event.type === 'visibilitychange' && page.hidden)) {
       hasNewNetwork = hasNewNetwork || isNew;
-      tellTimer.set(0);
+      hasReturned = true;
+      timer.set(0);
     }
   }
 
@@ -2442,8 +2390,7 @@ function watchPage(settings, returned) {
 
   return function () {
     each('removeEventListener');
-    tellTimer.stop();
-    lookTimer.stop();
+    timer.stop();
   };
 }
 

@@ -42,8 +42,6 @@ function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var sender = createSender(session, countBuffered);
-
   var legs = createLegs(session, endpoints, settings);
   var memory = createMemory(settings, endpoints.origin);
   var negotiator =
@@ -73,7 +71,7 @@ function createClient(socket, endpoints, protocols, options) {
   }
 
   function countBuffered() {
-    socket.bufferedAmount = session.outbox.bytes + sender.bytes + ignoredBytes;
+    socket.bufferedAmount = session.outbox.bytes + ignoredBytes;
   }
 
   /** @param {string} transport */
@@ -90,7 +88,7 @@ function createClient(socket, endpoints, protocols, options) {
   });
 
   for (var i = 0; i < settings.first.length; i++) {
-    sender.send(settings.first[i]);
+    session.send(settings.first[i]);
   }
 
   return {
@@ -108,7 +106,7 @@ function createClient(socket, endpoints, protocols, options) {
 
     send: function (data) {
       if (socket.readyState === IS_OPEN) {
-        sender.send(data);
+        session.send(data);
       } else {
         ignoredBytes += createMessage(data).size;
         countBuffered();
@@ -119,7 +117,7 @@ function createClient(socket, endpoints, protocols, options) {
       var isConnecting = socket.readyState === CONNECTING;
       socket.readyState = CLOSING;
       if (!isConnecting) {
-        sender.close(code, reason);
+        session.close(code, reason);
         return;
       }
       var close = { code: 1006, reason: 'still connecting' };

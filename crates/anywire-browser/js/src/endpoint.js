@@ -8,18 +8,17 @@
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?):\/\/([^\/?#]+)([^?#]*)(\?[^#]*)?(#|$)/i.exec(absoluteUrl(url));
+  var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/i
+    .exec(absoluteUrl(url));
   if (!parts) {
     throw newError('SyntaxError', 'URL ' + url);
   }
-  var host = parts[1].toLowerCase() + '://' + parts[2];
-  var path = parts[3];
+  var host = parts[1];
   var query = parts[4] || '';
-  var mount = path.replace(/\/(websocket\/?)?$/, '');
   return {
-    url: 'ws' + host + path + query,
+    url: 'ws' + host + parts[2] + query,
     origin: 'ws' + host,
-    websocket: 'ws' + host + mount + '/websocket' + query,
-    poll: 'http' + host + mount + '/poll' + query
+    websocket: 'ws' + host + parts[3] + '/websocket' + query,
+    poll: 'http' + host + parts[3] + '/poll' + query
   };
 }

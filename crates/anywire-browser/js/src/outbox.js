@@ -41,20 +41,24 @@ function createOutbox() {
     },
 
     take: function (offset) {
-      sent = Math.max(sent, offset + 1);
-      return messages[offset - outbox.first];
+      var message = messages[offset - outbox.first];
+      if (message && message.content !== null) {
+        sent = Math.max(sent, offset + 1);
+        return message;
+      }
     },
 
     batch: function (maxBytes, maxCount) {
       var batch = [];
-      while (batch.length < messages.length && batch.length < maxCount) {
+      while (batch.length < maxCount) {
+        /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        maxBytes -= PACKET_BYTES + message.size * 4 / 3;
-        if (maxBytes < 0 && batch.length) {
+        if (!message || (maxBytes -= PACKET_BYTES + message.size * 4 / 3) < 0 && batch.length ||
+            !outbox.take(outbox.first + batch.length)) {
           break;
         }
-        batch.push(outbox.take(outbox.first + batch.length));
+        batch.push(message);
       }
       return batch;
     }

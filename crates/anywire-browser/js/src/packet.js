@@ -33,9 +33,7 @@ var SUPERSEDED_CODE = 4900;
  * @returns {Fault}
  */
 function createFault(code, name) {
-  var fault = /** @type {Fault} */ (new Error(name));
-  fault.code = code;
-  return fault;
+  return { code: code, message: name };
 }
 
 /**

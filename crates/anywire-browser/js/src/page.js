@@ -19,28 +19,25 @@ function watchPage(settings, returned) {
   var connection = root.navigator && root.navigator.connection;
   var network = connection && connection.type;
   var hasNewNetwork = false;
+  var hasReturned = false;
   var lookedAt = 0;
-  var jumpAt = 0;
   // What comes together in one turn is one return.
-  var tellTimer = createTimer(settings, function () {
+  var timer = createTimer(settings, function () {
+    // While a machine sleeps, timers are late. Those of a hidden page are late anyway; it is asked when
+    // it is shown.
+    var isBack = hasReturned ||
+      !(page && page.hidden) && settings.date() > lookedAt + LOOK_MS + SLEEP_MS;
     var isNew = hasNewNetwork;
-    hasNewNetwork = false;
-    returned(isNew);
-  });
-  var lookTimer = createTimer(settings, function () {
-    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
-    // hidden page are late anyway; it is asked when it is shown.
-    if (settings.date() - settings.now() > jumpAt + SLEEP_MS ||
-        !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS) {
-      tellTimer.set(0);
-    }
+    hasReturned = hasNewNetwork = false;
     look();
+    if (isBack) {
+      returned(isNew);
+    }
   });
 
   function look() {
-    lookedAt = settings.now();
-    jumpAt = settings.date() - lookedAt;
-    lookTimer.set(LOOK_MS);
+    lookedAt = settings.date();
+    timer.set(LOOK_MS);
   }
 
   /** @param {any} event */
@@ -53,7 +50,8 @@ function watchPage(settings, returned) {
     if (!(event.type === 'change' && !isNew || event.persisted === false ||
         event.type === 'visibilitychange' && page.hidden)) {
       hasNewNetwork = hasNewNetwork || isNew;
-      tellTimer.set(0);
+      hasReturned = true;
+      timer.set(0);
     }
   }
 
@@ -77,7 +75,6 @@ function watchPage(settings, returned) {
 
   return function () {
     each('removeEventListener');
-    tellTimer.stop();
-    lookTimer.stop();
+    timer.stop();
   };
 }

@@ -10,7 +10,6 @@
 /** Leaves room for what stands beside the messages: attach, reports, offset and close. */
 var MAX_BATCH = 900;
 var BESIDE_BYTES = 1024;
-var MAX_REPORTS = 16;
 
 /** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
@@ -82,14 +81,14 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped) {
+      if (isSending || isStopped || !(IS_FULL && asked || session.outbox.take(session.outbox.first) ||
+          session.closing && session.outbox.first === session.outbox.end)) {
         return;
       }
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning() &&
-          (session.outbox.first < session.outbox.end || IS_FULL && asked)) {
+      } else if (!sendTimer.isRunning()) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.set(0);
       }
@@ -250,7 +249,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    */
   function attaching(holdMs) {
     return [newPacket(ATTACH, session.attachContent(generation, holdMs))]
-      .concat(trace.reports().slice(0, MAX_REPORTS));
+      .concat(trace.reports());
   }
 
   /**

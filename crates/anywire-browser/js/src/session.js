@@ -128,7 +128,11 @@ function createSession(clock, key, protocols, handlers) {
       }
     },
 
-    send: function (message) {
+    send: function (data) {
+      var message = createMessage(data);
+      if (session.ended || session.hasDropped) {
+        return;
+      }
       if (message.size > session.limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
@@ -137,10 +141,21 @@ function createSession(clock, key, protocols, handlers) {
         outbox.push(message);
         handlers.onbuffer();
         handlers.ontransmit();
+        if (message.content === null) {
+          readBlob(data, function (buffer) {
+            message.content = new Uint8Array(buffer);
+            handlers.ontransmit();
+          }, function () {
+            session.abort(1011, 'Blob');
+          });
+        }
       }
     },
 
     close: function (code, reason) {
+      if (session.hasDropped) {
+        return;
+      }
       session.closing = { code: code, reason: reason };
       closeTimer.set(session.limits.closeTimeoutMs);
       handlers.ontransmit();

@@ -5,42 +5,40 @@
  */
 
 var TRACE_LENGTH = 64;
+/** In one go. */
+var MAX_REPORTS = 16;
 
 /** @returns {Trace} */
 function createTrace() {
   var noted = 0;
-  var reported = 0;
   var hasTrouble = false;
+  // What the server has not been told.
+  /** @type {Packet[]} */
+  var unreported = [];
 
   /** @type {Trace} */
   var trace = {
     attempts: [],
 
     note: function (leg, phase, ms, outcome, detail) {
-      noted++;
+      ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        leg: leg, phase: phase, ms: Math.round(ms), result: outcome + (detail ? ' ' + detail : '')
+        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
+      unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+      unreported.splice(0, unreported.length - TRACE_LENGTH);
     },
 
     reports: function () {
-      var first = noted - trace.attempts.length;
-      var reports = [];
-      for (var number = Math.max(first, reported); hasTrouble && number < noted; number++) {
-        var attempt = trace.attempts[number - first];
-        reports.push(newPacket(REPORT, [
-          number + 1, attempt.leg, attempt.phase, attempt.ms, attempt.result.split(' ')[0]
-        ].join(' ')));
-      }
-      return reports;
+      return hasTrouble ? unreported.slice(0, MAX_REPORTS) : [];
     },
 
     handleReported: function (packets) {
       for (var i = 0; i < packets.length; i++) {
-        if (packets[i].letter === REPORT) {
-          reported = Math.max(reported, parseInt(packets[i].content, 10));
+        if (packets[i] === unreported[0]) {
+          unreported.shift();
         }
       }
     }

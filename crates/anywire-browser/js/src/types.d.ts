@@ -7,8 +7,10 @@ interface Packet {
 }
 
 /** An error that ends the session, or the exchange that it came in, with a code of PROTOCOL §8.3. */
-interface Fault extends Error {
+interface Fault {
   code: number;
+  /** As PROTOCOL §8.3 has it. */
+  message: string;
 }
 
 interface Clock {
@@ -55,9 +57,9 @@ interface Outbox {
   push(message: Message): void;
   /** Forget what the peer has received, up to this offset. Returns whether that was news. */
   ack(received: number): boolean;
-  /** The message at an offset, which counts as sent from now on. */
-  take(offset: number): Message;
-  /** The messages from the first on that fit, which count as sent from now on. At least one. */
+  /** The message at an offset, which counts as sent from now on. None while there is none, or its Blob is read. */
+  take(offset: number): Message | undefined;
+  /** The messages from the first on that can go and fit, which count as sent from now on. The first fits always. */
   batch(maxBytes: number, maxCount: number): Message[];
 }
 
@@ -120,7 +122,8 @@ interface Session {
   handleClose(close: Close): void;
   /** The server refuses the session with a code that is not for retrying. */
   handleRefusal(code: number, message: string): void;
-  send(message: Message): void;
+  /** Anything that a WebSocket sends. */
+  send(data: any): void;
   close(code: number, reason: string): void;
   /** End because nothing has carried the session for too long. */
   expire(): void;

@@ -80,10 +80,12 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
-      while (up < session.outbox.end &&
-          up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes) {
-        var message = session.outbox.take(up++);
+      /** @type {Message | undefined} */
+      var message;
+      while (up - session.outbox.first < session.limits.windowMessages &&
+          upBytes - session.outbox.gone < session.limits.windowBytes &&
+          (message = session.outbox.take(up))) {
+        up++;
         upBytes += message.size;
         busySince = busySince || settings.now();
         send(message.letter, message.content);

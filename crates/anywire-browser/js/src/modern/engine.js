@@ -37,6 +37,19 @@ function copyBytes(view) {
 }
 
 /**
+ * The text as it goes: what takes it puts U+FFFD for each surrogate that stands alone.
+ * @param {string} text
+ */
+function wellFormed(text) {
+  return text;
+}
+
+/** @param {any} data */
+function isBlob(data) {
+  return data && data.arrayBuffer;
+}
+
+/**
  * @param {Blob} blob
  * @param {(buffer: ArrayBuffer) => void} done
  * @param {() => void} failed

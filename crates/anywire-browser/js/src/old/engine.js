@@ -76,6 +76,11 @@ function copyBytes(view) {
   return bytes;
 }
 
+/** @param {any} data */
+function isBlob(data) {
+  return / (Blob|File)\b/.test(Object.prototype.toString.call(data));
+}
+
 /**
  * @param {Blob} blob
  * @param {(buffer: ArrayBuffer) => void} done

@@ -79,7 +79,7 @@ function createNetwork(clock, server, plan = {}) {
         throw new Error('InvalidStateError');
       }
       this.sent.push(frame);
-      const data = copy(frame);
+      const data = typeof frame === 'string' ? frame.toWellFormed() : copy(frame);
       this.up(() => {
         if (this.readyState < 3 && this.link && !this.isCut) {
           this.link.onframe(data);
