@@ -29,20 +29,21 @@ const BUILDS = {
 
 const GLOBAL = "typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this";
 
+// A script tag beside a loader of modules wants the global, so only what is installed knows loaders.
 const SCRIPT_TAIL = `
+root.Anywire = Anywire;
+`;
+const UMD_TAIL = `
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;
+} else if (typeof define === 'function' && define.amd) {
+  define([], function () {
+    return Anywire;
+  });
 } else {
   root.Anywire = Anywire;
 }
 `;
-
-// A script tag beside a loader of modules wants the global, so only what is installed knows loaders.
-const UMD_TAIL = SCRIPT_TAIL.replace('} else {', `} else if (typeof define === 'function' && define.amd) {
-  define([], function () {
-    return Anywire;
-  });
-} else {`);
 
 // Members that only the client's own objects have. What the application, the browser or a packet
 // names stays as it is.
@@ -62,8 +63,8 @@ const isCheck = process.argv.includes('--check');
 const outputs = {};
 const tooLarge = [];
 for (const [name, { sources, ecma, maxBytes }] of Object.entries(BUILDS)) {
-  const minified = await shrink(wrap(sources, SCRIPT_TAIL), ecma);
-  outputs[`dist/${name}.js`] = wrap(sources, UMD_TAIL);
+  const minified = await shrink(wrap(sources, SCRIPT_TAIL, 'self'), ecma);
+  outputs[`dist/${name}.js`] = wrap(sources, UMD_TAIL, GLOBAL);
   outputs[`dist/${name}.mjs`] =
     `${banner()}var root = ${GLOBAL};\n\n${join(sources)}\nexport default Anywire;\n`;
   outputs[`dist/${name}.min.js`] = minified;
@@ -101,8 +102,8 @@ function join(sources) {
   return sources.map((name) => read(`src/${name}.js`)).join('\n');
 }
 
-function wrap(sources, tail) {
-  return `${banner()}(function (root) {\n\n${join(sources)}${tail}}(${GLOBAL}));\n`;
+function wrap(sources, tail, root) {
+  return `${banner()}(function (root) {\n\n${join(sources)}${tail}}(${root}));\n`;
 }
 
 function banner() {

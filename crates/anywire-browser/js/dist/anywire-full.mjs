@@ -626,11 +626,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       return session.attachContent(generation);
     };
 
-    leg.take = function (packets) {
-      withFaults(function () {
-        handleAnswer(packets);
-      }, session.abort);
-    };
+    leg.take = take;
 
     leg.held = function () {
       feed('held');
@@ -812,47 +808,59 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** @param {any} body */
   function receive(body) {
-    withFaults(function () {
-      var packets = decodeAnswer(http.encoding, body, !session.id);
-      withFaults(function () {
-        handleAnswer(packets);
-      }, session.abort);
-    }, function () {
+    var packets;
+    try {
+      packets = decodeAnswer(http.encoding, body, !session.id);
+    } catch (error) {
       // Something between here and the server has answered.
       lost('refused', 'no payload');
-    });
-  }
-
-  /** @param {Packet[]} packets */
-  function handleAnswer(packets) {
-    for (var i = 0; i < packets.length && !isStopped; i++) {
-      var letter = packets[i].letter;
-      var content = packets[i].content;
-      if (letter === OPENED) {
-        session.handleOpened(content);
-      } else if (letter === ACK) {
-        session.handleAck(content);
-        attached();
-      } else if (letter === PONG) {
-        // The only ping that polls send.
-        feed('proven', POLL);
-      } else if (letter === OFFSET) {
-        offset = content;
-      } else if (letter === CLOSE) {
-        session.handleClose(content);
-      } else if (letter === SUPERSEDED) {
-        lost('superseded');
-      } else if (letter !== PADDING) {
-        session.handleMessage(offset++, letter, content);
-      }
+      return;
     }
+    take(packets);
   }
 
-  function attached() {
+  // What each packet does.
+  /** @type {{ [letter: string]: (content: any, letter: string) => void }} */
+  var handlers = {};
+
+  handlers[OPENED] = session.handleOpened;
+
+  handlers[ACK] = function (content) {
+    session.handleAck(content);
     if (!isAttached) {
       isAttached = true;
       feed('attached', POLL);
     }
+  };
+
+  handlers[PONG] = function () {
+    // The only ping that polls send.
+    feed('proven', POLL);
+  };
+
+  handlers[OFFSET] = function (content) {
+    offset = content;
+  };
+
+  handlers[CLOSE] = session.handleClose;
+
+  handlers[SUPERSEDED] = function () {
+    lost('superseded');
+  };
+
+  handlers[PADDING] = ignore;
+
+  handlers[TEXT] = handlers[BINARY] = function (content, letter) {
+    session.handleMessage(offset++, letter, content);
+  };
+
+  /** @param {Packet[]} packets */
+  function take(packets) {
+    withFaults(function () {
+      for (var i = 0; i < packets.length && !isStopped; i++) {
+        handlers[packets[i].letter](packets[i].content, packets[i].letter);
+      }
+    }, session.abort);
   }
 
   /**
@@ -867,6 +875,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   return leg;
 }
+
+function ignore() {}
 
 /**
  * Owns where the endpoints of a mount path are.
@@ -1224,7 +1234,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
         ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
       function () {
-        feed('connected');
+        if (!isStopped) {
+          feed('connected');
+        }
       }, receive, lost);
     },
 
@@ -1288,7 +1300,10 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       if (close && close.tell && isAttached) {
         send(CLOSE, closeContent(close));
       }
-      closeWebSocket(channel, close && close.code);
+      if (channel.close) {
+        // A page may use no other codes.
+        channel.close(close && close.code >= 3000 ? close.code : 1000);
+      }
     }
   });
 
@@ -1313,6 +1328,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   /** @param {MessageEvent} event */
   function receive(event) {
+    if (isStopped) {
+      return;
+    }
     heardAt = settings.now();
     pingedAt = 0;
     // Of a stall that the proof's budget found, only the negotiation knows.
@@ -1322,7 +1340,11 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     }
     withFaults(function () {
       var packet = decodeFrame(event.data);
-      handlePacket(packet.letter, packet.content);
+      var letter = packet.letter;
+      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq]/.test(letter))) {
+        throw protocolError();
+      }
+      handlers[letter](packet.content, letter);
       if (!isStopped && isAttached) {
         schedule();
       }
@@ -1335,40 +1357,11 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     });
   }
 
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handlePacket(letter, content) {
-    if (letter === OPENED && !isAttached) {
-      handleOpened(content);
-    } else if (letter === CLOSE) {
-      handleClose(content);
-    } else if (letter === PONG) {
-      if (content === session.padding()) {
-        isProving = false;
-        feed('proven', WEBSOCKET);
-      }
-    } else if (letter === PING) {
-      send(PONG, content);
-      acknowledge();
-    } else if (!isAttached) {
-      throw protocolError();
-    } else if (letter === TEXT || letter === BINARY) {
-      handleMessage(letter, content);
-    } else if (letter === ACK) {
-      session.handleAck(content);
-      busySince = session.outbox.first < up ? settings.now() : 0;
-      leg.transmit();
-    } else if (letter === SUPERSEDED) {
-      lost('superseded');
-    } else {
-      throw protocolError();
-    }
-  }
+  // What each packet does.
+  /** @type {{ [letter: string]: (content: any, letter: string) => void }} */
+  var handlers = {};
 
-  /** @param {string} content */
-  function handleOpened(content) {
+  handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
     up = opened.received;
     upBytes = session.outbox.gone;
@@ -1378,10 +1371,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     if (!isStopped) {
       leg.transmit();
     }
-  }
+  };
 
-  /** @param {Close} close */
-  function handleClose(close) {
+  handlers[CLOSE] = function (/** @type {Close} */ close) {
     if (isRetry(close.code)) {
       lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
     } else if (isAttached) {
@@ -1389,13 +1381,31 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     } else {
       session.handleRefusal(close.code, close.reason);
     }
-  }
+  };
 
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handleMessage(letter, content) {
+  handlers[PONG] = function (content) {
+    if (content === session.padding()) {
+      isProving = false;
+      feed('proven', WEBSOCKET);
+    }
+  };
+
+  handlers[PING] = function (content) {
+    send(PONG, content);
+    acknowledge();
+  };
+
+  handlers[ACK] = function (content) {
+    session.handleAck(content);
+    busySince = session.outbox.first < up ? settings.now() : 0;
+    leg.transmit();
+  };
+
+  handlers[SUPERSEDED] = function () {
+    lost('superseded');
+  };
+
+  handlers[TEXT] = handlers[BINARY] = function (content, letter) {
     unackedSince = unacked++ ? unackedSince : heardAt;
     // Characters for bytes is close enough for a threshold.
     unackedBytes += content.length;
@@ -1405,7 +1415,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         settings.now() - unackedSince >= session.limits.ackDelayMs)) {
       acknowledge();
     }
-  }
+  };
 
   function acknowledge() {
     if (unacked) {
@@ -2009,14 +2019,8 @@ function decodeBytes(bytes) {
     var letter = String.fromCharCode(bytes[at++]);
     /** @type {any} */
     var content = new Uint8Array(bytes.subarray(at, at + length));
-    if (letter !== BINARY) {
-      try {
-        content = decoder.decode(content);
-      } catch (error) {
-        throw protocolError();
-      }
-    }
-    packets.push(checkPacket(LETTERS, letter, content));
+    packets.push(checkPacket(
+      LETTERS, letter, letter === BINARY ? content : decoder.decode(content)));
     at += length;
   }
   return packets;
@@ -2638,7 +2642,7 @@ function checkProtocols(protocols) {
  * @param {() => void} opened
  * @param {(event: MessageEvent) => void} received
  * @param {(outcome: string, detail: string) => void} closed
- * @returns {WebSocket}
+ * @returns {WebSocket} or what cannot even be closed
  */
 function openWebSocket(settings, url, protocols, opened, received, closed) {
   /** @type {any} */
@@ -2646,33 +2650,19 @@ function openWebSocket(settings, url, protocols, opened, received, closed) {
   try {
     socket = new settings.WebSocket(url, protocols);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = opened;
-    socket.onmessage = received;
-    // Some engines tell of an error alone.
-    socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
-      closed('closed', '' + event.code);
-    };
   } catch (error) {
-    socket.close = ignore;
     soon(settings, function () {
       closed('failed', '' + error);
     });
   }
+  socket.onopen = opened;
+  socket.onmessage = received;
+  // Some engines tell of an error alone.
+  socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
+    closed('closed', '' + event.code);
+  };
   return socket;
 }
-
-/**
- * It calls nobody back.
- * @param {any} socket
- * @param {number} [code]
- */
-function closeWebSocket(socket, code) {
-  socket.onopen = socket.onmessage = socket.onclose = socket.onerror = ignore;
-  // A page may use no other codes.
-  socket.close(code && code >= 3000 ? code : 1000);
-}
-
-function ignore() {}
 
 /**
  * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long

@@ -60,14 +60,8 @@ function decodeBytes(bytes) {
     var letter = String.fromCharCode(bytes[at++]);
     /** @type {any} */
     var content = new Uint8Array(bytes.subarray(at, at + length));
-    if (letter !== BINARY) {
-      try {
-        content = decoder.decode(content);
-      } catch (error) {
-        throw protocolError();
-      }
-    }
-    packets.push(checkPacket(LETTERS, letter, content));
+    packets.push(checkPacket(
+      LETTERS, letter, letter === BINARY ? content : decoder.decode(content)));
     at += length;
   }
   return packets;

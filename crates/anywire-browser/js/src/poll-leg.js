@@ -118,11 +118,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       return session.attachContent(generation);
     };
 
-    leg.take = function (packets) {
-      withFaults(function () {
-        handleAnswer(packets);
-      }, session.abort);
-    };
+    leg.take = take;
 
     leg.held = function () {
       feed('held');
@@ -304,47 +300,59 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** @param {any} body */
   function receive(body) {
-    withFaults(function () {
-      var packets = decodeAnswer(http.encoding, body, !session.id);
-      withFaults(function () {
-        handleAnswer(packets);
-      }, session.abort);
-    }, function () {
+    var packets;
+    try {
+      packets = decodeAnswer(http.encoding, body, !session.id);
+    } catch (error) {
       // Something between here and the server has answered.
       lost('refused', 'no payload');
-    });
-  }
-
-  /** @param {Packet[]} packets */
-  function handleAnswer(packets) {
-    for (var i = 0; i < packets.length && !isStopped; i++) {
-      var letter = packets[i].letter;
-      var content = packets[i].content;
-      if (letter === OPENED) {
-        session.handleOpened(content);
-      } else if (letter === ACK) {
-        session.handleAck(content);
-        attached();
-      } else if (letter === PONG) {
-        // The only ping that polls send.
-        feed('proven', POLL);
-      } else if (letter === OFFSET) {
-        offset = content;
-      } else if (letter === CLOSE) {
-        session.handleClose(content);
-      } else if (letter === SUPERSEDED) {
-        lost('superseded');
-      } else if (letter !== PADDING) {
-        session.handleMessage(offset++, letter, content);
-      }
+      return;
     }
+    take(packets);
   }
 
-  function attached() {
+  // What each packet does.
+  /** @type {{ [letter: string]: (content: any, letter: string) => void }} */
+  var handlers = {};
+
+  handlers[OPENED] = session.handleOpened;
+
+  handlers[ACK] = function (content) {
+    session.handleAck(content);
     if (!isAttached) {
       isAttached = true;
       feed('attached', POLL);
     }
+  };
+
+  handlers[PONG] = function () {
+    // The only ping that polls send.
+    feed('proven', POLL);
+  };
+
+  handlers[OFFSET] = function (content) {
+    offset = content;
+  };
+
+  handlers[CLOSE] = session.handleClose;
+
+  handlers[SUPERSEDED] = function () {
+    lost('superseded');
+  };
+
+  handlers[PADDING] = ignore;
+
+  handlers[TEXT] = handlers[BINARY] = function (content, letter) {
+    session.handleMessage(offset++, letter, content);
+  };
+
+  /** @param {Packet[]} packets */
+  function take(packets) {
+    withFaults(function () {
+      for (var i = 0; i < packets.length && !isStopped; i++) {
+        handlers[packets[i].letter](packets[i].content, packets[i].letter);
+      }
+    }, session.abort);
   }
 
   /**
@@ -359,3 +367,5 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   return leg;
 }
+
+function ignore() {}

@@ -52,7 +52,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
         ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
       function () {
-        feed('connected');
+        if (!isStopped) {
+          feed('connected');
+        }
       }, receive, lost);
     },
 
@@ -116,7 +118,10 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       if (close && close.tell && isAttached) {
         send(CLOSE, closeContent(close));
       }
-      closeWebSocket(channel, close && close.code);
+      if (channel.close) {
+        // A page may use no other codes.
+        channel.close(close && close.code >= 3000 ? close.code : 1000);
+      }
     }
   });
 
@@ -141,6 +146,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   /** @param {MessageEvent} event */
   function receive(event) {
+    if (isStopped) {
+      return;
+    }
     heardAt = settings.now();
     pingedAt = 0;
     // Of a stall that the proof's budget found, only the negotiation knows.
@@ -150,7 +158,11 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     }
     withFaults(function () {
       var packet = decodeFrame(event.data);
-      handlePacket(packet.letter, packet.content);
+      var letter = packet.letter;
+      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq]/.test(letter))) {
+        throw protocolError();
+      }
+      handlers[letter](packet.content, letter);
       if (!isStopped && isAttached) {
         schedule();
       }
@@ -163,40 +175,11 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     });
   }
 
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handlePacket(letter, content) {
-    if (letter === OPENED && !isAttached) {
-      handleOpened(content);
-    } else if (letter === CLOSE) {
-      handleClose(content);
-    } else if (letter === PONG) {
-      if (content === session.padding()) {
-        isProving = false;
-        feed('proven', WEBSOCKET);
-      }
-    } else if (letter === PING) {
-      send(PONG, content);
-      acknowledge();
-    } else if (!isAttached) {
-      throw protocolError();
-    } else if (letter === TEXT || letter === BINARY) {
-      handleMessage(letter, content);
-    } else if (letter === ACK) {
-      session.handleAck(content);
-      busySince = session.outbox.first < up ? settings.now() : 0;
-      leg.transmit();
-    } else if (letter === SUPERSEDED) {
-      lost('superseded');
-    } else {
-      throw protocolError();
-    }
-  }
+  // What each packet does.
+  /** @type {{ [letter: string]: (content: any, letter: string) => void }} */
+  var handlers = {};
 
-  /** @param {string} content */
-  function handleOpened(content) {
+  handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
     up = opened.received;
     upBytes = session.outbox.gone;
@@ -206,10 +189,9 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     if (!isStopped) {
       leg.transmit();
     }
-  }
+  };
 
-  /** @param {Close} close */
-  function handleClose(close) {
+  handlers[CLOSE] = function (/** @type {Close} */ close) {
     if (isRetry(close.code)) {
       lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
     } else if (isAttached) {
@@ -217,13 +199,31 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     } else {
       session.handleRefusal(close.code, close.reason);
     }
-  }
+  };
 
-  /**
-   * @param {string} letter
-   * @param {any} content
-   */
-  function handleMessage(letter, content) {
+  handlers[PONG] = function (content) {
+    if (content === session.padding()) {
+      isProving = false;
+      feed('proven', WEBSOCKET);
+    }
+  };
+
+  handlers[PING] = function (content) {
+    send(PONG, content);
+    acknowledge();
+  };
+
+  handlers[ACK] = function (content) {
+    session.handleAck(content);
+    busySince = session.outbox.first < up ? settings.now() : 0;
+    leg.transmit();
+  };
+
+  handlers[SUPERSEDED] = function () {
+    lost('superseded');
+  };
+
+  handlers[TEXT] = handlers[BINARY] = function (content, letter) {
     unackedSince = unacked++ ? unackedSince : heardAt;
     // Characters for bytes is close enough for a threshold.
     unackedBytes += content.length;
@@ -233,7 +233,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         settings.now() - unackedSince >= session.limits.ackDelayMs)) {
       acknowledge();
     }
-  }
+  };
 
   function acknowledge() {
     if (unacked) {

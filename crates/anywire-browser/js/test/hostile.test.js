@@ -5,8 +5,10 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
-const modern = require('../dist/anywire.min.js');
-const full = require('../dist/anywire-full.min.js');
+const { loadScript } = require('./support/internals.js');
+
+const modern = loadScript('anywire.min.js');
+const full = loadScript('anywire-full.min.js');
 
 const SEEDS = process.env.SEED ? [+process.env.SEED] : Array.from({ length: 400 }, (_, i) => i + 1);
 const MESSAGES = 60;

@@ -31,12 +31,22 @@ function load(global = globalThis, build = FULL) {
   return internals;
 }
 
+/** What a script tag gives. */
+function loadScript(file) {
+  const source = readFileSync(path.join(__dirname, '../../dist', file), 'utf8');
+  new Function('self', source)(globalThis);
+  const { Anywire } = globalThis;
+  delete globalThis.Anywire;
+  return Anywire;
+}
+
 const internals = load();
 const { BINARY_ENCODING: binary, decodeText, encodeText } = internals;
 module.exports = {
   ...internals,
   Anywire: isFull ? internals.Anywire : load(globalThis, process.env.BUILD).Anywire,
   load,
+  loadScript,
   /** What bodies can be. */
   ENCODINGS: isFull ? ['text', 'binary'] : ['binary'],
   /** What the modern build does not do. */
