@@ -495,10 +495,12 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
-        for (var other in IS_FULL && store) {
-          // What is remembered of its rungs begins with its name.
-          if (!other.indexOf(name)) {
-            delete store[other];
+        if (IS_FULL) {
+          for (var other in store) {
+            // What is remembered of its rungs begins with its name.
+            if (!other.indexOf(name)) {
+              delete store[other];
+            }
           }
         }
       });
@@ -551,6 +553,9 @@ var UNBLOCKED_MS = 500;
  * @returns {PollLeg}
  */
 function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
+  var encoding = IS_FULL ? http.encoding : BINARY_ENCODING;
+  var exchangeBy = IS_FULL ? http.exchange : startExchange;
+  var carryDown = IS_FULL ? carryByRung : hold;
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
@@ -614,8 +619,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        http.exchange(settings, endpoints, http.encoding,
-          http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+        exchangeBy(settings, endpoints, encoding,
+          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -652,8 +657,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   /** By what was proven, else by holds. */
-  function carryDown() {
-    var stop = IS_FULL && http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+  function carryByRung() {
+    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
     if (stop) {
       aborts.hold = stop;
     } else {
@@ -663,7 +668,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** Whatever it would have brought comes again. */
   function clearHold() {
-    wasCleared = true;
+    if (IS_FULL) {
+      wasCleared = true;
+    }
     clearedAt = settings.now();
     holdTimer.stop();
     aborts.hold();
@@ -691,28 +698,32 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = IS_FULL && asked ? asked() : null;
-    asked = null;
+    /** @type {any} */
+    var answered = null;
+    if (IS_FULL && asked) {
+      answered = asked();
+      asked = null;
+    }
     sendTimer.stop();
     isSending = true;
     if (IS_FULL && http.isNarrow) {
       clearHold();
-    } else if (!wasCleared) {
+    } else if (!IS_FULL || !wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
-    exchange('send', 0, function () {
+    exchange('send', 0, !answered ? sent : function () {
       sent();
-      if (IS_FULL && answered) {
-        answered();
-      }
-    }, attaching().concat(IS_FULL && answered ? newPacket(PADDING, '') : [], upward()));
+      answered();
+    }, (answered ? attaching().concat(newPacket(PADDING, '')) : attaching()).concat(upward()));
   }
 
   function sent() {
     isSending = false;
     blockedTimer.stop();
     if (clearedAt) {
-      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      if (IS_FULL) {
+        http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      }
       clearedAt = 0;
       hold();
     }
@@ -763,12 +774,12 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = http.encoding.pack(packets);
+    var body = encoding.pack(packets);
     // Its line may be slow, and bear less.
     var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
+    aborts[slot] = exchangeBy(settings, endpoints, encoding, body, patienceMs,
     function (payload) {
       if (isLong) {
         http.batchBytes *= 2;
@@ -810,7 +821,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   function receive(body) {
     var packets;
     try {
-      packets = decodeAnswer(http.encoding, body, !session.id);
+      packets = decodeAnswer(encoding, body, !session.id);
     } catch (error) {
       // Something between here and the server has answered.
       lost('refused', 'no payload');
@@ -1092,8 +1103,6 @@ function createSettings(options) {
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
-    EventSource: root.EventSource,
-    document: root.document,
     random: Math.random,
     first: [],
     now: monotonicMs,
@@ -1103,6 +1112,10 @@ function createSettings(options) {
     setTimeout: setTimeout,
     clearTimeout: clearTimeout
   };
+  if (IS_FULL) {
+    settings.EventSource = root.EventSource;
+    settings.document = root.document;
+  }
   for (var name in options) {
     if (options[name] !== undefined) {
       settings[name] = options[name];
@@ -1112,15 +1125,20 @@ function createSettings(options) {
 }
 
 /**
- * @param {string} name
- * @param {Encoding} encoding
- * @param {Exchange} exchange
+ * @param {string} [name]
+ * @param {Encoding} [encoding]
+ * @param {Exchange} [exchange]
  * @returns {Http}
  */
 function newHttp(name, encoding, exchange) {
-  return /** @type {any} */ ({
-    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
-  });
+  /** @type {any} */
+  var http = { holdMs: Infinity, batchBytes: Infinity };
+  if (IS_FULL) {
+    http.name = name;
+    http.encoding = encoding;
+    http.exchange = exchange;
+  }
+  return http;
 }
 
 /**

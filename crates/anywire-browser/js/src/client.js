@@ -187,8 +187,6 @@ function createSettings(options) {
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
-    EventSource: root.EventSource,
-    document: root.document,
     random: Math.random,
     first: [],
     now: monotonicMs,
@@ -198,6 +196,10 @@ function createSettings(options) {
     setTimeout: setTimeout,
     clearTimeout: clearTimeout
   };
+  if (IS_FULL) {
+    settings.EventSource = root.EventSource;
+    settings.document = root.document;
+  }
   for (var name in options) {
     if (options[name] !== undefined) {
       settings[name] = options[name];
@@ -207,13 +209,18 @@ function createSettings(options) {
 }
 
 /**
- * @param {string} name
- * @param {Encoding} encoding
- * @param {Exchange} exchange
+ * @param {string} [name]
+ * @param {Encoding} [encoding]
+ * @param {Exchange} [exchange]
  * @returns {Http}
  */
 function newHttp(name, encoding, exchange) {
-  return /** @type {any} */ ({
-    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
-  });
+  /** @type {any} */
+  var http = { holdMs: Infinity, batchBytes: Infinity };
+  if (IS_FULL) {
+    http.name = name;
+    http.encoding = encoding;
+    http.exchange = exchange;
+  }
+  return http;
 }

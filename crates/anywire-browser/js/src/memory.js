@@ -45,10 +45,12 @@ function createMemory(settings, origin) {
     forget: function () {
       use(function (store) {
         delete store[name];
-        for (var other in IS_FULL && store) {
-          // What is remembered of its rungs begins with its name.
-          if (!other.indexOf(name)) {
-            delete store[other];
+        if (IS_FULL) {
+          for (var other in store) {
+            // What is remembered of its rungs begins with its name.
+            if (!other.indexOf(name)) {
+              delete store[other];
+            }
           }
         }
       });

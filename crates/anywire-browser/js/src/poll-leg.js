@@ -43,6 +43,9 @@ var UNBLOCKED_MS = 500;
  * @returns {PollLeg}
  */
 function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
+  var encoding = IS_FULL ? http.encoding : BINARY_ENCODING;
+  var exchangeBy = IS_FULL ? http.exchange : startExchange;
+  var carryDown = IS_FULL ? carryByRung : hold;
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
@@ -106,8 +109,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         aborts[slot]();
       }
       if (close && close.tell && session.id) {
-        http.exchange(settings, endpoints, http.encoding,
-          http.encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+        exchangeBy(settings, endpoints, encoding,
+          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -144,8 +147,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   /** By what was proven, else by holds. */
-  function carryDown() {
-    var stop = IS_FULL && http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
+  function carryByRung() {
+    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
     if (stop) {
       aborts.hold = stop;
     } else {
@@ -155,7 +158,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** Whatever it would have brought comes again. */
   function clearHold() {
-    wasCleared = true;
+    if (IS_FULL) {
+      wasCleared = true;
+    }
     clearedAt = settings.now();
     holdTimer.stop();
     aborts.hold();
@@ -183,28 +188,32 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function send() {
-    var answered = IS_FULL && asked ? asked() : null;
-    asked = null;
+    /** @type {any} */
+    var answered = null;
+    if (IS_FULL && asked) {
+      answered = asked();
+      asked = null;
+    }
     sendTimer.stop();
     isSending = true;
     if (IS_FULL && http.isNarrow) {
       clearHold();
-    } else if (!wasCleared) {
+    } else if (!IS_FULL || !wasCleared) {
       blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
     }
-    exchange('send', 0, function () {
+    exchange('send', 0, !answered ? sent : function () {
       sent();
-      if (IS_FULL && answered) {
-        answered();
-      }
-    }, attaching().concat(IS_FULL && answered ? newPacket(PADDING, '') : [], upward()));
+      answered();
+    }, (answered ? attaching().concat(newPacket(PADDING, '')) : attaching()).concat(upward()));
   }
 
   function sent() {
     isSending = false;
     blockedTimer.stop();
     if (clearedAt) {
-      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      if (IS_FULL) {
+        http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      }
       clearedAt = 0;
       hold();
     }
@@ -255,12 +264,12 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = http.encoding.pack(packets);
+    var body = encoding.pack(packets);
     // Its line may be slow, and bear less.
     var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange(settings, endpoints, http.encoding, body, patienceMs,
+    aborts[slot] = exchangeBy(settings, endpoints, encoding, body, patienceMs,
     function (payload) {
       if (isLong) {
         http.batchBytes *= 2;
@@ -302,7 +311,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   function receive(body) {
     var packets;
     try {
-      packets = decodeAnswer(http.encoding, body, !session.id);
+      packets = decodeAnswer(encoding, body, !session.id);
     } catch (error) {
       // Something between here and the server has answered.
       lost('refused', 'no payload');

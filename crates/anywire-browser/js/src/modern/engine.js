@@ -72,5 +72,5 @@ function chooseBinaryType() {
  */
 function chooseHttp(settings, _session, _endpoints) {
   return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
-    newHttp(POLL, BINARY_ENCODING, startExchange) : undefined;
+    newHttp() : undefined;
 }
