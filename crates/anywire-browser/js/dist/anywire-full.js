@@ -411,12 +411,12 @@ function createNegotiator(session, newLeg, usable, settings, memory, ontransport
       }
     },
 
-    stop: function (close) {
+    stop: function (code, farewell) {
       isStopped = true;
       timer.stop();
       expiry.stop();
       for (var leg in legs) {
-        legs[leg].drop(leg, close);
+        legs[leg].drop(leg, code, farewell);
       }
     }
   };
@@ -607,7 +607,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    drop: function (_, close) {
+    drop: function (_, _code, farewell) {
       if (isStopped) {
         return;
       }
@@ -618,9 +618,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       for (var slot in aborts) {
         aborts[slot]();
       }
-      if (close && close.tell && session.id) {
+      if (farewell && session.id) {
         exchangeBy(settings, endpoints, encoding,
-          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+          encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -752,7 +752,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     isCloseSent = false;
     if (session.closing && batchEnd === session.outbox.end) {
       isCloseSent = true;
-      packets.push(newPacket(CLOSE, closeContent(session.closing)));
+      packets.push(newPacket(CLOSE, closeContent(session.closing.code, session.closing.reason)));
     }
     return packets;
   }
@@ -945,16 +945,16 @@ function createClient(socket, endpoints, protocols, options) {
     ontransmit: function () {
       negotiator.transmit();
     },
-    onend: function (close) {
-      negotiator.stop(close);
+    onend: function (code, reason, wasClean, isToBeTold) {
+      negotiator.stop(code, isToBeTold ? closeContent(code, reason) : '');
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
       // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
-      if (!session.id || close.code >= 4960) {
+      if (!session.id || code >= 4960) {
         fire(socket, 'error', {});
       }
-      fire(socket, 'close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
+      fire(socket, 'close', { code: code, reason: reason, wasClean: !!wasClean });
     }
   });
 
@@ -1036,10 +1036,9 @@ function createClient(socket, endpoints, protocols, options) {
         session.close(code, reason);
         return;
       }
-      var close = { code: 1006, reason: 'still connecting' };
-      negotiator.stop(close);
+      negotiator.stop(1000, '');
       soon(settings, function () {
-        session.end(close);
+        session.end(1006, 'still connecting');
       });
     }
   };
@@ -1294,7 +1293,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
       if (session.closing && !isCloseSent && up === session.outbox.end) {
         isCloseSent = true;
-        send(CLOSE, closeContent(session.closing));
+        send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
       schedule();
     },
@@ -1309,18 +1308,18 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
     },
 
-    drop: function (_, close) {
+    drop: function (_, code, farewell) {
       if (isStopped) {
         return;
       }
       isStopped = true;
       timer.stop();
-      if (close && close.tell && isAttached) {
-        send(CLOSE, closeContent(close));
+      if (farewell && isAttached) {
+        send(CLOSE, farewell);
       }
       if (channel.close) {
         // A page may use no other codes.
-        channel.close(close && close.code >= 3000 ? close.code : 1000);
+        channel.close(code && code >= 3000 ? code : 1000);
       }
     }
   });
@@ -1669,9 +1668,12 @@ function parseClose(content) {
   return { code: +parts[1], reason: reason };
 }
 
-/** @param {Close} close */
-function closeContent(close) {
-  return close.code + (close.reason ? ' ' + close.reason : '');
+/**
+ * @param {number} code
+ * @param {string} reason
+ */
+function closeContent(code, reason) {
+  return code + (reason ? ' ' + reason : '');
 }
 
 /**
@@ -1858,9 +1860,7 @@ function createSession(clock, key, protocols, handlers) {
       if (session.closing) {
         endWithOwnClose(true);
       } else {
-        close.wasClean = close.code < 4900;
-        close.tell = true;
-        session.end(close);
+        session.end(close.code, close.reason, close.code < 4900, true);
       }
     },
 
@@ -1869,7 +1869,7 @@ function createSession(clock, key, protocols, handlers) {
         // The server has closed already; only its answer was lost.
         endWithOwnClose(true);
       } else {
-        session.end({ code: code, reason: message || '' });
+        session.end(code, message || '');
       }
     },
 
@@ -1909,21 +1909,22 @@ function createSession(clock, key, protocols, handlers) {
     expire: function () {
       if (session.closing) {
         endWithOwnClose(false);
+      } else if (session.id) {
+        session.end(4931, 'expired');
       } else {
-        session.end(session.id ? { code: 4931, reason: 'expired' } :
-          { code: 1006, reason: 'no connection' });
+        session.end(1006, 'no connection');
       }
     },
 
     abort: function (code, reason) {
-      session.end({ code: code, reason: reason, tell: true });
+      session.end(code, reason, false, true);
     },
 
-    end: function (close) {
+    end: function (code, reason, wasClean, isToBeTold) {
       if (!session.ended) {
         session.ended = true;
         closeTimer.stop();
-        handlers.onend(close);
+        handlers.onend(code, reason, wasClean, isToBeTold);
       }
     }
   };
@@ -1944,7 +1945,7 @@ function createSession(clock, key, protocols, handlers) {
   /** @param {boolean} wasClean */
   function endWithOwnClose(wasClean) {
     var closing = /** @type {Close} */ (session.closing);
-    session.end({ code: closing.code, reason: closing.reason, wasClean: wasClean });
+    session.end(closing.code, closing.reason, wasClean);
   }
 
   return session;

@@ -29,16 +29,16 @@ function createClient(socket, endpoints, protocols, options) {
     ontransmit: function () {
       negotiator.transmit();
     },
-    onend: function (close) {
-      negotiator.stop(close);
+    onend: function (code, reason, wasClean, isToBeTold) {
+      negotiator.stop(code, isToBeTold ? closeContent(code, reason) : '');
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
       // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
-      if (!session.id || close.code >= 4960) {
+      if (!session.id || code >= 4960) {
         fire(socket, 'error', {});
       }
-      fire(socket, 'close', { code: close.code, reason: close.reason, wasClean: !!close.wasClean });
+      fire(socket, 'close', { code: code, reason: reason, wasClean: !!wasClean });
     }
   });
 
@@ -120,10 +120,9 @@ function createClient(socket, endpoints, protocols, options) {
         session.close(code, reason);
         return;
       }
-      var close = { code: 1006, reason: 'still connecting' };
-      negotiator.stop(close);
+      negotiator.stop(1000, '');
       soon(settings, function () {
-        session.end(close);
+        session.end(1006, 'still connecting');
       });
     }
   };

@@ -77,12 +77,12 @@ function createNegotiator(session, newLeg, usable, settings, memory, ontransport
       }
     },
 
-    stop: function (close) {
+    stop: function (code, farewell) {
       isStopped = true;
       timer.stop();
       expiry.stop();
       for (var leg in legs) {
-        legs[leg].drop(leg, close);
+        legs[leg].drop(leg, code, farewell);
       }
     }
   };

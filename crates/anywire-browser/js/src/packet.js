@@ -82,9 +82,12 @@ function parseClose(content) {
   return { code: +parts[1], reason: reason };
 }
 
-/** @param {Close} close */
-function closeContent(close) {
-  return close.code + (close.reason ? ' ' + close.reason : '');
+/**
+ * @param {number} code
+ * @param {string} reason
+ */
+function closeContent(code, reason) {
+  return code + (reason ? ' ' + reason : '');
 }
 
 /**

@@ -97,7 +97,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
     },
 
-    drop: function (_, close) {
+    drop: function (_, _code, farewell) {
       if (isStopped) {
         return;
       }
@@ -108,9 +108,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       for (var slot in aborts) {
         aborts[slot]();
       }
-      if (close && close.tell && session.id) {
+      if (farewell && session.id) {
         exchangeBy(settings, endpoints, encoding,
-          encoding.pack(attaching().concat(newPacket(CLOSE, closeContent(close)))),
+          encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
           session.limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -242,7 +242,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     isCloseSent = false;
     if (session.closing && batchEnd === session.outbox.end) {
       isCloseSent = true;
-      packets.push(newPacket(CLOSE, closeContent(session.closing)));
+      packets.push(newPacket(CLOSE, closeContent(session.closing.code, session.closing.reason)));
     }
     return packets;
   }

@@ -113,9 +113,7 @@ function createSession(clock, key, protocols, handlers) {
       if (session.closing) {
         endWithOwnClose(true);
       } else {
-        close.wasClean = close.code < 4900;
-        close.tell = true;
-        session.end(close);
+        session.end(close.code, close.reason, close.code < 4900, true);
       }
     },
 
@@ -124,7 +122,7 @@ function createSession(clock, key, protocols, handlers) {
         // The server has closed already; only its answer was lost.
         endWithOwnClose(true);
       } else {
-        session.end({ code: code, reason: message || '' });
+        session.end(code, message || '');
       }
     },
 
@@ -164,21 +162,22 @@ function createSession(clock, key, protocols, handlers) {
     expire: function () {
       if (session.closing) {
         endWithOwnClose(false);
+      } else if (session.id) {
+        session.end(4931, 'expired');
       } else {
-        session.end(session.id ? { code: 4931, reason: 'expired' } :
-          { code: 1006, reason: 'no connection' });
+        session.end(1006, 'no connection');
       }
     },
 
     abort: function (code, reason) {
-      session.end({ code: code, reason: reason, tell: true });
+      session.end(code, reason, false, true);
     },
 
-    end: function (close) {
+    end: function (code, reason, wasClean, isToBeTold) {
       if (!session.ended) {
         session.ended = true;
         closeTimer.stop();
-        handlers.onend(close);
+        handlers.onend(code, reason, wasClean, isToBeTold);
       }
     }
   };
@@ -199,7 +198,7 @@ function createSession(clock, key, protocols, handlers) {
   /** @param {boolean} wasClean */
   function endWithOwnClose(wasClean) {
     var closing = /** @type {Close} */ (session.closing);
-    session.end({ code: closing.code, reason: closing.reason, wasClean: wasClean });
+    session.end(closing.code, closing.reason, wasClean);
   }
 
   return session;

@@ -90,7 +90,7 @@ interface SessionHandlers {
   /** There is something to send. */
   ontransmit(): void;
   /** The session has ended. Called once, last. */
-  onend(close: Close): void;
+  onend(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
 }
 
 interface Session {
@@ -128,8 +128,8 @@ interface Session {
   /** End because nothing has carried the session for too long. */
   expire(): void;
   abort(code: number, reason: string): void;
-  /** End without a word to the server. */
-  end(close: Close): void;
+  /** End once. The server is told if it does not know. */
+  end(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
 }
 
 /** One encoding of payloads, and how XMLHttpRequest carries it. */
@@ -156,8 +156,8 @@ interface Leg {
   transmit(): void;
   /** Send the ping that proves the leg, after what waits. */
   prove(): void;
-  /** End without a word. With a close that is to be told, tell it first. */
-  drop(_?: any, close?: Close): void;
+  /** End without a word, but for the content of a close that the server is to be told. */
+  drop(_?: any, code?: number, farewell?: string): void;
 }
 
 interface WebSocketLeg extends Leg {
@@ -313,8 +313,8 @@ interface Negotiator {
   feed: Feed;
   /** The session has something to send. */
   transmit(): void;
-  /** Stop for good. With a close that is to be told, tell it first. */
-  stop(close: Close): void;
+  /** Stop for good, with what the legs' `drop` takes. */
+  stop(code: number, farewell: string): void;
 }
 
 interface Endpoints {

@@ -94,7 +94,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
       if (session.closing && !isCloseSent && up === session.outbox.end) {
         isCloseSent = true;
-        send(CLOSE, closeContent(session.closing));
+        send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
       schedule();
     },
@@ -109,18 +109,18 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
     },
 
-    drop: function (_, close) {
+    drop: function (_, code, farewell) {
       if (isStopped) {
         return;
       }
       isStopped = true;
       timer.stop();
-      if (close && close.tell && isAttached) {
-        send(CLOSE, closeContent(close));
+      if (farewell && isAttached) {
+        send(CLOSE, farewell);
       }
       if (channel.close) {
         // A page may use no other codes.
-        channel.close(close && close.code >= 3000 ? close.code : 1000);
+        channel.close(code && code >= 3000 ? code : 1000);
       }
     }
   });

@@ -25,7 +25,7 @@ function openSession(clock = new Clock()) {
     onmessage: (data) => seen.messages.push(data),
     onbuffer: () => {},
     ontransmit: () => seen.transmits++,
-    onend: (close) => seen.ends.push(close),
+    onend: (code, reason, wasClean, tell) => seen.ends.push({ code, reason, wasClean, tell }),
   });
   session.handleOpened(JSON.stringify(OPENED));
   return { session, seen, clock };
@@ -109,7 +109,7 @@ test('a session ends once', () => {
   const { session, seen } = openSession();
   session.handleClose({ code: 1001, reason: 'first' });
   session.abort(4960, 'second');
-  session.end({ code: 1006, reason: 'third' });
+  session.end(1006, 'third');
   assert.deepEqual(seen.ends, [{ code: 1001, reason: 'first', wasClean: true, tell: true }]);
 });
 
