@@ -251,17 +251,25 @@ function wellFormed(text) {
  */
 function createMessage(data) {
   if (isBlob(data)) {
-    return { letter: BINARY, content: null, size: data.size };
+    return newMessage(BINARY, null, data.size);
   }
-  var isBytes = data && data.byteLength >= 0;
-  var content = isBytes ?
-    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
-    wellFormed('' + data);
-  return {
-    letter: isBytes ? BINARY : TEXT,
-    content: content,
-    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
-  };
+  if (data && data.byteLength >= 0) {
+    var size = data.byteLength;
+    return newMessage(
+      BINARY, copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size)), size);
+  }
+  data = wellFormed('' + data);
+  return newMessage(TEXT, data, utf8Length(data));
+}
+
+/**
+ * @param {string} letter
+ * @param {any} content
+ * @param {number} size in bytes
+ * @returns {Message}
+ */
+function newMessage(letter, content, size) {
+  return { letter: letter, content: content, size: size };
 }
 
 /**
@@ -467,10 +475,10 @@ var pageMemory = {};
 function createMemory(settings, origin) {
   var name = 'anywire ' + origin;
 
-  /** @param {(store: any) => any} work on the storage, or on the page's own where that throws */
+  /** @param {(store: any) => any} work on the storage, or on the page's own where there is none or it throws */
   function use(work) {
     try {
-      return work(settings.localStorage || root.localStorage || pageMemory);
+      return work(settings.localStorage || root.localStorage);
     } catch (error) {
       return work(pageMemory);
     }
@@ -553,6 +561,8 @@ var UNBLOCKED_MS = 500;
  * @returns {PollLeg}
  */
 function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
+  var limits = session.limits;
+  var outbox = session.outbox;
   var encoding = IS_FULL ? http.encoding : BINARY_ENCODING;
   var exchangeBy = IS_FULL ? http.exchange : startExchange;
   var carryDown = IS_FULL ? carryByRung : hold;
@@ -594,16 +604,16 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped || !(IS_FULL && asked || session.outbox.take(session.outbox.first) ||
-          session.closing && session.outbox.first === session.outbox.end)) {
+      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.first) ||
+          session.closing && outbox.first === outbox.end)) {
         return;
       }
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning()) {
+      } else {
         // After this turn, so that all that is sent in it shares one request.
-        sendTimer.set(0);
+        sendTimer.by(settings.now());
       }
     },
 
@@ -621,7 +631,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (farewell && session.id) {
         exchangeBy(settings, endpoints, encoding,
           encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
-          session.limits.heartbeatTimeoutMs, ignore, ignore);
+          limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
   });
@@ -680,7 +690,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     if (IS_FULL && http.rungs) {
       http.rungs.left();
     }
-    var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
+    var askedMs = Math.floor(Math.min(limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
@@ -709,7 +719,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     if (IS_FULL && http.isNarrow) {
       clearHold();
     } else if (!IS_FULL || !wasCleared) {
-      blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
+      blockedTimer.set(BLOCKED_MS + outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, !answered ? sent : function () {
       sent();
@@ -718,7 +728,6 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function sent() {
-    isSending = false;
     blockedTimer.stop();
     if (clearedAt) {
       if (IS_FULL) {
@@ -727,30 +736,31 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       clearedAt = 0;
       hold();
     }
-    if (session.outbox.first > batchFirst) {
+    if (outbox.first > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
-    if (session.outbox.first < batchEnd || isCloseSent) {
-      // The server had no room, also not for a close: it would have answered it.
+    if (outbox.first < batchEnd || isCloseSent) {
+      // The server had no room, also not for a close: it would have answered it. Nothing else goes now.
       sendTimer.set(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
+      isSending = false;
       leg.transmit();
     }
   }
 
   /** The packets that go up now. */
   function upward() {
-    batchFirst = session.outbox.first;
+    batchFirst = outbox.first;
     /** @type {Packet[]} */
-    var packets = session.outbox.batch(
-      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
+    var packets = outbox.batch(
+      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
     }
     isCloseSent = false;
-    if (session.closing && batchEnd === session.outbox.end) {
+    if (session.closing && batchEnd === outbox.end) {
       isCloseSent = true;
       packets.push(newPacket(CLOSE, closeContent(session.closing.code, session.closing.reason)));
     }
@@ -777,7 +787,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     var body = encoding.pack(packets);
     // Its line may be slow, and bear less.
     var isLong = body.length > SMALL_BYTES;
-    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
+    var patienceMs = holdMs + limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
     aborts[slot] = exchangeBy(settings, endpoints, encoding, body, patienceMs,
     function (payload) {
@@ -934,7 +944,8 @@ function createClient(socket, endpoints, protocols, options) {
 
   var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
-      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
+      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) :
+        IS_FULL && !bytes.buffer ? bytes : bytes.buffer;
     },
     onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {
@@ -1180,9 +1191,6 @@ function createTimer(clock, fire) {
     stop: function () {
       cancel(id);
       deadline = Infinity;
-    },
-    isRunning: function () {
-      return deadline < Infinity;
     }
   };
   return timer;
@@ -1221,6 +1229,8 @@ var MAX_UNACKED_BYTES = 131072;
  * @returns {WebSocketLeg}
  */
 function createWebSocketLeg(session, url, settings, feed, generation) {
+  var limits = session.limits;
+  var outbox = session.outbox;
   /** @type {WebSocket} */
   var channel;
   var timer = createTimer(settings, tick);
@@ -1283,15 +1293,15 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       /** @type {Message | undefined} */
       var message;
-      while (up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes &&
-          (message = session.outbox.take(up))) {
+      while (up - outbox.first < limits.windowMessages &&
+          upBytes - outbox.gone < limits.windowBytes &&
+          (message = outbox.take(up))) {
         up++;
         upBytes += message.size;
         busySince = busySince || settings.now();
         send(message.letter, message.content);
       }
-      if (session.closing && !isCloseSent && up === session.outbox.end) {
+      if (session.closing && !isCloseSent && up === outbox.end) {
         isCloseSent = true;
         send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
@@ -1381,7 +1391,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
     up = opened.received;
-    upBytes = session.outbox.gone;
+    upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
     feed('attached', WEBSOCKET);
@@ -1414,7 +1424,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     session.handleAck(content);
-    busySince = session.outbox.first < up ? settings.now() : 0;
+    busySince = outbox.first < up ? settings.now() : 0;
     leg.transmit();
   };
 
@@ -1428,11 +1438,17 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     unackedBytes += content.length;
     session.handleMessage(down++, letter, content);
     // Timers of a page in the background are late, so each message looks at the time too.
-    if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
-        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
-      acknowledge();
+    if (!isStopped) {
+      acknowledgeIfDue();
     }
   };
+
+  function acknowledgeIfDue() {
+    if (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
+        settings.now() - unackedSince >= limits.ackDelayMs) {
+      acknowledge();
+    }
+  }
 
   function acknowledge() {
     if (unacked) {
@@ -1443,31 +1459,37 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
   function schedule() {
-    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
-    timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
+    var time = dueAt();
+    timer.by(unacked ? Math.min(time, unackedSince + limits.ackDelayMs) : time);
   }
 
   function patienceMs() {
     // Messages may be on the way before the ping (NEGOTIATION §3.4).
     return isStalled ? deadMs() :
-      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
+      Math.min(STALL_MS + outbox.bytes / session.bytesPerMs, deadMs());
   }
 
   function deadMs() {
-    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
+    return limits.heartbeatTimeoutMs + outbox.bytes / SLOW_BYTES_PER_MS;
   }
 
-  function pingDueAt() {
+  /** When a ping is due, or an answer to one. */
+  function dueAt() {
+    if (pingedAt) {
+      return pingedAt + patienceMs();
+    }
     // The server pings first in an idle session, so the client waits a quarter longer.
-    var time = heardAt + session.limits.heartbeatMs * 1.25;
+    var time = heardAt + limits.heartbeatMs * 1.25;
     return busySince ?
-      Math.min(time, Math.max(heardAt, busySince) + 2 * session.limits.ackDelayMs) : time;
+      Math.min(time, Math.max(heardAt, busySince) + 2 * limits.ackDelayMs) : time;
   }
 
   function tick() {
     var now = settings.now();
-    if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.bufferedAmount < unsent) {
+    if (now >= dueAt()) {
+      if (!pingedAt) {
+        leg.check();
+      } else if (channel.bufferedAmount < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
         pingedAt = now;
         unsent = channel.bufferedAmount;
@@ -1476,18 +1498,13 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       } else {
         isStalled = true;
-        if (session.outbox.bytes > LARGE_BYTES) {
+        if (outbox.bytes > LARGE_BYTES) {
           session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
         }
         feed('stalled');
       }
     }
-    if (now - unackedSince >= session.limits.ackDelayMs) {
-      acknowledge();
-    }
-    if (now >= pingDueAt()) {
-      leg.check();
-    }
+    acknowledgeIfDue();
     schedule();
   }
 
@@ -1771,6 +1788,9 @@ var MAX_OUTBOX_BYTES = 67108864;
 function createSession(clock, key, protocols, handlers) {
   var secret = '';
   var outbox = createOutbox();
+  // *Opened* brings the others (PROTOCOL §7); these are needed before.
+  /** @type {any} */
+  var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
   var closeTimer = createTimer(clock, function () {
     session.expire();
   });
@@ -1781,9 +1801,8 @@ function createSession(clock, key, protocols, handlers) {
     protocols: protocols,
     id: '',
     protocol: '',
-    // *Opened* brings the others (PROTOCOL §7); these are needed before.
     bytesPerMs: 256,
-    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
+    limits: limits,
     received: 0,
     outbox: outbox,
     closing: null,
@@ -1791,7 +1810,7 @@ function createSession(clock, key, protocols, handlers) {
     hasDropped: false,
 
     padding: function () {
-      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
+      return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
     },
 
     openContent: function (generation) {
@@ -1827,7 +1846,7 @@ function createSession(clock, key, protocols, handlers) {
         var limit = opened.limits[name];
         // A server that holds nothing says so with 0, which makes no sense elsewhere.
         if (limit > 0 || (limit === 0 && name === 'holdMs')) {
-          session.limits[name] = limit;
+          limits[name] = limit;
         }
       }
       session.handleAck(opened.received);
@@ -1851,7 +1870,7 @@ function createSession(clock, key, protocols, handlers) {
         handlers.onbuffer();
         if (session.closing) {
           // What was sent before the close may need longer than the close itself.
-          closeTimer.set(session.limits.closeTimeoutMs);
+          closeTimer.set(limits.closeTimeoutMs);
         }
       }
     },
@@ -1878,7 +1897,7 @@ function createSession(clock, key, protocols, handlers) {
       if (session.ended || session.hasDropped) {
         return;
       }
-      if (message.size > session.limits.maxMessageBytes) {
+      if (message.size > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
         abortSoon(4932, 'too-slow');
@@ -1902,7 +1921,7 @@ function createSession(clock, key, protocols, handlers) {
         return;
       }
       session.closing = { code: code, reason: reason };
-      closeTimer.set(session.limits.closeTimeoutMs);
+      closeTimer.set(limits.closeTimeoutMs);
       handlers.ontransmit();
     },
 

@@ -18,7 +18,8 @@ function createClient(socket, endpoints, protocols, options) {
 
   var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
-      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) : bytes.buffer || bytes;
+      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) :
+        IS_FULL && !bytes.buffer ? bytes : bytes.buffer;
     },
     onmessage: function (data) {
       if (socket.readyState === IS_OPEN) {

@@ -17,10 +17,10 @@ var pageMemory = {};
 function createMemory(settings, origin) {
   var name = 'anywire ' + origin;
 
-  /** @param {(store: any) => any} work on the storage, or on the page's own where that throws */
+  /** @param {(store: any) => any} work on the storage, or on the page's own where there is none or it throws */
   function use(work) {
     try {
-      return work(settings.localStorage || root.localStorage || pageMemory);
+      return work(settings.localStorage || root.localStorage);
     } catch (error) {
       return work(pageMemory);
     }

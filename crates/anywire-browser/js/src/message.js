@@ -10,15 +10,23 @@
  */
 function createMessage(data) {
   if (isBlob(data)) {
-    return { letter: BINARY, content: null, size: data.size };
+    return newMessage(BINARY, null, data.size);
   }
-  var isBytes = data && data.byteLength >= 0;
-  var content = isBytes ?
-    copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength)) :
-    wellFormed('' + data);
-  return {
-    letter: isBytes ? BINARY : TEXT,
-    content: content,
-    size: isBytes ? data.byteLength : utf8Length(/** @type {string} */ (content))
-  };
+  if (data && data.byteLength >= 0) {
+    var size = data.byteLength;
+    return newMessage(
+      BINARY, copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size)), size);
+  }
+  data = wellFormed('' + data);
+  return newMessage(TEXT, data, utf8Length(data));
+}
+
+/**
+ * @param {string} letter
+ * @param {any} content
+ * @param {number} size in bytes
+ * @returns {Message}
+ */
+function newMessage(letter, content, size) {
+  return { letter: letter, content: content, size: size };
 }

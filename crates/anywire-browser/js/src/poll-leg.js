@@ -43,6 +43,8 @@ var UNBLOCKED_MS = 500;
  * @returns {PollLeg}
  */
 function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
+  var limits = session.limits;
+  var outbox = session.outbox;
   var encoding = IS_FULL ? http.encoding : BINARY_ENCODING;
   var exchangeBy = IS_FULL ? http.exchange : startExchange;
   var carryDown = IS_FULL ? carryByRung : hold;
@@ -84,16 +86,16 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped || !(IS_FULL && asked || session.outbox.take(session.outbox.first) ||
-          session.closing && session.outbox.first === session.outbox.end)) {
+      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.first) ||
+          session.closing && outbox.first === outbox.end)) {
         return;
       }
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else if (!sendTimer.isRunning()) {
+      } else {
         // After this turn, so that all that is sent in it shares one request.
-        sendTimer.set(0);
+        sendTimer.by(settings.now());
       }
     },
 
@@ -111,7 +113,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (farewell && session.id) {
         exchangeBy(settings, endpoints, encoding,
           encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
-          session.limits.heartbeatTimeoutMs, ignore, ignore);
+          limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
   });
@@ -170,7 +172,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     if (IS_FULL && http.rungs) {
       http.rungs.left();
     }
-    var askedMs = Math.floor(Math.min(session.limits.holdMs, http.holdMs));
+    var askedMs = Math.floor(Math.min(limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
@@ -199,7 +201,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     if (IS_FULL && http.isNarrow) {
       clearHold();
     } else if (!IS_FULL || !wasCleared) {
-      blockedTimer.set(BLOCKED_MS + session.outbox.bytes / SLOW_BYTES_PER_MS);
+      blockedTimer.set(BLOCKED_MS + outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, !answered ? sent : function () {
       sent();
@@ -208,7 +210,6 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function sent() {
-    isSending = false;
     blockedTimer.stop();
     if (clearedAt) {
       if (IS_FULL) {
@@ -217,30 +218,31 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       clearedAt = 0;
       hold();
     }
-    if (session.outbox.first > batchFirst) {
+    if (outbox.first > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
-    if (session.outbox.first < batchEnd || isCloseSent) {
-      // The server had no room, also not for a close: it would have answered it.
+    if (outbox.first < batchEnd || isCloseSent) {
+      // The server had no room, also not for a close: it would have answered it. Nothing else goes now.
       sendTimer.set(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
+      isSending = false;
       leg.transmit();
     }
   }
 
   /** The packets that go up now. */
   function upward() {
-    batchFirst = session.outbox.first;
+    batchFirst = outbox.first;
     /** @type {Packet[]} */
-    var packets = session.outbox.batch(
-      Math.min(session.limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
+    var packets = outbox.batch(
+      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
     }
     isCloseSent = false;
-    if (session.closing && batchEnd === session.outbox.end) {
+    if (session.closing && batchEnd === outbox.end) {
       isCloseSent = true;
       packets.push(newPacket(CLOSE, closeContent(session.closing.code, session.closing.reason)));
     }
@@ -267,7 +269,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     var body = encoding.pack(packets);
     // Its line may be slow, and bear less.
     var isLong = body.length > SMALL_BYTES;
-    var patienceMs = holdMs + session.limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
+    var patienceMs = holdMs + limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
     aborts[slot] = exchangeBy(settings, endpoints, encoding, body, patienceMs,
     function (payload) {

@@ -24,6 +24,9 @@ var MAX_OUTBOX_BYTES = 67108864;
 function createSession(clock, key, protocols, handlers) {
   var secret = '';
   var outbox = createOutbox();
+  // *Opened* brings the others (PROTOCOL §7); these are needed before.
+  /** @type {any} */
+  var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
   var closeTimer = createTimer(clock, function () {
     session.expire();
   });
@@ -34,9 +37,8 @@ function createSession(clock, key, protocols, handlers) {
     protocols: protocols,
     id: '',
     protocol: '',
-    // *Opened* brings the others (PROTOCOL §7); these are needed before.
     bytesPerMs: 256,
-    limits: /** @type {any} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 }),
+    limits: limits,
     received: 0,
     outbox: outbox,
     closing: null,
@@ -44,7 +46,7 @@ function createSession(clock, key, protocols, handlers) {
     hasDropped: false,
 
     padding: function () {
-      return new Array(Math.min(PROOF_BYTES, session.limits.maxPingBytes) + 1).join('.');
+      return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
     },
 
     openContent: function (generation) {
@@ -80,7 +82,7 @@ function createSession(clock, key, protocols, handlers) {
         var limit = opened.limits[name];
         // A server that holds nothing says so with 0, which makes no sense elsewhere.
         if (limit > 0 || (limit === 0 && name === 'holdMs')) {
-          session.limits[name] = limit;
+          limits[name] = limit;
         }
       }
       session.handleAck(opened.received);
@@ -104,7 +106,7 @@ function createSession(clock, key, protocols, handlers) {
         handlers.onbuffer();
         if (session.closing) {
           // What was sent before the close may need longer than the close itself.
-          closeTimer.set(session.limits.closeTimeoutMs);
+          closeTimer.set(limits.closeTimeoutMs);
         }
       }
     },
@@ -131,7 +133,7 @@ function createSession(clock, key, protocols, handlers) {
       if (session.ended || session.hasDropped) {
         return;
       }
-      if (message.size > session.limits.maxMessageBytes) {
+      if (message.size > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
         abortSoon(4932, 'too-slow');
@@ -155,7 +157,7 @@ function createSession(clock, key, protocols, handlers) {
         return;
       }
       session.closing = { code: code, reason: reason };
-      closeTimer.set(session.limits.closeTimeoutMs);
+      closeTimer.set(limits.closeTimeoutMs);
       handlers.ontransmit();
     },
 

@@ -38,9 +38,6 @@ function createTimer(clock, fire) {
     stop: function () {
       cancel(id);
       deadline = Infinity;
-    },
-    isRunning: function () {
-      return deadline < Infinity;
     }
   };
   return timer;

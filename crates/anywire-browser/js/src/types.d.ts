@@ -28,7 +28,6 @@ interface Timer {
   /** Fire once, at `time` or before it. */
   by(time: number): void;
   stop(): void;
-  isRunning(): boolean;
 }
 
 interface Close {

@@ -22,6 +22,8 @@ var MAX_UNACKED_BYTES = 131072;
  * @returns {WebSocketLeg}
  */
 function createWebSocketLeg(session, url, settings, feed, generation) {
+  var limits = session.limits;
+  var outbox = session.outbox;
   /** @type {WebSocket} */
   var channel;
   var timer = createTimer(settings, tick);
@@ -84,15 +86,15 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       /** @type {Message | undefined} */
       var message;
-      while (up - session.outbox.first < session.limits.windowMessages &&
-          upBytes - session.outbox.gone < session.limits.windowBytes &&
-          (message = session.outbox.take(up))) {
+      while (up - outbox.first < limits.windowMessages &&
+          upBytes - outbox.gone < limits.windowBytes &&
+          (message = outbox.take(up))) {
         up++;
         upBytes += message.size;
         busySince = busySince || settings.now();
         send(message.letter, message.content);
       }
-      if (session.closing && !isCloseSent && up === session.outbox.end) {
+      if (session.closing && !isCloseSent && up === outbox.end) {
         isCloseSent = true;
         send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
@@ -182,7 +184,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
     up = opened.received;
-    upBytes = session.outbox.gone;
+    upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
     feed('attached', WEBSOCKET);
@@ -215,7 +217,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     session.handleAck(content);
-    busySince = session.outbox.first < up ? settings.now() : 0;
+    busySince = outbox.first < up ? settings.now() : 0;
     leg.transmit();
   };
 
@@ -229,11 +231,17 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     unackedBytes += content.length;
     session.handleMessage(down++, letter, content);
     // Timers of a page in the background are late, so each message looks at the time too.
-    if (!isStopped && (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
-        settings.now() - unackedSince >= session.limits.ackDelayMs)) {
-      acknowledge();
+    if (!isStopped) {
+      acknowledgeIfDue();
     }
   };
+
+  function acknowledgeIfDue() {
+    if (unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ||
+        settings.now() - unackedSince >= limits.ackDelayMs) {
+      acknowledge();
+    }
+  }
 
   function acknowledge() {
     if (unacked) {
@@ -244,31 +252,37 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
   function schedule() {
-    var time = pingedAt ? pingedAt + patienceMs() : pingDueAt();
-    timer.by(unacked ? Math.min(time, unackedSince + session.limits.ackDelayMs) : time);
+    var time = dueAt();
+    timer.by(unacked ? Math.min(time, unackedSince + limits.ackDelayMs) : time);
   }
 
   function patienceMs() {
     // Messages may be on the way before the ping (NEGOTIATION §3.4).
     return isStalled ? deadMs() :
-      Math.min(STALL_MS + session.outbox.bytes / session.bytesPerMs, deadMs());
+      Math.min(STALL_MS + outbox.bytes / session.bytesPerMs, deadMs());
   }
 
   function deadMs() {
-    return session.limits.heartbeatTimeoutMs + session.outbox.bytes / SLOW_BYTES_PER_MS;
+    return limits.heartbeatTimeoutMs + outbox.bytes / SLOW_BYTES_PER_MS;
   }
 
-  function pingDueAt() {
+  /** When a ping is due, or an answer to one. */
+  function dueAt() {
+    if (pingedAt) {
+      return pingedAt + patienceMs();
+    }
     // The server pings first in an idle session, so the client waits a quarter longer.
-    var time = heardAt + session.limits.heartbeatMs * 1.25;
+    var time = heardAt + limits.heartbeatMs * 1.25;
     return busySince ?
-      Math.min(time, Math.max(heardAt, busySince) + 2 * session.limits.ackDelayMs) : time;
+      Math.min(time, Math.max(heardAt, busySince) + 2 * limits.ackDelayMs) : time;
   }
 
   function tick() {
     var now = settings.now();
-    if (pingedAt && now - pingedAt >= patienceMs()) {
-      if (channel.bufferedAmount < unsent) {
+    if (now >= dueAt()) {
+      if (!pingedAt) {
+        leg.check();
+      } else if (channel.bufferedAmount < unsent) {
         // A line that takes bytes is slow, not dead: the ping is still behind them.
         pingedAt = now;
         unsent = channel.bufferedAmount;
@@ -277,18 +291,13 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       } else {
         isStalled = true;
-        if (session.outbox.bytes > LARGE_BYTES) {
+        if (outbox.bytes > LARGE_BYTES) {
           session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
         }
         feed('stalled');
       }
     }
-    if (now - unackedSince >= session.limits.ackDelayMs) {
-      acknowledge();
-    }
-    if (now >= pingDueAt()) {
-      leg.check();
-    }
+    acknowledgeIfDue();
     schedule();
   }
 

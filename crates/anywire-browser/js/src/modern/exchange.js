@@ -8,9 +8,11 @@
 function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   /** @type {XMLHttpRequest} */
   var request = new settings.XMLHttpRequest();
+  var outcome = 'silent';
+  var detail = 'no answer';
   var timer = createTimer(settings, function () {
     stop();
-    failed('silent', 'no answer');
+    failed(outcome, detail);
   });
 
   function wait() {
@@ -44,10 +46,8 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
     request.send(body);
   } catch (error) {
     // What guards a page may forbid a request.
-    stop();
-    timer = createTimer(settings, function () {
-      failed('failed', '' + error);
-    });
+    outcome = 'failed';
+    detail = '' + error;
     timer.set(0);
   }
   return stop;
