@@ -4,8 +4,10 @@
 
 import { readFileSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
+import { fileURLToPath } from 'node:url';
 import { gzipAsync } from '@gfx/zopfli';
 import { minify } from 'terser';
+import { chooseLetters, printer, readProgram } from './names/program.mjs';
 
 // In any order they are the same client; in this one gzip finds most.
 const SHARED = [
@@ -22,8 +24,8 @@ const FULL = [
 ];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
-const BUILDS = {
-  anywire: { sources: MODERN, ecma: 2015, maxBytes: 7990 },
+export const BUILDS = {
+  anywire: { sources: MODERN, ecma: 2015, maxBytes: 7250 },
   'anywire-full': { sources: FULL, ecma: 3, maxBytes: 11264 },
 };
 
@@ -59,44 +61,51 @@ const PRIVATE = [
   'steady', 'toData', 'toText', 'transmit', 'unpack', 'usable', 'utf8Length', '_client', '_listeners',
 ];
 
-const isCheck = process.argv.includes('--check');
-const outputs = {};
-const tooLarge = [];
-for (const [name, { sources, ecma, maxBytes }] of Object.entries(BUILDS)) {
-  const minified = await shrink(wrap(sources, SCRIPT_TAIL, 'self'), ecma);
-  outputs[`dist/${name}.js`] = wrap(sources, UMD_TAIL, GLOBAL);
-  outputs[`dist/${name}.mjs`] =
-    `${banner()}var root = ${GLOBAL};\n\n${join(sources)}\nexport default Anywire;\n`;
-  outputs[`dist/${name}.min.js`] = minified;
-  // Built once and served often: it may take its time.
-  const gzip = Buffer.from(await gzipAsync(minified, { numiterations: 100 }));
-  const brotli = brotliCompressSync(minified, { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
-  outputs[`dist/${name}.min.js.gz`] = gzip;
-  outputs[`dist/${name}.min.js.br`] = brotli;
-  // What is committed counts, since it is what is served.
-  const file = path(`dist/${name}.min.js.gz`);
-  const bytes = isCheck && existsSync(file) ? readFileSync(file).length : gzip.length;
-  console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip, ${brotli.length} with brotli`);
-  if (bytes > maxBytes) {
-    tooLarge.push(name);
-  }
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await build(process.argv.includes('--check'));
 }
 
-const stale = Object.keys(outputs).filter(
-  (file) => !existsSync(path(file)) || plain(file, readFileSync(path(file))) !== plain(file, outputs[file]));
-if (isCheck && stale.length) {
-  console.error(`stale: ${stale.join(', ')}. Run 'npm run build'.`);
-}
-if (!isCheck) {
-  mkdirSync(path('dist'), { recursive: true });
-  for (const file of Object.keys(outputs)) {
-    writeFileSync(path(file), outputs[file]);
+async function build(isCheck) {
+  const outputs = {};
+  const tooLarge = [];
+  for (const [name, { sources, maxBytes }] of Object.entries(BUILDS)) {
+    const program = await compress(name);
+    const wishes = JSON.parse(readFileSync(wishesFile(name), 'utf8'));
+    const minified = printer(program)(chooseLetters(program, wishes)) + '\n';
+    outputs[`dist/${name}.js`] = wrap(sources, UMD_TAIL, GLOBAL);
+    outputs[`dist/${name}.mjs`] =
+      `${banner()}var root = ${GLOBAL};\n\n${join(sources)}\nexport default Anywire;\n`;
+    outputs[`dist/${name}.min.js`] = minified;
+    // Built once and served often: it may take its time.
+    const gzip = Buffer.from(await gzipAsync(minified, { numiterations: 100 }));
+    const brotli = brotliCompressSync(minified, { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
+    outputs[`dist/${name}.min.js.gz`] = gzip;
+    outputs[`dist/${name}.min.js.br`] = brotli;
+    // What is committed counts, since it is what is served.
+    const file = path(`dist/${name}.min.js.gz`);
+    const bytes = isCheck && existsSync(file) ? readFileSync(file).length : gzip.length;
+    console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip, ${brotli.length} with brotli`);
+    if (bytes > maxBytes) {
+      tooLarge.push(name);
+    }
   }
+
+  const stale = Object.keys(outputs).filter(
+    (file) => !existsSync(path(file)) || plain(file, readFileSync(path(file))) !== plain(file, outputs[file]));
+  if (isCheck && stale.length) {
+    console.error(`stale: ${stale.join(', ')}. Run 'npm run build'.`);
+  }
+  if (!isCheck) {
+    mkdirSync(path('dist'), { recursive: true });
+    for (const file of Object.keys(outputs)) {
+      writeFileSync(path(file), outputs[file]);
+    }
+  }
+  if (tooLarge.length) {
+    console.error(`too large: ${tooLarge.join(', ')}. After a change, 'npm run shorten' may find better names.`);
+  }
+  process.exitCode = tooLarge.length || (isCheck && stale.length) ? 1 : 0;
 }
-if (tooLarge.length) {
-  console.error(`too large: ${tooLarge.join(', ')}`);
-}
-process.exitCode = tooLarge.length || (isCheck && stale.length) ? 1 : 0;
 
 function join(sources) {
   return sources.map((name) => read(`src/${name}.js`)).join('\n');
@@ -110,19 +119,25 @@ function banner() {
   return `/*! Anywire ${version()} */\n`;
 }
 
-async function shrink(joined, ecma) {
+/** A build's script, minified but for the names. */
+export async function compress(build) {
+  const { sources, ecma } = BUILDS[build];
   const isModern = ecma > 5;
-  const { code } = await minify(joined, {
+  const { code } = await minify(wrap(sources, SCRIPT_TAIL, 'self'), {
     ie8: !isModern,
     ecma: isModern ? ecma : 5,
     compress: {
       passes: 6, conditionals: isModern, lhs_constants: false, pure_getters: true,
       unsafe_proto: true, unsafe_arrows: isModern, unsafe_methods: isModern,
     },
-    mangle: { properties: { builtins: true, regex: new RegExp(`^(${PRIVATE.join('|')})$`) } },
-    format: { comments: false, ascii_only: true },
+    mangle: false,
+    format: { comments: false, ascii_only: true, shorthand: false },
   });
-  return code + '\n';
+  return readProgram(code, PRIVATE, !isModern);
+}
+
+export function wishesFile(build) {
+  return path(`names/${build}.json`);
 }
 
 /** What a file holds. Compressors of other versions may find other bytes for the same. */

@@ -1,0 +1,82 @@
+// Looks for letters with which gzip finds more: changes some, keeps what is not larger, many times.
+// Writes them beside itself, where build.mjs takes them from. A source may change without that: what is new gets the next
+// letter that is free.
+//
+//   npm run shorten [-- <changes to try for each build>]
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { deflateRawSync } from 'node:zlib';
+import { BUILDS, compress, wishesFile } from '../build.mjs';
+import { LETTERS, chooseLetters, printer, toWishes } from './program.mjs';
+
+const CHANGES = 300000;
+const TOLD_EVERY = 20000;
+
+const changes = +process.argv[2] || CHANGES;
+for (const build of Object.keys(BUILDS)) {
+  const program = await compress(build);
+  const wishes = JSON.parse(readFileSync(wishesFile(build), 'utf8'));
+  const letters = shorten(program, chooseLetters(program, wishes), (tried, bytes) => {
+    process.stdout.write(`\r${build}: ${bytes} bytes after ${tried} of ${changes} changes`);
+  });
+  process.stdout.write('\n');
+  writeFileSync(wishesFile(build), `${JSON.stringify(toWishes(program, letters), null, 1)}\n`);
+}
+
+function shorten(program, first, told) {
+  const { names } = program;
+  const print = printer(program);
+  const size = (letters) => deflateRawSync(print(letters), { level: 9, memLevel: 9 }).length;
+  const alike = [...new Set(names.map(({ key }) => key))].map((key) => names.filter((name) => name.key === key));
+  const random = createRandom();
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  let letters = first;
+  let bytes = size(letters);
+  for (let tried = 1; tried <= changes; tried++) {
+    const next = change(letters, random() < 0.5 ? [pick(names)] : pick(alike), pick(LETTERS));
+    if (next) {
+      const nextBytes = size(next);
+      if (nextBytes <= bytes) {
+        bytes = nextBytes;
+        letters = next;
+      }
+    }
+    if (tried % TOLD_EVERY === 0) {
+      told(tried, bytes);
+    }
+  }
+  return letters;
+}
+
+/** Gives some names a letter, and their rivals that have it the old one. Undefined where that does not work out. */
+function change(letters, names, letter) {
+  const next = [...letters];
+  for (const { index, rivals } of names) {
+    const old = next[index];
+    if (old !== letter) {
+      next[index] = letter;
+      for (const rival of rivals) {
+        if (next[rival.index] === letter) {
+          for (const other of rival.rivals) {
+            if (next[other.index] === old) {
+              return undefined;
+            }
+          }
+          next[rival.index] = old;
+        }
+      }
+    }
+  }
+  return next;
+}
+
+/** mulberry32: the same sources give the same letters. */
+function createRandom() {
+  let state = 1;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
