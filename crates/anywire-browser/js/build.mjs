@@ -55,7 +55,7 @@ const PRIVATE = [
   'deadline', 'decisions', 'end', 'ended', 'expire', 'failures', 'feed', 'field',
   'giveUp', 'gone', 'grace', 'handleAck', 'handleClose', 'handleMessage', 'handleOpened',
   'handleRefusal', 'handleReported', 'hasDropped', 'hasStarted', 'isAllowed', 'isProven',
-  'isNarrow', 'isRunning', 'isShort', 'isStalled', 'letter', 'listener', 'note', 'onbuffer', 'onend', 'rungs', 'silenceMs',
+  'isNarrow', 'isRunning', 'isShort', 'isStalled', 'letter', 'listener', 'note', 'offer', 'onbuffer', 'onend', 'rungs', 'silenceMs',
   'ontransmit', 'openContent', 'outbox', 'pack', 'padding', 'randomBytes', 'recall',
   'readBlob', 'reports', 'startedAt', 'stop', 'take', 'tell',
   'steady', 'toData', 'toText', 'transmit', 'unpack', 'usable', 'utf8Length', '_client', '_listeners',

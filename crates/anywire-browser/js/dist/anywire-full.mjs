@@ -250,26 +250,18 @@ function wellFormed(text) {
  * @returns {Message}
  */
 function createMessage(data) {
+  var content = null;
+  var size = 0;
   if (isBlob(data)) {
-    return newMessage(BINARY, null, data.size);
+    size = data.size;
+  } else if (data && data.byteLength >= 0) {
+    size = data.byteLength;
+    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size));
+  } else {
+    content = wellFormed('' + data);
+    size = utf8Length(content);
   }
-  if (data && data.byteLength >= 0) {
-    var size = data.byteLength;
-    return newMessage(
-      BINARY, copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size)), size);
-  }
-  data = wellFormed('' + data);
-  return newMessage(TEXT, data, utf8Length(data));
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @param {number} size in bytes
- * @returns {Message}
- */
-function newMessage(letter, content, size) {
-  return { letter: letter, content: content, size: size };
+  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, size: size };
 }
 
 /**
@@ -957,7 +949,7 @@ function createClient(socket, endpoints, protocols, options) {
       negotiator.transmit();
     },
     onend: function (code, reason, wasClean, isToBeTold) {
-      negotiator.stop(code, isToBeTold ? closeContent(code, reason) : '');
+      negotiator.stop(code, isToBeTold && closeContent(code, reason));
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
@@ -969,18 +961,27 @@ function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var legs = createLegs(session, endpoints, settings);
-  var memory = createMemory(settings, endpoints.origin);
-  var negotiator =
-    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
+  var http = chooseHttp(settings, session, endpoints);
+  /** @type {{ [leg: string]: any }} */
+  var usable = {
+    // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+    websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+    poll: http
+  };
+  var negotiator = createNegotiator(session, function (leg, generation, feed, trace) {
+    return leg === POLL ?
+      createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+        trace) :
+      createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+  }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
 
   var carrier = '';
-  if (IS_FULL && legs.http) {
-    legs.http.ontransport = tellTransport;
+  if (IS_FULL && http) {
+    http.ontransport = tellTransport;
   }
 
   function tellTransport() {
-    setTransport(IS_FULL && carrier === POLL && legs.http ? legs.http.name : carrier);
+    setTransport(IS_FULL && carrier === POLL && http ? http.name : carrier);
   }
 
   /** @param {string} transport */
@@ -1018,15 +1019,12 @@ function createClient(socket, endpoints, protocols, options) {
     session.send(settings.first[i]);
   }
 
+  socket.trace = negotiator.trace;
+  negotiator.feed('start');
+
   return {
-    trace: negotiator.trace,
-
-    start: function () {
-      negotiator.feed('start');
-    },
-
     allow: function (transport, isAllowed) {
-      if (legs.usable[transport]) {
+      if (usable[transport]) {
         negotiator.feed('allow', transport, isAllowed);
       }
     },
@@ -1047,7 +1045,7 @@ function createClient(socket, endpoints, protocols, options) {
         session.close(code, reason);
         return;
       }
-      negotiator.stop(1000, '');
+      negotiator.stop(1000);
       soon(settings, function () {
         session.end(1006, 'still connecting');
       });
@@ -1065,40 +1063,6 @@ function isListed(settings, transport) {
 }
 
 /**
- * The legs that this browser and the settings allow.
- * @param {Session} session
- * @param {Endpoints} endpoints
- * @param {Settings} settings
- */
-function createLegs(session, endpoints, settings) {
-  var http = chooseHttp(settings, session, endpoints);
-
-  return {
-    http: http,
-
-    /** @type {{ [leg: string]: any }} */
-    usable: {
-      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: http
-    },
-
-    /**
-     * @param {string} leg
-     * @param {number} generation
-     * @param {Feed} feed
-     * @param {Trace} trace
-     */
-    create: function (leg, generation, feed, trace) {
-      return leg === POLL ?
-        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
-          trace) :
-        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
-    }
-  };
-}
-
-/**
  * @param {any} options
  * @returns {Settings}
  */
@@ -1109,7 +1073,6 @@ function createSettings(options) {
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
-    encoding: 'auto',
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
@@ -1123,6 +1086,7 @@ function createSettings(options) {
     clearTimeout: clearTimeout
   };
   if (IS_FULL) {
+    settings.encoding = 'auto';
     settings.EventSource = root.EventSource;
     settings.document = root.document;
   }
@@ -1258,8 +1222,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   var leg = /** @type {WebSocketLeg} */ ({
     start: function () {
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
-        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
       function () {
         if (!isStopped) {
           feed('connected');
@@ -1797,8 +1760,6 @@ function createSession(clock, key, protocols, handlers) {
 
   /** @type {Session} */
   var session = {
-    key: key,
-    protocols: protocols,
     id: '',
     protocol: '',
     bytesPerMs: 256,
@@ -1811,6 +1772,10 @@ function createSession(clock, key, protocols, handlers) {
 
     padding: function () {
       return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
+    },
+
+    offer: function (generation) {
+      return ['anywire.open.' + key + '.' + generation].concat(protocols);
     },
 
     openContent: function (generation) {
@@ -2589,8 +2554,6 @@ function Anywire(url, protocols, options) {
   socket.bufferedAmount = 0;
   socket.binaryType = chooseBinaryType();
   socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
-  socket.trace = socket._client.trace;
-  socket._client.start();
   return socket;
 }
 

@@ -26,6 +26,11 @@ function absoluteUrl(url) {
   return new URL(url, root.location).href;
 }
 
+/** @param {string} url */
+function isCrossOrigin(url) {
+  return root.location && root.location.host !== new URL(url).host;
+}
+
 /**
  * How many bytes a text takes in UTF-8.
  * @param {string} text
@@ -74,8 +79,7 @@ function chooseBinaryType() {
  * @returns {Http | undefined}
  */
 function chooseHttp(settings, _session, _endpoints) {
-  return isListed(settings, POLL) && settings.XMLHttpRequest && settings.encoding !== 'text' ?
-    newHttp() : undefined;
+  return isListed(settings, POLL) && settings.XMLHttpRequest ? newHttp() : undefined;
 }
 
 /**
@@ -136,26 +140,18 @@ function newError(name, message) {
  * @returns {Message}
  */
 function createMessage(data) {
+  var content = null;
+  var size = 0;
   if (isBlob(data)) {
-    return newMessage(BINARY, null, data.size);
+    size = data.size;
+  } else if (data && data.byteLength >= 0) {
+    size = data.byteLength;
+    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size));
+  } else {
+    content = wellFormed('' + data);
+    size = utf8Length(content);
   }
-  if (data && data.byteLength >= 0) {
-    var size = data.byteLength;
-    return newMessage(
-      BINARY, copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size)), size);
-  }
-  data = wellFormed('' + data);
-  return newMessage(TEXT, data, utf8Length(data));
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @param {number} size in bytes
- * @returns {Message}
- */
-function newMessage(letter, content, size) {
-  return { letter: letter, content: content, size: size };
+  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, size: size };
 }
 
 /**
@@ -843,7 +839,7 @@ function createClient(socket, endpoints, protocols, options) {
       negotiator.transmit();
     },
     onend: function (code, reason, wasClean, isToBeTold) {
-      negotiator.stop(code, isToBeTold ? closeContent(code, reason) : '');
+      negotiator.stop(code, isToBeTold && closeContent(code, reason));
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
@@ -855,18 +851,27 @@ function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var legs = createLegs(session, endpoints, settings);
-  var memory = createMemory(settings, endpoints.origin);
-  var negotiator =
-    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
+  var http = chooseHttp(settings, session, endpoints);
+  /** @type {{ [leg: string]: any }} */
+  var usable = {
+    // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+    websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+    poll: http
+  };
+  var negotiator = createNegotiator(session, function (leg, generation, feed, trace) {
+    return leg === POLL ?
+      createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+        trace) :
+      createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+  }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
 
   var carrier = '';
-  if (IS_FULL && legs.http) {
-    legs.http.ontransport = tellTransport;
+  if (IS_FULL && http) {
+    http.ontransport = tellTransport;
   }
 
   function tellTransport() {
-    setTransport(IS_FULL && carrier === POLL && legs.http ? legs.http.name : carrier);
+    setTransport(IS_FULL && carrier === POLL && http ? http.name : carrier);
   }
 
   /** @param {string} transport */
@@ -904,15 +909,12 @@ function createClient(socket, endpoints, protocols, options) {
     session.send(settings.first[i]);
   }
 
+  socket.trace = negotiator.trace;
+  negotiator.feed('start');
+
   return {
-    trace: negotiator.trace,
-
-    start: function () {
-      negotiator.feed('start');
-    },
-
     allow: function (transport, isAllowed) {
-      if (legs.usable[transport]) {
+      if (usable[transport]) {
         negotiator.feed('allow', transport, isAllowed);
       }
     },
@@ -933,7 +935,7 @@ function createClient(socket, endpoints, protocols, options) {
         session.close(code, reason);
         return;
       }
-      negotiator.stop(1000, '');
+      negotiator.stop(1000);
       soon(settings, function () {
         session.end(1006, 'still connecting');
       });
@@ -951,40 +953,6 @@ function isListed(settings, transport) {
 }
 
 /**
- * The legs that this browser and the settings allow.
- * @param {Session} session
- * @param {Endpoints} endpoints
- * @param {Settings} settings
- */
-function createLegs(session, endpoints, settings) {
-  var http = chooseHttp(settings, session, endpoints);
-
-  return {
-    http: http,
-
-    /** @type {{ [leg: string]: any }} */
-    usable: {
-      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: http
-    },
-
-    /**
-     * @param {string} leg
-     * @param {number} generation
-     * @param {Feed} feed
-     * @param {Trace} trace
-     */
-    create: function (leg, generation, feed, trace) {
-      return leg === POLL ?
-        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
-          trace) :
-        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
-    }
-  };
-}
-
-/**
  * @param {any} options
  * @returns {Settings}
  */
@@ -995,7 +963,6 @@ function createSettings(options) {
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
-    encoding: 'auto',
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
@@ -1009,6 +976,7 @@ function createSettings(options) {
     clearTimeout: clearTimeout
   };
   if (IS_FULL) {
+    settings.encoding = 'auto';
     settings.EventSource = root.EventSource;
     settings.document = root.document;
   }
@@ -1144,8 +1112,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   var leg = /** @type {WebSocketLeg} */ ({
     start: function () {
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
-        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
       function () {
         if (!isStopped) {
           feed('connected');
@@ -1683,8 +1650,6 @@ function createSession(clock, key, protocols, handlers) {
 
   /** @type {Session} */
   var session = {
-    key: key,
-    protocols: protocols,
     id: '',
     protocol: '',
     bytesPerMs: 256,
@@ -1697,6 +1662,10 @@ function createSession(clock, key, protocols, handlers) {
 
     padding: function () {
       return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
+    },
+
+    offer: function (generation) {
+      return ['anywire.open.' + key + '.' + generation].concat(protocols);
     },
 
     openContent: function (generation) {
@@ -2475,8 +2444,6 @@ function Anywire(url, protocols, options) {
   socket.bufferedAmount = 0;
   socket.binaryType = chooseBinaryType();
   socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
-  socket.trace = socket._client.trace;
-  socket._client.start();
   return socket;
 }
 
@@ -2623,7 +2590,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       answered(request.response);
     } else {
       // A browser keeps to itself why, to a page of another origin.
-      failed(status ? 'refused' : 'closed', 'http ' + (status || '0, no Access-Control-Allow-Origin?'),
+      failed(status ? 'refused' : 'closed', 'http ' + status + (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin?'),
         encoding.toText(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
     }
   };

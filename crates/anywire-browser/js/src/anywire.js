@@ -37,8 +37,6 @@ function Anywire(url, protocols, options) {
   socket.bufferedAmount = 0;
   socket.binaryType = chooseBinaryType();
   socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
-  socket.trace = socket._client.trace;
-  socket._client.start();
   return socket;
 }
 

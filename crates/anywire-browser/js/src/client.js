@@ -31,7 +31,7 @@ function createClient(socket, endpoints, protocols, options) {
       negotiator.transmit();
     },
     onend: function (code, reason, wasClean, isToBeTold) {
-      negotiator.stop(code, isToBeTold ? closeContent(code, reason) : '');
+      negotiator.stop(code, isToBeTold && closeContent(code, reason));
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
@@ -43,18 +43,27 @@ function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var legs = createLegs(session, endpoints, settings);
-  var memory = createMemory(settings, endpoints.origin);
-  var negotiator =
-    createNegotiator(session, legs.create, legs.usable, settings, memory, carriedBy);
+  var http = chooseHttp(settings, session, endpoints);
+  /** @type {{ [leg: string]: any }} */
+  var usable = {
+    // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+    websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+    poll: http
+  };
+  var negotiator = createNegotiator(session, function (leg, generation, feed, trace) {
+    return leg === POLL ?
+      createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
+        trace) :
+      createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+  }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
 
   var carrier = '';
-  if (IS_FULL && legs.http) {
-    legs.http.ontransport = tellTransport;
+  if (IS_FULL && http) {
+    http.ontransport = tellTransport;
   }
 
   function tellTransport() {
-    setTransport(IS_FULL && carrier === POLL && legs.http ? legs.http.name : carrier);
+    setTransport(IS_FULL && carrier === POLL && http ? http.name : carrier);
   }
 
   /** @param {string} transport */
@@ -92,15 +101,12 @@ function createClient(socket, endpoints, protocols, options) {
     session.send(settings.first[i]);
   }
 
+  socket.trace = negotiator.trace;
+  negotiator.feed('start');
+
   return {
-    trace: negotiator.trace,
-
-    start: function () {
-      negotiator.feed('start');
-    },
-
     allow: function (transport, isAllowed) {
-      if (legs.usable[transport]) {
+      if (usable[transport]) {
         negotiator.feed('allow', transport, isAllowed);
       }
     },
@@ -121,7 +127,7 @@ function createClient(socket, endpoints, protocols, options) {
         session.close(code, reason);
         return;
       }
-      negotiator.stop(1000, '');
+      negotiator.stop(1000);
       soon(settings, function () {
         session.end(1006, 'still connecting');
       });
@@ -139,40 +145,6 @@ function isListed(settings, transport) {
 }
 
 /**
- * The legs that this browser and the settings allow.
- * @param {Session} session
- * @param {Endpoints} endpoints
- * @param {Settings} settings
- */
-function createLegs(session, endpoints, settings) {
-  var http = chooseHttp(settings, session, endpoints);
-
-  return {
-    http: http,
-
-    /** @type {{ [leg: string]: any }} */
-    usable: {
-      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
-      poll: http
-    },
-
-    /**
-     * @param {string} leg
-     * @param {number} generation
-     * @param {Feed} feed
-     * @param {Trace} trace
-     */
-    create: function (leg, generation, feed, trace) {
-      return leg === POLL ?
-        createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
-          trace) :
-        createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
-    }
-  };
-}
-
-/**
  * @param {any} options
  * @returns {Settings}
  */
@@ -183,7 +155,6 @@ function createSettings(options) {
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
-    encoding: 'auto',
     withCredentials: true,
     WebSocket: root.WebSocket,
     XMLHttpRequest: root.XMLHttpRequest,
@@ -197,6 +168,7 @@ function createSettings(options) {
     clearTimeout: clearTimeout
   };
   if (IS_FULL) {
+    settings.encoding = 'auto';
     settings.EventSource = root.EventSource;
     settings.document = root.document;
   }

@@ -9,24 +9,16 @@
  * @returns {Message}
  */
 function createMessage(data) {
+  var content = null;
+  var size = 0;
   if (isBlob(data)) {
-    return newMessage(BINARY, null, data.size);
+    size = data.size;
+  } else if (data && data.byteLength >= 0) {
+    size = data.byteLength;
+    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size));
+  } else {
+    content = wellFormed('' + data);
+    size = utf8Length(content);
   }
-  if (data && data.byteLength >= 0) {
-    var size = data.byteLength;
-    return newMessage(
-      BINARY, copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size)), size);
-  }
-  data = wellFormed('' + data);
-  return newMessage(TEXT, data, utf8Length(data));
-}
-
-/**
- * @param {string} letter
- * @param {any} content
- * @param {number} size in bytes
- * @returns {Message}
- */
-function newMessage(letter, content, size) {
-  return { letter: letter, content: content, size: size };
+  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, size: size };
 }

@@ -33,8 +33,6 @@ function createSession(clock, key, protocols, handlers) {
 
   /** @type {Session} */
   var session = {
-    key: key,
-    protocols: protocols,
     id: '',
     protocol: '',
     bytesPerMs: 256,
@@ -47,6 +45,10 @@ function createSession(clock, key, protocols, handlers) {
 
     padding: function () {
       return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
+    },
+
+    offer: function (generation) {
+      return ['anywire.open.' + key + '.' + generation].concat(protocols);
     },
 
     openContent: function (generation) {

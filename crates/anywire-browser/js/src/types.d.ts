@@ -93,10 +93,6 @@ interface SessionHandlers {
 }
 
 interface Session {
-  /** The opening key, PROTOCOL §2.2. */
-  readonly key: string;
-  /** The application's sub-protocols. */
-  readonly protocols: string[];
   /** Empty until the server has opened the session. */
   id: string;
   protocol: string;
@@ -113,6 +109,8 @@ interface Session {
   hasDropped: boolean;
   /** What a ping holds that proves a leg. */
   padding(): string;
+  /** What a WebSocket that opens offers beside the protocol's version (PROTOCOL §5.1). */
+  offer(generation: number): string[];
   openContent(generation: number): string;
   attachContent(generation: number, holdMs?: number): string;
   handleOpened(content: string): { received: number; first: number };
@@ -156,7 +154,7 @@ interface Leg {
   /** Send the ping that proves the leg, after what waits. */
   prove(): void;
   /** End without a word, but for the content of a close that the server is to be told. */
-  drop(_?: any, code?: number, farewell?: string): void;
+  drop(_?: any, code?: number, farewell?: string | false): void;
 }
 
 interface WebSocketLeg extends Leg {
@@ -313,7 +311,7 @@ interface Negotiator {
   /** The session has something to send. */
   transmit(): void;
   /** Stop for good, with what the legs' `drop` takes. */
-  stop(code: number, farewell: string): void;
+  stop(code: number, farewell?: string | false): void;
 }
 
 interface Endpoints {
@@ -328,8 +326,6 @@ interface Endpoints {
 interface Client {
   send(data: any): void;
   close(code: number, reason: string): void;
-  trace: Trace['attempts'];
-  start(): void;
   /** Allow or forbid a transport, which is dropped then. */
   allow(transport: string, isAllowed: boolean): void;
 }

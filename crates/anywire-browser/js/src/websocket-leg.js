@@ -51,8 +51,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   var leg = /** @type {WebSocketLeg} */ ({
     start: function () {
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ?
-        ['anywire.open.' + session.key + '.' + generation].concat(session.protocols) : []),
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
       function () {
         if (!isStopped) {
           feed('connected');

@@ -33,7 +33,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       answered(request.response);
     } else {
       // A browser keeps to itself why, to a page of another origin.
-      failed(status ? 'refused' : 'closed', 'http ' + (status || '0, no Access-Control-Allow-Origin?'),
+      failed(status ? 'refused' : 'closed', 'http ' + status + (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin?'),
         encoding.toText(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
     }
   };
