@@ -251,17 +251,17 @@ function wellFormed(text) {
  */
 function createMessage(data) {
   var content = null;
-  var size = 0;
+  var bytes = 0;
   if (isBlob(data)) {
-    size = data.size;
+    bytes = data.size;
   } else if (data && data.byteLength >= 0) {
-    size = data.byteLength;
-    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size));
+    bytes = data.byteLength;
+    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, bytes));
   } else {
     content = wellFormed('' + data);
-    size = utf8Length(content);
+    bytes = utf8Length(content);
   }
-  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, size: size };
+  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, bytes: bytes };
 }
 
 /**
@@ -281,7 +281,7 @@ function createOutbox() {
 
   /** @type {Outbox} */
   var outbox = {
-    first: 0,
+    base: 0,
     end: 0,
     bytes: 0,
     gone: 0,
@@ -289,7 +289,7 @@ function createOutbox() {
     push: function (message) {
       messages.push(message);
       outbox.end++;
-      outbox.bytes += message.size;
+      outbox.bytes += message.bytes;
     },
 
     ack: function (received) {
@@ -297,17 +297,17 @@ function createOutbox() {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, received - outbox.first);
+      var acked = messages.splice(0, received - outbox.base);
       for (var i = 0; i < acked.length; i++) {
-        outbox.bytes -= acked[i].size;
-        outbox.gone += acked[i].size;
+        outbox.bytes -= acked[i].bytes;
+        outbox.gone += acked[i].bytes;
       }
-      outbox.first += acked.length;
+      outbox.base += acked.length;
       return acked.length > 0;
     },
 
     take: function (offset) {
-      var message = messages[offset - outbox.first];
+      var message = messages[offset - outbox.base];
       if (message && message.content !== null) {
         sent = Math.max(sent, offset + 1);
         return message;
@@ -320,8 +320,8 @@ function createOutbox() {
         /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        if (!message || (maxBytes -= PACKET_BYTES + message.size * 4 / 3) < 0 && batch.length ||
-            !outbox.take(outbox.first + batch.length)) {
+        if (!message || (maxBytes -= PACKET_BYTES + message.bytes * 4 / 3) < 0 && batch.length ||
+            !outbox.take(outbox.base + batch.length)) {
           break;
         }
         batch.push(message);
@@ -364,7 +364,7 @@ function createNegotiator(session, newLeg, usable, settings, memory, ontransport
       legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
       legs[leg].start();
     },
-    carrier: function (leg) {
+    'carrier': function (leg) {
       expiry.stop();
       if (!leg) {
         // From now on: when the server's window began, only the server knows.
@@ -596,8 +596,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.first) ||
-          session.closing && outbox.first === outbox.end)) {
+      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.base) ||
+          session.closing && outbox.base === outbox.end)) {
         return;
       }
       if (session.closing) {
@@ -728,10 +728,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       clearedAt = 0;
       hold();
     }
-    if (outbox.first > batchFirst) {
+    if (outbox.base > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
-    if (outbox.first < batchEnd || isCloseSent) {
+    if (outbox.base < batchEnd || isCloseSent) {
       // The server had no room, also not for a close: it would have answered it. Nothing else goes now.
       sendTimer.set(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
@@ -743,7 +743,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** The packets that go up now. */
   function upward() {
-    batchFirst = outbox.first;
+    batchFirst = outbox.base;
     /** @type {Packet[]} */
     var packets = outbox.batch(
       Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
@@ -1019,7 +1019,7 @@ function createClient(socket, endpoints, protocols, options) {
     session.send(settings.first[i]);
   }
 
-  socket.trace = negotiator.trace;
+  socket['trace'] = negotiator.trace;
   negotiator.feed('start');
 
   return {
@@ -1033,7 +1033,7 @@ function createClient(socket, endpoints, protocols, options) {
       if (socket.readyState === IS_OPEN) {
         session.send(data);
       } else {
-        ignoredBytes += createMessage(data).size;
+        ignoredBytes += createMessage(data).bytes;
         countBuffered();
       }
     },
@@ -1256,11 +1256,11 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       /** @type {Message | undefined} */
       var message;
-      while (up - outbox.first < limits.windowMessages &&
+      while (up - outbox.base < limits.windowMessages &&
           upBytes - outbox.gone < limits.windowBytes &&
           (message = outbox.take(up))) {
         up++;
-        upBytes += message.size;
+        upBytes += message.bytes;
         busySince = busySince || settings.now();
         send(message.letter, message.content);
       }
@@ -1353,7 +1353,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
-    up = opened.received;
+    up = opened['received'];
     upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
@@ -1387,7 +1387,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     session.handleAck(content);
-    busySince = outbox.first < up ? settings.now() : 0;
+    busySince = outbox.base < up ? settings.now() : 0;
     leg.transmit();
   };
 
@@ -1542,7 +1542,7 @@ function createTrace() {
       ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
+        'leg': leg, 'phase': phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
       unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
@@ -1799,7 +1799,7 @@ function createSession(clock, key, protocols, handlers) {
       if (session.id && session.id !== opened.session) {
         throw protocolError();
       }
-      if (opened.first > session.received || opened.received < outbox.first) {
+      if (opened.first > session.received || opened['received'] < outbox.base) {
         throw createFault(4961, 'gap');
       }
       if (!session.id) {
@@ -1807,14 +1807,14 @@ function createSession(clock, key, protocols, handlers) {
         secret = opened.secret;
         session.protocol = opened.protocol || '';
       }
-      for (var name in opened.limits) {
-        var limit = opened.limits[name];
+      for (var name in opened['limits']) {
+        var limit = opened['limits'][name];
         // A server that holds nothing says so with 0, which makes no sense elsewhere.
         if (limit > 0 || (limit === 0 && name === 'holdMs')) {
           limits[name] = limit;
         }
       }
-      session.handleAck(opened.received);
+      session.handleAck(opened['received']);
       return opened;
     },
 
@@ -1862,9 +1862,9 @@ function createSession(clock, key, protocols, handlers) {
       if (session.ended || session.hasDropped) {
         return;
       }
-      if (message.size > limits.maxMessageBytes) {
+      if (message.bytes > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
-      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
+      } else if (outbox.bytes + message.bytes > MAX_OUTBOX_BYTES) {
         abortSoon(4932, 'too-slow');
       } else {
         outbox.push(message);
@@ -1942,7 +1942,7 @@ function createSession(clock, key, protocols, handlers) {
 function parseOpened(content) {
   var opened = parseJson(content);
   if (opened.version !== 1 || !opened.session || !opened.secret ||
-      !(opened.received >= 0) || !(opened.first >= 0)) {
+      !(opened['received'] >= 0) || !(opened.first >= 0)) {
     throw protocolError();
   }
   return opened;

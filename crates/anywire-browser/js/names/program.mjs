@@ -79,6 +79,9 @@ export function readProgram(code, members, isOld) {
     } else if (node.type === 'MemberExpression' && !node.computed) {
       visit(node.object, scope);
       visitMember(node.property);
+    } else if (node.type === 'MemberExpression' && isQuoted(node.property)) {
+      visit(node.object, scope);
+      places.push({ start: node.object.end, end: node.end, text: `.${node.property.value}` });
     } else if (node.type === 'Property' && !node.computed) {
       visitMember(node.key);
       visit(node.value, scope);
@@ -89,8 +92,15 @@ export function readProgram(code, members, isOld) {
     }
   }
 
+  /** Only so that it is not taken for a member of ours, or by a constant: it can do without. */
+  function isQuoted({ value }) {
+    return members.includes(value) || typeof value === 'string' && /^[a-zA-Z]$/.test(value);
+  }
+
   function visitMember(node) {
-    if (members.includes(node.name)) {
+    if (isQuoted(node)) {
+      places.push({ start: node.start, end: node.end, text: node.value });
+    } else if (members.includes(node.name)) {
       if (!memberNames.has(node.name)) {
         const name = newName(node.name);
         name.key = `.${node.name}`;
@@ -171,16 +181,25 @@ export function toWishes({ names }, letters) {
 /** Makes a function that prints the program with other letters, quickly. */
 export function printer({ code, places }) {
   const texts = [];
+  const indexes = [];
+  let text = '';
   let at = 0;
-  for (const { start, end } of places) {
-    texts.push(code.slice(at, start));
+  for (const { start, end, name, text: fixed } of places) {
+    text += code.slice(at, start);
     at = end;
+    if (name) {
+      texts.push(text);
+      indexes.push(name.index);
+      text = '';
+    } else {
+      text += fixed;
+    }
   }
-  const rest = code.slice(at);
+  const rest = text + code.slice(at);
   return (letters) => {
     let printed = '';
-    for (let i = 0; i < places.length; i++) {
-      printed += texts[i] + letters[places[i].name.index];
+    for (let i = 0; i < texts.length; i++) {
+      printed += texts[i] + letters[indexes[i]];
     }
     return printed + rest;
   };

@@ -101,7 +101,7 @@ function createClient(socket, endpoints, protocols, options) {
     session.send(settings.first[i]);
   }
 
-  socket.trace = negotiator.trace;
+  socket['trace'] = negotiator.trace;
   negotiator.feed('start');
 
   return {
@@ -115,7 +115,7 @@ function createClient(socket, endpoints, protocols, options) {
       if (socket.readyState === IS_OPEN) {
         session.send(data);
       } else {
-        ignoredBytes += createMessage(data).size;
+        ignoredBytes += createMessage(data).bytes;
         countBuffered();
       }
     },

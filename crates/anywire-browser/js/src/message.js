@@ -10,15 +10,15 @@
  */
 function createMessage(data) {
   var content = null;
-  var size = 0;
+  var bytes = 0;
   if (isBlob(data)) {
-    size = data.size;
+    bytes = data.size;
   } else if (data && data.byteLength >= 0) {
-    size = data.byteLength;
-    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, size));
+    bytes = data.byteLength;
+    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, bytes));
   } else {
     content = wellFormed('' + data);
-    size = utf8Length(content);
+    bytes = utf8Length(content);
   }
-  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, size: size };
+  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, bytes: bytes };
 }

@@ -30,7 +30,7 @@ function createNegotiator(session, newLeg, usable, settings, memory, ontransport
       legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
       legs[leg].start();
     },
-    carrier: function (leg) {
+    'carrier': function (leg) {
       expiry.stop();
       if (!leg) {
         // From now on: when the server's window began, only the server knows.

@@ -15,7 +15,7 @@ function createOutbox() {
 
   /** @type {Outbox} */
   var outbox = {
-    first: 0,
+    base: 0,
     end: 0,
     bytes: 0,
     gone: 0,
@@ -23,7 +23,7 @@ function createOutbox() {
     push: function (message) {
       messages.push(message);
       outbox.end++;
-      outbox.bytes += message.size;
+      outbox.bytes += message.bytes;
     },
 
     ack: function (received) {
@@ -31,17 +31,17 @@ function createOutbox() {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, received - outbox.first);
+      var acked = messages.splice(0, received - outbox.base);
       for (var i = 0; i < acked.length; i++) {
-        outbox.bytes -= acked[i].size;
-        outbox.gone += acked[i].size;
+        outbox.bytes -= acked[i].bytes;
+        outbox.gone += acked[i].bytes;
       }
-      outbox.first += acked.length;
+      outbox.base += acked.length;
       return acked.length > 0;
     },
 
     take: function (offset) {
-      var message = messages[offset - outbox.first];
+      var message = messages[offset - outbox.base];
       if (message && message.content !== null) {
         sent = Math.max(sent, offset + 1);
         return message;
@@ -54,8 +54,8 @@ function createOutbox() {
         /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        if (!message || (maxBytes -= PACKET_BYTES + message.size * 4 / 3) < 0 && batch.length ||
-            !outbox.take(outbox.first + batch.length)) {
+        if (!message || (maxBytes -= PACKET_BYTES + message.bytes * 4 / 3) < 0 && batch.length ||
+            !outbox.take(outbox.base + batch.length)) {
           break;
         }
         batch.push(message);

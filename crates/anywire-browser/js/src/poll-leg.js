@@ -86,8 +86,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     },
 
     transmit: function () {
-      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.first) ||
-          session.closing && outbox.first === outbox.end)) {
+      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.base) ||
+          session.closing && outbox.base === outbox.end)) {
         return;
       }
       if (session.closing) {
@@ -218,10 +218,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       clearedAt = 0;
       hold();
     }
-    if (outbox.first > batchFirst) {
+    if (outbox.base > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
-    if (outbox.first < batchEnd || isCloseSent) {
+    if (outbox.base < batchEnd || isCloseSent) {
       // The server had no room, also not for a close: it would have answered it. Nothing else goes now.
       sendTimer.set(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
@@ -233,7 +233,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** The packets that go up now. */
   function upward() {
-    batchFirst = outbox.first;
+    batchFirst = outbox.base;
     /** @type {Packet[]} */
     var packets = outbox.batch(
       Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);

@@ -72,7 +72,7 @@ function createSession(clock, key, protocols, handlers) {
       if (session.id && session.id !== opened.session) {
         throw protocolError();
       }
-      if (opened.first > session.received || opened.received < outbox.first) {
+      if (opened.first > session.received || opened['received'] < outbox.base) {
         throw createFault(4961, 'gap');
       }
       if (!session.id) {
@@ -80,14 +80,14 @@ function createSession(clock, key, protocols, handlers) {
         secret = opened.secret;
         session.protocol = opened.protocol || '';
       }
-      for (var name in opened.limits) {
-        var limit = opened.limits[name];
+      for (var name in opened['limits']) {
+        var limit = opened['limits'][name];
         // A server that holds nothing says so with 0, which makes no sense elsewhere.
         if (limit > 0 || (limit === 0 && name === 'holdMs')) {
           limits[name] = limit;
         }
       }
-      session.handleAck(opened.received);
+      session.handleAck(opened['received']);
       return opened;
     },
 
@@ -135,9 +135,9 @@ function createSession(clock, key, protocols, handlers) {
       if (session.ended || session.hasDropped) {
         return;
       }
-      if (message.size > limits.maxMessageBytes) {
+      if (message.bytes > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
-      } else if (outbox.bytes + message.size > MAX_OUTBOX_BYTES) {
+      } else if (outbox.bytes + message.bytes > MAX_OUTBOX_BYTES) {
         abortSoon(4932, 'too-slow');
       } else {
         outbox.push(message);
@@ -215,7 +215,7 @@ function createSession(clock, key, protocols, handlers) {
 function parseOpened(content) {
   var opened = parseJson(content);
   if (opened.version !== 1 || !opened.session || !opened.secret ||
-      !(opened.received >= 0) || !(opened.first >= 0)) {
+      !(opened['received'] >= 0) || !(opened.first >= 0)) {
     throw protocolError();
   }
   return opened;

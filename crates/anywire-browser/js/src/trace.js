@@ -24,7 +24,7 @@ function createTrace() {
       ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
+        'leg': leg, 'phase': phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
       unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);

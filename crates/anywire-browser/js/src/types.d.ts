@@ -41,13 +41,13 @@ interface Close {
 interface Message {
   letter: string;
   content: any;
-  /** Bytes of its content; UTF-8 bytes of a text. */
-  size: number;
+  /** How many its content has; of a text, in UTF-8. */
+  bytes: number;
 }
 
 interface Outbox {
   /** The offset of the first message that is kept. */
-  first: number;
+  base: number;
   /** The offset of the next message that the application will send. */
   end: number;
   bytes: number;

@@ -85,11 +85,11 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       /** @type {Message | undefined} */
       var message;
-      while (up - outbox.first < limits.windowMessages &&
+      while (up - outbox.base < limits.windowMessages &&
           upBytes - outbox.gone < limits.windowBytes &&
           (message = outbox.take(up))) {
         up++;
-        upBytes += message.size;
+        upBytes += message.bytes;
         busySince = busySince || settings.now();
         send(message.letter, message.content);
       }
@@ -182,7 +182,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
-    up = opened.received;
+    up = opened['received'];
     upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
@@ -216,7 +216,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     session.handleAck(content);
-    busySince = outbox.first < up ? settings.now() : 0;
+    busySince = outbox.base < up ? settings.now() : 0;
     leg.transmit();
   };
 

@@ -8,7 +8,7 @@ const {
   createOutbox, createSession, createTimer, fromBase64, load, toBase64, utf8Length, wellFormed,
 } = require('./support/internals.js');
 
-const text = (content) => ({ letter: 't', content, size: content.length });
+const text = (content) => ({ letter: 't', content, bytes: content.length });
 
 const OPENED = {
   version: 1, session: 'session', secret: 'secret', generation: 1, received: 0, first: 0,
@@ -36,9 +36,9 @@ test('the outbox keeps messages until they are acknowledged', () => {
   ['a', 'bb', 'ccc'].forEach((content) => outbox.push(text(content)));
   assert.equal(outbox.take(0).content, 'a');
   assert.equal(outbox.take(1).content, 'bb');
-  assert.deepEqual([outbox.first, outbox.end, outbox.bytes], [0, 3, 6]);
+  assert.deepEqual([outbox.base, outbox.end, outbox.bytes], [0, 3, 6]);
   assert.equal(outbox.ack(1), true);
-  assert.deepEqual([outbox.first, outbox.end, outbox.bytes], [1, 3, 5]);
+  assert.deepEqual([outbox.base, outbox.end, outbox.bytes], [1, 3, 5]);
   assert.equal(outbox.take(1).content, 'bb');
 });
 
@@ -49,7 +49,7 @@ test('the outbox ignores an ack below an earlier one', () => {
   assert.equal(outbox.ack(1), true);
   assert.equal(outbox.ack(0), false);
   assert.equal(outbox.ack(1), false);
-  assert.equal(outbox.first, 1);
+  assert.equal(outbox.base, 1);
 });
 
 test('the outbox refuses an ack of what was accepted but never sent', () => {
