@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
         if runs.is_empty() || !(engine.is_everyday || is_all || !words.is_empty()) {
             continue;
         }
-        let installed = engine::install(engine.name).await;
+        let installed = engine::install(engine.program).await;
         let slots = slots.clone();
         visits.spawn(async move {
             let _slot = slots.acquire().await.expect("nobody closes it");
@@ -94,7 +94,7 @@ async fn visit_all(runs: Vec<Run>, installed: Result<(), String>) -> Vec<Outcome
 
 async fn visit(run: &Run) -> (Verdict, Record) {
     let stage = Stage::start(run).await;
-    let mut engine = match Engine::start(run.engine.name, &stage.url, LIMIT) {
+    let mut engine = match Engine::start(run.engine.program, &stage.url, LIMIT) {
         Ok(engine) => engine,
         Err(error) => return (Verdict::NotRun(error.to_string()), Record::default()),
     };

@@ -4,8 +4,12 @@
 /// An engine that `install.sh` and `run.sh` know.
 #[derive(Debug)]
 pub struct Engine {
-    /// What the scripts call it.
+    /// What the runs call it.
     pub name: &'static str,
+    /// What the scripts call it.
+    pub program: &'static str,
+    /// Which build of the client its page loads.
+    pub build: &'static str,
     /// What people call it.
     pub title: &'static str,
     /// Of which year it is, or what it stands in for is.
@@ -40,10 +44,22 @@ const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
 const ALLOW_HEADERS: &str = "Access-Control-Allow-Headers";
 
 /// All engines, in the order of the table.
-pub const ENGINES: [Engine; 16] = [
+pub const ENGINES: [Engine; 19] = [
     everyday(modern("chromium", "Chromium", "today")),
     everyday(modern("firefox", "Firefox ESR", "today")),
     modern("webkitgtk", "WebKitGTK", "today"),
+    everyday(with_modern_build(
+        modern("chromium-modern", "Chromium, modern build", "today"),
+        "chromium",
+    )),
+    everyday(with_modern_build(
+        modern("firefox-modern", "Firefox ESR, modern build", "today"),
+        "firefox",
+    )),
+    with_modern_build(
+        modern("webkitgtk-modern", "WebKitGTK, modern build", "today"),
+        "webkitgtk",
+    ),
     modern("chromium-65", "Chromium 65", "2018"),
     modern("chromium-49", "Chromium 49", "2016"),
     everyday(middle("qtwebkit", "QtWebKit 602", "2016", &[])),
@@ -164,9 +180,28 @@ const fn everyday(engine: Engine) -> Engine {
     }
 }
 
+/// The smaller client, which knows fewer transports.
+const fn with_modern_build(engine: Engine, program: &'static str) -> Engine {
+    Engine {
+        program,
+        build: "anywire",
+        lacks: MODERN_BUILD,
+        ..engine
+    }
+}
+
+const MODERN_BUILD: &[Lack] = &[
+    ("stream", FULL_ALONE),
+    ("events", FULL_ALONE),
+    ("jsonp", FULL_ALONE),
+];
+const FULL_ALONE: &str = "only the full build knows it";
+
 const fn modern(name: &'static str, title: &'static str, year: &'static str) -> Engine {
     Engine {
         name,
+        program: name,
+        build: "anywire-full",
         title,
         year,
         is_everyday: false,

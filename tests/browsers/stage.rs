@@ -124,9 +124,10 @@ where
 
 /// The page, its scripts, the built client, and the desk.
 fn pages(run: &Run, desk: Arc<Desk>) -> BoxedFilter<(warp::reply::Response,)> {
+    let build = run.engine.build;
     let files = warp::path::full()
-        .and_then(|path: warp::path::FullPath| async move {
-            file(path.as_str()).ok_or_else(warp::reject::not_found)
+        .and_then(move |path: warp::path::FullPath| async move {
+            file(path.as_str(), build).ok_or_else(warp::reject::not_found)
         })
         .boxed();
     // Only a page of another origin has cookies to send or not to send.
@@ -134,7 +135,7 @@ fn pages(run: &Run, desk: Arc<Desk>) -> BoxedFilter<(warp::reply::Response,)> {
     let loaded = desk.journal.clone();
     let page = warp::path::end().map(move || {
         loaded.note(|record| record.is_loaded = true);
-        let page = file("/acceptance.html").expect("the page is there");
+        let page = file("/acceptance.html", build).expect("the page is there");
         if sets_cookie {
             warp::reply::with_header(page, "Set-Cookie", "visit=1; Path=/").into_response()
         } else {
@@ -198,13 +199,15 @@ impl Desk {
     }
 }
 
-/// A file of the page, or the built client, the one for old engines too.
-fn file(path: &str) -> Option<warp::reply::Response> {
+/// A file of the page, or a build of the client.
+fn file(path: &str, build: &str) -> Option<warp::reply::Response> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (file, kind) = match path {
         "/acceptance.html" => (tests.join("browsers/page/acceptance.html"), "text/html"),
         "/client.js" => (
-            tests.join("../crates/anywire-browser/js/dist/anywire-full.min.js"),
+            tests.join(format!(
+                "../crates/anywire-browser/js/dist/{build}.min.js"
+            )),
             "application/javascript",
         ),
         "/page.js" | "/samples.js" | "/diagnosis.js" | "/acceptance.js" => (

@@ -13,9 +13,11 @@ use tokio::time::timeout;
 use warp::{Filter, Rejection, Reply};
 
 /// The constructors that are handed to a library, by their names in `ways.js`.
-pub const WAYS: [&str; 7] = [
+pub const WAYS: [&str; 9] = [
     NATIVE,
     "default",
+    "modern",
+    "modern-poll",
     "websocket",
     "stream",
     "events",
@@ -46,6 +48,7 @@ impl Stage {
             .unwrap_or_else(|error| panic!("{}: {error}: run `make dropin`", bundle.display()));
         let html = format!(
             "<!doctype html><meta charset=utf-8><title>Test</title>\
+             <script src=/{mount}/client-modern.js></script><script>const Modern = Anywire;</script>\
              <script src=/{mount}/client.js></script><script src=/page.js></script>"
         );
         let page = warp::path::end().map(move || warp::reply::html(html.clone()));

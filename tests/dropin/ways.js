@@ -11,8 +11,8 @@ class Raw extends WebSocket {
 
 const sockets = [];
 
-function over(rung) {
-  return class extends Anywire {
+function over(rung, Build) {
+  return class extends Build {
     constructor(url, protocols) {
       super(url, protocols, { transports: [rung] });
       sockets.push(this);
@@ -20,8 +20,9 @@ function over(rung) {
   };
 }
 
-export const ways = { native: Raw, default: Anywire };
-for (const rung of RUNGS) ways[rung] = over(rung);
+// `Modern` is what the page has kept of the modern build.
+export const ways = { native: Raw, default: Anywire, modern: Modern, 'modern-poll': over('poll', Modern) };
+for (const rung of RUNGS) ways[rung] = over(rung, Anywire);
 
 /** For whoever looks why a way does not carry. */
 export function traces() {
@@ -30,5 +31,5 @@ export function traces() {
 
 // Over HTTP a session begins with a poll, whatever carries it then.
 export function isCarriedBy(way) {
-  return sockets.every((socket) => socket.readyState > 1 || socket.transport === way);
+  return sockets.every((socket) => socket.readyState > 1 || socket.transport === way.replace('modern-', ''));
 }
