@@ -122,7 +122,7 @@ function banner() {
 export async function compress(build) {
   const { sources, ecma } = BUILDS[build];
   const isModern = ecma > 5;
-  const { code } = await minify(wrap(sources, SCRIPT_TAIL, 'self'), {
+  const { code } = await minify(wrap(sources, SCRIPT_TAIL, 'this'), {
     ie8: !isModern,
     ecma: isModern ? ecma : 5,
     compress: {

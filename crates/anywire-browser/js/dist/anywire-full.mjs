@@ -670,9 +670,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** Whatever it would have brought comes again. */
   function clearHold() {
-    if (IS_FULL) {
-      wasCleared = true;
-    }
+    wasCleared = true;
     clearedAt = settings.now();
     holdTimer.stop();
     aborts.hold();
@@ -708,9 +706,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     sendTimer.stop();
     isSending = true;
-    if (IS_FULL && http.isNarrow) {
+    if (http.isNarrow) {
       clearHold();
-    } else if (!IS_FULL || !wasCleared) {
+    } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, !answered ? sent : function () {
@@ -722,9 +720,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   function sent() {
     blockedTimer.stop();
     if (clearedAt) {
-      if (IS_FULL) {
-        http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
-      }
+      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
       clearedAt = 0;
       hold();
     }

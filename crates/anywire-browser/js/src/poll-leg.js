@@ -160,9 +160,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   /** Whatever it would have brought comes again. */
   function clearHold() {
-    if (IS_FULL) {
-      wasCleared = true;
-    }
+    wasCleared = true;
     clearedAt = settings.now();
     holdTimer.stop();
     aborts.hold();
@@ -198,9 +196,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     sendTimer.stop();
     isSending = true;
-    if (IS_FULL && http.isNarrow) {
+    if (http.isNarrow) {
       clearHold();
-    } else if (!IS_FULL || !wasCleared) {
+    } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + outbox.bytes / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, !answered ? sent : function () {
@@ -212,9 +210,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   function sent() {
     blockedTimer.stop();
     if (clearedAt) {
-      if (IS_FULL) {
-        http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
-      }
+      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
       clearedAt = 0;
       hold();
     }

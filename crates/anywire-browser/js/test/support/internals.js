@@ -5,6 +5,7 @@
 const { readFileSync } = require('node:fs');
 const { test } = require('node:test');
 const path = require('node:path');
+const vm = require('node:vm');
 
 const FULL = 'anywire-full';
 const isFull = !process.env.BUILD || process.env.BUILD === FULL;
@@ -34,7 +35,7 @@ function load(global = globalThis, build = FULL) {
 /** What a script tag gives. */
 function loadScript(file) {
   const source = readFileSync(path.join(__dirname, '../../dist', file), 'utf8');
-  new Function('self', source)(globalThis);
+  vm.runInThisContext(source);
   const { Anywire } = globalThis;
   delete globalThis.Anywire;
   return Anywire;
