@@ -50,11 +50,11 @@ if (typeof module === 'object' && module.exports) {
 // Members that only the client's own objects have. What the application, the browser or a packet names stays as it
 // is; where it has such a name, the sources quote it.
 const PRIVATE = [
-  '_client', '_listeners', 'ack', 'acknowledge', 'attachContent', 'attachedAfter', 'attachment', 'attempts', 'base',
+  'ack', 'acknowledge', 'attachContent', 'attachedAfter', 'attachment', 'attempts', 'base',
   'batch', 'batchBytes', 'bytes', 'bytesPerMs', 'carrier', 'closing', 'content', 'contentType', 'deadline',
   'decisions', 'end', 'ended', 'expire', 'failures', 'feed', 'giveUp', 'gone', 'grace', 'handleAck', 'handleClose',
   'handleMessage', 'handleOpened', 'handleRefusal', 'handleReported', 'hasDropped', 'hasStarted', 'isAllowed',
-  'isNarrow', 'isProven', 'isShort', 'isStalled', 'leg', 'letter', 'limits', 'listener', 'note', 'offer',
+  'isNarrow', 'isProven', 'isShort', 'isStalled', 'leg', 'letter', 'limits', 'note', 'offer',
   'onbuffer', 'onend', 'ontransmit', 'openContent', 'outbox', 'pack', 'padding', 'phase', 'recall', 'received',
   'reports', 'rungs', 'startedAt', 'steady', 'stop', 'take', 'toData', 'toText', 'trace', 'transmit',
   'unpack',
@@ -132,7 +132,28 @@ export async function compress(build) {
     mangle: false,
     format: { comments: false, ascii_only: true, shorthand: false, keep_quoted_props: true },
   });
-  return readProgram(code, PRIVATE, !isModern);
+  return readProgram(code, shapes(), !isModern);
+}
+
+/**
+ * The private members of each kind of object, as the type checker knows them. Kinds that have none in common may give the
+ * same letter to different ones.
+ */
+function shapes() {
+  const own = {};
+  const outer = {};
+  for (const [, kind, bases, body] of
+    read('src/types.d.ts').matchAll(/^interface (\w+)(?: extends ([\w, ]+))? \{\n([\s\S]*?)^\}/gm)) {
+    own[kind] = [...body.matchAll(/^  (?:readonly )?(\w+)\??[:(]/gm)].map(([, member]) => member);
+    outer[kind] = bases?.split(', ') ?? [];
+  }
+  const all = (kind) => [...own[kind], ...outer[kind].flatMap(all)];
+  const known = Object.keys(own).map((kind) => all(kind).filter((member) => PRIVATE.includes(member)));
+  const unknown = PRIVATE.filter((member) => !known.flat().includes(member));
+  if (unknown.length) {
+    throw new Error(`no interface has ${unknown}`);
+  }
+  return known;
 }
 
 export function wishesFile(build) {

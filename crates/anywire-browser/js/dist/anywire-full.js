@@ -2061,7 +2061,7 @@ function createNegotiation(settings, allowed, memory) {
   var wasProven = false;
 
   // What is to come when, and what it does then, in this order.
-  /** @type {{ [what: string]: number }} */
+  /** @type {any} a Due */
   var due = {};
   /** @type {{ [what: string]: () => void }} */
   var passed = {

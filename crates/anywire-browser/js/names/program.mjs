@@ -11,10 +11,11 @@ const SPARE = LETTERS.map((letter) => `_${letter}`);
 
 /**
  * @param {string} code ECMAScript without patterns, classes, `let` and labels
- * @param {string[]} members to be named too
+ * @param {string[][]} shapes the members to be named too, for each kind of object that has them
  * @param {boolean} isOld whether what `catch` names belongs to the whole function, as in JScript
  */
-export function readProgram(code, members, isOld) {
+export function readProgram(code, shapes, isOld) {
+  const members = [...new Set(shapes.flat())];
   const names = [];
   const places = [];
   const memberNames = new Map();
@@ -37,7 +38,7 @@ export function readProgram(code, members, isOld) {
   }
 
   function newName(word) {
-    const name = { key: word.replace(/\$\d+$/, ''), index: names.length, uses: 0, rivals: new Set() };
+    const name = { word, key: word.replace(/\$\d+$/, ''), index: names.length, uses: 0, rivals: new Set() };
     names.push(name);
     return name;
   }
@@ -135,7 +136,8 @@ export function readProgram(code, members, isOld) {
   for (const one of names) {
     for (const other of names) {
       const areRivals = one.scope && other.scope ?
-        one.seenFrom.has(other.scope) || other.seenFrom.has(one.scope) : !one.scope && !other.scope;
+        one.seenFrom.has(other.scope) || other.seenFrom.has(one.scope) :
+        !one.scope && !other.scope && shapes.some((shape) => shape.includes(one.word) && shape.includes(other.word));
       if (one !== other && areRivals) {
         one.rivals.add(other);
         other.rivals.add(one);

@@ -33,7 +33,9 @@ function shorten(program, first, told) {
   let letters = first;
   let bytes = size(letters);
   for (let tried = 1; tried <= changes; tried++) {
-    const next = change(letters, random() < 0.5 ? [pick(names)] : pick(alike), pick(LETTERS));
+    // What is used more already is the better guess.
+    const letter = random() < 0.7 ? letters[pick(names).index] : pick(LETTERS);
+    const next = change(letters, random() < 0.6 ? [pick(names)] : pick(alike), letter);
     if (next) {
       const nextBytes = size(next);
       if (nextBytes <= bytes) {

@@ -242,6 +242,16 @@ interface NegotiationSettings {
   random(): number;
 }
 
+/** What is to come when. */
+interface Due {
+  giveUp?: number;
+  grace?: number;
+  deadline?: number;
+  steady?: number;
+  /** The next start of a leg. */
+  [leg: string]: number | undefined;
+}
+
 /** One leg as the negotiation sees it. */
 interface Line {
   leg: string;
