@@ -2414,7 +2414,8 @@ function watchPage(settings, returned) {
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
  * - `error` comes where a session did not open, after trying for a while, and with codes from 4960 on.
  * - A server that chose none of the sub-protocols is no error.
- * - Events are plain objects with the members of the real ones; of a listener's options `once` counts.
+ * - Events have the members of the real ones, not their classes. In the full build they are plain objects, and of a
+ *   listener's options `once` counts.
  */
 
 var CONNECTING = 0;
