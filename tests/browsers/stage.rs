@@ -205,9 +205,7 @@ fn file(path: &str, build: &str) -> Option<warp::reply::Response> {
     let (file, kind) = match path {
         "/acceptance.html" => (tests.join("browsers/page/acceptance.html"), "text/html"),
         "/client.js" => (
-            tests.join(format!(
-                "../crates/anywire-browser/js/dist/{build}.min.js"
-            )),
+            tests.join(format!("../crates/anywire-browser/js/dist/{build}.min.js")),
             "application/javascript",
         ),
         "/page.js" | "/samples.js" | "/diagnosis.js" | "/acceptance.js" => (
