@@ -15,7 +15,7 @@ const SHARED = [
   'timers', 'websocket-leg', 'line', 'trace', 'packet', 'session', 'payload-bytes',
   'negotiation', 'page', 'anywire', 'websocket',
 ];
-// What the platform gives, and stand-ins for what old engines lack. Both have `engine`, `target` and `exchange`.
+// What the platform gives; and more, with stand-ins for what old engines lack, under the same names.
 const MODERN = ['modern/engine', 'modern/target', ...SHARED, 'modern/exchange'];
 const FULL = [
   'old/engine', 'old/target', 'old/text', ...SHARED, 'old/exchange',
@@ -122,7 +122,7 @@ function banner() {
 export async function compress(build) {
   const { sources, ecma } = BUILDS[build];
   const isModern = ecma > 5;
-  const { code } = await minify(wrap(sources, SCRIPT_TAIL, 'this'), {
+  const { code } = await minify(wrap(sources, SCRIPT_TAIL, 'self'), {
     ie8: !isModern,
     ecma: isModern ? ecma : 5,
     compress: {

@@ -3,6 +3,7 @@
 //
 // It cannot sleep, but a synchronous request lets events happen: /pump answers after some milliseconds.
 var window = this;
+var self = this;
 var PUMP_MS = 15;
 var parts = /^(http:)\/\/(([^:\/]+)(?::(\d+))?)(\/[^?]*)(\?.*)?$/.exec(WScript.Arguments(0));
 var location = {

@@ -3,7 +3,7 @@ var root = typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? 
 
 /**
  * Owns what is asked of the engine beside its transports and its timers, with stand-ins for what old
- * ones lack. The full build's; modern/engine.js has the same names.
+ * ones lack. The full build's; modern/engine.js has the same names, and some more.
  */
 
 var IS_FULL = true;
@@ -406,7 +406,7 @@ function createNegotiator(session, newLeg, usable, settings, memory, ontransport
     feed: feed,
 
     transmit: function () {
-      if (negotiation.carrier) {
+      if (!isStopped && negotiation.carrier) {
         legs[negotiation.carrier].transmit();
       }
     },
@@ -569,6 +569,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   var asked = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
+  var isFull = false;
   var batchFirst = 0;
   var batchEnd = 0;
   var fullInboxMs = FULL_INBOX_MS;
@@ -603,7 +604,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else {
+      } else if (!isFull) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.by(settings.now());
       }
@@ -706,6 +707,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     sendTimer.stop();
     isSending = true;
+    isFull = false;
     if (http.isNarrow) {
       clearHold();
     } else if (!wasCleared) {
@@ -718,6 +720,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function sent() {
+    isSending = false;
     blockedTimer.stop();
     if (clearedAt) {
       http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
@@ -728,11 +731,11 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       fullInboxMs = FULL_INBOX_MS;
     }
     if (outbox.base < batchEnd || isCloseSent) {
-      // The server had no room, also not for a close: it would have answered it. Nothing else goes now.
+      // The server had no room, also not for a close: it would have answered it.
+      isFull = true;
       sendTimer.set(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
-      isSending = false;
       leg.transmit();
     }
   }
@@ -897,7 +900,7 @@ function ignore() {}
  * @returns {Endpoints}
  */
 function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/i
+  var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/
     .exec(absoluteUrl(url));
   if (!parts) {
     throw newError('SyntaxError', 'URL ' + url);
@@ -1751,7 +1754,12 @@ function createSession(clock, key, protocols, handlers) {
   /** @type {any} */
   var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
   var closeTimer = createTimer(clock, function () {
-    session.expire();
+    if (outbox.base < outbox.end && !outbox.take(outbox.base)) {
+      // A Blob is still being read.
+      closeTimer.set(limits.closeTimeoutMs);
+    } else {
+      session.expire();
+    }
   });
 
   /** @type {Session} */
@@ -2201,13 +2209,8 @@ function createNegotiation(settings, allowed, memory) {
     allow: function (line, isAllowed) {
       line.isAllowed = isAllowed;
       if (!isAllowed) {
-        if (!drop(line, 'dropped', 'forbidden')) {
-          return;
-        }
-        if (line === websocket) {
-          websocketLost();
-        } else {
-          detached(line);
+        if (drop(line, 'dropped', 'forbidden')) {
+          (line === websocket ? websocketLost : detached)(line);
         }
       } else if (line === websocket) {
         startWebSocket();
@@ -2239,8 +2242,7 @@ function createNegotiation(settings, allowed, memory) {
 
     timeout: function () {
       var time = Infinity;
-      for (var what in due) {
-        // What a page has added to all objects is no time, and not less.
+      for (var what in passed) {
         time = due[what] < time ? due[what] : time;
       }
       return time;
@@ -2453,12 +2455,13 @@ function watchPage(settings, returned) {
   var hasNewNetwork = false;
   var hasReturned = false;
   var lookedAt = 0;
+  var jumpAt = 0;
   // What comes together in one turn is one return.
   var timer = createTimer(settings, function () {
-    // While a machine sleeps, timers are late. Those of a hidden page are late anyway; it is asked when
-    // it is shown.
-    var isBack = hasReturned ||
-      !(page && page.hidden) && settings.date() > lookedAt + LOOK_MS + SLEEP_MS;
+    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
+    // hidden page are late anyway; it is asked when it is shown.
+    var isBack = hasReturned || settings.date() - settings.now() > jumpAt + SLEEP_MS ||
+      !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS;
     var isNew = hasNewNetwork;
     hasReturned = hasNewNetwork = false;
     look();
@@ -2468,7 +2471,8 @@ function watchPage(settings, returned) {
   });
 
   function look() {
-    lookedAt = settings.date();
+    lookedAt = settings.now();
+    jumpAt = settings.date() - lookedAt;
     timer.set(LOOK_MS);
   }
 

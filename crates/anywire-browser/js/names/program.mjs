@@ -82,7 +82,7 @@ export function readProgram(code, shapes, isOld) {
       visitMember(node.property);
     } else if (node.type === 'MemberExpression' && isQuoted(node.property)) {
       visit(node.object, scope);
-      places.push({ start: node.object.end, end: node.end, text: `.${node.property.value}` });
+      places.push({ start: node.property.start - 1, end: node.end, text: `.${node.property.value}` });
     } else if (node.type === 'Property' && !node.computed) {
       visitMember(node.key);
       visit(node.value, scope);
@@ -166,6 +166,9 @@ export function chooseLetters({ names }, wishes) {
     if (!letters[name.index]) {
       const wish = wished[name.index];
       letters[name.index] = wish && isFree(name, wish) ? wish : [...LETTERS, ...SPARE].find((letter) => isFree(name, letter));
+      if (!letters[name.index]) {
+        throw new Error(`no letter is left for ${name.key}: add to SPARE`);
+      }
     }
   }
   return letters;

@@ -174,13 +174,8 @@ function createNegotiation(settings, allowed, memory) {
     allow: function (line, isAllowed) {
       line.isAllowed = isAllowed;
       if (!isAllowed) {
-        if (!drop(line, 'dropped', 'forbidden')) {
-          return;
-        }
-        if (line === websocket) {
-          websocketLost();
-        } else {
-          detached(line);
+        if (drop(line, 'dropped', 'forbidden')) {
+          (line === websocket ? websocketLost : detached)(line);
         }
       } else if (line === websocket) {
         startWebSocket();
@@ -212,8 +207,7 @@ function createNegotiation(settings, allowed, memory) {
 
     timeout: function () {
       var time = Infinity;
-      for (var what in due) {
-        // What a page has added to all objects is no time, and not less.
+      for (var what in passed) {
         time = due[what] < time ? due[what] : time;
       }
       return time;

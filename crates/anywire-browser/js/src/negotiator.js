@@ -72,7 +72,7 @@ function createNegotiator(session, newLeg, usable, settings, memory, ontransport
     feed: feed,
 
     transmit: function () {
-      if (negotiation.carrier) {
+      if (!isStopped && negotiation.carrier) {
         legs[negotiation.carrier].transmit();
       }
     },

@@ -21,12 +21,13 @@ function watchPage(settings, returned) {
   var hasNewNetwork = false;
   var hasReturned = false;
   var lookedAt = 0;
+  var jumpAt = 0;
   // What comes together in one turn is one return.
   var timer = createTimer(settings, function () {
-    // While a machine sleeps, timers are late. Those of a hidden page are late anyway; it is asked when
-    // it is shown.
-    var isBack = hasReturned ||
-      !(page && page.hidden) && settings.date() > lookedAt + LOOK_MS + SLEEP_MS;
+    // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
+    // hidden page are late anyway; it is asked when it is shown.
+    var isBack = hasReturned || settings.date() - settings.now() > jumpAt + SLEEP_MS ||
+      !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS;
     var isNew = hasNewNetwork;
     hasReturned = hasNewNetwork = false;
     look();
@@ -36,7 +37,8 @@ function watchPage(settings, returned) {
   });
 
   function look() {
-    lookedAt = settings.date();
+    lookedAt = settings.now();
+    jumpAt = settings.date() - lookedAt;
     timer.set(LOOK_MS);
   }
 

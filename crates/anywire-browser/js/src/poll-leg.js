@@ -59,6 +59,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   var asked = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
+  var isFull = false;
   var batchFirst = 0;
   var batchEnd = 0;
   var fullInboxMs = FULL_INBOX_MS;
@@ -93,7 +94,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (session.closing) {
         // At once: the page may be about to leave.
         send();
-      } else {
+      } else if (!isFull) {
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.by(settings.now());
       }
@@ -196,6 +197,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }
     sendTimer.stop();
     isSending = true;
+    isFull = false;
     if (http.isNarrow) {
       clearHold();
     } else if (!wasCleared) {
@@ -208,6 +210,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   }
 
   function sent() {
+    isSending = false;
     blockedTimer.stop();
     if (clearedAt) {
       http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
@@ -218,11 +221,11 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       fullInboxMs = FULL_INBOX_MS;
     }
     if (outbox.base < batchEnd || isCloseSent) {
-      // The server had no room, also not for a close: it would have answered it. Nothing else goes now.
+      // The server had no room, also not for a close: it would have answered it.
+      isFull = true;
       sendTimer.set(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
-      isSending = false;
       leg.transmit();
     }
   }

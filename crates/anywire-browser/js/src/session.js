@@ -28,7 +28,12 @@ function createSession(clock, key, protocols, handlers) {
   /** @type {any} */
   var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
   var closeTimer = createTimer(clock, function () {
-    session.expire();
+    if (outbox.base < outbox.end && !outbox.take(outbox.base)) {
+      // A Blob is still being read.
+      closeTimer.set(limits.closeTimeoutMs);
+    } else {
+      session.expire();
+    }
   });
 
   /** @type {Session} */

@@ -33,9 +33,6 @@ interface Timer {
 interface Close {
   code: number;
   reason: string;
-  wasClean?: boolean;
-  /** The peer does not know of it yet: a leg that can must tell it. */
-  tell?: boolean;
 }
 
 interface Message {

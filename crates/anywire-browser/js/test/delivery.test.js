@@ -100,6 +100,70 @@ test('a Blob keeps its place, also before a close', async () => {
   }
 });
 
+test('what is like a Blob and is none goes as text', () => {
+  const scene = createScene();
+  scene.advance(100);
+  scene.client.send(new Response('x'));
+  scene.client.send('after');
+  scene.advance(100);
+  assert.deepEqual(scene.session.inbox, ['[object Response]', 'after']);
+});
+
+/** A Blob whose bytes come when the test says so. */
+function slowBlob(text) {
+  const blob = new Blob([text]);
+  const loaded = new Promise((resolve) => { blob.finish = resolve; });
+  blob.arrayBuffer = () => loaded.then(() => new TextEncoder().encode(text).buffer);
+  globalThis.FileReader = class {
+    readAsArrayBuffer() {
+      blob.arrayBuffer().then((buffer) => {
+        this.result = buffer;
+        this.onload();
+      });
+    }
+  };
+  return blob;
+}
+
+test('a close waits for a Blob as long as it is read', async () => {
+  try {
+    const scene = createScene();
+    const blob = slowBlob('blob');
+    scene.advance(100);
+    scene.client.send(blob);
+    scene.client.send('after');
+    scene.client.close(3001);
+    scene.advance(60000);
+    assert.deepEqual(scene.seen.closes, []);
+    blob.finish();
+    await new Promise(setImmediate);
+    scene.advance(1000);
+    assert.equal(Buffer.from(scene.session.inbox[0]).toString(), 'blob');
+    assert.equal(scene.session.inbox[1], 'after');
+    assert.deepEqual(scene.seen.closes.map((close) => close.code), [3001]);
+  } finally {
+    delete globalThis.FileReader;
+  }
+});
+
+test('a Blob that is read after the end goes nowhere', async () => {
+  try {
+    const scene = createScene();
+    const blob = slowBlob('blob');
+    scene.advance(100);
+    scene.client.send(blob);
+    scene.session.close(3002, '');
+    scene.advance(100);
+    const { length } = scene.websocket.sent;
+    blob.finish();
+    await new Promise(setImmediate);
+    assert.equal(scene.websocket.sent.length, length);
+    assert.equal(scene.clock.due.length, 0, 'no timer is left');
+  } finally {
+    delete globalThis.FileReader;
+  }
+});
+
 test('a Blob that cannot be read ends the session', async () => {
   globalThis.FileReader = class {
     readAsArrayBuffer() {

@@ -59,6 +59,22 @@ test('a burst is acknowledged before the delay is over', () => {
   assert.equal(scene.session.first, 128);
 });
 
+test('what comes is acknowledged in time also while the server takes nothing', () => {
+  const scene = createScene({ transports: ['stream', 'poll'] });
+  scene.advance(3000);
+  assert.equal(scene.client.transport, 'stream');
+  scene.session.room = 0;
+  scene.client.send('waits');
+  scene.advance(30000);
+  for (let round = 0; round < 5; round++) {
+    for (let i = 0; i < 512; i++) {
+      scene.session.send('down');
+    }
+    scene.advance(200);
+    assert.equal(scene.session.first, scene.session.end, `round ${round}`);
+  }
+});
+
 test('a stream may be cut anywhere', () => {
   const scene = streaming();
   const whole = PRELUDE + down(scene, 'é😀:3:t') + down(scene, '') + payload(['a', '0']);

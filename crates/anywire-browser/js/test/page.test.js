@@ -147,14 +147,19 @@ test('another network is a return, and forgets what was learnt', () => {
 });
 
 test('a jump of the wall clock is a sleep', () => {
-  const scene = createScene();
-  scene.advance(6000);
-  assert.equal(pings(scene), 0);
-  scene.clock.jump += 60000;
-  scene.advance(5100);
-  assert.equal(pings(scene), 1);
-  scene.advance(20000);
-  assert.equal(pings(scene), 1, 'only once');
+  for (const hidden of [false, true]) {
+    withPage(({ page }) => {
+      page.hidden = hidden;
+      const scene = createScene();
+      scene.advance(6000);
+      assert.equal(pings(scene), 0);
+      scene.clock.jump += 60000;
+      scene.advance(5100);
+      assert.equal(pings(scene), 1);
+      scene.advance(20000);
+      assert.equal(pings(scene), 1, 'only once');
+    });
+  }
 });
 
 test('timers that are far too late are a sleep, but not those of a hidden page', () => {

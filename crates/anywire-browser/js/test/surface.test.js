@@ -43,6 +43,7 @@ test('the endpoints follow from the mount', () => {
       'ws://h/a/websocket?q=/x', 'ws://h/a/websocket?q=/x', 'http://h/a/poll?q=/x',
     ],
     'https://h': ['wss://h/', 'wss://h/websocket', 'https://h/poll'],
+    'ws://h/WebSocket': ['ws://h/WebSocket', 'ws://h/WebSocket/websocket', 'http://h/WebSocket/poll'],
   };
   for (const [url, [own, websocket, poll]] of Object.entries(cases)) {
     const endpoints = resolveEndpoints(url);
@@ -51,7 +52,7 @@ test('the endpoints follow from the mount', () => {
 });
 
 test('a relative URL belongs to the page', () => {
-  globalThis.location = { href: 'https://page.test/dir/index.html' };
+  globalThis.location = new URL('https://page.test/dir/index.html');
   try {
     assert.equal(resolveEndpoints('/anywire').poll, 'https://page.test/anywire/poll');
     assert.equal(resolveEndpoints('live').websocket, 'wss://page.test/dir/live/websocket');

@@ -110,6 +110,20 @@ test('a full inbox takes a close later, and is asked more and more seldom', () =
   assert.deepEqual(scene.seen.closes, [{ code: 3000, reason: '', wasClean: true }]);
 });
 
+test('a close leaves at once also while the rest waits for a full inbox', () => {
+  const scene = polling();
+  scene.session.room = 0;
+  scene.client.send('x');
+  scene.advance(30000);
+  scene.session.room = Infinity;
+  const { length } = scene.network.requests;
+  scene.client.close(3000);
+  assert.equal(scene.network.requests.length, length + 1);
+  scene.advance(100);
+  assert.deepEqual(scene.session.inbox, ['x']);
+  assert.deepEqual(scene.seen.closes, [{ code: 3000, reason: '', wasClean: true }]);
+});
+
 test('the resume window begins when the loss is noticed', () => {
   const scene = createScene();
   scene.advance(100);

@@ -1,6 +1,6 @@
 /**
  * Owns what is asked of the engine beside its transports and its timers. The modern build's;
- * old/engine.js has the same names, and stand-ins.
+ * the full one has the same names in old/.
  */
 
 var IS_FULL = false;
@@ -51,7 +51,8 @@ function wellFormed(text) {
 
 /** @param {any} data */
 function isBlob(data) {
-  return data && data.arrayBuffer;
+  // A Response has that too, but no size.
+  return data && data.size >= 0 && data.arrayBuffer;
 }
 
 /**

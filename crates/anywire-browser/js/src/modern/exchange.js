@@ -1,6 +1,6 @@
 /**
  * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
- * nothing may move. The modern build's; old/exchange.js has the same names.
+ * nothing may move. The modern build's; old/exchange.js is the full one's.
  * Leaves what is in them to poll-leg.js.
  */
 
@@ -20,9 +20,10 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
   }
 
   function stop() {
-    timer.stop();
     request.onloadend = null;
     request.abort();
+    // After that: it may have told of progress once more.
+    timer.stop();
   }
 
   request.upload.onprogress = request.onprogress = wait;

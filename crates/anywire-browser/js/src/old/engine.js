@@ -1,6 +1,6 @@
 /**
  * Owns what is asked of the engine beside its transports and its timers, with stand-ins for what old
- * ones lack. The full build's; modern/engine.js has the same names.
+ * ones lack. The full build's; modern/engine.js has the same names, and some more.
  */
 
 var IS_FULL = true;

@@ -5,7 +5,6 @@
 const { readFileSync } = require('node:fs');
 const { test } = require('node:test');
 const path = require('node:path');
-const vm = require('node:vm');
 
 const FULL = 'anywire-full';
 const isFull = !process.env.BUILD || process.env.BUILD === FULL;
@@ -32,10 +31,14 @@ function load(global = globalThis, build = FULL) {
   return internals;
 }
 
+function defined(members) {
+  return Object.fromEntries(Object.entries(members).filter(([, member]) => member));
+}
+
 /** What a script tag gives. */
 function loadScript(file) {
   const source = readFileSync(path.join(__dirname, '../../dist', file), 'utf8');
-  vm.runInThisContext(source);
+  new Function('self', source)(globalThis);
   const { Anywire } = globalThis;
   delete globalThis.Anywire;
   return Anywire;
@@ -45,7 +48,7 @@ const internals = load();
 const { BINARY_ENCODING: binary, decodeText, encodeText } = internals;
 module.exports = {
   ...internals,
-  Anywire: isFull ? internals.Anywire : load(globalThis, process.env.BUILD).Anywire,
+  ...(isFull ? {} : defined(load(globalThis, process.env.BUILD))),
   load,
   loadScript,
   /** What bodies can be. */

@@ -247,6 +247,8 @@ function createNetwork(clock, server, plan = {}) {
         this.link?.onclose();
       }
       this.onreadystatechange?.();
+      this.onprogress?.({});
+      this.onloadend?.({});
     }
   }
 
