@@ -2,7 +2,9 @@
 // Writes them beside itself, where build.mjs takes them from. A source may change without that: what is new gets the next
 // letter that is free.
 //
-//   npm run shorten [-- <changes to try for each build>]
+//   npm run shorten [-- <changes to try for each build> [<build>]]
+//
+// After many changes of the sources it may find more where it begins anew: with `{}` in the build's file.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
@@ -13,7 +15,7 @@ const CHANGES = 300000;
 const TOLD_EVERY = 20000;
 
 const changes = +process.argv[2] || CHANGES;
-for (const build of Object.keys(BUILDS)) {
+for (const build of process.argv[3] ? [process.argv[3]] : Object.keys(BUILDS)) {
   const program = await compress(build);
   const wishes = JSON.parse(readFileSync(wishesFile(build), 'utf8'));
   const letters = shorten(program, chooseLetters(program, wishes), (tried, bytes) => {
