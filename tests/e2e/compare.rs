@@ -7,7 +7,7 @@ use std::time::Duration;
 use anywire_tests::capture::Capture;
 use anywire_tests::chromium::{Browser, Page, PageOptions};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{interval, sleep, timeout};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -248,6 +248,28 @@ async fn an_engine_without_modern_means_shows_the_numbers_and_says_what_is_missi
     assert!(console.is_empty(), "{console:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_reaches_every_control_and_shows_where_it_is() {
+    let compare = Compare::start();
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let page = open(&browser, compare.page()).await;
+    run(&page, CONTROLS).await;
+    let controls = page.evaluate::<usize>("controls.length").await.unwrap();
+    assert!(controls > 5, "{controls}");
+    // One more than there are, so that leaving the last one is seen too.
+    for _ in 0..=controls {
+        for kind in ["keyDown", "keyUp"] {
+            let tab = json!({
+                "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9,
+            });
+            page.send("Input.dispatchKeyEvent", tab).await.unwrap();
+        }
+        run(&page, "noteFocus(); 0").await;
+    }
+    let missed = page.evaluate::<Vec<String>>("missed()").await.unwrap();
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
 /// Pictures for people to look at: two sizes, both themes, both languages.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_fits_its_window_in_both_languages() {
@@ -311,3 +333,25 @@ const WITHOUT_MODERN_MEANS: &str = "
     });
     Object.defineProperty(performance, 'timeOrigin', { value: undefined });
     window.Function = function () { throw new SyntaxError('unexpected token'); };";
+
+/// All that a person can use, and which of it the focus has reached visibly. Of a group of radio buttons Tab reaches the
+/// one that is chosen.
+const CONTROLS: &str = r#"
+    var controls = Array.prototype.filter.call(
+        document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]'),
+        function (node) {
+            return node.tabIndex >= 0 && !node.disabled && node.getClientRects().length &&
+                (node.type !== 'radio' || node.checked);
+        });
+    var reached = [];
+    function noteFocus() {
+        var style = getComputedStyle(document.activeElement);
+        if (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) {
+            reached.push(document.activeElement);
+        }
+    }
+    function missed() {
+        return controls.filter(function (node) { return reached.indexOf(node) < 0; })
+            .map(function (node) { return node.outerHTML.slice(0, 120); });
+    }
+    0"#;
