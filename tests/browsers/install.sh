@@ -39,7 +39,7 @@ npm_file() {
     [ ! -e "$4" ] || return 0
     echo "fetching $1"
     mkdir -p "$(dirname "$4")" unpacked
-    tarball=$(npm pack --silent "$1") &&
+    tarball=$(npm pack --loglevel error "$1") &&
         echo "$2  $tarball" | sha256sum --check --quiet - &&
         tar -xzf "$tarball" -C unpacked "package/$3" &&
         mv unpacked/package/$3 "$4" &&
