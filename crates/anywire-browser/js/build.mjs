@@ -2,7 +2,7 @@
 // ECMAScript, and minified for script tags.
 // With --check it writes nothing and fails when dist is not what it would write, or a build is too large.
 
-import { readFileSync, writeFileSync, mkdirSync, existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { gzipAsync } from '@gfx/zopfli';
@@ -64,46 +64,43 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build(process.argv.includes('--check'));
 }
 
-async function build(isCheck) {
-  const outputs = {};
+/** Writes `dist`, or with `isCheck` looks whether it is right. */
+export async function build(isCheck) {
+  const stale = [];
   const tooLarge = [];
   for (const [name, { sources, maxBytes }] of Object.entries(BUILDS)) {
     const program = await compress(name);
     const wishes = JSON.parse(readFileSync(wishesFile(name), 'utf8'));
     const minified = printer(program)(chooseLetters(program, wishes)) + '\n';
-    outputs[`dist/${name}.js`] = wrap(sources, UMD_TAIL, GLOBAL);
-    outputs[`dist/${name}.mjs`] =
-      `${banner()}var root = ${GLOBAL};\n\n${join(sources)}\nexport default Anywire;\n`;
-    outputs[`dist/${name}.min.js`] = minified;
-    // Built once and served often: it may take its time.
-    const gzip = Buffer.from(await gzipAsync(minified, { numiterations: 100 }));
-    const brotli = brotliCompressSync(minified, { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } });
-    outputs[`dist/${name}.min.js.gz`] = gzip;
-    outputs[`dist/${name}.min.js.br`] = brotli;
+    const texts = {
+      [`dist/${name}.js`]: wrap(sources, UMD_TAIL, GLOBAL),
+      [`dist/${name}.mjs`]: `${banner()}var root = ${GLOBAL};\n\n${join(sources)}\nexport default Anywire;\n`,
+      [`dist/${name}.min.js`]: minified,
+      [`dist/${name}.min.js.gz`]: minified,
+      [`dist/${name}.min.js.br`]: minified,
+    };
+    for (const [file, text] of Object.entries(texts)) {
+      if (!isCheck) {
+        mkdirSync(path('dist'), { recursive: true });
+        writeFileSync(path(file), await pack(file, text));
+      } else if (!existsSync(path(file)) || unpack(file, readFileSync(path(file))) !== text) {
+        stale.push(file);
+      }
+    }
     // What is committed counts, since it is what is served.
-    const file = path(`dist/${name}.min.js.gz`);
-    const bytes = isCheck && existsSync(file) ? readFileSync(file).length : gzip.length;
-    console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip, ${brotli.length} with brotli`);
+    const [bytes, brotliBytes] = ['gz', 'br'].map((ending) => sizeOf(`dist/${name}.min.js.${ending}`));
+    console.log(`dist/${name}.min.js: ${minified.length} bytes, ${bytes} of ${maxBytes} with gzip, ${brotliBytes} with brotli`);
     if (bytes > maxBytes) {
       tooLarge.push(name);
     }
   }
-
-  const stale = Object.keys(outputs).filter(
-    (file) => !existsSync(path(file)) || plain(file, readFileSync(path(file))) !== plain(file, outputs[file]));
-  if (isCheck && stale.length) {
+  if (stale.length) {
     console.error(`stale: ${stale.join(', ')}. Run 'npm run build'.`);
-  }
-  if (!isCheck) {
-    mkdirSync(path('dist'), { recursive: true });
-    for (const file of Object.keys(outputs)) {
-      writeFileSync(path(file), outputs[file]);
-    }
   }
   if (tooLarge.length) {
     console.error(`too large: ${tooLarge.join(', ')}. After a change, 'npm run shorten' may find better names.`);
   }
-  process.exitCode = tooLarge.length || (isCheck && stale.length) ? 1 : 0;
+  process.exitCode = tooLarge.length || stale.length ? 1 : 0;
 }
 
 function join(sources) {
@@ -160,10 +157,19 @@ export function wishesFile(build) {
   return path(`names/${build}.json`);
 }
 
+/** A file as it is served. Built once and served often, it may take its time. */
+async function pack(file, text) {
+  return file.endsWith('.gz') ? gzipAsync(text, { numiterations: 100 }) :
+    file.endsWith('.br') ? brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_LGWIN]: 24 } }) : text;
+}
+
 /** What a file holds. Compressors of other versions may find other bytes for the same. */
-function plain(file, bytes) {
-  const unpack = file.endsWith('.gz') ? gunzipSync : file.endsWith('.br') ? brotliDecompressSync : String;
-  return String(unpack(bytes));
+function unpack(file, bytes) {
+  return String(file.endsWith('.gz') ? gunzipSync(bytes) : file.endsWith('.br') ? brotliDecompressSync(bytes) : bytes);
+}
+
+function sizeOf(file) {
+  return existsSync(path(file)) ? statSync(path(file)).size : NaN;
 }
 
 function path(file) {

@@ -140,7 +140,6 @@ export function readProgram(code, shapes, isOld) {
         !one.scope && !other.scope && shapes.some((shape) => shape.includes(one.word) && shape.includes(other.word));
       if (one !== other && areRivals) {
         one.rivals.add(other);
-        other.rivals.add(one);
       }
     }
   }

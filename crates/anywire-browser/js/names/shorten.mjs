@@ -1,6 +1,6 @@
 // Looks for letters with which gzip finds more: changes some, keeps what is not larger, many times.
-// Writes them beside itself, where build.mjs takes them from. A source may change without that: what is new gets the next
-// letter that is free.
+// Writes them beside itself, where build.mjs takes them from, and builds. A source may change without that: what is new
+// gets the next letter that is free.
 //
 //   npm run shorten [-- <changes to try for each build> [<build>]]
 //
@@ -8,29 +8,32 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
-import { BUILDS, compress, wishesFile } from '../build.mjs';
+import { createRandom } from '../test/support/random.js';
+import { BUILDS, build, compress, wishesFile } from '../build.mjs';
 import { LETTERS, chooseLetters, printer, toWishes } from './program.mjs';
 
 const CHANGES = 300000;
 const TOLD_EVERY = 20000;
 
 const changes = +process.argv[2] || CHANGES;
-for (const build of process.argv[3] ? [process.argv[3]] : Object.keys(BUILDS)) {
-  const program = await compress(build);
-  const wishes = JSON.parse(readFileSync(wishesFile(build), 'utf8'));
+for (const name of process.argv[3] ? [process.argv[3]] : Object.keys(BUILDS)) {
+  const program = await compress(name);
+  const wishes = JSON.parse(readFileSync(wishesFile(name), 'utf8'));
   const letters = shorten(program, chooseLetters(program, wishes), (tried, bytes) => {
-    process.stdout.write(`\r${build}: ${bytes} bytes after ${tried} of ${changes} changes`);
+    process.stdout.write(`\r${name}: ${bytes} bytes after ${tried} of ${changes} changes`);
   });
   process.stdout.write('\n');
-  writeFileSync(wishesFile(build), `${JSON.stringify(toWishes(program, letters), null, 1)}\n`);
+  writeFileSync(wishesFile(name), `${JSON.stringify(toWishes(program, letters), null, 1)}\n`);
 }
+await build(false);
 
 function shorten(program, first, told) {
   const { names } = program;
   const print = printer(program);
   const size = (letters) => deflateRawSync(print(letters), { level: 9, memLevel: 9 }).length;
   const alike = [...new Set(names.map(({ key }) => key))].map((key) => names.filter((name) => name.key === key));
-  const random = createRandom();
+  // The same sources give the same letters.
+  const random = createRandom(1);
   const pick = (list) => list[Math.floor(random() * list.length)];
   let letters = first;
   let bytes = size(letters);
@@ -72,15 +75,4 @@ function change(letters, names, letter) {
     }
   }
   return next;
-}
-
-/** mulberry32: the same sources give the same letters. */
-function createRandom() {
-  let state = 1;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -6,6 +6,7 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
 const { loadScript } = require('./support/internals.js');
+const { createRandom } = require('./support/random.js');
 
 const modern = loadScript('anywire.min.js');
 const full = loadScript('anywire-full.min.js');
@@ -13,17 +14,6 @@ const full = loadScript('anywire-full.min.js');
 const SEEDS = process.env.SEED ? [+process.env.SEED] : Array.from({ length: 400 }, (_, i) => i + 1);
 const MESSAGES = 60;
 let hasStreamed = false;
-
-/** mulberry32 */
-function createRandom(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function run(seed) {
   const random = createRandom(seed);

@@ -3,6 +3,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
+const { createRandom } = require('./support/random.js');
 
 const LETTERS = [...'abcdefghij'];
 const MEMBERS = [['first', 'second'], ['second', 'third'], ['fourth']];
@@ -32,8 +33,7 @@ for (const isOld of [false, true]) {
       const run = (text) => new Function(`return ${text}()`)();
       const expected = run(print(program.names.map(({ word }) => word)));
       assert.equal(expected, run(`(function () {${code}})`));
-      let seed = 1;
-      const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+      const random = createRandom(1);
       for (let round = 0; round < 200; round++) {
         const wishes = {};
         for (const { key } of program.names) {
