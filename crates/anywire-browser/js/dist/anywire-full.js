@@ -891,7 +891,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 function ignore() {}
 
 /**
- * Owns where the endpoints of a mount path are.
+ * Owns where the endpoints of a mount path are, seen from the page.
  * Leaves the requests to them to the transports.
  */
 
@@ -913,6 +913,23 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + parts[3] + '/websocket' + query,
     poll: 'http' + host + parts[3] + '/poll' + query
   };
+}
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
+}
+
+/**
+ * Of an exchange that brought no 200, for people.
+ * @param {number} status 0 if there was no answer
+ * @param {string} url
+ */
+function whatFailed(status, url) {
+  // A browser keeps to itself why, to a page of another origin.
+  return 'http ' + status +
+    (status || !isCrossOrigin(url) ? '' : ', no Access-Control-Allow-Origin?');
 }
 
 /**
@@ -1095,23 +1112,6 @@ function createSettings(options) {
     }
   }
   return settings;
-}
-
-/**
- * @param {string} [name]
- * @param {Encoding} [encoding]
- * @param {Exchange} [exchange]
- * @returns {Http}
- */
-function newHttp(name, encoding, exchange) {
-  /** @type {any} */
-  var http = { holdMs: Infinity, batchBytes: Infinity };
-  if (IS_FULL) {
-    http.name = name;
-    http.encoding = encoding;
-    http.exchange = exchange;
-  }
-  return http;
 }
 
 /**
@@ -1862,10 +1862,10 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     send: function (data) {
-      var message = createMessage(data);
       if (session.ended || session.hasDropped) {
         return;
       }
+      var message = createMessage(data);
       if (message.bytes > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.bytes > MAX_OUTBOX_BYTES) {
@@ -2718,10 +2718,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       if (status === 200) {
         answered(answer);
       } else {
-        failed(status ? 'refused' : 'closed', 'http ' + status +
-          // A browser keeps to itself why, to a page of another origin.
-          (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin?'),
+        failed(status ? 'refused' : 'closed', whatFailed(status, endpoints.poll),
           encoding.toText(answer), retryAfterMs);
       }
     };
@@ -2755,12 +2752,6 @@ function setCredentials(request, settings) {
   } catch (error) {
     // Requests of the oldest engines take no members, nor do they cross origins.
   }
-}
-
-/** @param {string} url */
-function isCrossOrigin(url) {
-  var page = root.location;
-  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
 
 /**
@@ -3382,6 +3373,18 @@ function knowsBytes(settings) {
   } catch (error) {
     return false;
   }
+}
+
+/**
+ * @param {string} name
+ * @param {Encoding} encoding
+ * @param {Exchange} exchange
+ * @returns {Http}
+ */
+function newHttp(name, encoding, exchange) {
+  return /** @type {any} */ ({
+    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
+  });
 }
 
 /**

@@ -26,11 +26,6 @@ function absoluteUrl(url) {
   return new URL(url, root.location).href;
 }
 
-/** @param {string} url */
-function isCrossOrigin(url) {
-  return root.location && root.location.host !== new URL(url).host;
-}
-
 /**
  * How many bytes a text takes in UTF-8.
  * @param {string} text
@@ -80,7 +75,8 @@ function chooseBinaryType() {
  * @returns {Http | undefined}
  */
 function chooseHttp(settings, _session, _endpoints) {
-  return isListed(settings, POLL) && settings.XMLHttpRequest ? newHttp() : undefined;
+  return isListed(settings, POLL) && settings.XMLHttpRequest ?
+    /** @type {any} */ ({ holdMs: Infinity, batchBytes: Infinity }) : undefined;
 }
 
 /**
@@ -782,7 +778,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 function ignore() {}
 
 /**
- * Owns where the endpoints of a mount path are.
+ * Owns where the endpoints of a mount path are, seen from the page.
  * Leaves the requests to them to the transports.
  */
 
@@ -804,6 +800,23 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + parts[3] + '/websocket' + query,
     poll: 'http' + host + parts[3] + '/poll' + query
   };
+}
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
+}
+
+/**
+ * Of an exchange that brought no 200, for people.
+ * @param {number} status 0 if there was no answer
+ * @param {string} url
+ */
+function whatFailed(status, url) {
+  // A browser keeps to itself why, to a page of another origin.
+  return 'http ' + status +
+    (status || !isCrossOrigin(url) ? '' : ', no Access-Control-Allow-Origin?');
 }
 
 /**
@@ -986,23 +999,6 @@ function createSettings(options) {
     }
   }
   return settings;
-}
-
-/**
- * @param {string} [name]
- * @param {Encoding} [encoding]
- * @param {Exchange} [exchange]
- * @returns {Http}
- */
-function newHttp(name, encoding, exchange) {
-  /** @type {any} */
-  var http = { holdMs: Infinity, batchBytes: Infinity };
-  if (IS_FULL) {
-    http.name = name;
-    http.encoding = encoding;
-    http.exchange = exchange;
-  }
-  return http;
 }
 
 /**
@@ -1753,10 +1749,10 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     send: function (data) {
-      var message = createMessage(data);
       if (session.ended || session.hasDropped) {
         return;
       }
+      var message = createMessage(data);
       if (message.bytes > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.bytes > MAX_OUTBOX_BYTES) {
@@ -2592,8 +2588,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
     if (status === 200) {
       answered(request.response);
     } else {
-      // A browser keeps to itself why, to a page of another origin.
-      failed(status ? 'refused' : 'closed', 'http ' + status + (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin?'),
+      failed(status ? 'refused' : 'closed', whatFailed(status, endpoints.poll),
         encoding.toText(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
     }
   };

@@ -179,20 +179,3 @@ function createSettings(options) {
   }
   return settings;
 }
-
-/**
- * @param {string} [name]
- * @param {Encoding} [encoding]
- * @param {Exchange} [exchange]
- * @returns {Http}
- */
-function newHttp(name, encoding, exchange) {
-  /** @type {any} */
-  var http = { holdMs: Infinity, batchBytes: Infinity };
-  if (IS_FULL) {
-    http.name = name;
-    http.encoding = encoding;
-    http.exchange = exchange;
-  }
-  return http;
-}

@@ -1,5 +1,5 @@
 /**
- * Owns where the endpoints of a mount path are.
+ * Owns where the endpoints of a mount path are, seen from the page.
  * Leaves the requests to them to the transports.
  */
 
@@ -21,4 +21,21 @@ function resolveEndpoints(url) {
     websocket: 'ws' + host + parts[3] + '/websocket' + query,
     poll: 'http' + host + parts[3] + '/poll' + query
   };
+}
+
+/** @param {string} url */
+function isCrossOrigin(url) {
+  var page = root.location;
+  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
+}
+
+/**
+ * Of an exchange that brought no 200, for people.
+ * @param {number} status 0 if there was no answer
+ * @param {string} url
+ */
+function whatFailed(status, url) {
+  // A browser keeps to itself why, to a page of another origin.
+  return 'http ' + status +
+    (status || !isCrossOrigin(url) ? '' : ', no Access-Control-Allow-Origin?');
 }

@@ -136,10 +136,10 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     send: function (data) {
-      var message = createMessage(data);
       if (session.ended || session.hasDropped) {
         return;
       }
+      var message = createMessage(data);
       if (message.bytes > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
       } else if (outbox.bytes + message.bytes > MAX_OUTBOX_BYTES) {

@@ -23,11 +23,6 @@ function absoluteUrl(url) {
   return new URL(url, root.location).href;
 }
 
-/** @param {string} url */
-function isCrossOrigin(url) {
-  return root.location && root.location.host !== new URL(url).host;
-}
-
 /**
  * How many bytes a text takes in UTF-8.
  * @param {string} text
@@ -77,5 +72,6 @@ function chooseBinaryType() {
  * @returns {Http | undefined}
  */
 function chooseHttp(settings, _session, _endpoints) {
-  return isListed(settings, POLL) && settings.XMLHttpRequest ? newHttp() : undefined;
+  return isListed(settings, POLL) && settings.XMLHttpRequest ?
+    /** @type {any} */ ({ holdMs: Infinity, batchBytes: Infinity }) : undefined;
 }

@@ -33,8 +33,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
     if (status === 200) {
       answered(request.response);
     } else {
-      // A browser keeps to itself why, to a page of another origin.
-      failed(status ? 'refused' : 'closed', 'http ' + status + (status || !isCrossOrigin(endpoints.poll) ? '' : ', no Access-Control-Allow-Origin?'),
+      failed(status ? 'refused' : 'closed', whatFailed(status, endpoints.poll),
         encoding.toText(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
     }
   };

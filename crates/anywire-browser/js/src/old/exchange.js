@@ -50,10 +50,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
       if (status === 200) {
         answered(answer);
       } else {
-        failed(status ? 'refused' : 'closed', 'http ' + status +
-          // A browser keeps to itself why, to a page of another origin.
-          (status || !isCrossOrigin(endpoints.poll) ? '' :
-            ', no Access-Control-Allow-Origin?'),
+        failed(status ? 'refused' : 'closed', whatFailed(status, endpoints.poll),
           encoding.toText(answer), retryAfterMs);
       }
     };
@@ -87,10 +84,4 @@ function setCredentials(request, settings) {
   } catch (error) {
     // Requests of the oldest engines take no members, nor do they cross origins.
   }
-}
-
-/** @param {string} url */
-function isCrossOrigin(url) {
-  var page = root.location;
-  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
