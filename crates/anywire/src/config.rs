@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anywire_core::Principal;
 use anywire_protocol::{Limits, LimitsError};
 
-use crate::gate::{Authorize, Denied, Visitor};
+use crate::gate::{AllowOrigin, Authorize, Denied, Visitor};
+use crate::origin::Origin;
 
 /// How a [`Server`](crate::Server) behaves. The default is sound: same origin only, mounted at `/anywire`.
 ///
@@ -36,6 +37,8 @@ use crate::gate::{Authorize, Denied, Visitor};
 pub struct Config {
     pub(crate) mount: String,
     pub(crate) origins: Vec<String>,
+    pub(crate) origin_predicate: Option<AllowOrigin>,
+    pub(crate) allows_opaque_origins: bool,
     pub(crate) protocols: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) authorize: Option<Authorize>,
@@ -53,7 +56,7 @@ pub enum ConfigError {
     Mount(String),
     /// An origin that no browser sends.
     #[error(
-        "origin `{0}` must be `scheme://host` or `scheme://host:port` in lower case, without a path; list each one"
+        "origin `{0}` must be `scheme://host` or `scheme://host:port` in lower case, without a path; list each one, and let `null` in by `allow_opaque_origins`"
     )]
     Origin(String),
     /// A sub-protocol that cannot be negotiated.
@@ -78,8 +81,42 @@ impl Config {
 
     /// Lets pages of another origin in, as `https://app.example`; call it for each. Pages of the server's own origin
     /// are always let in. A listed origin may send cookies, so list only those that you trust.
+    ///
+    /// Other schemes than `http` and `https` are listed as browsers and WebViews send them: `file://`, `app://.`,
+    /// `web+app://x`, `capacitor://localhost`.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
+        self
+    }
+
+    /// Asks a function about origins that are not listed: `true` lets the page in, cookies and all. It sees
+    /// `scheme://host[:port]`, never `null`. Default: none. It is asked at each request, so keep it cheap.
+    ///
+    /// ```
+    /// use anywire::Config;
+    ///
+    /// let config = Config::new().allow_origin_if(|origin| {
+    ///     // The dot matters: `https://evil-app.example` is another site.
+    ///     origin.starts_with("https://") && origin.ends_with(".app.example")
+    /// });
+    /// # let _ = config;
+    /// ```
+    pub fn allow_origin_if(
+        mut self,
+        allows: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.origin_predicate = Some(Arc::new(allows));
+        self
+    }
+
+    /// Lets pages in whose origin is opaque, `Origin: null`: sandboxed frames, `data:` pages, some WebViews. Default: they
+    /// are refused.
+    ///
+    /// They come without credentials: a request with `Cookie` or `Authorization` is refused with 4965. Any site can put a
+    /// visitor into a sandboxed frame, so with cookies it would act in everybody's name. A page of such an origin builds its
+    /// client with `withCredentials: false`, and says who it is by a token in the query, which [`Config::authorize`] sees.
+    pub fn allow_opaque_origins(mut self) -> Self {
+        self.allows_opaque_origins = true;
         self
     }
 
@@ -128,7 +165,9 @@ impl Config {
         if !self.mount.split('/').all(is_segment) {
             return Err(ConfigError::Mount(self.mount.clone()));
         }
-        if let Some(origin) = self.origins.iter().find(|origin| !is_origin(origin)) {
+        if let Some(origin) = self.origins.iter().find(|origin| {
+            Origin::parse(origin).is_none() || origin.bytes().any(|byte| byte.is_ascii_uppercase())
+        }) {
             return Err(ConfigError::Origin(origin.clone()));
         }
         let offered =
@@ -149,27 +188,14 @@ impl Default for Config {
         Self {
             mount: "anywire".into(),
             origins: Vec::new(),
+            origin_predicate: None,
+            allows_opaque_origins: false,
             protocols: Vec::new(),
             limits: Limits::default(),
             authorize: None,
             has_jsonp: false,
         }
     }
-}
-
-/// Whether a browser could send this as its `Origin`.
-fn is_origin(origin: &str) -> bool {
-    let Some((scheme, host)) = origin.split_once("://") else {
-        return false;
-    };
-    let is_host_byte =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
-    let is_scheme_byte =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !scheme.is_empty()
-        && scheme.bytes().all(is_scheme_byte)
-        && !host.is_empty()
-        && host.bytes().all(is_host_byte)
 }
 
 #[cfg(test)]
@@ -194,6 +220,12 @@ mod tests {
                 .check()
                 .is_ok()
         );
+        for origin in ["file://", "app://.", "web+app://x"] {
+            assert!(
+                Config::new().allow_origin(origin).check().is_ok(),
+                "{origin}"
+            );
+        }
         for origin in [
             "*",
             "null",

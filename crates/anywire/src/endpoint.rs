@@ -101,7 +101,7 @@ impl Endpoint {
     ) -> Response {
         if let Self::Script(build, freshness) = self {
             // The script is public: pages of other origins load it too.
-            return finish(script(shared, &request, build, freshness), None);
+            return finish(script(shared, &request, build, freshness), CrossOrigin::No);
         }
         let number = call_number(&request.query);
         let (response, origin) = match judge_origin(&shared.config, &request.headers) {
@@ -109,7 +109,7 @@ impl Endpoint {
                 let response = self.respond_to_known_origin(shared, request, body, &origin);
                 (response.await, origin)
             }
-            Err(refusal) => (refuse(&refusal), None),
+            Err(refusal) => (refuse(&refusal), CrossOrigin::No),
         };
         let response = match (self, number) {
             (Self::Jsonp, Some(number)) => as_call(number, response),
@@ -127,7 +127,7 @@ impl Endpoint {
         origin: &CrossOrigin,
     ) -> Response {
         let allowed = self.method();
-        if allowed == "POST" && request.method == Method::OPTIONS && origin.is_some() {
+        if allowed == "POST" && request.method == Method::OPTIONS && *origin != CrossOrigin::No {
             return preflight();
         }
         if request.method != allowed {

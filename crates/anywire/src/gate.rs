@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use anywire_core::{Principal, Refusal};
 use anywire_protocol::CloseCode;
-use http::header::{COOKIE, HOST, ORIGIN, REFERER};
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, REFERER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::Config;
+use crate::origin::Origin;
 
 /// Asks the app who a visitor is.
 pub(crate) type Authorize = Arc<
@@ -72,8 +73,19 @@ impl Denied {
     }
 }
 
-/// The origin of a page that was let in and is not the server's own: to be named in the answer's CORS headers.
-pub(crate) type CrossOrigin = Option<HeaderValue>;
+/// How an answer is let through to a page that is not of the server's own origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CrossOrigin {
+    /// It is the server's own, or no page asks.
+    No,
+    /// A page of this origin, whose cookies count.
+    Listed(HeaderValue),
+    /// A page of an opaque origin, without credentials (PROTOCOL §10.4).
+    Opaque,
+}
+
+/// Asks the app about the origin of a page: `scheme://host[:port]`.
+pub(crate) type AllowOrigin = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Judges where a request comes from.
 pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<CrossOrigin, Refusal> {
@@ -89,20 +101,20 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
             let (Some(value), None) = (origins.next(), origins.next()) else {
                 return Err(forbidden());
             };
-            if is_same_origin(origin, host) {
-                Ok(None)
-            } else if config.origins.iter().any(|allowed| allowed == origin) {
-                Ok(Some(value.clone()))
+            if origin == OPAQUE {
+                judge_opaque(config, headers)
+            } else if is_own(origin, host) {
+                Ok(CrossOrigin::No)
+            } else if is_allowed(config, origin) {
+                Ok(CrossOrigin::Listed(value.clone()))
             } else {
                 Err(forbidden())
             }
         }
         (None, Some(referer)) => {
-            let origin = origin_of(referer).ok_or_else(forbidden)?;
-            if is_same_origin(origin, host)
-                || config.origins.iter().any(|allowed| allowed == origin)
-            {
-                Ok(None)
+            let origin = Origin::of_address(referer).ok_or_else(forbidden)?;
+            if is_own(origin, host) || is_allowed(config, origin) {
+                Ok(CrossOrigin::No)
             } else {
                 Err(forbidden())
             }
@@ -113,40 +125,43 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
             if headers.contains_key(COOKIE) || is_cross_site {
                 Err(forbidden())
             } else {
-                Ok(None)
+                Ok(CrossOrigin::No)
             }
         }
     }
 }
 
+/// What sandboxed frames and some WebViews say.
+const OPAQUE: &str = "null";
+
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a page of this origin was served under this `Host`.
-fn is_same_origin(origin: &str, host: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return false;
-    };
-    let default_port = match scheme {
-        "http" => ":80",
-        "https" => ":443",
-        _ => return false,
-    };
-    let without_default = |authority: &str| {
-        authority
-            .strip_suffix(default_port)
-            .unwrap_or(authority)
-            .to_ascii_lowercase()
-    };
-    !host.is_empty() && without_default(authority) == without_default(host)
+fn is_own(origin: &str, host: &str) -> bool {
+    Origin::parse(origin).is_some_and(|origin| origin.is_own(host))
 }
 
-/// `scheme://authority` of an address.
-fn origin_of(address: &str) -> Option<&str> {
-    let begin = address.find("://")? + 3;
-    let end = address[begin..]
-        .find(['/', '?', '#'])
-        .map_or(address.len(), |index| begin + index);
-    Some(&address[..end])
+fn is_allowed(config: &Config, origin: &str) -> bool {
+    let is_listed = config.origins.iter().any(|allowed| allowed == origin);
+    is_listed
+        || Origin::parse(origin).is_some()
+            && config
+                .origin_predicate
+                .as_ref()
+                .is_some_and(|allows| allows(origin))
+}
+
+/// Any site can make such a page of anybody's browser, so it must not bring that one's credentials (PROTOCOL §10.4).
+fn judge_opaque(config: &Config, headers: &HeaderMap) -> Result<CrossOrigin, Refusal> {
+    if !config.allows_opaque_origins {
+        let text = "the opaque origin null is not allowed: see Config::allow_opaque_origins";
+        return Err(Refusal::new(CloseCode::FORBIDDEN_ORIGIN, text));
+    }
+    if headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION) {
+        let text =
+            "credentials from an opaque origin: send the request without (withCredentials: false)";
+        return Err(Refusal::new(CloseCode::FORBIDDEN_ORIGIN, text));
+    }
+    Ok(CrossOrigin::Opaque)
 }
 
 fn forbidden() -> Refusal {
@@ -160,12 +175,19 @@ mod tests {
 
     fn judge(headers: &[(&'static str, &'static str)]) -> bool {
         let config = Config::new().allow_origin("https://friend.example");
+        judge_by(&config, headers).is_ok()
+    }
+
+    fn judge_by(
+        config: &Config,
+        headers: &[(&'static str, &'static str)],
+    ) -> Result<CrossOrigin, Refusal> {
         let mut map = HeaderMap::new();
         map.insert(HOST, HeaderValue::from_static("app.example"));
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        judge_origin(&config, &map).is_ok()
+        judge_origin(config, &map)
     }
 
     #[test]
@@ -216,5 +238,43 @@ mod tests {
             "referer",
             "https://evil.example/https://app.example/"
         )]));
+    }
+
+    #[test]
+    fn a_predicate_stands_beside_the_list_and_never_sees_null() {
+        let config = Config::new()
+            .allow_origin("file://")
+            .allow_origin_if(|origin| {
+                assert_ne!(origin, "null");
+                origin
+                    .strip_prefix("https://")
+                    .is_some_and(|host| host.ends_with(".example"))
+            });
+        for good in ["file://", "https://a.example", "https://b.example"] {
+            let listed = CrossOrigin::Listed(HeaderValue::from_static(good));
+            assert_eq!(judge_by(&config, &[("origin", good)]), Ok(listed));
+        }
+        for bad in [
+            "null",
+            "https://evil.test",
+            "https://a.example/",
+            "https://x@a.example",
+        ] {
+            assert!(judge_by(&config, &[("origin", bad)]).is_err(), "{bad}");
+        }
+        let framed = [("referer", "https://c.example/page"), ("cookie", "a=b")];
+        assert_eq!(judge_by(&config, &framed), Ok(CrossOrigin::No));
+    }
+
+    #[test]
+    fn opaque_origins_are_let_in_by_their_setting_and_without_credentials() {
+        let config = Config::new().allow_opaque_origins();
+        let opaque = ("origin", "null");
+        assert_eq!(judge_by(&config, &[opaque]), Ok(CrossOrigin::Opaque));
+        for credential in [("cookie", "a=b"), ("authorization", "Bearer x")] {
+            assert!(judge_by(&config, &[opaque, credential]).is_err());
+        }
+        assert!(judge_by(&config, &[("origin", "https://evil.test")]).is_err());
+        assert!(judge_by(&Config::new(), &[opaque]).is_err());
     }
 }

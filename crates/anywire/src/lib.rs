@@ -30,6 +30,7 @@ mod gate;
 mod guard;
 mod intake;
 mod legacy;
+mod origin;
 mod polling;
 mod query;
 mod respond;
