@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use anywire_protocol::{
-    CloseCode, Disposition, Encoding, Message, MessageKind, Packet, PayloadWriter, decode_frame,
+    CloseCode, Encoding, Message, MessageKind, Packet, PayloadWriter, decode_frame,
     decode_payload, encode_control, escape_line, unescape,
 };
 use base64::Engine;
@@ -179,13 +179,6 @@ fn frames_read_and_write_as_the_vectors_say() {
 fn a_codes_range_says_what_to_do() {
     for case in load("close-codes.json").as_array().expect("a list") {
         let code = CloseCode::from_u16(u16::try_from(case["code"].as_u64().unwrap()).unwrap());
-        let name = match code.disposition() {
-            Disposition::Standard => "standard",
-            Disposition::Application => "application",
-            Disposition::Retry => "retry",
-            Disposition::StartAnew => "start-anew",
-            Disposition::GiveUp => "give-up",
-        };
-        assert_eq!(case["disposition"], name, "{code}");
+        assert_eq!(case["disposition"], code.disposition().name(), "{code}");
     }
 }

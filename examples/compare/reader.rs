@@ -170,6 +170,7 @@ impl Reader {
             received: Offset::new(self.received),
             hold,
             protocols: Vec::new(),
+            can: anywire_protocol::Can::NONE,
         }
     }
 

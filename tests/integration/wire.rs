@@ -132,6 +132,7 @@ impl Wire {
                     received: Offset::default(),
                     hold: None,
                     protocols: protocols.iter().map(ToString::to_string).collect(),
+                    can: anywire_protocol::Can::NONE,
                 };
                 let open = Packet::Open(Box::new(open));
                 if via.is_stream() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    CloseCode, CloseReason, Decision, Generation, Leg, Limits, NegotiationSettings, Opened,
+    Can, CloseCode, CloseReason, Decision, Generation, Leg, Limits, NegotiationSettings, Opened,
     OpeningKey, Outcome, PROOF_BYTES, Packet, Secret, SessionId, Timestamp,
 };
 use tokio::time::{Instant, sleep_until};
@@ -209,16 +209,19 @@ impl Driver {
 
     fn decide(&mut self, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::Start { leg, generation } => match (leg, generation) {
-                (Leg::WebSocket, generation) => self.start_websocket(generation),
-                (Leg::Poll, Some(generation)) => self.start_poll(generation, now),
-                (Leg::Poll, None) => unreachable!("polling has a generation from the start"),
-            },
+            Decision::Start {
+                leg: Leg::WebSocket,
+                generation,
+            } => self.start_websocket(generation),
+            Decision::Start { generation, .. } => {
+                let generation = generation.expect("only a WebSocket starts without a generation");
+                self.start_poll(generation, now);
+            }
             Decision::Prove(Leg::WebSocket) => self.prove_websocket(now),
-            Decision::Prove(Leg::Poll) => self.prove_poll(),
+            Decision::Prove(_) => self.prove_poll(),
             Decision::Attach(generation) => self.attach_websocket(generation),
             Decision::Drop(Leg::WebSocket) => self.drop_websocket(now),
-            Decision::Drop(Leg::Poll) => self.poll = None,
+            Decision::Drop(_) => self.poll = None,
             Decision::Check(_) => self.shared.lock().session.check(),
             Decision::Carrier(carrier) => self.shared.status.send_modify(|status| {
                 status.transport = carrier;
@@ -243,7 +246,7 @@ impl Driver {
         }
     }
 
-    /// The session is open, or carried anew: takes what *opened* says.
+    /// The session is open, or carried anew: takes what *opened* says of it, but for the counts.
     ///
     /// `false`: this is another session than ours.
     fn adopt(&mut self, opened: &Opened) -> bool {
@@ -373,6 +376,7 @@ fn open(config: &Config, generation: Generation) -> anywire_protocol::Open {
         received: anywire_protocol::Offset::default(),
         hold: None,
         protocols: config.protocols.clone(),
+        can: Can::SPOKEN,
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_protocol::{
-    Attach, AttachError, Attachment, Carrier, CloseCode, CloseReason, ConnectionId, Fence,
+    Attach, AttachError, Attachment, Can, Carrier, CloseCode, CloseReason, ConnectionId, Fence,
     Generation, Message, Offset, Open, Opened, Packet, ProtocolError, Transmit, choose_protocol,
 };
 
 use crate::hub::{Hub, Inner};
-use crate::live::{Live, Wake};
+use crate::live::{About, Live, Wake};
 use crate::{Principal, Transport};
 
 /// Why the hub does not let a connection in. Tell the client [`Refusal::reason`].
@@ -30,14 +30,15 @@ impl Refusal {
     }
 
     /// The server takes no new sessions.
-    fn draining() -> Self {
+    pub(crate) fn draining() -> Self {
         Self::new(
             CloseCode::DRAINING,
             "the server is about to stop: try again",
         )
     }
 
-    fn unknown_session() -> Self {
+    /// The session is not here, or not the client's.
+    pub(crate) fn unknown_session() -> Self {
         Self::new(
             CloseCode::UNKNOWN_SESSION,
             "no such session: open a new one",
@@ -61,17 +62,25 @@ impl From<ProtocolError> for Refusal {
 }
 
 impl Hub {
-    /// Opens a session, or finds the one that the key has opened (PROTOCOL §2.2).
+    /// Opens a session, or finds the one that the key means (PROTOCOL §2.2). `packets` are those that the open brings, for
+    /// [`Visit::attach`]: a new session is made only if they can begin one.
     ///
     /// # Errors
-    /// The hub drains, or the key is another principal's.
-    pub fn open(&self, open: &Open, principal: Option<&Principal>) -> Result<Visit, Refusal> {
-        self.admit(open)?;
-        let protocol = choose_protocol(&open.protocols, self.protocols()).unwrap_or_default();
-        match self.inner.open(open.key, principal, protocol) {
-            Some(live) => self.visit(live, open.generation, principal),
-            None => Err(Refusal::unknown_session()),
-        }
+    /// The hub drains or is full, the key's session is another principal's or has ended, or the packets cannot begin a
+    /// session. Nothing has changed.
+    pub fn open(
+        &self,
+        open: &Open,
+        packets: &[Packet],
+        principal: Option<&Principal>,
+    ) -> Result<Visit, Refusal> {
+        let about = About {
+            principal,
+            protocol: choose_protocol(&open.protocols, self.protocols()).unwrap_or_default(),
+            can: open.can.and(Can::SPOKEN),
+        };
+        let found = self.inner.open(open, packets, about);
+        self.counted(found.and_then(|live| self.visit(live, open.generation, principal)))
     }
 
     /// Finds the session that an attach names.
@@ -81,29 +90,31 @@ impl Hub {
     pub fn find(&self, attach: &Attach, principal: Option<&Principal>) -> Result<Visit, Refusal> {
         // The secret is checked in any case, so that both refusals take the same time.
         let is_valid = self.inner.secrets.is_valid(attach.session, &attach.secret);
-        match self.inner.session(attach.session) {
+        let found = match self.inner.session(attach.session) {
             Some(live) if is_valid => self.visit(live, attach.generation, principal),
-            _ => {
-                self.inner.counters.refused.add(1);
-                Err(Refusal::unknown_session())
-            }
-        }
+            _ => Err(Refusal::unknown_session()),
+        };
+        self.counted(found)
     }
 
     /// Opens a session for a raw connection (PROTOCOL §9).
     ///
     /// # Errors
-    /// The hub drains.
+    /// The hub drains or is full.
     pub fn open_raw(
         &self,
         protocol: &str,
         principal: Option<&Principal>,
     ) -> Result<Connection, Refusal> {
-        self.admit_new()?;
-        let live = self.inner.open_raw(principal, protocol);
+        let about = About {
+            principal,
+            protocol,
+            can: Can::NONE,
+        };
+        let live = self.counted(self.inner.open_raw(about))?;
         let visit = self.visit(live, Generation::new(1), principal)?;
         visit
-            .connect(Offset::default(), Transport::Raw, Carrier::Raw)
+            .attach(Offset::default(), Vec::new(), Transport::Raw, Carrier::Raw)
             .map(|(connection, _)| connection)
     }
 
@@ -112,24 +123,7 @@ impl Hub {
     /// # Errors
     /// The hub drains or is full, and the key is new.
     pub fn admit(&self, open: &Open) -> Result<(), Refusal> {
-        if self.inner.has_opening(&open.key) {
-            Ok(())
-        } else {
-            self.admit_new()
-        }
-    }
-
-    fn admit_new(&self) -> Result<(), Refusal> {
-        if self.is_draining() {
-            self.inner.counters.refused.add(1);
-            return Err(Refusal::draining());
-        }
-        if self.is_full() {
-            self.inner.counters.refused.add(1);
-            let text = "the server has as many sessions as it allows: try later";
-            return Err(Refusal::new(CloseCode::OVERLOADED, text));
-        }
-        Ok(())
+        self.counted(self.inner.admit(open))
     }
 
     fn visit(
@@ -139,7 +133,6 @@ impl Hub {
         principal: Option<&Principal>,
     ) -> Result<Visit, Refusal> {
         if live.principal.as_ref() != principal {
-            self.inner.counters.refused.add(1);
             return Err(Refusal::unknown_session());
         }
         Ok(Visit {
@@ -147,6 +140,10 @@ impl Hub {
             live,
             generation,
         })
+    }
+
+    fn counted<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        outcome.inspect_err(|_| self.inner.counters.refused.add(1))
     }
 }
 
@@ -158,86 +155,80 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// A connection begins to carry the session; the one before is superseded. Send *opened* first.
+    /// A connection begins to carry the session, and brings packets, which a request may; the connection before is
+    /// superseded. Send [`Visit::opened`] first where the client asked for it.
     ///
     /// # Errors
-    /// A newer connection carries it, or `received` cannot be true.
+    /// A newer connection carries the session, or the packets cannot be true. None of them was taken (PROTOCOL §8.6).
     pub fn attach(
         &self,
         received: Offset,
-        transport: Transport,
-        carrier: Carrier,
-    ) -> Result<(Connection, Opened), Refusal> {
-        let (connection, at) = self.connect(received, transport, carrier)?;
-        let names = (self.live.id, self.hub.secrets.secret(self.live.id));
-        let counts = (at.received, at.first);
-        let limits = &self.hub.limits;
-        Ok((
-            connection,
-            Opened::new(names, self.generation, counts, &self.live.protocol, limits),
-        ))
-    }
-
-    /// As [`Visit::attach`], for a connection that is not told *opened*.
-    ///
-    /// # Errors
-    /// As [`Visit::attach`].
-    pub fn connect(
-        &self,
-        received: Offset,
+        packets: Vec<Packet>,
         transport: Transport,
         carrier: Carrier,
     ) -> Result<(Connection, Attachment), Refusal> {
-        let attached = self.live.step(Wake::Connection, |state, now| {
-            state
-                .session
-                .handle_attach(self.generation, received, carrier, now)
-        });
-        match attached {
-            Ok(at) => {
-                self.live.set_transport(transport);
-                self.hub.counters.attached(transport);
-                Ok((
-                    Connection {
-                        live: self.live.clone(),
-                        hub: self.hub.clone(),
-                        id: at.id,
-                    },
-                    at,
-                ))
-            }
-            Err(error) => {
-                self.hub.counters.refused.add(1);
-                Err(error.into())
-            }
-        }
+        let attached = self.take(received, packets, Some(carrier))?;
+        let at = attached.expect("an attach that is not refused has a connection");
+        self.live.set_transport(transport);
+        self.hub.counters.attached(transport);
+        let connection = Connection {
+            live: self.live.clone(),
+            hub: self.hub.clone(),
+            id: at.id,
+        };
+        Ok((connection, at))
     }
 
-    /// Feeds the packets of an exchange, after `received`, which acts as an ack.
+    /// What tells the client of its attach (PROTOCOL §3.2).
+    pub fn opened(&self, at: Attachment) -> Opened {
+        let names = (self.live.id, self.hub.secrets.secret(self.live.id));
+        let counts = (at.received, at.first);
+        let agreed = (&*self.live.protocol, self.live.can);
+        Opened::new(names, self.generation, counts, agreed, &self.hub.limits)
+    }
+
+    /// Takes the packets of an exchange that only sends (PROTOCOL §6.3); `received` acts as an ack.
     ///
     /// When the inbox is full, messages are left out (PROTOCOL §6.6).
     ///
     /// # Errors
-    /// A newer connection carries the session, or the packets break a rule.
+    /// As [`Visit::attach`].
     pub fn receive(&self, received: Offset, packets: Vec<Packet>) -> Result<(), Refusal> {
-        let fence = Fence::Generation(self.generation);
-        let count = packets
-            .iter()
-            .filter(|packet| matches!(packet, Packet::Message(_)))
-            .count();
-        self.hub.counters.messages_up.add(count as u64);
-        self.live.step(Wake::Connection, |state, now| {
-            // Without room, messages are left out, and with them the close that must follow them.
-            let takes_all = count == 0 || state.session.has_inbox_room();
-            for packet in std::iter::once(Packet::Ack(received)).chain(packets) {
-                if let Packet::Report(report) = packet {
-                    state.reports.take(*report, &self.hub.counters);
-                } else if takes_all || matches!(packet, Packet::Ack(_) | Packet::Padding(_)) {
-                    state.session.handle_packet(fence, packet, now)?;
+        self.take(received, packets, None).map(drop)
+    }
+
+    fn take(
+        &self,
+        received: Offset,
+        packets: Vec<Packet>,
+        carrier: Option<Carrier>,
+    ) -> Result<Option<Attachment>, Refusal> {
+        let counters = &self.hub.counters;
+        let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
+        let messages = packets.iter().filter(is_message).count();
+        let (reports, packets): (Vec<_>, Vec<_>) = packets
+            .into_iter()
+            .partition(|packet| matches!(packet, Packet::Report(_)));
+        let taken = self.live.step(Wake::Connection, |state, now| {
+            let session = &mut state.session;
+            let taken = session.handle_request(self.generation, received, packets, carrier, now)?;
+            for report in reports {
+                if let Packet::Report(report) = report {
+                    state.reports.take(*report, counters);
                 }
             }
-            Ok(())
-        })
+            Ok(taken)
+        });
+        match taken {
+            Ok(taken) => {
+                counters.messages_up.add(messages as u64);
+                Ok(taken)
+            }
+            Err(error) => {
+                counters.refused.add(1);
+                Err(AttachError::into(error))
+            }
+        }
     }
 
     /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has

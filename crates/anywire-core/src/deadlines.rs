@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use anywire_protocol::{OpeningKey, Timestamp};
+use anywire_protocol::Timestamp;
 use tokio::sync::Notify;
 use tokio::time;
 
@@ -20,8 +20,8 @@ use crate::live::Live;
 pub(crate) enum Due {
     /// A session, and the tick that it was entered for.
     Session(Weak<Live>, u64),
-    /// An opening key that is to be forgotten.
-    Opening(OpeningKey),
+    /// Sessions that ended so long ago that they are to be forgotten.
+    Tombstones,
 }
 
 /// Deadlines by tick.
@@ -84,7 +84,7 @@ impl Deadlines {
                             live.handle_deadline(tick);
                         }
                     }
-                    Due::Opening(key) => inner.forget_opening(&key),
+                    Due::Tombstones => inner.sweep_tombstones(),
                 }
             }
             // Waiting must not keep the hub alive.
@@ -125,7 +125,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_busy_session_enters_the_wheel_only_a_few_times() {
         use crate::{App, Hub, Room, Transport};
-        use anywire_protocol::{Carrier, Generation, Limits, Offset, Open, Packet};
+        use anywire_protocol::{
+            Can, Carrier, Generation, Limits, Offset, Open, OpeningKey, Packet,
+        };
 
         let app = App::task(|mut socket| async move { while socket.recv().await.is_some() {} });
         let hub = Hub::new(Limits::default(), Vec::new(), app);
@@ -135,9 +137,11 @@ mod tests {
             received: Offset::default(),
             hold: None,
             protocols: Vec::new(),
+            can: Can::NONE,
         };
-        let visit = hub.open(&open, None).expect("the hub is empty");
-        let attached = visit.attach(Offset::default(), Transport::WebSocket, Carrier::Duplex);
+        let visit = hub.open(&open, &[], None).expect("the hub is empty");
+        let (transport, carrier) = (Transport::WebSocket, Carrier::Duplex);
+        let attached = visit.attach(Offset::default(), Vec::new(), transport, carrier);
         let (connection, _) = attached.expect("nobody else attaches");
         for _ in 0..500 {
             let message = Packet::Message("tick".into());

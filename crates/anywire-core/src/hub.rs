@@ -1,26 +1,29 @@
 //! This node's sessions. What happens inside one is left to `live.rs`, how a transport comes in to `attach.rs`.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anywire_protocol::{
-    CloseCode, CloseReason, Limits, Message, OpeningKey, Role, Session, SessionId,
+    CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
+    Timestamp,
 };
 use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time;
 
 use crate::app::App;
+use crate::attach::Refusal;
 use crate::clock::Clock;
 use crate::deadlines::{Deadlines, Due};
-use crate::live::{Live, Wake};
+use crate::live::{About, Live, Wake};
 use crate::metrics::{Counters, Metrics};
 use crate::secrets::Secrets;
-use crate::socket::{Principal, Sender, Socket};
+use crate::socket::{Sender, Socket};
+use crate::tombstones::Tombstones;
 use crate::topics::Topics;
 
 /// All sessions of one server. Clones share them; when the last is dropped, the sessions end.
@@ -39,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) protocols: Vec<String>,
     sessions: DashMap<SessionId, Arc<Live>>,
-    openings: Mutex<HashMap<OpeningKey, SessionId>>,
+    tombstones: Mutex<Tombstones>,
     /// Where the wheel turns; set when the first session opens.
     runtime: OnceLock<Handle>,
     is_draining: AtomicBool,
@@ -59,7 +62,7 @@ impl Hub {
             counters: Counters::default(),
             protocols,
             sessions: DashMap::new(),
-            openings: Mutex::default(),
+            tombstones: Mutex::default(),
             runtime: OnceLock::new(),
             is_draining: AtomicBool::new(false),
             has_fewer: Notify::new(),
@@ -100,11 +103,6 @@ impl Hub {
     /// A reading of the counters.
     pub fn metrics(&self) -> Metrics {
         self.inner.counters.read(self.inner.sessions.len())
-    }
-
-    /// Whether there are as many sessions as allowed.
-    pub(crate) fn is_full(&self) -> bool {
-        self.inner.sessions.len() >= self.inner.limits.max_sessions
     }
 
     /// Whether new sessions are refused.
@@ -154,48 +152,68 @@ impl Inner {
         self.sessions.get(&id).map(|entry| entry.value().clone())
     }
 
-    /// The session that an opening key made, or a new one. `None` if the key's session has ended already: a late repeat
-    /// of its open must not make another.
+    /// The session that an opening key means, or a new one if the open and the packets behind it may begin one. What is
+    /// refused leaves nothing (PROTOCOL §2.2, §8.6).
     pub(crate) fn open(
         self: &Arc<Self>,
-        key: OpeningKey,
-        principal: Option<&Principal>,
-        protocol: &str,
-    ) -> Option<Arc<Live>> {
-        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = openings.get(&key) {
-            return self.session(*id);
-        }
-        let live = self.make(principal, protocol);
-        openings.insert(key, live.id);
-        drop(openings);
-        let now = self.clock.now();
-        let tick = Deadlines::tick(now + self.limits.open_window, now);
-        if self.deadlines.insert(tick, Due::Opening(key)) {
-            self.deadlines.wake();
-        }
+        open: &Open,
+        packets: &[Packet],
+        about: About<'_>,
+    ) -> Result<Arc<Live>, Refusal> {
+        let id = Secrets::id(&open.key);
+        let live = match self.sessions.entry(id) {
+            Entry::Occupied(entry) => return Ok(entry.get().clone()),
+            Entry::Vacant(entry) => {
+                if open.received > Offset::default() || self.has_tombstone(id) {
+                    return Err(Refusal::unknown_session());
+                }
+                self.admit_new()?;
+                let session = self.new_session();
+                session.judge(open.received, packets)?;
+                let live = Arc::new(Live::new(id, session, about, self));
+                entry.insert(live.clone());
+                self.counters.opened.add(1);
+                live
+            }
+        };
         self.begin(&live);
-        Some(live)
+        Ok(live)
     }
 
     /// A new session without an opening key.
-    pub(crate) fn open_raw(
-        self: &Arc<Self>,
-        principal: Option<&Principal>,
-        protocol: &str,
-    ) -> Arc<Live> {
-        let live = self.make(principal, protocol);
-        self.begin(&live);
-        live
-    }
-
-    fn make(self: &Arc<Self>, principal: Option<&Principal>, protocol: &str) -> Arc<Live> {
-        let session = Session::new(Role::Server, self.limits.clone(), self.clock.now());
-        let (id, about) = (Secrets::new_id(), (principal.cloned(), protocol));
-        let live = Arc::new(Live::new(id, session, about, self));
+    pub(crate) fn open_raw(self: &Arc<Self>, about: About<'_>) -> Result<Arc<Live>, Refusal> {
+        self.admit_new()?;
+        let id = Secrets::raw_id();
+        let live = Arc::new(Live::new(id, self.new_session(), about, self));
         self.sessions.insert(id, live.clone());
         self.counters.opened.add(1);
-        live
+        self.begin(&live);
+        Ok(live)
+    }
+
+    /// Whether an open may be let in, as far as that can be told without it.
+    pub(crate) fn admit(&self, open: &Open) -> Result<(), Refusal> {
+        let id = Secrets::id(&open.key);
+        if self.sessions.contains_key(&id) || self.has_tombstone(id) {
+            return Ok(());
+        }
+        self.admit_new()
+    }
+
+    /// Whether a new session may be let in. It locks no shard: its callers may hold one.
+    fn admit_new(&self) -> Result<(), Refusal> {
+        if self.is_draining.load(Ordering::Relaxed) {
+            return Err(Refusal::draining());
+        }
+        if self.counters.alive() >= self.limits.max_sessions as u64 {
+            let text = "the server has as many sessions as it allows: try later";
+            return Err(Refusal::new(CloseCode::OVERLOADED, text));
+        }
+        Ok(())
+    }
+
+    fn new_session(&self) -> Session {
+        Session::new(Role::Server, self.limits.clone(), self.clock.now())
     }
 
     /// Arms the session's deadline and tells the app.
@@ -215,27 +233,53 @@ impl Inner {
         });
     }
 
-    pub(crate) fn forget_session(&self, id: SessionId, topics: &[Arc<str>]) {
+    pub(crate) fn forget_session(self: &Arc<Self>, id: SessionId, topics: &[Arc<str>]) {
         for topic in topics {
             self.topics.unsubscribe(topic, id);
         }
+        // First the tombstone: in between, an open with the session's key must find one of the two.
+        self.bury(id);
         if self.sessions.remove(&id).is_some() {
             self.counters.closed.add(1);
             self.has_fewer.notify_waiters();
         }
     }
 
-    pub(crate) fn has_opening(&self, key: &OpeningKey) -> bool {
-        let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        openings.contains_key(key)
+    fn bury(&self, id: SessionId) {
+        let now = self.clock.now();
+        let until = now + self.limits.open_window;
+        let is_first = self
+            .tombstones()
+            .insert(id, until, self.limits.max_sessions);
+        if is_first {
+            self.arm_sweep(until, now);
+        }
     }
 
-    pub(crate) fn forget_opening(&self, key: &OpeningKey) {
-        let mut openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-        openings.remove(key);
-        if openings.is_empty() {
-            *openings = HashMap::new();
+    /// The wheel has come to the oldest tombstone.
+    pub(crate) fn sweep_tombstones(&self) {
+        let now = self.clock.now();
+        let next = self.tombstones().sweep(now);
+        if let Some(until) = next {
+            self.arm_sweep(until, now);
         }
+    }
+
+    fn arm_sweep(&self, until: Timestamp, now: Timestamp) {
+        let tick = Deadlines::tick(until, now);
+        if self.deadlines.insert(tick, Due::Tombstones) {
+            self.deadlines.wake();
+        }
+    }
+
+    fn has_tombstone(&self, id: SessionId) -> bool {
+        self.tombstones().contains(id)
+    }
+
+    fn tombstones(&self) -> MutexGuard<'_, Tombstones> {
+        self.tombstones
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs something apart from whoever asks.

@@ -14,6 +14,7 @@ mod metrics;
 mod reports;
 mod secrets;
 mod socket;
+mod tombstones;
 mod topics;
 
 pub use app::{App, Handler};

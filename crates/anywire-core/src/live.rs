@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 use anywire_protocol::{
-    CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp,
+    Can, CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp,
 };
 
 use crate::Transport;
@@ -27,12 +27,22 @@ pub(crate) struct Live {
     pub(crate) id: SessionId,
     pub(crate) principal: Option<Principal>,
     pub(crate) protocol: Box<str>,
+    /// What both sides can (PROTOCOL §2.5), as the first open agreed.
+    pub(crate) can: Can,
     pub(crate) hub: Weak<Inner>,
     clock: Clock,
     /// Whether the app is made of callbacks.
     has_handler: bool,
     transport: AtomicU8,
     state: Mutex<State>,
+}
+
+/// What stays the same for a session's whole life.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) principal: Option<&'a Principal>,
+    pub(crate) protocol: &'a str,
+    pub(crate) can: Can,
 }
 
 pub(crate) struct State {
@@ -75,12 +85,7 @@ pub(crate) enum Wake {
 }
 
 impl Live {
-    pub(crate) fn new(
-        id: SessionId,
-        session: Session,
-        (principal, protocol): (Option<Principal>, &str),
-        hub: &Arc<Inner>,
-    ) -> Self {
+    pub(crate) fn new(id: SessionId, session: Session, about: About<'_>, hub: &Arc<Inner>) -> Self {
         let state = State {
             session,
             reports: Reports::default(),
@@ -98,12 +103,18 @@ impl Live {
         };
         let (clock, has_handler) = (hub.clock, hub.app.handler().is_some());
         let transport = AtomicU8::new(Transport::Poll as u8);
-        let protocol = protocol.into();
+        let About {
+            principal,
+            protocol,
+            can,
+        } = about;
+        let (principal, protocol) = (principal.cloned(), protocol.into());
         let (hub, state) = (Arc::downgrade(hub), Mutex::new(state));
         Self {
             id,
             principal,
             protocol,
+            can,
             hub,
             clock,
             has_handler,

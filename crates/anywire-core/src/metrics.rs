@@ -92,6 +92,11 @@ impl Counters {
         }
     }
 
+    /// How many sessions are alive.
+    pub(crate) fn alive(&self) -> u64 {
+        self.opened.read().saturating_sub(self.closed.read())
+    }
+
     pub(crate) fn read(&self, sessions: usize) -> Metrics {
         Metrics {
             sessions: sessions as u64,

@@ -1,9 +1,9 @@
-//! Session ids and the secrets that attach to them (PROTOCOL §2.1). Nothing secret is kept per session: a secret is a
-//! keyed hash of its id, under a key that only this hub has.
+//! Session ids and the secrets that attach to them (PROTOCOL §2.1). Neither is kept in a table: an id is a hash of the
+//! opening key, a secret a keyed hash of the id, under a key that only this hub has.
 
-use anywire_protocol::{Secret, SessionId};
+use anywire_protocol::{OpeningKey, Secret, SessionId};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub(crate) struct Secrets {
@@ -20,17 +20,23 @@ impl Secrets {
         }
     }
 
-    /// A new id, from a cryptographic generator.
-    pub(crate) fn new_id() -> SessionId {
+    /// The session that a key means.
+    pub(crate) fn id(key: &OpeningKey) -> SessionId {
+        let hash = Sha256::new()
+            .chain_update(b"anywire session")
+            .chain_update(key.as_bytes());
+        SessionId::from_bytes(first_half(&hash.finalize()))
+    }
+
+    /// The id of a session that no key opens, from a cryptographic generator.
+    pub(crate) fn raw_id() -> SessionId {
         SessionId::from_bytes(*Uuid::new_v4().as_bytes())
     }
 
     pub(crate) fn secret(&self, id: SessionId) -> Secret {
         let mut mac = self.key.clone();
         mac.update(id.as_bytes());
-        let hash = mac.finalize().into_bytes();
-        let (half, _) = hash.split_at(16);
-        Secret::from_bytes(half.try_into().expect("half of 32 bytes is 16"))
+        Secret::from_bytes(first_half(&mac.finalize().into_bytes()))
     }
 
     /// Whether the secret is the id's; takes the same time for every wrong one.
@@ -41,6 +47,10 @@ impl Secrets {
     }
 }
 
+fn first_half(hash: &[u8]) -> [u8; 16] {
+    *hash.first_chunk().expect("a hash has 32 bytes")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,7 +58,7 @@ mod tests {
     #[test]
     fn a_secret_opens_its_own_session_at_its_own_hub_only() {
         let secrets = Secrets::new();
-        let (one, other) = (Secrets::new_id(), Secrets::new_id());
+        let (one, other) = (Secrets::raw_id(), Secrets::raw_id());
         assert!(secrets.is_valid(one, &secrets.secret(one)));
         assert!(!secrets.is_valid(other, &secrets.secret(one)));
         assert!(!Secrets::new().is_valid(one, &secrets.secret(one)));

@@ -18,6 +18,7 @@ fn open_packet(key: u8, generation: u64) -> Open {
         received: Offset::new(0),
         hold: None,
         protocols: Vec::new(),
+        can: Can::NONE,
     }
 }
 
@@ -32,9 +33,14 @@ fn hub(limits: Limits) -> (Hub, mpsc::UnboundedReceiver<Socket>) {
 }
 
 fn connect(hub: &Hub, key: u8) -> Connection {
-    let visit = hub.open(&open_packet(key, 1), None).unwrap();
+    let visit = hub.open(&open_packet(key, 1), &[], None).unwrap();
     visit
-        .attach(Offset::new(0), Transport::WebSocket, Carrier::Duplex)
+        .attach(
+            Offset::new(0),
+            Vec::new(),
+            Transport::WebSocket,
+            Carrier::Duplex,
+        )
         .unwrap()
         .0
 }
@@ -167,17 +173,30 @@ async fn deadlines_pass_without_a_timer_per_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_opening_key_is_forgotten_after_its_window() {
+async fn an_opening_key_means_its_session_while_that_lives_and_none_for_a_while_after() {
     let (hub, mut opened) = hub(Limits::default());
     let first = connect(&hub, 1);
     let one = opened.recv().await.unwrap();
-    let again = hub.open(&open_packet(1, 2), None).unwrap();
-    drop(again);
-    tokio::time::sleep(Duration::from_secs(31)).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
     drop(first);
+    let again = connect(&hub, 1);
+    assert_eq!(hub.metrics().opened, 1, "long after the open window");
+
+    again
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    transmit(&again).await;
+    assert_eq!(hub.metrics().sessions, 0);
+    for seconds in [0, 29] {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let refused = hub.open(&open_packet(1, 3), &[], None).map(drop);
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.reason().code, CloseCode::UNKNOWN_SESSION);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let _other = connect(&hub, 1);
     let other = opened.recv().await.unwrap();
-    assert_ne!(one.id(), other.id());
+    assert_eq!(one.id(), other.id(), "an id follows from its key");
     assert_eq!(hub.metrics().opened, 2);
 }
 
@@ -283,7 +302,10 @@ async fn a_late_repeat_of_an_open_makes_no_second_session() {
         .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
         .unwrap();
     transmit(&connection).await;
-    let refused = hub.open(&open_packet(1, 1), None).map(drop).unwrap_err();
+    let refused = hub
+        .open(&open_packet(1, 1), &[], None)
+        .map(drop)
+        .unwrap_err();
     assert_eq!(refused.reason().code, CloseCode::UNKNOWN_SESSION);
     assert_eq!(hub.metrics().opened, 1);
 }
@@ -296,10 +318,13 @@ async fn there_are_no_more_sessions_than_allowed() {
     });
     let connection = connect(&hub, 1);
     let _socket = opened.recv().await.unwrap();
-    let refused = hub.open(&open_packet(2, 1), None).map(drop).unwrap_err();
+    let refused = hub
+        .open(&open_packet(2, 1), &[], None)
+        .map(drop)
+        .unwrap_err();
     assert_eq!(refused.reason().code, CloseCode::OVERLOADED);
     assert!(
-        hub.open(&open_packet(1, 2), None).is_ok(),
+        hub.open(&open_packet(1, 2), &[], None).is_ok(),
         "the one that is there may come again"
     );
     drop(connection);
@@ -402,9 +427,14 @@ async fn when_the_hub_is_gone_its_apps_are_told() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_is_woken_by_the_wheel_to_pad_and_to_end() {
     let (hub, _opened) = hub(Limits::default());
-    let visit = hub.open(&open_packet(1, 1), None).unwrap();
+    let visit = hub.open(&open_packet(1, 1), &[], None).unwrap();
     let (stream, _) = visit
-        .attach(Offset::new(0), Transport::Stream, Carrier::Stream)
+        .attach(
+            Offset::new(0),
+            Vec::new(),
+            Transport::Stream,
+            Carrier::Stream,
+        )
         .unwrap();
     let begin = tokio::time::Instant::now();
     let mut said = Vec::new();

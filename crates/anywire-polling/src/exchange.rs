@@ -41,15 +41,15 @@ impl Exchange {
         };
         let connection = match head {
             Head::Open(open) => {
-                let visit = hub.open(&open, principal)?;
                 // An open that asks nothing is answered at once (PROTOCOL §6.3).
                 let asks = rest
                     .iter()
                     .any(|packet| matches!(packet, Packet::Message(_)));
                 let hold = open.hold.filter(|_| asks).unwrap_or(Duration::ZERO);
-                let (connection, opened) = visit.attach(open.received, transport, carrier(hold))?;
-                writer.push(&Packet::Opened(Box::new(opened)));
-                visit.receive(open.received, rest)?;
+                let visit = hub.open(&open, &rest, principal)?;
+                let (connection, at) =
+                    visit.attach(open.received, rest, transport, carrier(hold))?;
+                writer.push(&Packet::Opened(Box::new(visit.opened(at))));
                 Some(connection)
             }
             Head::Attach(attach) => {
@@ -57,10 +57,7 @@ impl Exchange {
                 match attach.hold {
                     Some(hold) => {
                         let (connection, _) =
-                            visit.connect(attach.received, transport, carrier(hold))?;
-                        if !rest.is_empty() {
-                            visit.receive(attach.received, rest)?;
-                        }
+                            visit.attach(attach.received, rest, transport, carrier(hold))?;
                         Some(connection)
                     }
                     None => {
@@ -135,14 +132,14 @@ fn send(
     mut packets: Vec<Packet>,
     writer: &mut PayloadWriter,
 ) -> Result<(), Refusal> {
-    // Its pong is not for the exchange that is held meanwhile.
+    // Its pong is not for what carries the session meanwhile.
     let is_ping = |packet: &Packet| matches!(packet, Packet::Ping(_));
-    if let Some(index) = packets.iter().position(is_ping)
-        && let Packet::Ping(content) = packets.remove(index)
-    {
+    let ping = packets.iter().position(is_ping);
+    let ping = ping.map(|index| packets.remove(index));
+    visit.receive(received, packets)?;
+    if let Some(Packet::Ping(content)) = ping {
         writer.push(&Packet::Pong(content));
     }
-    visit.receive(received, packets)?;
     let (received, end) = visit.answer();
     writer.push(&Packet::Ack(received));
     if let Some(reason) = end {

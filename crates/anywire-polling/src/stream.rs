@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport};
-use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Packet};
+use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Open, Packet};
 use bytes::Bytes;
 use tokio_stream::Stream;
 
@@ -41,20 +41,21 @@ impl StreamBody {
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Request { head, rest } = Request::read(encoding, body, &limits)?;
-        let (visit, received, hold) = match &head {
-            Head::Open(open) => (hub.open(open, principal)?, open.received, open.hold),
-            Head::Attach(attach) => (hub.find(attach, principal)?, attach.received, attach.hold),
+        let hold = match &head {
+            Head::Open(open) => open.hold,
+            Head::Attach(attach) => attach.hold,
         };
         if hold.is_some() {
-            return Err(malformed("a stream is not held: leave holdMs out").into());
+            return Err(malformed("holdMs on a stream, which is not held: leave it out").into());
         }
-        let (connection, opened) = visit.attach(received, Transport::Stream, Carrier::Stream)?;
+        let (visit, received) = match &head {
+            Head::Open(open) => (hub.open(open, &rest, principal)?, open.received),
+            Head::Attach(attach) => (hub.find(attach, principal)?, attach.received),
+        };
+        let (connection, at) = visit.attach(received, rest, Transport::Stream, Carrier::Stream)?;
         let mut framing = Framing::payload(encoding);
         if let Head::Open(_) = head {
-            framing.push(&Packet::Opened(Box::new(opened)));
-        }
-        if !rest.is_empty() {
-            visit.receive(received, rest)?;
+            framing.push(&Packet::Opened(Box::new(visit.opened(at))));
         }
         Ok(Self::new(connection, framing, limits))
     }
@@ -71,19 +72,26 @@ impl StreamBody {
     ) -> Result<Self, Refusal> {
         let seen = seen.unwrap_or_default();
         let (visit, received) = match &offer {
-            Offer::Open(open) => (hub.open(open, principal)?, open.received),
-            Offer::Attach(attach) => (hub.find(attach, principal)?, attach.received),
+            Offer::Open(open) => {
+                let received = open.received.max(seen);
+                let open = Open {
+                    received,
+                    ..open.clone()
+                };
+                (hub.open(&open, &[], principal)?, received)
+            }
+            Offer::Attach(attach) => (hub.find(attach, principal)?, attach.received.max(seen)),
             Offer::Later { .. } => {
                 let text =
                     "an event stream opens or attaches: offer anywire.open… or anywire.attach…";
                 return Err(malformed(text).into());
             }
         };
-        let received = received.max(seen);
-        let (connection, opened) = visit.attach(received, Transport::Events, Carrier::Stream)?;
-        let (mut framing, begin) = Framing::events(opened.first);
+        let (connection, at) =
+            visit.attach(received, Vec::new(), Transport::Events, Carrier::Stream)?;
+        let (mut framing, begin) = Framing::events(at.first);
         if let Offer::Open(_) = offer {
-            framing.push(&Packet::Opened(Box::new(opened)));
+            framing.push(&Packet::Opened(Box::new(visit.opened(at))));
         }
         let mut body = Self::new(connection, framing, hub.limits().clone());
         body.made_bytes += begin.len();

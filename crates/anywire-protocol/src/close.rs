@@ -11,6 +11,7 @@ pub struct CloseCode(u16);
 
 /// What a client may do after a close (PROTOCOL §8.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Disposition {
     /// As RFC 6455 and its registry say.
     Standard,
@@ -22,6 +23,19 @@ pub enum Disposition {
     StartAnew,
     /// The same would happen again.
     GiveUp,
+}
+
+impl Disposition {
+    /// A word for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Application => "application",
+            Self::Retry => "retry",
+            Self::StartAnew => "start-anew",
+            Self::GiveUp => "give-up",
+        }
+    }
 }
 
 macro_rules! codes {
@@ -48,6 +62,8 @@ codes! {
     GOING_AWAY = 1001, "going-away";
     /// A WebSocket rule was broken.
     WEBSOCKET_PROTOCOL = 1002, "websocket-protocol-error";
+    /// A WebSocket close without a code; never sent.
+    NO_CODE = 1005, "no-code";
     /// Ended without a close; never sent.
     ABNORMAL = 1006, "abnormal";
     /// Text that is not UTF-8.
@@ -76,6 +92,8 @@ codes! {
     TOO_SLOW = 4932, "too-slow";
     /// A message waited in the outbox for too long.
     TOO_OLD = 4933, "too-old";
+    /// The server has lost what it had acknowledged or sent.
+    STATE_LOST = 4934, "state-lost";
     /// The peer broke the rules of packets or payloads.
     PROTOCOL_ERROR = 4960, "protocol-error";
     /// A message above what was received.
@@ -110,6 +128,11 @@ impl CloseCode {
     /// A code as it came off the wire.
     pub const fn from_u16(code: u16) -> Self {
         Self(code)
+    }
+
+    /// Whether a close packet and a WebSocket close may carry the code (PROTOCOL §3.5, RFC 6455 §7.4).
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
     /// The number.
@@ -166,17 +189,34 @@ impl CloseReason {
         let (code, text) = content.split_once(' ').unwrap_or((content, ""));
         let code = u16::try_from(parse_number(code)?)
             .ok()
-            .filter(|code| (1000..=4999).contains(code))
-            .ok_or_else(|| ProtocolError::malformed("a close code is 1000 to 4999"))?;
+            .map(CloseCode)
+            .filter(|code| code.is_sendable())
+            .ok_or_else(|| {
+                ProtocolError::malformed(
+                    "a close packet with a code other than 1000 to 1003, 1007 to 1014 or 3000 to 4999",
+                )
+            })?;
         if text.len() > Self::MAX_TEXT_BYTES {
             return Err(ProtocolError::malformed(
                 "a close reason is at most 123 bytes",
             ));
         }
         Ok(Self {
-            code: CloseCode(code),
+            code,
             text: text.into(),
         })
+    }
+
+    /// The reason as a close packet can carry it (PROTOCOL §3.5).
+    pub(crate) fn sendable(self) -> Self {
+        if self.code.is_sendable() {
+            self
+        } else {
+            Self {
+                code: CloseCode::NORMAL,
+                ..self
+            }
+        }
     }
 }
 

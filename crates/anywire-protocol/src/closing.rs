@@ -13,10 +13,11 @@ use crate::{CloseReason, Timestamp};
 #[derive(Debug)]
 pub(crate) enum Closing {
     Open,
-    /// We closed and wait for the peer's close.
+    /// We closed and wait for the peer's close: until `until`, which signs of life put off, but not beyond `latest`.
     Asked {
         reason: CloseReason,
         until: Timestamp,
+        latest: Timestamp,
     },
     Ended(Ended),
 }
@@ -40,9 +41,13 @@ enum Telling {
 }
 
 impl Closing {
-    pub(crate) fn begin(&mut self, reason: CloseReason, until: Timestamp) {
+    pub(crate) fn begin(&mut self, reason: CloseReason, until: Timestamp, latest: Timestamp) {
         if self.is_open() {
-            *self = Self::Asked { reason, until };
+            *self = Self::Asked {
+                reason,
+                until,
+                latest,
+            };
         }
     }
 
@@ -63,6 +68,14 @@ impl Closing {
         self.finish(reason, Telling::Answer(until));
     }
 
+    /// The server closes, or answers our close: if the two cross, its reason counts (PROTOCOL §8.2).
+    pub(crate) fn hear_server(&mut self, reason: CloseReason, until: Timestamp) {
+        if let Self::Asked { reason: ours, .. } = self {
+            *ours = reason.clone();
+        }
+        self.hear(reason, until);
+    }
+
     /// A close packet goes out.
     pub(crate) fn tell(&mut self) {
         if let Self::Ended(ended) = self
@@ -72,10 +85,17 @@ impl Closing {
         }
     }
 
-    /// The peer acknowledges what came before our close: it is on its way.
-    pub(crate) fn postpone(&mut self, later: Timestamp) {
-        if let Self::Asked { until, .. } = self {
-            *until = later;
+    /// The peer acknowledges what came before our close: the wait begins anew.
+    pub(crate) fn postpone(&mut self, later: Timestamp, at_latest: Timestamp) {
+        if let Self::Asked { until, latest, .. } = self {
+            (*until, *latest) = (later, at_latest);
+        }
+    }
+
+    /// The peer shows life, so its answer may still come.
+    pub(crate) fn hear_life(&mut self, later: Timestamp) {
+        if let Self::Asked { until, latest, .. } = self {
+            *until = later.min(*latest);
         }
     }
 

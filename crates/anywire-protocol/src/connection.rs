@@ -42,7 +42,7 @@ pub struct Attachment {
 pub enum Fence {
     /// On a connection that carries the session.
     Connection(ConnectionId),
-    /// In an exchange that does not attach but belongs to a leg of this generation.
+    /// In an exchange, or on a stream, of a leg of this generation.
     Generation(Generation),
 }
 
@@ -184,6 +184,16 @@ impl Connection {
     pub(crate) fn tell_offset(&mut self) -> bool {
         let is_payload = self.is_exchange() || self.carrier == Carrier::Stream;
         is_payload && !std::mem::replace(&mut self.has_told_offset, true)
+    }
+
+    /// Whether the close has been told here.
+    pub(crate) fn has_told_close(&self) -> bool {
+        self.has_told_close
+    }
+
+    /// Whether all has been said here once the close has: a stream ends behind it (PROTOCOL §13.2).
+    pub(crate) fn ends_with_close(&self) -> bool {
+        self.carrier == Carrier::Stream && self.has_told_close
     }
 
     /// Whether the close is still to be told here; marks it as told.

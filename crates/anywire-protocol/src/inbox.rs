@@ -4,14 +4,26 @@ use std::collections::VecDeque;
 
 use crate::{CloseCode, Limits, Message, Offset, ProtocolError, Timestamp};
 
+/// What gives the messages on a connection their offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// The connection counts from its attach on (PROTOCOL §5.5).
+    Connection,
+    /// The payload says an offset before its first message (PROTOCOL §4.4).
+    Payload,
+}
+
 /// What has been received, and what of it the app has not taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     waiting: VecDeque<Message>,
     waiting_bytes: usize,
     received: Offset,
-    /// The offset of the next message that comes on the wire; behind `received` while duplicates pass.
-    cursor: Offset,
+    /// The offset of the next message on the connection; behind `received` while duplicates pass. An exchange beside the
+    /// connection does not move it.
+    on_connection: Offset,
+    /// The offset of the next message in the payload that is being read.
+    in_payload: Offset,
     /// Up to where the peer has been told.
     acked: Offset,
     /// Bytes received since then.
@@ -21,30 +33,41 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// What comes next has this offset (PROTOCOL §4.4, §5.5).
-    pub(crate) fn seek(&mut self, offset: Offset) {
-        self.cursor = offset;
+    /// What comes next by this count has this offset.
+    pub(crate) fn seek(&mut self, count: Count, offset: Offset) {
+        *self.cursor(count) = offset;
     }
 
     /// Takes the next message off the wire.
-    pub(crate) fn accept(&mut self, message: Message, now: Timestamp) -> Result<(), ProtocolError> {
-        if self.cursor > self.received {
-            return Err(ProtocolError::new(
-                CloseCode::GAP,
-                "a message above what was received",
-            ));
+    pub(crate) fn accept(
+        &mut self,
+        count: Count,
+        message: Message,
+        now: Timestamp,
+    ) -> Result<(), ProtocolError> {
+        let received = self.received;
+        let cursor = self.cursor(count);
+        if *cursor > received {
+            return Err(gap());
         }
-        let is_duplicate = self.cursor < self.received;
-        self.cursor = self.cursor.after(1);
+        let is_duplicate = *cursor < received;
+        *cursor = cursor.after(1);
         if is_duplicate {
             return Ok(());
         }
-        self.received = self.cursor;
+        self.received = received.after(1);
         self.unacked_bytes += message.len();
         self.unacked_since.get_or_insert(now);
         self.waiting_bytes += message.len();
         self.waiting.push_back(message);
         Ok(())
+    }
+
+    fn cursor(&mut self, count: Count) -> &mut Offset {
+        match count {
+            Count::Connection => &mut self.on_connection,
+            Count::Payload => &mut self.in_payload,
+        }
     }
 
     /// Whether the app has something to take.
@@ -103,26 +126,47 @@ impl Inbox {
     }
 }
 
+pub(crate) const fn gap() -> ProtocolError {
+    ProtocolError::new(CloseCode::GAP, "a message above what was received")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exchange_beside_a_connection_does_not_move_its_count() {
+        let mut inbox = Inbox::default();
+        let now = Timestamp::default();
+        for text in ["a", "b"] {
+            inbox.accept(Count::Payload, text.into(), now).unwrap();
+        }
+        for text in ["a", "b", "c"] {
+            inbox.accept(Count::Connection, text.into(), now).unwrap();
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| inbox.take()).collect();
+        assert_eq!(taken, ["a", "b", "c"].map(Message::from));
+    }
 
     #[test]
     fn drops_duplicates_and_refuses_gaps() {
         let mut inbox = Inbox::default();
         let now = Timestamp::default();
         for text in ["a", "b", "c"] {
-            inbox.accept(text.into(), now).unwrap();
+            inbox.accept(Count::Payload, text.into(), now).unwrap();
         }
-        inbox.seek(Offset::new(1));
+        inbox.seek(Count::Payload, Offset::new(1));
         for text in ["b", "c", "d"] {
-            inbox.accept(text.into(), now).unwrap();
+            inbox.accept(Count::Payload, text.into(), now).unwrap();
         }
         let taken: Vec<_> = std::iter::from_fn(|| inbox.take()).collect();
         assert_eq!(taken, ["a", "b", "c", "d"].map(Message::from));
-        inbox.seek(Offset::new(5));
+        inbox.seek(Count::Payload, Offset::new(5));
         assert_eq!(
-            inbox.accept("f".into(), now).unwrap_err().code(),
+            inbox
+                .accept(Count::Payload, "f".into(), now)
+                .unwrap_err()
+                .code(),
             CloseCode::GAP
         );
         assert_eq!(inbox.received(), Offset::new(4));
@@ -134,10 +178,10 @@ mod tests {
         let mut inbox = Inbox::default();
         let now = Timestamp::from_millis(5);
         assert_eq!(inbox.ack_due(&limits), None);
-        inbox.accept("a".into(), now).unwrap();
+        inbox.accept(Count::Payload, "a".into(), now).unwrap();
         assert_eq!(inbox.ack_due(&limits), Some(now + limits.ack_delay));
         for _ in 1..Limits::ACK_AFTER_MESSAGES {
-            inbox.accept("a".into(), now).unwrap();
+            inbox.accept(Count::Payload, "a".into(), now).unwrap();
         }
         assert_eq!(inbox.ack_due(&limits), Some(now));
         assert_eq!(inbox.acknowledge(), Offset::new(Limits::ACK_AFTER_MESSAGES));

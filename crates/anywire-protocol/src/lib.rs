@@ -4,11 +4,13 @@
 //! feeds a [`Session`] one input and then drains what it wants done. The wire is specified in
 //! `PROTOCOL.md` beside this crate's manifest; doc comments cite its clauses.
 
+mod can;
 mod close;
 mod closing;
 mod connection;
 mod error;
 mod escape;
+mod exchange;
 mod heartbeat;
 mod identity;
 mod inbox;
@@ -23,9 +25,11 @@ mod payload;
 mod session;
 mod time;
 
+pub use can::Can;
 pub use close::{CloseCode, CloseReason, Disposition};
 pub use error::{AttachError, ProtocolError, SendError};
 pub use escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
+pub use exchange::{check_request, check_size, is_answer};
 pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};

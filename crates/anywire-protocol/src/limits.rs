@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::open::MAX_OPEN_BYTES;
-
 /// What a session allows. Most of it is announced in *opened* (PROTOCOL §7).
 ///
 /// Every field is public: `Limits { hold: …, ..Limits::default() }`. [`Limits::check`] says whether the
@@ -50,7 +48,8 @@ pub struct Limits {
     pub max_stream_bytes: usize,
     /// How long a session without a connection lives. Default 120 s.
     pub resume_window: Duration,
-    /// How long an opening key is remembered. Default 30 s.
+    /// How long after its session's end an opening key is remembered. Default 30 s. Too short, and a late repeat of an open
+    /// makes a second session; longer costs about 70 bytes for each session that ended meanwhile.
     pub open_window: Duration,
     /// How long a closing side waits for the other's close. Default 10 s.
     pub close_timeout: Duration,
@@ -61,6 +60,10 @@ impl Limits {
     pub const ACK_AFTER_MESSAGES: u64 = 128;
     /// Most bytes received before an ack is due (PROTOCOL §7.2).
     pub const ACK_AFTER_BYTES: usize = 131_072;
+    /// Longest content of an open packet, and longest list of tokens that an offer may have (PROTOCOL §3.1).
+    pub const MAX_OPEN_BYTES: usize = 16_384;
+    /// Most application sub-protocols in one open (PROTOCOL §3.1).
+    pub const MAX_PROTOCOLS: usize = 16;
     /// How long a WebSocket may stay without an attach (PROTOCOL §5.3).
     pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
     /// How long a connection may refuse to take bytes that wait for it.
@@ -70,7 +73,7 @@ impl Limits {
     pub fn max_frame_bytes(&self) -> usize {
         self.max_message_bytes
             .max(self.max_ping_bytes)
-            .max(MAX_OPEN_BYTES)
+            .max(Self::MAX_OPEN_BYTES)
             + 2
     }
 

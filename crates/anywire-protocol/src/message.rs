@@ -8,6 +8,7 @@ use crate::ProtocolError;
 
 /// Whether a message is text or bytes; part of the message on every transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MessageKind {
     /// Unicode text.
     Text,

@@ -1,7 +1,10 @@
 //! What a WebSocket's request offers in its sub-protocols (PROTOCOL §5.1), and which of the application's is chosen.
 
-use crate::open::{MAX_PROTOCOLS, is_application, parse_generation, unsupported_version};
-use crate::{Attach, Offset, Open, ProtocolError, SUBPROTOCOL};
+use crate::open::{
+    RESERVED_PREFIX, is_application, no_protocol, parse_generation, too_many_protocols,
+    unsupported_version,
+};
+use crate::{Attach, Can, Limits, Offset, Open, ProtocolError, SUBPROTOCOL};
 
 /// What a WebSocket's request offers in its sub-protocols (PROTOCOL §5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,62 +23,126 @@ pub enum Offer {
 impl Offer {
     /// The tokens of `Sec-WebSocket-Protocol` that make the offer, for a client.
     pub fn tokens(&self) -> Vec<String> {
-        let (offer, protocols) = match self {
+        let (offer, can, protocols) = match self {
             Self::Open(open) => {
-                let offer = format!("anywire.open.{}.{}", open.key, open.generation);
-                (Some(offer), &open.protocols[..])
+                let offer = format!("{OPEN}{}.{}", open.key, open.generation);
+                (Some(offer), open.can, &open.protocols[..])
             }
             Self::Attach(attach) => {
                 let words = attach.content().replace(' ', ".");
-                (Some(format!("anywire.attach.{words}")), &[][..])
+                (Some(format!("{ATTACH}{words}")), Can::NONE, &[][..])
             }
-            Self::Later { protocols } => (None, &protocols[..]),
+            Self::Later { protocols } => (None, Can::NONE, &protocols[..]),
         };
+        let names: Vec<_> = can.names().collect();
+        let can = (!can.is_none()).then(|| format!("{CAN}{}", names.join(".")));
         std::iter::once(SUBPROTOCOL.to_owned())
             .chain(offer)
+            .chain(can)
             .chain(protocols.iter().cloned())
             .collect()
     }
 
-    /// Reads the tokens of `Sec-WebSocket-Protocol`.
+    /// Reads the tokens of `Sec-WebSocket-Protocol`, or of an event stream's offer.
     ///
     /// # Errors
-    /// No version in common, or a malformed offer: refuse the upgrade with 400 (PROTOCOL §8.4).
+    /// No version in common, or a malformed offer: refuse the request with 400 (PROTOCOL §8.4).
     pub fn parse<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<Self, ProtocolError> {
-        let mut has_version = false;
-        let mut offer = None;
-        let mut protocols = Vec::new();
-        for token in tokens {
-            let is_offer =
-                token.starts_with("anywire.open.") || token.starts_with("anywire.attach.");
-            if is_offer && offer.is_some() {
-                return Err(ProtocolError::malformed(
-                    "a request offers one open or attach",
-                ));
-            }
-            if token == SUBPROTOCOL {
-                has_version = true;
-            } else if let Some(words) = token.strip_prefix("anywire.open.") {
-                offer = Some(Self::Open(parse_open_offer(words)?));
-            } else if let Some(words) = token.strip_prefix("anywire.attach.") {
-                let attach = Attach::parse(&words.replace('.', " "))?;
-                if attach.hold.is_some() {
-                    return Err(ProtocolError::malformed("a WebSocket is not held"));
-                }
-                offer = Some(Self::Attach(attach));
-            } else if is_application(token) && protocols.len() < MAX_PROTOCOLS {
-                protocols.push(token.to_owned());
-            }
+        let mut read = Tokens::default();
+        // A list may have empty elements (RFC 9110 §5.6.1).
+        for token in tokens.filter(|token| !token.is_empty()) {
+            read.take(token)?;
         }
-        if !has_version {
+        if !read.has_version {
             return Err(unsupported_version());
         }
-        match offer {
-            None => Ok(Self::Later { protocols }),
-            Some(Self::Open(open)) => Ok(Self::Open(Open { protocols, ..open })),
-            Some(offer) => Ok(offer),
+        match (read.offer, read.can) {
+            (Some(Self::Open(open)), can) => Ok(Self::Open(Open {
+                protocols: read.protocols,
+                can: can.unwrap_or_default(),
+                ..open
+            })),
+            (_, Some(_)) => Err(ProtocolError::malformed(
+                "anywire.can… without an offer to open: what a session can is agreed when it opens",
+            )),
+            (None, None) => Ok(Self::Later {
+                protocols: read.protocols,
+            }),
+            (Some(offer), None) => Ok(offer),
         }
     }
+}
+
+/// What has been read of an offer.
+#[derive(Default)]
+struct Tokens {
+    bytes: usize,
+    has_version: bool,
+    offer: Option<Offer>,
+    can: Option<Can>,
+    protocols: Vec<String>,
+}
+
+impl Tokens {
+    fn take(&mut self, token: &str) -> Result<(), ProtocolError> {
+        self.bytes += token.len();
+        if self.bytes > Limits::MAX_OPEN_BYTES {
+            return Err(ProtocolError::malformed(
+                "an offer of more than 16,384 bytes",
+            ));
+        }
+        if token == SUBPROTOCOL {
+            self.has_version = true;
+        } else if let Some(words) = token.strip_prefix(OPEN) {
+            return self.offer(Offer::Open(parse_open_offer(words)?));
+        } else if let Some(words) = token.strip_prefix(ATTACH) {
+            return self.offer(Offer::Attach(parse_attach_offer(words)?));
+        } else if let Some(names) = token.strip_prefix(CAN) {
+            if self
+                .can
+                .replace(Can::from_names(names.split('.')))
+                .is_some()
+            {
+                return Err(ProtocolError::malformed("two anywire.can… in one offer"));
+            }
+        } else if is_application(token) {
+            if self.protocols.len() == Limits::MAX_PROTOCOLS {
+                return Err(too_many_protocols());
+            }
+            self.protocols.push(token.to_owned());
+        } else if !is_other_version(token) && !IGNORED.iter().any(|own| token.starts_with(own)) {
+            return Err(if token.starts_with(RESERVED_PREFIX) {
+                ProtocolError::malformed(
+                    "an unknown token that begins with `anywire.`: misspelt, or of a later version",
+                )
+            } else {
+                no_protocol()
+            });
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, offer: Offer) -> Result<(), ProtocolError> {
+        match self.offer.replace(offer) {
+            None => Ok(()),
+            Some(_) => Err(ProtocolError::malformed(
+                "two offers in a request: it opens or attaches once",
+            )),
+        }
+    }
+}
+
+const OPEN: &str = "anywire.open.";
+const ATTACH: &str = "anywire.attach.";
+const CAN: &str = "anywire.can.";
+
+/// Reserved for later (PROTOCOL §16).
+const IGNORED: [&str; 2] = ["anywire.credential.", "anywire.home."];
+
+/// `anywire.v2` and the like, which a client of more than one version offers too.
+fn is_other_version(token: &str) -> bool {
+    let number = token.strip_prefix("anywire.v").unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The first of the server's sub-protocols that the client offers, in the client's order of preference.
@@ -90,14 +157,13 @@ pub fn choose_protocol<'a>(offered: &[String], supported: &'a [String]) -> Optio
 pub fn application_protocols<'a>(tokens: impl Iterator<Item = &'a str>) -> Vec<String> {
     tokens
         .filter(|token| is_application(token))
-        .take(MAX_PROTOCOLS)
         .map(str::to_owned)
         .collect()
 }
 
 fn parse_open_offer(words: &str) -> Result<Open, ProtocolError> {
     let (key, generation) = words.split_once('.').ok_or_else(|| {
-        ProtocolError::malformed("an open offer is anywire.open.{key}.{generation}")
+        ProtocolError::malformed("an open offer that is not anywire.open.{key}.{generation}")
     })?;
     Ok(Open {
         key: key.parse()?,
@@ -105,7 +171,18 @@ fn parse_open_offer(words: &str) -> Result<Open, ProtocolError> {
         received: Offset::default(),
         hold: None,
         protocols: Vec::new(),
+        can: Can::NONE,
     })
+}
+
+fn parse_attach_offer(words: &str) -> Result<Attach, ProtocolError> {
+    let attach = Attach::parse(&words.replace('.', " "))?;
+    match attach.hold {
+        None => Ok(attach),
+        Some(_) => Err(ProtocolError::malformed(
+            "an attach offer with holdMs: only exchanges are held",
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +196,7 @@ mod tests {
     fn offers_are_read_from_subprotocols() {
         let open = format!("anywire.open.{HEX}.2");
         let offer =
-            Offer::parse([SUBPROTOCOL, &open, "chat", "anywire.future"].into_iter()).unwrap();
+            Offer::parse([SUBPROTOCOL, &open, "chat", "", "anywire.v2"].into_iter()).unwrap();
         let Offer::Open(open) = offer else {
             panic!("{offer:?}")
         };
@@ -149,6 +226,11 @@ mod tests {
             "anywire.open.",
             "anywire.open.xyz.1",
             "anywire.attach.1.2.3.4",
+            "anywire.foo",
+            "anywire.opne.1.2",
+            "anywire.v",
+            "anywire.can.part",
+            "two words",
         ] {
             assert!(
                 Offer::parse([SUBPROTOCOL, wrong].into_iter()).is_err(),

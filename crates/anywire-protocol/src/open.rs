@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::parse_number;
 use crate::limits::Announced;
-use crate::{CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId};
+use crate::{
+    Can, CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId,
+};
 
 /// The version of PROTOCOL that this crate speaks.
 pub const VERSION: u64 = 1;
@@ -15,14 +17,8 @@ pub const VERSION: u64 = 1;
 /// The WebSocket sub-protocol of that version (PROTOCOL §5.1).
 pub const SUBPROTOCOL: &str = "anywire.v1";
 
-/// Most application sub-protocols in one open.
-pub(crate) const MAX_PROTOCOLS: usize = 16;
-
-/// Longest content of an open packet.
-pub(crate) const MAX_OPEN_BYTES: usize = 4_096;
-
 /// Tokens that begin so are the protocol's own, not the application's.
-const RESERVED_PREFIX: &str = "anywire.";
+pub(crate) const RESERVED_PREFIX: &str = "anywire.";
 
 /// The client wants a session (PROTOCOL §3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +33,8 @@ pub struct Open {
     pub hold: Option<Duration>,
     /// The application's sub-protocols, the preferred first.
     pub protocols: Vec<String>,
+    /// What the client can beyond version 1 (PROTOCOL §2.5).
+    pub can: Can,
 }
 
 /// The client has a session and a connection to carry it (PROTOCOL §3.3).
@@ -69,6 +67,8 @@ pub struct Opened {
     pub first: Offset,
     /// The application's sub-protocol, or empty.
     pub protocol: String,
+    /// What both sides can beyond version 1 (PROTOCOL §2.5).
+    pub can: Can,
     announced: Announced,
 }
 
@@ -84,6 +84,8 @@ struct OpenJson {
     hold_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     protocols: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    can: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +102,8 @@ struct OpenedJson {
     received: u64,
     first: u64,
     protocol: String,
+    #[serde(default)]
+    can: Vec<String>,
     limits: Announced,
 }
 
@@ -107,9 +111,9 @@ impl Open {
     pub(crate) fn parse(content: &str) -> Result<Self, ProtocolError> {
         let wrong =
             |_| ProtocolError::malformed("an open packet's content is JSON (PROTOCOL §3.1)");
-        if content.len() > MAX_OPEN_BYTES {
+        if content.len() > Limits::MAX_OPEN_BYTES {
             return Err(ProtocolError::malformed(
-                "an open packet is at most 4,096 bytes long",
+                "an open packet of more than 16,384 bytes",
             ));
         }
         // The version first: another version may have other members.
@@ -118,18 +122,19 @@ impl Open {
             return Err(unsupported_version());
         }
         let json: OpenJson = serde_json::from_str(content).map_err(wrong)?;
-        if json.protocols.len() > MAX_PROTOCOLS || !json.protocols.iter().all(|p| is_application(p))
-        {
-            return Err(ProtocolError::malformed(
-                "protocols are at most 16 tokens, none `anywire.…`",
-            ));
+        if json.protocols.len() > Limits::MAX_PROTOCOLS {
+            return Err(too_many_protocols());
+        }
+        if !json.protocols.iter().all(|token| is_application(token)) {
+            return Err(no_protocol());
         }
         Ok(Self {
             key: json.key.parse()?,
             generation: parse_generation(&json.generation.to_string())?,
             received: json.received.to_string().parse()?,
-            hold: json.hold_ms.map(Duration::from_millis),
+            hold: json.hold_ms.map(parse_millis).transpose()?,
             protocols: json.protocols,
+            can: Can::from_names(json.can.iter().map(String::as_str)),
         })
     }
 
@@ -141,6 +146,7 @@ impl Open {
             received: self.received.as_u64(),
             hold_ms: self.hold.map(millis),
             protocols: self.protocols.clone(),
+            can: names(self.can),
         };
         serde_json::to_string(&json).expect("plain data always serialises")
     }
@@ -198,7 +204,7 @@ impl Opened {
         (session, secret): (SessionId, Secret),
         generation: Generation,
         (received, first): (Offset, Offset),
-        protocol: &str,
+        (protocol, can): (&str, Can),
         limits: &Limits,
     ) -> Self {
         let announced = Announced::from(limits);
@@ -210,6 +216,7 @@ impl Opened {
             received,
             first,
             protocol,
+            can,
             announced,
         }
     }
@@ -233,6 +240,7 @@ impl Opened {
             received: json.received.to_string().parse()?,
             first: json.first.to_string().parse()?,
             protocol: json.protocol,
+            can: Can::from_names(json.can.iter().map(String::as_str)),
             announced: json.limits,
         })
     }
@@ -246,6 +254,7 @@ impl Opened {
             received: self.received.as_u64(),
             first: self.first.as_u64(),
             protocol: self.protocol.clone(),
+            can: names(self.can),
             limits: self.announced.clone(),
         };
         serde_json::to_string(&json).expect("plain data always serialises")
@@ -259,14 +268,29 @@ pub(crate) fn parse_generation(text: &str) -> Result<Generation, ProtocolError> 
     }
 }
 
+fn parse_millis(number: u64) -> Result<Duration, ProtocolError> {
+    parse_number(&number.to_string()).map(Duration::from_millis)
+}
+
+fn names(can: Can) -> Vec<String> {
+    can.names().map(str::to_owned).collect()
+}
+
 /// A token of RFC 9110 §5.6.2 that is not reserved.
 pub(crate) fn is_application(token: &str) -> bool {
     let is_token_byte =
         |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !token.is_empty()
-        && token.len() <= 64
-        && !token.starts_with(RESERVED_PREFIX)
-        && token.bytes().all(is_token_byte)
+    !token.is_empty() && !token.starts_with(RESERVED_PREFIX) && token.bytes().all(is_token_byte)
+}
+
+pub(crate) const fn too_many_protocols() -> ProtocolError {
+    ProtocolError::malformed("more than 16 sub-protocols")
+}
+
+pub(crate) const fn no_protocol() -> ProtocolError {
+    ProtocolError::malformed(
+        "a sub-protocol that is no token of RFC 9110, or begins with `anywire.`",
+    )
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -294,6 +318,7 @@ mod tests {
             received: Offset::new(4),
             hold: Some(Duration::from_millis(250)),
             protocols: vec!["chat".into()],
+            can: Can::from_names(["part"]),
         };
         assert_eq!(Open::parse(&open.content()).unwrap(), open);
         let more = format!(r#"{{"version":1,"key":"{HEX}","generation":1,"more":[{{}}]}}"#);
@@ -310,6 +335,32 @@ mod tests {
             r#"{"version":1,"key":"","generation":0}"#,
         ] {
             assert!(Open::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn members_that_are_no_wire_numbers_or_stand_twice_are_refused() {
+        let whole = |more: &str| {
+            let content = format!(r#"{{"version":1,"key":"{HEX}","generation":1{more}}}"#);
+            Open::parse(&content)
+        };
+        assert!(whole(r#","holdMs":9007199254740991,"received":9007199254740991"#).is_ok());
+        for wrong in [
+            r#","holdMs":9007199254740992"#,
+            r#","holdMs":1.0"#,
+            r#","holdMs":1e0"#,
+            r#","holdMs":-1"#,
+            r#","received":9007199254740992"#,
+            r#","received":1.0"#,
+            r#","generation":1"#,
+            r#","version":1"#,
+            r#","can":"part""#,
+            r#","protocols":[""]"#,
+            r#","protocols":["anywire.v1"]"#,
+            r#","protocols":["a b"]"#,
+        ] {
+            let error = whole(wrong).expect_err(wrong);
+            assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{wrong}");
         }
     }
 }

@@ -62,16 +62,20 @@ impl Outbox {
 
     /// Forgets what the peer has (PROTOCOL §7.2).
     pub(crate) fn acknowledge(&mut self, received: Offset) -> Result<(), ProtocolError> {
-        if received > self.sent {
-            return Err(ProtocolError::new(
-                CloseCode::BAD_ACK,
-                "an ack above what was sent",
-            ));
-        }
+        self.judge(received)?;
         while self.base < received {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
             self.bytes -= kept.message.len();
             self.base = self.base.after(1);
+        }
+        Ok(())
+    }
+
+    /// Whether an ack can be true.
+    pub(crate) fn judge(&self, received: Offset) -> Result<(), ProtocolError> {
+        if received > self.sent {
+            let text = "an ack above what was sent";
+            return Err(ProtocolError::new(CloseCode::BAD_ACK, text));
         }
         Ok(())
     }

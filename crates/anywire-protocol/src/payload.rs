@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
 use crate::identity::parse_number;
-use crate::{Message, Packet, ProtocolError};
+use crate::{CloseCode, Message, Packet, ProtocolError};
 
 pub use reader::PayloadReader;
 pub use writer::PayloadWriter;
@@ -74,8 +74,9 @@ pub fn decode_payload(encoding: Encoding, payload: Bytes) -> Result<Vec<Packet>,
     let mut at = 0;
     while at < payload.len() {
         if packets.len() == MAX_PACKETS_PER_PAYLOAD {
-            return Err(ProtocolError::malformed(
-                "a payload holds at most 1,024 packets",
+            return Err(ProtocolError::new(
+                CloseCode::TOO_LARGE,
+                "a payload of more than 1,024 packets: send fewer at once",
             ));
         }
         let (packet, next) = match encoding {

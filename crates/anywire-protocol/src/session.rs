@@ -10,11 +10,11 @@ use std::sync::Arc;
 use crate::closing::Closing;
 use crate::connection::Connection;
 use crate::heartbeat::Heartbeat;
-use crate::inbox::Inbox;
+use crate::inbox::{Count, Inbox, gap};
 use crate::outbox::Outbox;
 use crate::{
     AttachError, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
-    ProtocolError, SendError, Timestamp,
+    ProtocolError, SendError, Timestamp, check_size,
 };
 
 pub use crate::connection::{Attachment, Carrier, ConnectionId, Fence, Transmit};
@@ -92,6 +92,9 @@ impl Session {
         if generation < self.generation {
             return Err(AttachError::Superseded);
         }
+        if self.role == Role::Client {
+            self.check_kept(received, now)?;
+        }
         self.acknowledge(received, now)?;
         self.generation = generation;
         self.attaches += 1;
@@ -101,8 +104,7 @@ impl Session {
         }
         self.connection = Some(Connection::new(id, carrier, self.outbox.base(), now));
         if matches!(carrier, Carrier::Duplex | Carrier::Raw) {
-            // Payloads say their offset themselves, and one may be half read: a stream beside which we send.
-            self.inbox.seek(self.inbox.received());
+            self.inbox.seek(Count::Connection, self.inbox.received());
         }
         Ok(Attachment {
             id,
@@ -111,9 +113,88 @@ impl Session {
         })
     }
 
-    /// The next message that comes has this offset: *opened*'s `first`, for a client.
+    /// The next message on the connection has this offset: *opened*'s `first`, for a client.
     pub fn seek(&mut self, first: Offset) {
-        self.inbox.seek(first);
+        self.inbox.seek(Count::Connection, first);
+    }
+
+    /// *Opened* says what the server has received: for a client, on a connection that is no WebSocket's.
+    ///
+    /// # Errors
+    /// The server has lost what it had acknowledged (PROTOCOL §3.2); the session has closed.
+    pub fn check_kept(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
+        if received >= self.outbox.base() || self.closing.is_ended() {
+            return Ok(());
+        }
+        let text = "the server has received less than it had acknowledged";
+        let error = ProtocolError::new(CloseCode::STATE_LOST, text);
+        self.abort(error.into(), now);
+        Err(error)
+    }
+
+    /// Whether what a request brings can be true of this session (PROTOCOL §8.6). Asking changes nothing.
+    ///
+    /// # Errors
+    /// A gap, or an ack above what was sent. Refuse the request; the session is for the caller to close.
+    pub fn judge(&self, received: Offset, packets: &[Packet]) -> Result<(), ProtocolError> {
+        if self.closing.is_ended() {
+            return Ok(());
+        }
+        self.outbox.judge(received)?;
+        let mut offset = None;
+        for packet in packets {
+            match packet {
+                Packet::Ack(received) => self.outbox.judge(*received)?,
+                Packet::Offset(first) => offset = Some(*first),
+                Packet::Message(_) if offset > Some(self.inbox.received()) => return Err(gap()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A request came whose packets [`check_request`](crate::check_request) has judged: takes them, or none of them. With
+    /// a carrier it attaches.
+    ///
+    /// When the inbox is full, messages are left out, and a close behind them (PROTOCOL §6.6).
+    ///
+    /// # Errors
+    /// [`AttachError::Superseded`]: tell the peer, nothing has changed. [`AttachError::Protocol`]: tell the peer; none of
+    /// the packets was taken, and the session has closed.
+    pub fn handle_request(
+        &mut self,
+        generation: Generation,
+        received: Offset,
+        packets: Vec<Packet>,
+        carrier: Option<Carrier>,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, AttachError> {
+        self.pass(Fence::Generation(generation), now)?;
+        if let Err(error) = self.judge(received, &packets) {
+            self.abort(error.into(), now);
+            return Err(error.into());
+        }
+        let attachment = match carrier {
+            Some(carrier) => Some(self.handle_attach(generation, received, carrier, now)?),
+            None => {
+                self.acknowledge(received, now)?;
+                None
+            }
+        };
+        let has_messages = packets
+            .iter()
+            .any(|packet| matches!(packet, Packet::Message(_)));
+        let leaves_out = has_messages && !self.inbox.has_room(&self.limits);
+        for packet in packets {
+            let is_left_out = matches!(
+                packet,
+                Packet::Offset(_) | Packet::Message(_) | Packet::Close(_)
+            );
+            if !(leaves_out && is_left_out) {
+                self.take(Count::Payload, packet, now)?;
+            }
+        }
+        Ok(attachment)
     }
 
     /// A packet came.
@@ -128,25 +209,36 @@ impl Session {
         now: Timestamp,
     ) -> Result<(), AttachError> {
         self.pass(fence, now)?;
-        self.heartbeat.hear(now);
+        let is_counted = matches!(self.carrier(), Some(Carrier::Duplex | Carrier::Raw));
+        let count = match fence {
+            Fence::Connection(_) if is_counted => Count::Connection,
+            Fence::Connection(_) | Fence::Generation(_) => Count::Payload,
+        };
+        Ok(self.take(count, packet, now)?)
+    }
+
+    /// Does what a packet asks for that may pass.
+    fn take(&mut self, count: Count, packet: Packet, now: Timestamp) -> Result<(), ProtocolError> {
+        if let Err(error) = check_size(&packet, &self.limits) {
+            self.abort(error.into(), now);
+            return Err(error);
+        }
         match packet {
+            // Behind a close (PROTOCOL §8.1).
             Packet::Message(_) | Packet::Offset(_)
                 if !self.is_open() && !self.closing.is_ours() =>
             {
                 Ok(())
             }
             Packet::Offset(offset) => {
-                self.inbox.seek(offset);
+                self.inbox.seek(count, offset);
                 Ok(())
             }
-            Packet::Message(message) => self.accept(message, now),
+            Packet::Message(message) => self
+                .inbox
+                .accept(count, message, now)
+                .inspect_err(|error| self.abort((*error).into(), now)),
             Packet::Ack(received) => self.acknowledge(received, now),
-            Packet::Ping(content) if content.len() > self.limits.max_ping_bytes => {
-                let text = "a ping is longer than maxPingBytes";
-                let error = ProtocolError::new(CloseCode::TOO_LARGE, text);
-                self.abort(error.into(), now);
-                Err(error)
-            }
             Packet::Ping(content) => {
                 if let Some(connection) = &mut self.connection {
                     connection.pong_owed = Some(content);
@@ -163,7 +255,11 @@ impl Session {
             // For metrics: nothing depends on it (PROTOCOL §7.6).
             Packet::Report(_) if self.role == Role::Server => Ok(()),
             Packet::Close(reason) => {
-                self.closing.hear(reason, now + self.limits.close_timeout);
+                let until = now + self.limits.close_timeout;
+                match self.role {
+                    Role::Server => self.closing.hear(reason, until),
+                    Role::Client => self.closing.hear_server(reason, until),
+                }
                 self.forget();
                 self.end_if_raw();
                 Ok(())
@@ -182,13 +278,12 @@ impl Session {
                 Err(error)
             }
         }
-        .map_err(AttachError::from)
     }
 
     /// Bytes came that are no packet yet, or the peer took bytes that waited: it is alive.
     pub fn handle_alive(&mut self, id: ConnectionId, now: Timestamp) {
         if self.is_current(id) {
-            self.heartbeat.hear(now);
+            self.hear(now);
         }
     }
 
@@ -230,14 +325,17 @@ impl Session {
         self.outbox.push(message, &self.limits, now)
     }
 
-    /// Closes after everything accepted has been sent. Later calls change nothing.
+    /// Closes after everything accepted has been sent. Later calls change nothing. A code that no close may carry
+    /// (PROTOCOL §3.5) becomes 1000.
     pub fn close(&mut self, reason: CloseReason, now: Timestamp) {
-        self.closing.begin(reason, now + self.limits.close_timeout);
+        let (until, latest) = self.close_wait(now);
+        self.closing.begin(reason.sendable(), until, latest);
     }
 
-    /// Closes at once: the close overtakes messages, which are dropped.
+    /// Closes at once: the close overtakes messages, which are dropped. Codes are as in [`Session::close`].
     pub fn abort(&mut self, reason: CloseReason, now: Timestamp) {
-        self.closing.abort(reason, now + self.limits.close_timeout);
+        let until = now + self.limits.close_timeout;
+        self.closing.abort(reason.sendable(), until);
         self.forget();
     }
 
@@ -269,22 +367,25 @@ impl Session {
         }
         if let Some(reason) = self.closing.reason().filter(|_| connection.tell_close()) {
             let packet = Packet::Close(reason.clone());
+            let is_duplex = connection.carrier == Carrier::Duplex;
             self.closing.tell();
+            if self.role == Role::Client && self.closing.is_ours() && is_duplex {
+                // Pings tell whether the server that does not answer is there.
+                self.heartbeat.await_ack(now);
+            }
             return Transmit::Packet(packet);
         }
-        if aborted {
+        if aborted || connection.ends_with_close() {
             return Transmit::Finished;
         }
         self.transmit_when_quiet(now)
     }
 
-    /// What the answer to an exchange that does not attach says: what has been received, and the end if it has come.
+    /// What the answer to an exchange that does not attach says: what has been received, and the close, if no message is
+    /// to arrive before it (PROTOCOL §6.2).
     pub fn poll_answer(&mut self) -> (Offset, Option<CloseReason>) {
-        let end = self
-            .closing
-            .reason()
-            .filter(|_| self.closing.is_ended())
-            .cloned();
+        let is_next = self.outbox.base() == self.outbox.end();
+        let end = self.closing.reason().filter(|_| is_next).cloned();
         self.closing.tell();
         (self.inbox.acknowledge(), end)
     }
@@ -299,40 +400,53 @@ impl Session {
 
     // Private.
 
-    /// Lets a packet pass only from the newest connection (PROTOCOL §6.5).
+    /// Lets a packet pass only from the newest connection, or from an exchange that is not older (PROTOCOL §6.5), and notes
+    /// that the peer is alive.
     fn pass(&mut self, fence: Fence, now: Timestamp) -> Result<(), AttachError> {
+        let is_duplex = self.carrier() == Some(Carrier::Duplex);
         match fence {
-            Fence::Connection(id) if self.is_current(id) => Ok(()),
-            // A leg that has attached a WebSocket sends on that and nowhere else.
-            Fence::Generation(generation)
-                if generation == self.generation && self.carrier() == Some(Carrier::Duplex) =>
-            {
-                Err(AttachError::Superseded)
-            }
-            Fence::Generation(generation) if generation >= self.generation => {
-                if generation > self.generation {
-                    // A send that overtook the poll of its own leg.
-                    self.generation = generation;
-                    self.attaches += 1;
-                    self.detach(now);
+            Fence::Connection(id) if self.is_current(id) => self.hear(now),
+            Fence::Generation(generation) if generation >= self.generation => match self.role {
+                Role::Server => {
+                    if self.connection.is_none() {
+                        self.detached_at = now;
+                    }
+                    // An exchange says nothing of the WebSocket beside it.
+                    if !is_duplex {
+                        self.hear(now);
+                    }
                 }
-                if self.connection.is_none() {
-                    self.detached_at = now;
+                // A leg that has attached a WebSocket hears nothing elsewhere.
+                Role::Client if generation == self.generation && is_duplex => {
+                    return Err(AttachError::Superseded);
                 }
-                Ok(())
-            }
-            Fence::Connection(_) | Fence::Generation(_) => Err(AttachError::Superseded),
+                Role::Client => {
+                    if generation > self.generation {
+                        // An answer that overtook the attach of its own leg.
+                        self.generation = generation;
+                        self.attaches += 1;
+                        self.detach(now);
+                    }
+                    self.hear(now);
+                }
+            },
+            Fence::Connection(_) | Fence::Generation(_) => return Err(AttachError::Superseded),
+        }
+        Ok(())
+    }
+
+    /// The peer is alive.
+    fn hear(&mut self, now: Timestamp) {
+        self.heartbeat.hear(now);
+        if self.role == Role::Client {
+            self.closing.hear_life(now + self.limits.close_timeout);
         }
     }
 
-    fn accept(&mut self, message: Message, now: Timestamp) -> Result<(), ProtocolError> {
-        let accepted = if message.len() > self.limits.max_message_bytes {
-            let text = "a message is longer than maxMessageBytes";
-            Err(ProtocolError::new(CloseCode::TOO_LARGE, text))
-        } else {
-            self.inbox.accept(message, now)
-        };
-        accepted.inspect_err(|error| self.abort((*error).into(), now))
+    /// Until when the answer to a close is waited for that is first in line now, and until when at the latest.
+    fn close_wait(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let until = now + self.limits.close_timeout;
+        (until, until.max(now + self.limits.resume_window))
     }
 
     fn acknowledge(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
@@ -345,11 +459,13 @@ impl Session {
             return Err(error);
         }
         if self.outbox.base() > before {
-            self.closing.postpone(now + self.limits.close_timeout);
+            let (until, latest) = self.close_wait(now);
+            self.closing.postpone(until, latest);
         }
         if let Some(connection) = &mut self.connection {
             connection.skip_to(self.outbox.base());
-            if connection.cursor == self.outbox.base() {
+            let awaits_close = self.role == Role::Client && connection.has_told_close();
+            if connection.cursor == self.outbox.base() && !awaits_close {
                 self.heartbeat.settle();
             }
         }

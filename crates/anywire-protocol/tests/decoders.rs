@@ -37,9 +37,8 @@ fn packet() -> impl Strategy<Value = Packet> {
         number().prop_map(|number| Packet::Offset(Offset::new(number))),
         ".{0,40}".prop_map(|text| Packet::Ping(text.into())),
         ".{0,40}".prop_map(|text| Packet::Pong(text.into())),
-        (1_000_u16..5_000, ".{0,30}").prop_map(|(code, text)| {
-            Packet::Close(CloseReason::new(CloseCode::from_u16(code), &text))
-        }),
+        (close_code(), ".{0,30}")
+            .prop_map(|(code, text)| Packet::Close(CloseReason::new(code, &text))),
         Just(Packet::Superseded),
         (0_usize..40).prop_map(Packet::Padding),
         attach.prop_map(|(session, secret, generation, received, hold)| {
@@ -51,27 +50,40 @@ fn packet() -> impl Strategy<Value = Packet> {
                 hold: hold.map(Duration::from_millis),
             }))
         }),
-        open.prop_map(|(key, generation, received, hold)| {
+        (open, can()).prop_map(|((key, generation, received, hold), can)| {
             Packet::Open(Box::new(Open {
                 key: OpeningKey::from_bytes(key),
                 generation: Generation::new(generation),
                 received: Offset::new(received),
                 hold: hold.map(Duration::from_millis),
                 protocols: vec!["chat".into()],
+                can,
             }))
         }),
-        (hex16(), hex16(), 1..1_u64 << 53, number(), number()).prop_map(
-            |(session, secret, generation, received, first)| {
+        (hex16(), hex16(), 1..1_u64 << 53, number(), number(), can()).prop_map(
+            |(session, secret, generation, received, first, can)| {
                 Packet::Opened(Box::new(Opened::new(
                     (SessionId::from_bytes(session), Secret::from_bytes(secret)),
                     Generation::new(generation),
                     (Offset::new(received), Offset::new(first)),
-                    "chat",
+                    ("chat", can),
                     &Limits::default(),
                 )))
             }
         ),
     ]
+}
+
+/// Codes that a close may carry (PROTOCOL §3.5).
+fn close_code() -> impl Strategy<Value = CloseCode> {
+    prop_oneof![1_000_u16..=1_003, 1_007_u16..=1_014, 3_000_u16..=4_999]
+        .prop_map(CloseCode::from_u16)
+}
+
+/// Known names and others.
+fn can() -> impl Strategy<Value = Can> {
+    const NAMES: &[&str] = &["part", "veil", "leave", "credential", "topic", "lineage"];
+    prop::collection::vec(prop::sample::select(NAMES), 0..4).prop_map(Can::from_names)
 }
 
 fn encoding() -> impl Strategy<Value = Encoding> {

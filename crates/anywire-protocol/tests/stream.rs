@@ -72,7 +72,7 @@ fn a_stream_says_its_offset_once_and_messages_as_they_come() {
 }
 
 #[test]
-fn exchanges_of_its_own_generation_go_beside_a_stream_and_others_do_not() {
+fn exchanges_that_only_send_go_beside_a_stream_unless_they_are_older() {
     let mut session = server();
     let id = attach(&mut session, 3, 0, 0);
     drain(&mut session, id, 0);
@@ -85,9 +85,9 @@ fn exchanges_of_its_own_generation_go_beside_a_stream_and_others_do_not() {
     assert_eq!(session.buffered_messages(), 0);
     assert_eq!(session.poll_answer(), (Offset::new(1), None));
     assert_eq!(up(&mut session, 2, ack(1), 3), Err(AttachError::Superseded));
-    assert!(session.is_current(id));
     up(&mut session, 4, ack(1), 4).unwrap();
-    assert_eq!(drain(&mut session, id, 4), (vec![], "superseded"));
+    assert_eq!(session.generation(), Generation::new(3));
+    assert_eq!(drain(&mut session, id, 4), (vec![], "idle"));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_stream_never_expires_and_what_it_left_does() {
 }
 
 #[test]
-fn a_close_goes_down_the_stream_after_the_messages_and_its_answer_ends_it() {
+fn a_stream_ends_behind_its_close_which_follows_the_messages() {
     let mut session = server();
     let id = attach(&mut session, 1, 0, 0);
     drain(&mut session, id, 0);
@@ -190,10 +190,16 @@ fn a_close_goes_down_the_stream_after_the_messages_and_its_answer_ends_it() {
     session.close(CloseCode::NORMAL.into(), at(1));
     let close = Packet::Close(CloseCode::NORMAL.into());
     let said = vec![offset(0), message("last"), close.clone()];
-    assert_eq!(drain(&mut session, id, 1), (said, "idle"));
-    up(&mut session, 1, ack(1), 2).unwrap();
-    up(&mut session, 1, close, 2).unwrap();
-    assert_eq!(drain(&mut session, id, 2), (vec![], "finished"));
+    assert_eq!(drain(&mut session, id, 1), (said, "finished"));
+    let padding_is_due = 15_001;
+    assert_eq!(
+        drain(&mut session, id, padding_is_due),
+        (vec![], "finished")
+    );
+    session.handle_detach(id, at(padding_is_due));
+    up(&mut session, 1, ack(1), padding_is_due).unwrap();
+    up(&mut session, 1, close, padding_is_due).unwrap();
+    session.poll_answer();
     assert!(session.is_finished());
 }
 

@@ -204,7 +204,7 @@ impl Driver {
             {
                 self.websocket_refused(reason, now);
             }
-            (Packet::Pong(_), None) => {}
+            (Packet::Pong(_) | Packet::Padding(_), None) => {}
             (Packet::Ping(content), None) => leg.push(&Packet::Pong(content)),
             (packet, Some(id)) => {
                 let fence = Fence::Connection(id);

@@ -11,6 +11,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
         }
@@ -131,6 +132,11 @@ impl Report {
                 .ok_or_else(|| ProtocolError::malformed("a report has five words"))
         };
         let number = parse_number(next()?)?;
+        if number == 0 {
+            return Err(ProtocolError::malformed(
+                "a report with the number 0: attempts count from 1",
+            ));
+        }
         let (leg, phase) = (word(next()?)?, word(next()?)?);
         let after = Duration::from_millis(parse_number(next()?)?);
         let outcome = word(next()?)?;

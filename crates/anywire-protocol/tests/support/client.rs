@@ -124,6 +124,7 @@ impl ClientShell {
                 received,
                 hold: None,
                 protocols: Vec::new(),
+                can: Can::NONE,
             }),
             Some((session, secret)) => Offer::Attach(Attach {
                 session,
@@ -426,6 +427,7 @@ impl ClientShell {
                 received,
                 hold,
                 protocols: Vec::new(),
+                can: Can::NONE,
             })),
             Some((session, secret)) => Packet::Attach(Box::new(Attach {
                 session,

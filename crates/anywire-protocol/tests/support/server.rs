@@ -92,7 +92,13 @@ impl ServerShell {
         {
             Ok(at) => {
                 let counts = (at.received, at.first);
-                let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
+                let opened = Opened::new(
+                    (ID, SECRET),
+                    generation,
+                    counts,
+                    ("", Can::NONE),
+                    &self.limits,
+                );
                 self.frame(link, &Packet::Opened(Box::new(opened)));
                 self.links.insert(link, at.id);
             }
@@ -149,7 +155,13 @@ impl ServerShell {
         writer.push_prelude(2_048);
         if is_open {
             let counts = (at.received, at.first);
-            let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
+            let opened = Opened::new(
+                (ID, SECRET),
+                generation,
+                counts,
+                ("", Can::NONE),
+                &self.limits,
+            );
             writer.push(&Packet::Opened(Box::new(opened)));
         }
         let stream = Stream {
@@ -176,39 +188,32 @@ impl ServerShell {
             other => panic!("{other:?} begins a request"),
         };
         let mut writer = PayloadWriter::new(encoding);
-        let attached = match hold {
-            None => None,
-            Some(hold) => {
-                let carrier = Carrier::Exchange {
-                    hold: hold.min(self.limits.hold),
-                };
-                match self
-                    .session
-                    .handle_attach(generation, received, carrier, now)
-                {
-                    Ok(at) => Some(at),
-                    Err(_) => return self.outcomes.push(refuse(CloseCode::SUPERSEDED)),
-                }
+        let carrier = hold.map(|hold| Carrier::Exchange {
+            hold: hold.min(self.limits.hold),
+        });
+        let packets: Vec<_> = packets.collect();
+        check_request(&packets, &self.limits).unwrap();
+        let taken = self
+            .session
+            .handle_request(generation, received, packets, carrier, now);
+        let attached = match taken {
+            Ok(attached) => attached,
+            Err(AttachError::Superseded) => {
+                return self.outcomes.push(refuse(CloseCode::SUPERSEDED));
             }
+            Err(error) => panic!("an honest client breaks a rule: {error}"),
         };
-        let acks = [Packet::Ack(received)];
-        for packet in acks.into_iter().chain(packets) {
-            match self
-                .session
-                .handle_packet(Fence::Generation(generation), packet, now)
-            {
-                Ok(()) => {}
-                Err(AttachError::Superseded) => {
-                    return self.outcomes.push(refuse(CloseCode::SUPERSEDED));
-                }
-                Err(error) => panic!("an honest client breaks a rule: {error}"),
-            }
-        }
         match attached {
             Some(at) => {
                 if is_open {
                     let counts = (at.received, at.first);
-                    let opened = Opened::new((ID, SECRET), generation, counts, "", &self.limits);
+                    let opened = Opened::new(
+                        (ID, SECRET),
+                        generation,
+                        counts,
+                        ("", Can::NONE),
+                        &self.limits,
+                    );
                     writer.push(&Packet::Opened(Box::new(opened)));
                 }
                 self.held.insert(id, (at.id, encoding, writer));
@@ -367,9 +372,10 @@ pub fn frame(packet: &Packet) -> (MessageKind, Bytes) {
 
 /// The packet that a WebSocket frame's content holds.
 pub fn unframe(kind: MessageKind, data: Bytes) -> Packet {
-    let message = match kind {
-        MessageKind::Text => Message::from_utf8(data).unwrap(),
-        MessageKind::Binary => Message::binary(data),
+    let message = if kind == MessageKind::Text {
+        Message::from_utf8(data).unwrap()
+    } else {
+        Message::binary(data)
     };
     decode_frame(message).unwrap()
 }

@@ -5,7 +5,6 @@ use std::mem;
 use anywire_protocol::{CloseCode, Message, MessageKind};
 use bytes::{Bytes, BytesMut};
 
-use super::encode::is_sendable;
 use super::{Frame, MAX_CONTROL_BYTES, Violation, opcode};
 use crate::mask::apply_mask;
 
@@ -319,7 +318,7 @@ fn close(payload: &[u8]) -> Result<Option<(CloseCode, String)>, Violation> {
         [] => Ok(None),
         [high, low, text @ ..] => {
             let code = CloseCode::from_u16(u16::from_be_bytes([*high, *low]));
-            if !is_sendable(code) {
+            if !code.is_sendable() {
                 return Err(Violation::protocol("a close code that must not be sent"));
             }
             let text = std::str::from_utf8(text).map_err(|_| {

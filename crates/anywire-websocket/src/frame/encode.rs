@@ -1,6 +1,6 @@
 //! Frames to bytes. A server sends unmasked frames, a client masked ones; nothing is fragmented.
 
-use anywire_protocol::{CloseCode, CloseReason, Message, MessageKind};
+use anywire_protocol::{CloseReason, Message, MessageKind};
 
 use super::{MAX_CONTROL_BYTES, opcode};
 use crate::mask::apply_mask;
@@ -10,9 +10,10 @@ pub type Mask = Option<[u8; 4]>;
 
 /// Appends a message as one frame.
 pub fn encode_message(out: &mut Vec<u8>, message: &Message, mask: Mask) {
-    let opcode = match message.kind() {
-        MessageKind::Text => opcode::TEXT,
-        MessageKind::Binary => opcode::BINARY,
+    let opcode = if message.kind() == MessageKind::Text {
+        opcode::TEXT
+    } else {
+        opcode::BINARY
     };
     encode(out, opcode, &[message.as_bytes()], mask);
 }
@@ -44,17 +45,12 @@ pub fn encode_pong(out: &mut Vec<u8>, content: &[u8], mask: Mask) {
 
 /// Appends a close; a code that must not be sent (RFC 6455 §7.4.1) becomes a close without one.
 pub fn encode_close(out: &mut Vec<u8>, reason: &CloseReason, mask: Mask) {
-    if is_sendable(reason.code) {
+    if reason.code.is_sendable() {
         let code = reason.code.as_u16().to_be_bytes();
         encode(out, opcode::CLOSE, &[&code, reason.text().as_bytes()], mask);
     } else {
         encode(out, opcode::CLOSE, &[], mask);
     }
-}
-
-/// Whether a close frame may carry the code (RFC 6455 §7.4).
-pub(super) fn is_sendable(code: CloseCode) -> bool {
-    matches!(code.as_u16(), 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 fn encode(out: &mut Vec<u8>, opcode: u8, parts: &[&[u8]], mask: Mask) {

@@ -9,8 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Transport};
-use anywire_protocol::{Attach, Carrier, CloseCode, Limits, Open, Opened, Packet, ProtocolError};
+use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Transport, Visit};
+use anywire_protocol::{
+    Attach, Carrier, CloseCode, CloseReason, Limits, Offset, Open, Opened, Packet, ProtocolError,
+    check_size,
+};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -73,8 +76,8 @@ pub(super) fn open(
     open: &Open,
     principal: Option<&Principal>,
 ) -> Result<(Connection, Opened), Refusal> {
-    let visit = hub.open(open, principal)?;
-    visit.attach(open.received, Transport::WebSocket, Carrier::Duplex)
+    let visit = hub.open(open, &[], principal)?;
+    attach_to(&visit, open.received)
 }
 
 pub(super) fn attach(
@@ -83,7 +86,13 @@ pub(super) fn attach(
     principal: Option<&Principal>,
 ) -> Result<(Connection, Opened), Refusal> {
     let visit = hub.find(attach, principal)?;
-    visit.attach(attach.received, Transport::WebSocket, Carrier::Duplex)
+    attach_to(&visit, attach.received)
+}
+
+fn attach_to(visit: &Visit, received: Offset) -> Result<(Connection, Opened), Refusal> {
+    let (transport, carrier) = (Transport::WebSocket, Carrier::Duplex);
+    let (connection, at) = visit.attach(received, Vec::new(), transport, carrier)?;
+    Ok((connection, visit.opened(at)))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -147,6 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             let is_blocked = self.poll_write(cx)?;
             if self.poll_deadline(cx, is_blocked).is_ready() {
+                if let Phase::Waiting(_) = self.phase {
+                    let text = "no open or attach within 10 s of the upgrade";
+                    self.refuse(CloseReason::new(CloseCode::STALLED, text));
+                    continue;
+                }
                 return Poll::Ready(Ok(()));
             }
             // A peer that takes nothing is still read from, since its acks make room, but not without a bound.
@@ -295,7 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         match then {
             Then::GoOn => {}
-            Then::Close => self.close(None),
+            Then::Close(answer) => self.close(answer),
             Then::Fail(violation) => self.fail(&violation),
             Then::Violate(error) => match &self.phase {
                 Phase::Carrying { connection, .. } => connection.violate(error),
@@ -313,12 +327,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 break;
             };
             let principal = waiting.principal.clone();
+            if let Err(error) = check_size(&packet, self.hub.limits()) {
+                return self.refuse(error.into());
+            }
             let attached = match packet {
-                Packet::Ping(content) if content.len() <= self.hub.limits().max_ping_bytes => {
+                Packet::Ping(content) => {
                     self.output
                         .push(|out| push_packet(out, &Packet::Pong(content)));
                     continue;
                 }
+                Packet::Padding(_) => continue,
+                Packet::Open(request) if request.hold.is_some() => Err(held()),
+                Packet::Attach(request) if request.hold.is_some() => Err(held()),
                 Packet::Open(mut request) => {
                     if request.protocols.is_empty() {
                         request.protocols = std::mem::take(&mut waiting.protocols);
@@ -327,7 +347,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 Packet::Attach(request) => attach(&self.hub, &request, principal.as_ref()),
                 _ => {
-                    let text = "open or attach before anything else";
+                    let text = "a packet before open or attach that is neither ping nor padding";
                     Err(ProtocolError::new(CloseCode::PROTOCOL_ERROR, text).into())
                 }
             };
@@ -380,6 +400,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().poll_carry(cx)
     }
+}
+
+fn held() -> Refusal {
+    let text = "holdMs on a WebSocket: only exchanges are held, leave it out";
+    ProtocolError::new(CloseCode::PROTOCOL_ERROR, text).into()
 }
 
 fn after(duration: Duration) -> Pin<Box<Sleep>> {

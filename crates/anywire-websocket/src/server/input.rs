@@ -18,8 +18,8 @@ pub(super) enum Language {
 /// What follows the packets of one read.
 pub(super) enum Then {
     GoOn,
-    /// The peer's close frame.
-    Close,
+    /// The peer's close frame, to be answered alike.
+    Close(CloseReason),
     /// A rule of WebSocket is broken.
     Fail(Violation),
     /// A rule of Anywire is broken.
@@ -49,11 +49,12 @@ pub(super) fn decode(
             Ok(Some(Frame::Pong(_))) if is_raw => packets.push(Packet::Pong("".into())),
             Ok(Some(Frame::Pong(_))) => {}
             Ok(Some(Frame::Close(close))) => {
+                let (code, text) = close.unwrap_or((CloseCode::NO_CODE, String::new()));
+                let reason = CloseReason::new(code, &text);
                 if is_raw {
-                    let (code, text) = close.unwrap_or((CloseCode::from_u16(1005), String::new()));
-                    packets.push(Packet::Close(CloseReason::new(code, &text)));
+                    packets.push(Packet::Close(reason.clone()));
                 }
-                return Then::Close;
+                return Then::Close(reason);
             }
             Err(violation) => return Then::Fail(violation),
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anywire_protocol::{
     AttachError, Disposition, Encoding, Fence, Leg, Outcome, Packet, Timestamp, decode_payload,
+    is_answer,
 };
 use bytes::Bytes;
 
@@ -34,9 +35,7 @@ impl Driver {
             let failure = Failure::new(Outcome::Refused, "the answer is no payload");
             return self.poll_failed(flight, &failure, now);
         };
-        // Each answer of the server's has one of these (PROTOCOL §6.2).
-        let is_answer = |packet: &Packet| matches!(packet, Packet::Opened(_) | Packet::Ack(_));
-        if !packets.iter().any(is_answer) {
+        if !is_answer(&packets) {
             let failure = Failure::new(Outcome::Refused, "not the server's answer");
             return self.poll_failed(flight, &failure, now);
         }
@@ -86,8 +85,14 @@ impl Driver {
     fn poll_packet(&mut self, packet: Packet, now: Timestamp) -> Result<(), Failure> {
         let generation = self.poll.as_ref().map(|leg| leg.generation);
         match packet {
-            Packet::Opened(opened) if self.adopt(&opened) => Ok(()),
+            Packet::Opened(opened) if self.adopt(&opened) => {
+                let session = &mut self.shared.lock().session;
+                // A server that has lost state has closed the session.
+                let _ = session.check_kept(opened.received, now);
+                Ok(())
+            }
             Packet::Opened(_) => Err(Failure::new(Outcome::Refused, "another session")),
+            Packet::Padding(_) => Ok(()),
             Packet::Pong(content) => {
                 let mut state = self.shared.lock();
                 if is_proof(&content, state.session.limits()) {

@@ -23,7 +23,7 @@ impl<S> Driver<S> {
             // What is left to say is said with the next transmit.
             return;
         }
-        self.close(Some(CloseReason::new(violation.code(), violation.what())));
+        self.close(CloseReason::new(violation.code(), violation.what()));
     }
 
     pub(super) fn refuse(&mut self, reason: CloseReason) {
@@ -31,8 +31,8 @@ impl<S> Driver<S> {
         self.leave();
     }
 
-    /// Answers the peer's close, or closes first with a reason.
-    pub(super) fn close(&mut self, reason: Option<CloseReason>) {
+    /// Answers the peer's close by its own code (PROTOCOL §5.6), or closes first with a reason.
+    pub(super) fn close(&mut self, reason: CloseReason) {
         let has_closed = match self.phase {
             Phase::Leaving { .. } => return,
             Phase::Carrying { has_closed, .. } => has_closed,
@@ -40,7 +40,6 @@ impl<S> Driver<S> {
         };
         self.say_last_words();
         if !has_closed {
-            let reason = reason.unwrap_or_else(|| CloseCode::NORMAL.into());
             self.output.push(|out| push_close(out, &reason));
         }
         self.leave();

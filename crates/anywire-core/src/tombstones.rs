@@ -1,0 +1,77 @@
+//! Which sessions have ended lately, so that a late repeat of an open makes no second one (PROTOCOL §2.2). When the wheel
+//! looks at them is left to `hub.rs`.
+
+use std::collections::{HashSet, VecDeque};
+
+use anywire_protocol::{SessionId, Timestamp};
+
+/// Ids of ended sessions, for the open window after the end.
+///
+/// All stay for the same time, so they leave in the order in which they came: the queue is the only timer. There are never
+/// more than a hub may have sessions; beyond that the oldest is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Tombstones {
+    ids: HashSet<SessionId>,
+    queue: VecDeque<(Timestamp, SessionId)>,
+}
+
+impl Tombstones {
+    /// Remembers an ended session until `until`. Returns whether it is the only one, and so the first to be forgotten.
+    pub(crate) fn insert(&mut self, id: SessionId, until: Timestamp, most: usize) -> bool {
+        if self.queue.len() >= most {
+            self.forget_first();
+        }
+        self.ids.insert(id);
+        self.queue.push_back((until, id));
+        self.queue.len() == 1
+    }
+
+    /// Whether the session has ended lately.
+    pub(crate) fn contains(&self, id: SessionId) -> bool {
+        self.ids.contains(&id)
+    }
+
+    /// Forgets those whose time has passed; returns when to look again.
+    pub(crate) fn sweep(&mut self, now: Timestamp) -> Option<Timestamp> {
+        while self.queue.front().is_some_and(|(until, _)| *until <= now) {
+            self.forget_first();
+        }
+        let next = self.queue.front().map(|(until, _)| *until);
+        if next.is_none() {
+            // An idle hub owns no buffer.
+            *self = Self::default();
+        }
+        next
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, id)) = self.queue.pop_front() {
+            self.ids.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> SessionId {
+        SessionId::from_bytes([number; 16])
+    }
+
+    #[test]
+    fn each_is_remembered_for_its_time_and_never_too_many() {
+        let at = Timestamp::from_millis;
+        let mut tombstones = Tombstones::default();
+        assert!(tombstones.insert(id(1), at(10), 2));
+        assert!(!tombstones.insert(id(2), at(20), 2));
+        assert!(tombstones.contains(id(1)));
+        tombstones.insert(id(3), at(30), 2);
+        assert!(!tombstones.contains(id(1)), "the oldest makes room");
+        assert_eq!(tombstones.sweep(at(20)), Some(at(30)));
+        assert!(!tombstones.contains(id(2)));
+        assert_eq!(tombstones.sweep(at(30)), None);
+        assert!(!tombstones.contains(id(3)));
+        assert_eq!(tombstones.queue.capacity(), 0);
+    }
+}

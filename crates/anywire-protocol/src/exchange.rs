@@ -1,0 +1,104 @@
+//! Which packets a request and its answer may hold, and in which order (PROTOCOL §6.1, §6.2). What they do to a session is
+//! left to `session.rs`.
+
+use crate::{CloseCode, Limits, Packet, ProtocolError};
+
+/// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §8.6).
+///
+/// # Errors
+/// Refuse the whole request with the error's code.
+pub fn check_request(rest: &[Packet], limits: &Limits) -> Result<(), ProtocolError> {
+    let (mut has_offset, mut has_ping, mut has_close) = (false, false, false);
+    for packet in rest {
+        let broken = match packet {
+            Packet::Ping(_) if std::mem::replace(&mut has_ping, true) => "two pings in a payload",
+            Packet::Offset(_) | Packet::Message(_) if has_close => "a message behind a close",
+            Packet::Close(_) if std::mem::replace(&mut has_close, true) => {
+                "two closes in a payload"
+            }
+            Packet::Offset(_) if std::mem::replace(&mut has_offset, true) => {
+                "two offsets in a payload: one stands before the first message"
+            }
+            Packet::Message(_) if !has_offset => "a message without an offset before it",
+            Packet::Open(_) | Packet::Attach(_) => {
+                "a second open or attach: a request begins with one of them"
+            }
+            Packet::Opened(_) | Packet::Pong(_) | Packet::Superseded => {
+                "a packet that only servers send"
+            }
+            Packet::Ping(_)
+            | Packet::Offset(_)
+            | Packet::Message(_)
+            | Packet::Ack(_)
+            | Packet::Report(_)
+            | Packet::Padding(_)
+            | Packet::Close(_) => {
+                check_size(packet, limits)?;
+                continue;
+            }
+        };
+        return Err(ProtocolError::malformed(broken));
+    }
+    Ok(())
+}
+
+/// Whether a packet's content is within its limit.
+///
+/// # Errors
+/// Close the session, or refuse the request, with 4964.
+pub fn check_size(packet: &Packet, limits: &Limits) -> Result<(), ProtocolError> {
+    let text = match packet {
+        Packet::Ping(content) if content.len() > limits.max_ping_bytes => {
+            "a ping longer than maxPingBytes"
+        }
+        Packet::Message(message) if message.len() > limits.max_message_bytes => {
+            "a message longer than maxMessageBytes"
+        }
+        _ => return Ok(()),
+    };
+    Err(ProtocolError::new(CloseCode::TOO_LARGE, text))
+}
+
+/// Whether packets are an answer to an exchange: `[opened] [pong] ack [offset *message] [close]`, with padding anywhere.
+///
+/// An answer of another form is not this server's, but of something in between (PROTOCOL §6.2).
+pub fn is_answer(packets: &[Packet]) -> bool {
+    // The place of a packet in the grammar: none stands before one of an earlier place, and only messages repeat.
+    let mut last = Place::Begin;
+    let mut has_ack = false;
+    for packet in packets {
+        let place = match packet {
+            Packet::Padding(_) => continue,
+            Packet::Opened(_) => Place::Opened,
+            Packet::Pong(_) => Place::Pong,
+            Packet::Ack(_) => Place::Ack,
+            Packet::Offset(_) => Place::Offset,
+            Packet::Message(_) if last >= Place::Offset => Place::Message,
+            Packet::Close(_) => Place::Close,
+            Packet::Message(_)
+            | Packet::Open(_)
+            | Packet::Attach(_)
+            | Packet::Ping(_)
+            | Packet::Superseded
+            | Packet::Report(_) => return false,
+        };
+        let repeats = place == Place::Message && last == Place::Message;
+        if place <= last && !repeats || place > Place::Ack && !has_ack {
+            return false;
+        }
+        has_ack |= place == Place::Ack;
+        last = place;
+    }
+    has_ack
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Begin,
+    Opened,
+    Pong,
+    Ack,
+    Offset,
+    Message,
+    Close,
+}
