@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use anywire_protocol::{
-    CloseCode, Encoding, Message, MessageKind, Packet, PayloadWriter, decode_frame,
-    decode_payload, encode_control, escape_line, unescape,
+    Can, CloseCode, Encoding, Limits, Message, MessageKind, Offer, Packet, PayloadWriter,
+    ProtocolError, check_request, decode_frame, decode_payload, encode_control, escape_line,
+    is_answer, unescape,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -172,6 +173,98 @@ fn frames_read_and_write_as_the_vectors_say() {
         let frame = Message::text(case["text"].as_str().expect("text"));
         let error = decode_frame(frame).expect_err(name);
         assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+}
+
+#[test]
+fn answers_have_the_grammar_that_the_vectors_say() {
+    let vectors = load("answers.json");
+    for (kind, expected) in [("valid", true), ("invalid", false)] {
+        for (name, case) in each(&vectors, kind) {
+            let text = case["text"].as_str().expect("text").to_owned();
+            let packets = decode_payload(Encoding::Text, text.into()).expect(name);
+            assert_eq!(is_answer(&packets), expected, "{name}");
+        }
+    }
+}
+
+/// What a server judges of a request without knowing its session.
+fn judge_request(body: String) -> Result<(), ProtocolError> {
+    let wrong = || ProtocolError::new(CloseCode::PROTOCOL_ERROR, "no head");
+    let mut packets = decode_payload(Encoding::Text, body.into())?.into_iter();
+    match packets.next() {
+        Some(Packet::Open(_) | Packet::Attach(_)) => {}
+        _ => return Err(wrong()),
+    }
+    check_request(&packets.collect::<Vec<_>>(), &Limits::default())
+}
+
+#[test]
+fn requests_are_taken_or_refused_as_the_vectors_say() {
+    for (name, case) in each(&load("requests.json"), "cases") {
+        let times = usize::try_from(case["times"].as_u64().unwrap_or_default()).unwrap();
+        let then = case["then"].as_str().unwrap_or_default().repeat(times);
+        let judged = judge_request(case["text"].as_str().expect("text").to_owned() + &then);
+        assert_eq!(code(judged.err()), case["code"].as_u64(), "{name}");
+    }
+}
+
+#[test]
+fn offers_are_read_or_refused_as_the_vectors_say() {
+    for (name, case) in each(&load("offers.json"), "cases") {
+        let tokens = case["tokens"].as_array().expect("tokens").iter();
+        let offer = Offer::parse(tokens.map(|token| token.as_str().unwrap()));
+        assert_eq!(code(offer.clone().err()), case["code"].as_u64(), "{name}");
+        if let Ok(offer) = offer {
+            let written = offer.tokens();
+            let again = Offer::parse(written.iter().map(String::as_str));
+            assert_eq!(again, Ok(offer), "{name}: what is written reads the same");
+        }
+    }
+}
+
+fn code(error: Option<ProtocolError>) -> Option<u64> {
+    error.map(|error| error.code().as_u16().into())
+}
+
+#[test]
+fn both_sides_can_what_the_vectors_say() {
+    let open = |can: &Value| {
+        let mut open = serde_json::json!({
+            "version": 1, "key": "00112233445566778899aabbccddeeff", "generation": 1,
+        });
+        if !can.is_null() {
+            open["can"] = can.clone();
+        }
+        let content = open.to_string();
+        let payload = format!("{}:o{content}", content.len());
+        match decode_payload(Encoding::Text, payload.into())
+            .unwrap()
+            .remove(0)
+        {
+            Packet::Open(open) => open.can,
+            other => panic!("{other:?}"),
+        }
+    };
+    let offer = |can: &Value| {
+        let names = can.as_array().map(|names| {
+            let names: Vec<_> = names.iter().map(|name| name.as_str().unwrap()).collect();
+            format!("anywire.can.{}", names.join("."))
+        });
+        let open = "anywire.open.00112233445566778899aabbccddeeff.1";
+        let tokens = ["anywire.v1", open].into_iter().chain(names.as_deref());
+        match Offer::parse(tokens).unwrap() {
+            Offer::Open(open) => open.can,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (name, case) in each(&load("can.json"), "cases") {
+        let (open, offer) = (open(&case["client"]), offer(&case["client"]));
+        assert_eq!(open, offer, "{name}: on every leg");
+        let server = case["server"].as_array().into_iter().flatten();
+        let server = Can::from_names(server.map(|name| name.as_str().unwrap()));
+        let agreed: Vec<_> = open.and(server).names().collect();
+        assert_eq!(case["opened"], serde_json::json!(agreed), "{name}");
     }
 }
 

@@ -440,7 +440,9 @@ function decodeAnswer(encoding, body, isFirst) {
   var packets = encoding.unpack(body);
   var letters = '';
   for (var i = 0; i < packets.length; i++) {
-    letters += packets[i].letter;
+    if (packets[i].letter !== PADDING) {
+      letters += packets[i].letter;
+    }
   }
   if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
     throw protocolError();
@@ -785,6 +787,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (isLong) {
         http.batchBytes *= 2;
       }
+      session.handleHeard();
       trace.handleReported(packets);
       try {
         receive(payload);
@@ -1211,8 +1214,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   var unacked = 0;
   var unackedBytes = 0;
   var unackedSince = 0;
-  // When something was heard last; since when a message waits for its ack, and since when a ping
-  // waits for an answer, or 0.
+  // When something was heard last; since when a message waits for its ack, or a close for its
+  // answer, and since when a ping waits for one, or 0.
   var heardAt = 0;
   var busySince = 0;
   var pingedAt = 0;
@@ -1265,6 +1268,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
       if (session.closing && !isCloseSent && up === outbox.end) {
         isCloseSent = true;
+        busySince = busySince || settings.now();
         send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
       schedule();
@@ -1322,6 +1326,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     }
     heardAt = settings.now();
     pingedAt = 0;
+    session.handleHeard();
     // Of a stall that the proof's budget found, only the negotiation knows.
     if (isStalled || isProving) {
       isStalled = false;
@@ -1330,7 +1335,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     withFaults(function () {
       var packet = decodeFrame(event.data);
       var letter = packet.letter;
-      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq]/.test(letter))) {
+      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq-]/.test(letter))) {
         throw protocolError();
       }
       handlers[letter](packet.content, letter);
@@ -1338,7 +1343,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         schedule();
       }
     }, function (code, name) {
-      if (isAttached) {
+      // What is malformed before the attach may be of something in between; what *opened* says is not.
+      if (isAttached || code !== 4960) {
         session.abort(code, name);
       } else {
         lost('closed', name);
@@ -1386,13 +1392,15 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     session.handleAck(content);
-    busySince = outbox.base < up ? settings.now() : 0;
+    busySince = outbox.base < up || isCloseSent ? settings.now() : 0;
     leg.transmit();
   };
 
   handlers[SUPERSEDED] = function () {
     lost('superseded');
   };
+
+  handlers[PADDING] = ignore;
 
   handlers[TEXT] = handlers[BINARY] = function (content, letter) {
     unackedSince = unacked++ ? unackedSince : heardAt;
@@ -1639,7 +1647,8 @@ function parseNumber(text) {
  * @returns {Close}
  */
 function parseClose(content) {
-  var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
+  // The codes are those that a WebSocket's close may carry (PROTOCOL §3.5).
+  var parts = /^(10(?:0[0-37-9]|1[0-4])|[34]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
   if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
@@ -1721,7 +1730,7 @@ function decodeFrame(frame) {
   if (frame.charAt(1) === ESCAPE) {
     return newPacket(TEXT, frame.substr(1));
   }
-  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
+  return checkPacket('oxOapqcsr-', frame.charAt(1), frame.substr(2));
 }
 
 /**
@@ -1730,6 +1739,12 @@ function decodeFrame(frame) {
  */
 
 var UNKNOWN_SESSION = 4930;
+
+/**
+ * What this client can beyond version 1 (PROTOCOL §2.5), by name.
+ * @type {string[]}
+ */
+var CAN = [];
 
 /** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
 var PROOF_BYTES = 16384;
@@ -1753,6 +1768,8 @@ function createSession(clock, key, protocols, handlers) {
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
   /** @type {any} */
   var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
+  // A close is not waited for longer than until then.
+  var closeBy = 0;
   var closeTimer = createTimer(clock, function () {
     if (outbox.base < outbox.end && !outbox.take(outbox.base)) {
       // A Blob is still being read.
@@ -1766,6 +1783,7 @@ function createSession(clock, key, protocols, handlers) {
   var session = {
     id: '',
     protocol: '',
+    can: CAN,
     bytesPerMs: 256,
     limits: limits,
     received: 0,
@@ -1779,7 +1797,8 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     offer: function (generation) {
-      return ['anywire.open.' + key + '.' + generation].concat(protocols);
+      return ['anywire.open.' + key + '.' + generation].concat(
+        CAN.length ? 'anywire.can.' + CAN.join('.') : [], protocols);
     },
 
     openContent: function (generation) {
@@ -1789,7 +1808,8 @@ function createSession(clock, key, protocols, handlers) {
         generation: generation,
         // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
         holdMs: outbox.end && EARLY_HOLD_MS,
-        protocols: protocols
+        protocols: protocols,
+        can: CAN
       });
     },
 
@@ -1803,13 +1823,17 @@ function createSession(clock, key, protocols, handlers) {
       if (session.id && session.id !== opened.session) {
         throw protocolError();
       }
-      if (opened.first > session.received || opened['received'] < outbox.base) {
+      if (opened['received'] < outbox.base) {
+        throw createFault(4934, 'state-lost');
+      }
+      if (opened.first > session.received) {
         throw createFault(4961, 'gap');
       }
       if (!session.id) {
         session.id = opened.session;
         secret = opened.secret;
         session.protocol = opened.protocol || '';
+        session.can = opened.can || [];
       }
       for (var name in opened['limits']) {
         var limit = opened['limits'][name];
@@ -1839,17 +1863,22 @@ function createSession(clock, key, protocols, handlers) {
         handlers.onbuffer();
         if (session.closing) {
           // What was sent before the close may need longer than the close itself.
-          closeTimer.set(limits.closeTimeoutMs);
+          awaitClose();
         }
       }
     },
 
-    handleClose: function (close) {
+    handleHeard: function () {
       if (session.closing) {
-        endWithOwnClose(true);
-      } else {
-        session.end(close.code, close.reason, close.code < 4900, true);
+        closeTimer.set(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
+    },
+
+    handleClose: function (close) {
+      // Where it crosses our own, the server's counts (PROTOCOL §8.2).
+      var own = session.closing;
+      session.end(close.code, close.reason, close.code < 4900 || !!own && own.code === close.code,
+        !own);
     },
 
     handleRefusal: function (code, message) {
@@ -1890,7 +1919,7 @@ function createSession(clock, key, protocols, handlers) {
         return;
       }
       session.closing = { code: code, reason: reason };
-      closeTimer.set(limits.closeTimeoutMs);
+      awaitClose();
       handlers.ontransmit();
     },
 
@@ -1928,6 +1957,12 @@ function createSession(clock, key, protocols, handlers) {
     soon(clock, function () {
       session.abort(code, name);
     });
+  }
+
+  /** For as long as the server shows life, but not for ever (PROTOCOL §8.1). */
+  function awaitClose() {
+    closeBy = clock.now() + limits.resumeWindowMs;
+    closeTimer.set(limits.closeTimeoutMs);
   }
 
   /** @param {boolean} wasClean */

@@ -74,7 +74,8 @@ function parseNumber(text) {
  * @returns {Close}
  */
 function parseClose(content) {
-  var parts = /^([1-4]\d{3})(?: ([\s\S]*))?$/.exec(content);
+  // The codes are those that a WebSocket's close may carry (PROTOCOL §3.5).
+  var parts = /^(10(?:0[0-37-9]|1[0-4])|[34]\d{3})(?: ([\s\S]*))?$/.exec(content);
   var reason = parts && parts[2] || '';
   if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();
@@ -156,5 +157,5 @@ function decodeFrame(frame) {
   if (frame.charAt(1) === ESCAPE) {
     return newPacket(TEXT, frame.substr(1));
   }
-  return checkPacket('oxOapqcsr', frame.charAt(1), frame.substr(2));
+  return checkPacket('oxOapqcsr-', frame.charAt(1), frame.substr(2));
 }

@@ -16,7 +16,9 @@ function decodeAnswer(encoding, body, isFirst) {
   var packets = encoding.unpack(body);
   var letters = '';
   for (var i = 0; i < packets.length; i++) {
-    letters += packets[i].letter;
+    if (packets[i].letter !== PADDING) {
+      letters += packets[i].letter;
+    }
   }
   if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
     throw protocolError();

@@ -275,6 +275,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (isLong) {
         http.batchBytes *= 2;
       }
+      session.handleHeard();
       trace.handleReported(packets);
       try {
         receive(payload);

@@ -5,6 +5,12 @@
 
 var UNKNOWN_SESSION = 4930;
 
+/**
+ * What this client can beyond version 1 (PROTOCOL §2.5), by name.
+ * @type {string[]}
+ */
+var CAN = [];
+
 /** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
 var PROOF_BYTES = 16384;
 
@@ -27,6 +33,8 @@ function createSession(clock, key, protocols, handlers) {
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
   /** @type {any} */
   var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
+  // A close is not waited for longer than until then.
+  var closeBy = 0;
   var closeTimer = createTimer(clock, function () {
     if (outbox.base < outbox.end && !outbox.take(outbox.base)) {
       // A Blob is still being read.
@@ -40,6 +48,7 @@ function createSession(clock, key, protocols, handlers) {
   var session = {
     id: '',
     protocol: '',
+    can: CAN,
     bytesPerMs: 256,
     limits: limits,
     received: 0,
@@ -53,7 +62,8 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     offer: function (generation) {
-      return ['anywire.open.' + key + '.' + generation].concat(protocols);
+      return ['anywire.open.' + key + '.' + generation].concat(
+        CAN.length ? 'anywire.can.' + CAN.join('.') : [], protocols);
     },
 
     openContent: function (generation) {
@@ -63,7 +73,8 @@ function createSession(clock, key, protocols, handlers) {
         generation: generation,
         // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
         holdMs: outbox.end && EARLY_HOLD_MS,
-        protocols: protocols
+        protocols: protocols,
+        can: CAN
       });
     },
 
@@ -77,13 +88,17 @@ function createSession(clock, key, protocols, handlers) {
       if (session.id && session.id !== opened.session) {
         throw protocolError();
       }
-      if (opened.first > session.received || opened['received'] < outbox.base) {
+      if (opened['received'] < outbox.base) {
+        throw createFault(4934, 'state-lost');
+      }
+      if (opened.first > session.received) {
         throw createFault(4961, 'gap');
       }
       if (!session.id) {
         session.id = opened.session;
         secret = opened.secret;
         session.protocol = opened.protocol || '';
+        session.can = opened.can || [];
       }
       for (var name in opened['limits']) {
         var limit = opened['limits'][name];
@@ -113,17 +128,22 @@ function createSession(clock, key, protocols, handlers) {
         handlers.onbuffer();
         if (session.closing) {
           // What was sent before the close may need longer than the close itself.
-          closeTimer.set(limits.closeTimeoutMs);
+          awaitClose();
         }
       }
     },
 
-    handleClose: function (close) {
+    handleHeard: function () {
       if (session.closing) {
-        endWithOwnClose(true);
-      } else {
-        session.end(close.code, close.reason, close.code < 4900, true);
+        closeTimer.set(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
+    },
+
+    handleClose: function (close) {
+      // Where it crosses our own, the server's counts (PROTOCOL §8.2).
+      var own = session.closing;
+      session.end(close.code, close.reason, close.code < 4900 || !!own && own.code === close.code,
+        !own);
     },
 
     handleRefusal: function (code, message) {
@@ -164,7 +184,7 @@ function createSession(clock, key, protocols, handlers) {
         return;
       }
       session.closing = { code: code, reason: reason };
-      closeTimer.set(limits.closeTimeoutMs);
+      awaitClose();
       handlers.ontransmit();
     },
 
@@ -202,6 +222,12 @@ function createSession(clock, key, protocols, handlers) {
     soon(clock, function () {
       session.abort(code, name);
     });
+  }
+
+  /** For as long as the server shows life, but not for ever (PROTOCOL §8.1). */
+  function awaitClose() {
+    closeBy = clock.now() + limits.resumeWindowMs;
+    closeTimer.set(limits.closeTimeoutMs);
   }
 
   /** @param {boolean} wasClean */

@@ -93,6 +93,8 @@ interface Session {
   /** Empty until the server has opened the session. */
   id: string;
   protocol: string;
+  /** What both sides can, by name. */
+  can: string[];
   limits: Limits;
   /** What the line is thought to carry at least, until it stalls with much on the way. */
   bytesPerMs: number;
@@ -113,6 +115,8 @@ interface Session {
   handleOpened(content: string): { received: number; first: number };
   handleMessage(offset: number, letter: string, content: any): void;
   handleAck(received: number): void;
+  /** Anything came from the server. */
+  handleHeard(): void;
   handleClose(close: Close): void;
   /** The server refuses the session with a code that is not for retrying. */
   handleRefusal(code: number, message: string): void;

@@ -41,8 +41,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   var unacked = 0;
   var unackedBytes = 0;
   var unackedSince = 0;
-  // When something was heard last; since when a message waits for its ack, and since when a ping
-  // waits for an answer, or 0.
+  // When something was heard last; since when a message waits for its ack, or a close for its
+  // answer, and since when a ping waits for one, or 0.
   var heardAt = 0;
   var busySince = 0;
   var pingedAt = 0;
@@ -95,6 +95,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
       if (session.closing && !isCloseSent && up === outbox.end) {
         isCloseSent = true;
+        busySince = busySince || settings.now();
         send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
       schedule();
@@ -152,6 +153,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     }
     heardAt = settings.now();
     pingedAt = 0;
+    session.handleHeard();
     // Of a stall that the proof's budget found, only the negotiation knows.
     if (isStalled || isProving) {
       isStalled = false;
@@ -160,7 +162,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     withFaults(function () {
       var packet = decodeFrame(event.data);
       var letter = packet.letter;
-      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq]/.test(letter))) {
+      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq-]/.test(letter))) {
         throw protocolError();
       }
       handlers[letter](packet.content, letter);
@@ -168,7 +170,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         schedule();
       }
     }, function (code, name) {
-      if (isAttached) {
+      // What is malformed before the attach may be of something in between; what *opened* says is not.
+      if (isAttached || code !== 4960) {
         session.abort(code, name);
       } else {
         lost('closed', name);
@@ -216,13 +219,15 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     session.handleAck(content);
-    busySince = outbox.base < up ? settings.now() : 0;
+    busySince = outbox.base < up || isCloseSent ? settings.now() : 0;
     leg.transmit();
   };
 
   handlers[SUPERSEDED] = function () {
     lost('superseded');
   };
+
+  handlers[PADDING] = ignore;
 
   handlers[TEXT] = handlers[BINARY] = function (content, letter) {
     unackedSince = unacked++ ? unackedSince : heardAt;

@@ -43,13 +43,45 @@ for (const transport of ['websocket', 'poll']) {
     assert.equal(scene.clock.due.length, 0, 'no timer is left');
   });
 
-  test(`both close at once, each hears one close: ${transport}`, () => {
+  test(`both close at once, and both report the server's close: ${transport}`, () => {
     const scene = createScene({ transports: [transport] });
     scene.advance(1000);
     scene.client.close(3001, 'client');
     scene.session.close(3002, 'server');
     scene.advance(60000);
-    assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'client', wasClean: true }]);
+    assert.deepEqual(scene.session.closing, { code: 3002, reason: 'server' });
+    assert.deepEqual(scene.seen.closes, [{ code: 3002, reason: 'server', wasClean: true }]);
+  });
+
+  test(`a server that closes at open is reported by a page that closes in onopen: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.server.onsession = (session) => session.close(1001, 'not now');
+    scene.client.onopen = () => scene.client.close();
+    scene.advance(60000);
+    assert.deepEqual(scene.session.closing, { code: 1001, reason: 'not now' });
+    assert.deepEqual(scene.seen.closes, [{ code: 1001, reason: 'not now', wasClean: true }]);
+  });
+
+  test(`a close is waited for while the server shows life, within the resume window: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    // It has not handled yet what came before the close.
+    const { session } = scene;
+    session.take = () => 'open';
+    const { websocket } = scene;
+    const onframe = websocket && websocket.link.onframe;
+    if (websocket) {
+      websocket.link.onframe = function (frame) {
+        if (frame.slice(0, 2) !== '\x10c') {
+          onframe.call(this, frame);
+        }
+      };
+    }
+    scene.client.close(3001, 'mine');
+    scene.advance(118000);
+    assert.deepEqual(scene.seen.closes, []);
+    scene.advance(4000);
+    assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'mine', wasClean: false }]);
   });
 
   test(`a close of the protocol's own is not clean: ${transport}`, () => {

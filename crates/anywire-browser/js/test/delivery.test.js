@@ -4,7 +4,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
-const { ENCODINGS, decodePayload, testFull } = require('./support/internals.js');
+const { ENCODINGS, decodePayload, encodePayload, testFull } = require('./support/internals.js');
 
 const CARRIERS = [
   { transports: ['websocket'] },
@@ -331,3 +331,53 @@ test('a gap in an answer ends the session, and says so', () => {
   assert.deepEqual(scene.seen.closes.map((close) => close.code), [4961]);
   assert.equal(scene.session.closing.code, 4961);
 });
+
+test('padding on a WebSocket is ignored, before the attach and after', () => {
+  const scene = createScene();
+  const { websocket } = scene.server;
+  scene.server.websocket = function (protocols, connection) {
+    connection.send('\x10-before');
+    return websocket.call(this, protocols, connection);
+  };
+  scene.advance(1000);
+  scene.session.connection.send('-', 'after');
+  scene.session.send('down');
+  scene.advance(1000);
+  assert.deepEqual(scene.seen.messages, ['down']);
+  assert.deepEqual(scene.seen.transports, ['websocket']);
+  assert.equal(scene.network.websockets.length, 1);
+});
+
+for (const transport of ['websocket', 'poll']) {
+  test(`a server that has lost what it acknowledged ends the session, to be opened anew: ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    scene.client.send('a');
+    scene.advance(2000);
+    assert.deepEqual(scene.session.inbox, ['a']);
+    scene.session.inbox = [];
+    if (transport === 'websocket') {
+      scene.websocket.die(1006);
+    } else {
+      // Only an answer to an open says what the server has; a repeat of one says it again.
+      const { session } = scene;
+      const lie = { letter: 'O', content: session.opened({ generation: 1, received: 0 }) };
+      const { poll } = scene.server;
+      scene.server.poll = function (contentType, body, reply) {
+        poll.call(this, contentType, body, (status, payload, headers) => {
+          const isBinary = typeof payload !== 'string';
+          const packets = status === 200 ? [lie, ...decodePayload(payload)] : [];
+          reply(status, status === 200 ? encodePayload(packets.map(encoded), isBinary) : payload, headers);
+        });
+      };
+      scene.client.send('b');
+    }
+    scene.advance(30000);
+    assert.deepEqual(scene.seen.closes, [{ code: 4934, reason: 'state-lost', wasClean: false }]);
+  });
+}
+
+/** A packet as it is written: the contents of some come parsed. */
+function encoded({ letter, content }) {
+  return { letter, content: /[an]/.test(letter) ? `${content}` : content };
+}

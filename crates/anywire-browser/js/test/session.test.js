@@ -103,7 +103,7 @@ test('opened is refused when it is broken, of another session, or leaves message
   session.send('a');
   session.outbox.take(0);
   session.handleAck(1);
-  assert.throws(reopen({ received: 0 }), { code: 4961 });
+  assert.throws(reopen({ received: 0 }), { code: 4934, message: 'state-lost' });
 });
 
 test('a session ends once', () => {

@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const {
-  TEXT_ENCODING, decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry, parseClose,
+  TEXT_ENCODING, createSession, decodeAnswer, decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry, parseClose,
 } = require('./support/internals.js');
 
 const load = (name) =>
@@ -73,6 +73,32 @@ for (const { name, packet, text, binary } of frames.valid) {
 for (const { name, text } of frames.invalid) {
   test(`frame refused: ${name}`, () => {
     assert.throws(() => decodeFrame(text), PROTOCOL_ERROR);
+  });
+}
+
+const answers = load('answers.json');
+for (const { name, text } of answers.valid) {
+  test(`answer: ${name}`, () => {
+    assert.equal(decodeAnswer(TEXT_ENCODING, text, false).length, decodePayload(text).length);
+  });
+}
+for (const { name, text } of answers.invalid) {
+  test(`answer refused: ${name}`, () => {
+    assert.throws(() => decodeAnswer(TEXT_ENCODING, text, false), PROTOCOL_ERROR);
+  });
+}
+
+for (const { name, server, opened } of load('can.json').cases) {
+  test(`can: ${name}`, () => {
+    const session = createSession({ now: () => 0, setTimeout, clearTimeout }, 'key', [], {});
+    // What this client can today is nothing, which an offer does not mention.
+    assert.deepEqual(JSON.parse(session.openContent(1)).can, []);
+    assert.deepEqual(session.offer(1), ['anywire.open.key.1']);
+    session.handleOpened(JSON.stringify({
+      version: 1, session: 'id', secret: 'secret', generation: 1, received: 0, first: 0, limits: {},
+      ...(server && { can: opened }),
+    }));
+    assert.deepEqual(session.can, server ? opened : []);
   });
 }
 

@@ -11,7 +11,7 @@ const isFull = !process.env.BUILD || process.env.BUILD === FULL;
 
 const NAMES = [
   'Anywire', 'BINARY_ENCODING', 'TEXT_ENCODING', 'createMemory', 'createNegotiation',
-  'createOutbox', 'createSession', 'createTimer', 'decodeFrame', 'decodeText', 'encodeFrame',
+  'createOutbox', 'createSession', 'createTimer', 'decodeAnswer', 'decodeFrame', 'decodeText', 'encodeFrame',
   'encodeText', 'fromBase64', 'isRetry', 'parseClose', 'parseJson', 'resolveEndpoints', 'toBase64', 'utf8Length',
   'wellFormed',
 ];
