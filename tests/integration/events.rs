@@ -157,8 +157,10 @@ async fn what_is_no_offer_is_refused() {
         let answer = open_events(server.addr, &wire.attach_token(1), &[&header]).await;
         assert_eq!(answer.status, 400, "{id}");
     }
-    let long = format!("?offer=anywire.v1,{}", "x".repeat(20_000));
-    assert_eq!(get(long).await.status, 431);
+    let long = |bytes| format!("?offer=anywire.v1,{}", "x".repeat(bytes));
+    let answer = get(long(20_000)).await;
+    assert_eq!((answer.status, answer.code()), (400, 4960));
+    assert_eq!(get(long(30_000)).await.status, 431);
     let post = request(server.addr, "POST", "/anywire/events", &[], b"").await;
     assert_eq!((post.status, post.header("allow")), (405, Some("get")));
 }

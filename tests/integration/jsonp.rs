@@ -151,7 +151,7 @@ async fn whoever_refuses_the_script_tag_is_told_by_a_call() {
     assert_eq!(code(get(&server, &nobody, &[]).await), json!(4930));
     assert_eq!(server.server.metrics().opened, 0);
     assert!(argument(&get(&server, &good, &[]).await, 1).is_string());
-    let oversized = format!("?c=1&user=ada&b={}", "1".repeat(20_000));
+    let oversized = format!("?c=1&user=ada&b={}", "1".repeat(30_000));
     assert_eq!(get(&server, &oversized, &[]).await.status, 431);
     let post = request(server.addr, "POST", "/anywire/jsonp", &[], b"").await;
     assert_eq!(

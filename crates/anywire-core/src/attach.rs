@@ -179,10 +179,17 @@ impl Visit {
         Ok((connection, at))
     }
 
-    /// What tells the client of its attach (PROTOCOL §3.2).
-    pub fn opened(&self, at: Attachment) -> Opened {
+    /// What tells the client of its session, and of an attach if there is one (PROTOCOL §3.2). Without one, nothing is said
+    /// on the connection but what has been received and acknowledged.
+    pub fn opened(&self, at: Option<Attachment>) -> Opened {
         let names = (self.live.id, self.hub.secrets.secret(self.live.id));
-        let counts = (at.received, at.first);
+        let counts = match at {
+            Some(at) => (at.received, at.first),
+            None => self.live.peek(|state| {
+                let session = &state.session;
+                (session.received(), session.acknowledged())
+            }),
+        };
         let agreed = (&*self.live.protocol, self.live.can);
         Opened::new(names, self.generation, counts, agreed, &self.hub.limits)
     }

@@ -41,37 +41,47 @@ impl Exchange {
         };
         let connection = match head {
             Head::Open(open) => {
+                let visit = hub.open(&open, &rest, principal)?;
+                let Some(hold) = open.hold else {
+                    writer.push(&Packet::Opened(Box::new(visit.opened(None))));
+                    send(&visit, open.received, rest, &mut writer)?;
+                    return Ok(Self::answered(writer, limits));
+                };
                 // An open that asks nothing is answered at once (PROTOCOL §6.3).
                 let asks = rest
                     .iter()
                     .any(|packet| matches!(packet, Packet::Message(_)));
-                let hold = open.hold.filter(|_| asks).unwrap_or(Duration::ZERO);
-                let visit = hub.open(&open, &rest, principal)?;
+                let hold = if asks { hold } else { Duration::ZERO };
                 let (connection, at) =
                     visit.attach(open.received, rest, transport, carrier(hold))?;
-                writer.push(&Packet::Opened(Box::new(visit.opened(at))));
-                Some(connection)
+                writer.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
+                connection
             }
             Head::Attach(attach) => {
                 let visit = hub.find(&attach, principal)?;
-                match attach.hold {
-                    Some(hold) => {
-                        let (connection, _) =
-                            visit.attach(attach.received, rest, transport, carrier(hold))?;
-                        Some(connection)
-                    }
-                    None => {
-                        send(&visit, attach.received, rest, &mut writer)?;
-                        None
-                    }
-                }
+                let Some(hold) = attach.hold else {
+                    send(&visit, attach.received, rest, &mut writer)?;
+                    return Ok(Self::answered(writer, limits));
+                };
+                visit
+                    .attach(attach.received, rest, transport, carrier(hold))?
+                    .0
             }
         };
         Ok(Self {
-            connection,
+            connection: Some(connection),
             writer,
             limits,
         })
+    }
+
+    /// One that has only sent: its answer is written.
+    fn answered(writer: PayloadWriter, limits: Arc<Limits>) -> Self {
+        Self {
+            connection: None,
+            writer,
+            limits,
+        }
     }
 
     /// Waits until there is something to answer, or the hold is over.

@@ -55,7 +55,7 @@ impl StreamBody {
         let (connection, at) = visit.attach(received, rest, Transport::Stream, Carrier::Stream)?;
         let mut framing = Framing::payload(encoding);
         if let Head::Open(_) = head {
-            framing.push(&Packet::Opened(Box::new(visit.opened(at))));
+            framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
         }
         Ok(Self::new(connection, framing, limits))
     }
@@ -91,7 +91,7 @@ impl StreamBody {
             visit.attach(received, Vec::new(), Transport::Events, Carrier::Stream)?;
         let (mut framing, begin) = Framing::events(at.first);
         if let Offer::Open(_) = offer {
-            framing.push(&Packet::Opened(Box::new(visit.opened(at))));
+            framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
         }
         let mut body = Self::new(connection, framing, hub.limits().clone());
         body.made_bytes += begin.len();

@@ -160,6 +160,16 @@ impl Connection {
         (self.carrier == Carrier::Stream).then(|| self.attached_at + limits.stream_age)
     }
 
+    /// Whether acks wait although they are due: on a WebSocket they tell the client that the app takes messages, and stop it
+    /// while it does not (PROTOCOL §7.5). A session that has ended acknowledges in answers alone.
+    pub(crate) fn withholds_ack(&self, has_ended: bool, inbox: &Inbox, limits: &Limits) -> bool {
+        match self.carrier {
+            Carrier::Exchange { .. } => false,
+            Carrier::Stream => has_ended,
+            Carrier::Duplex | Carrier::Raw => has_ended || !inbox.has_room(limits),
+        }
+    }
+
     /// Whether an ack is to go out now. An exchange carries one always, a stream at its begin.
     pub(crate) fn owes_ack(&mut self, inbox: &Inbox, limits: &Limits, now: Timestamp) -> bool {
         let is_due = |inbox: &Inbox| inbox.ack_due(limits).is_some_and(|due| due <= now);

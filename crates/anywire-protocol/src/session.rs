@@ -358,8 +358,9 @@ impl Session {
             return Transmit::Idle;
         }
         let aborted = self.closing.is_ended();
-        let may_ack = connection.is_exchange() || (!aborted && self.inbox.has_room(&self.limits));
-        if may_ack && connection.owes_ack(&self.inbox, &self.limits, now) {
+        if !connection.withholds_ack(aborted, &self.inbox, &self.limits)
+            && connection.owes_ack(&self.inbox, &self.limits, now)
+        {
             return Transmit::Packet(Packet::Ack(self.inbox.acknowledge()));
         }
         if !aborted && self.outbox.end() > connection.cursor {

@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anywire_protocol::Limits;
 use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -282,8 +283,9 @@ impl Serve {
 /// How long upgraded connections may take to end once the server has.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Longest head of a request; also what hyper buffers at most.
-const MAX_HEAD_BYTES: usize = 16_384;
+/// Longest head of a request; also what hyper buffers at most. An offer as long as an open may be fits in it, beside the
+/// other headers (PROTOCOL §3.1).
+const MAX_HEAD_BYTES: usize = Limits::MAX_OPEN_BYTES + 8_192;
 
 /// An accept that failed for want of files or memory is tried again shortly; others concern one client only.
 async fn recover(error: &io::Error) {

@@ -212,9 +212,18 @@ impl Driver {
         let mut writer = PayloadWriter::new(Encoding::Binary);
         writer.push(&match self.names {
             None => {
-                let hold = session.sent().as_u64().gt(&0).then_some(EARLY_HOLD);
+                // It attaches in any case, so that a greeting comes with the first answer.
+                let has_messages = session.sent() > Offset::default();
+                let hold = if has_messages {
+                    EARLY_HOLD
+                } else {
+                    Duration::ZERO
+                };
                 let open = open(&self.config, leg.generation);
-                Packet::Open(Box::new(anywire_protocol::Open { hold, ..open }))
+                Packet::Open(Box::new(anywire_protocol::Open {
+                    hold: Some(hold),
+                    ..open
+                }))
             }
             Some((session, secret)) => Packet::Attach(Box::new(Attach {
                 session,

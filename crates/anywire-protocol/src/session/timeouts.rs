@@ -40,10 +40,12 @@ impl Session {
         let connection = self.connection.as_ref();
         [
             self.outbox_expires_at(),
-            self.inbox
-                .ack_due(&self.limits)
-                .filter(|_| connection.is_some_and(Connection::sends_acks) && !self.is_ended())
-                .filter(|_| self.inbox.has_room(&self.limits)),
+            self.inbox.ack_due(&self.limits).filter(|_| {
+                connection.is_some_and(|connection| {
+                    connection.sends_acks()
+                        && !connection.withholds_ack(self.is_ended(), &self.inbox, &self.limits)
+                })
+            }),
             self.heartbeat
                 .ping_due(self.heartbeat_interval(), &self.limits)
                 .filter(|_| applies),

@@ -92,7 +92,7 @@ pub(super) fn attach(
 fn attach_to(visit: &Visit, received: Offset) -> Result<(Connection, Opened), Refusal> {
     let (transport, carrier) = (Transport::WebSocket, Carrier::Duplex);
     let (connection, at) = visit.attach(received, Vec::new(), transport, carrier)?;
-    Ok((connection, visit.opened(at)))
+    Ok((connection, visit.opened(Some(at))))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {

@@ -1,0 +1,787 @@
+//! What PROTOCOL says of the corners: who may send beside what, what an open means that comes again, which codes are told,
+//! and that a refusal leaves nothing.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anywire::{CloseCode, CloseReason, Config, Limits, Server, Socket};
+use anywire_client::{Client, Transport};
+use anywire_protocol::{
+    Encoding, Message, Offset, OpeningKey, Packet, PayloadWriter, decode_payload,
+};
+use anywire_tests::http::{Answer, poll, request};
+use anywire_tests::open_answer::{End, OpenAnswer};
+use anywire_tests::server::{Loop, TestServer};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::line::{StreamLine, open_events};
+use crate::wire::{Got, Via, Wire, control, every, new_key, read, read_frame, upgrade, write};
+
+const HTTP: [Via; 7] = [
+    Via::PollText,
+    Via::PollBinary,
+    Via::PollEscaped,
+    Via::StreamText,
+    Via::StreamBinary,
+    Via::Events,
+    Via::Jsonp,
+];
+
+fn packet(letter: char, content: &str) -> String {
+    format!("{}:{letter}{content}", content.encode_utf16().count())
+}
+
+/// An open with more members.
+fn open(key: OpeningKey, more: &str) -> String {
+    packet(
+        'o',
+        &format!(r#"{{"version":1,"key":"{key}","generation":1{more}}}"#),
+    )
+}
+
+fn outcome(answer: &Answer) -> (u16, u64) {
+    (answer.status, answer.code())
+}
+
+fn packets(answer: Answer) -> Vec<Packet> {
+    assert_eq!(
+        answer.status,
+        200,
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    decode_payload(Encoding::Text, answer.body.into()).unwrap()
+}
+
+fn application(code: u16, text: &str) -> CloseReason {
+    CloseReason::new(CloseCode::application(code).unwrap(), text)
+}
+
+/// A server whose application takes no message, nor lets a session go.
+async fn deaf(limits: Limits) -> (Server, SocketAddr) {
+    let server = Server::new(Config::new().limits(limits)).unwrap();
+    let server = server.on_socket(|socket: Socket| async move {
+        std::future::pending::<()>().await;
+        drop(socket);
+    });
+    let serving = anywire::serve(server.routes())
+        .bind(([127, 0, 0, 1], 0))
+        .await
+        .unwrap();
+    let addr = serving.local_addr();
+    tokio::spawn(serving.run());
+    (server, addr)
+}
+
+#[tokio::test]
+async fn a_client_that_only_sends_is_told_of_a_close() {
+    let server = TestServer::start(every()).await;
+    for (index, via) in HTTP.into_iter().enumerate() {
+        let mut wire = Wire::open(server.addr, via).await;
+        wire.send("close:3003").await;
+        let reason = application(3_003, "as you wish");
+        // The app closes when it has heard; what only sends is told then, and again until it answers.
+        for _ in 0..2 {
+            let told = loop {
+                let answer = wire.exchange(&[wire.attach_packet(None)]).await;
+                let told = crate::wire::unpack(via, answer);
+                if told.len() > 1 {
+                    break told;
+                }
+                tokio::task::yield_now().await;
+            };
+            assert_eq!(told[1..], [Packet::Close(reason.clone())], "{via:?}");
+        }
+        wire.close(reason.clone()).await;
+        assert_eq!(server.seen.wait_closed(index + 1).await[index], reason);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_only_sends_is_told_of_a_drain() {
+    let server = TestServer::start(every()).await;
+    let mut wires = Vec::new();
+    for via in HTTP {
+        wires.push(Wire::open(server.addr, via).await);
+    }
+    let app = server.server.clone();
+    let drain = tokio::spawn(async move { app.drain(Duration::from_secs(20)).await });
+    while !server.server.hub().is_draining() {
+        tokio::task::yield_now().await;
+    }
+    for (via, mut wire) in HTTP.into_iter().zip(wires) {
+        let answer = wire.exchange(&[wire.attach_packet(None)]).await;
+        let told = crate::wire::unpack(via, answer);
+        let Some(Packet::Close(reason)) = told.last() else {
+            panic!("{via:?} {told:?}")
+        };
+        assert_eq!(reason.code, CloseCode::RESTART);
+        wire.close(reason.clone()).await;
+    }
+    assert_eq!(drain.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_refused_makes_no_session_on_any_endpoint() {
+    let limits = Limits {
+        max_sessions: 1,
+        ..Limits::default()
+    };
+    let server = TestServer::start(every().limits(limits)).await;
+    let key = new_key();
+    let gap = packet('n', "1") + &packet('t', "u");
+    let ack = packet('a', "1");
+    let late = packet('c', "1000") + &packet('n', "0") + &packet('t', "u");
+    for (path, body, expected) in [
+        ("stream", open(key, r#","holdMs":1000"#), (400, 4960)),
+        ("stream", open(key, r#","received":5"#), (404, 4930)),
+        ("stream", open(key, "") + &gap, (400, 4961)),
+        ("poll", open(key, r#","received":5"#), (404, 4930)),
+        (
+            "poll",
+            open(key, r#","holdMs":0,"received":1"#),
+            (404, 4930),
+        ),
+        ("poll", open(key, "") + &gap, (400, 4961)),
+        ("poll", open(key, r#","holdMs":500"#) + &gap, (400, 4961)),
+        ("poll", open(key, "") + &ack, (400, 4963)),
+        ("poll", open(key, "") + &late, (400, 4960)),
+        ("poll", open(key, "") + &packet('c', "1005"), (400, 4960)),
+        (
+            "poll",
+            open(key, r#","holdMs":9007199254740992"#),
+            (400, 4960),
+        ),
+        ("poll", open(key, r#","holdMs":1.0"#), (400, 4960)),
+        ("poll", open(key, r#","generation":1"#), (400, 4960)),
+        (
+            "poll",
+            open(key, "") + &packet('r', "0 poll connect 5 ok"),
+            (400, 4960),
+        ),
+        (
+            "poll",
+            open(key, "") + &packet('-', "").repeat(1_024),
+            (413, 4964),
+        ),
+        (
+            "poll",
+            open(key, "") + &packet('p', &"x".repeat(32_769)),
+            (413, 4964),
+        ),
+    ] {
+        let path = format!("/anywire/{path}");
+        let text = ["Content-Type: text/plain"];
+        let answer = request(server.addr, "POST", &path, &text, body.as_bytes()).await;
+        assert_eq!(outcome(&answer), expected, "{path} {:.200}", body);
+    }
+    let token = format!("anywire.open.{key}.1");
+    let seen = open_events(server.addr, &token, &["Last-Event-ID: 5"]).await;
+    assert_eq!(seen.status, 404);
+    let form = format!("b={}", crate::wire::escape(open(key, "").as_bytes()));
+    let form = request(
+        server.addr,
+        "POST",
+        "/anywire/form",
+        &["Content-Type: application/x-www-form-urlencoded"],
+        form.as_bytes(),
+    );
+    assert_eq!(outcome(&form.await), (400, 4960));
+    for content in [
+        format!(r#"{{"version":1,"key":"{key}","generation":1,"received":5}}"#),
+        format!(r#"{{"version":1,"key":"{key}","generation":1,"holdMs":0}}"#),
+    ] {
+        let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
+            .await
+            .unwrap();
+        write(&mut socket, WsMessage::text(format!("\u{10}o{content}"))).await;
+        assert!(
+            matches!(read(&mut socket).await, Packet::Close(_)),
+            "{content}"
+        );
+    }
+    let metrics = server.server.metrics();
+    assert_eq!((metrics.opened, metrics.sessions), (0, 0));
+    assert_eq!((metrics.messages_up, metrics.poll_attaches), (0, 0));
+    assert_eq!(server.seen.opened(), 0);
+    // Neither the only place nor the key is taken.
+    let opened = packets(poll(server.addr, "anywire", &open(key, "")).await);
+    assert!(
+        matches!(opened[..], [Packet::Opened(_), Packet::Ack(_)]),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_gap_behind_the_key_of_a_living_session_closes_that() {
+    let server = TestServer::start(every()).await;
+    let key = new_key();
+    packets(poll(server.addr, "anywire", &open(key, "")).await);
+    let gap = packet('n', "1") + &packet('t', "u-gap");
+    let answer = poll(server.addr, "anywire", &(open(key, "") + &gap)).await;
+    assert_eq!(outcome(&answer), (400, 4961));
+    assert_eq!(server.seen.wait_closed(1).await[0].code.as_u16(), 4961);
+    assert!(server.seen.heard().is_empty());
+}
+
+#[tokio::test]
+async fn ids_follow_from_opening_keys() {
+    let vectors = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/ids.json"));
+    let vectors: serde_json::Value = serde_json::from_str(&vectors.unwrap()).unwrap();
+    let server = TestServer::start(every()).await;
+    for case in vectors["cases"].as_array().unwrap() {
+        let key = case["key"].as_str().unwrap().parse().unwrap();
+        let opened = packets(poll(server.addr, "anywire", &open(key, "")).await);
+        let [Packet::Opened(opened), ..] = &opened[..] else {
+            panic!("{opened:?}")
+        };
+        assert_eq!(case["session"], opened.session.to_string());
+    }
+}
+
+#[tokio::test]
+async fn an_opening_key_means_its_session_for_as_long_as_that_lives() {
+    let limits = Limits {
+        open_window: Duration::ZERO,
+        stream_age: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = TestServer::start(every().protocols(["a", "b"]).limits(limits)).await;
+    let key = new_key();
+    let token = format!("anywire.open.{key}.1,a");
+    let mut line = StreamLine::events(server.addr, &token).await;
+    let Some(Packet::Opened(first)) = line.next().await else {
+        panic!("not opened")
+    };
+    // The `EventSource` comes back by itself, with the same address.
+    for _ in 0..2 {
+        while line.next().await.is_some() {}
+        line = StreamLine::events(server.addr, &token).await;
+        let Some(Packet::Opened(again)) = line.next().await else {
+            panic!("not opened")
+        };
+        assert_eq!((again.session, again.secret), (first.session, first.secret));
+    }
+    // On every leg, and with the sub-protocol that the first open chose.
+    let b = r#","protocols":["b"]"#;
+    let by_poll = packets(poll(server.addr, "anywire", &open(key, b)).await);
+    let offer = format!("anywire.v1, anywire.open.{key}.9, b");
+    let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+        .await
+        .unwrap();
+    for opened in [by_poll[0].clone(), read(&mut socket).await] {
+        let Packet::Opened(opened) = opened else {
+            panic!("{opened:?}")
+        };
+        assert_eq!((opened.session, &*opened.protocol), (first.session, "a"));
+    }
+    assert_eq!(server.seen.opened(), 1);
+    assert_eq!(server.server.metrics().opened, 1);
+}
+
+#[tokio::test]
+async fn a_key_whose_session_has_ended_opens_none_on_any_leg() {
+    let server = TestServer::start(every()).await;
+    let key = new_key();
+    let wire = Wire::open_with(server.addr, Via::PollText, key, 1, &[]).await;
+    let close = [
+        wire.attach_packet(None),
+        Packet::Close(application(3_000, "")),
+    ];
+    assert_eq!(wire.exchange(&close).await.status, 200);
+    // Its answer was lost, say: the client takes 4930 for it.
+    assert_eq!(outcome(&wire.exchange(&close).await), (404, 4930));
+    for path in ["poll", "stream"] {
+        let path = format!("/anywire/{path}");
+        let text = ["Content-Type: text/plain"];
+        let body = open(key, "");
+        let answer = request(server.addr, "POST", &path, &text, body.as_bytes()).await;
+        assert_eq!(outcome(&answer), (404, 4930), "{path}");
+    }
+    let token = format!("anywire.open.{key}.1");
+    assert_eq!(open_events(server.addr, &token, &[]).await.status, 404);
+    let offer = format!("anywire.v1, {token}");
+    let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+        .await
+        .unwrap();
+    let Packet::Close(reason) = read(&mut socket).await else {
+        panic!("opened")
+    };
+    assert_eq!(reason.code, CloseCode::UNKNOWN_SESSION);
+    assert_eq!(server.seen.opened(), 1);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_at_once_while_the_inbox_is_full() {
+    let limits = Limits {
+        max_inbox_messages: 8,
+        hold: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let (server, addr) = deaf(limits).await;
+    let wire = Wire::open(addr, Via::PollText).await;
+    let messages = |first: u64, count: u64| {
+        let offset = Packet::Offset(Offset::new(first));
+        let messages = (0..count).map(|index| Packet::Message(Message::text(index.to_string())));
+        [vec![wire.attach_packet(None), offset], messages.collect()].concat()
+    };
+    let ack = |received| Packet::Ack(Offset::new(received));
+    // All of a request, while there is room for one; none, while there is not.
+    let taken = packets(wire.exchange(&messages(0, 300)).await);
+    assert_eq!(taken, [ack(300)]);
+    let left = packets(wire.exchange(&messages(300, 1)).await);
+    assert_eq!(left, [ack(300)]);
+    // Held for a minute, but for the ping; and what only sends is answered beside a stream too.
+    let report = packet('r', "1 poll connect 5 ok");
+    let report = decode_payload(Encoding::Text, report.into())
+        .unwrap()
+        .remove(0);
+    let mut held = messages(300, 1);
+    held[0] = wire.attach_packet(Some(Duration::from_secs(60)));
+    held.insert(1, Packet::Ping("hello".into()));
+    held.insert(2, report);
+    held.push(Packet::Close(application(3_000, "")));
+    let expected = [Packet::Pong("hello".into()), ack(300)];
+    assert_eq!(packets(wire.exchange(&held).await), expected);
+    assert_eq!(server.metrics().attempts.poll.ok, 1, "the report is taken");
+    let mut stream = StreamLine::begin(addr, Encoding::Text, &[wire.attach_packet(None)]).await;
+    assert_eq!(stream.next().await, Some(ack(300)));
+    held[0] = wire.attach_packet(None);
+    held.remove(2);
+    assert_eq!(packets(wire.exchange(&held).await), expected);
+    assert_eq!(server.metrics().sessions, 1);
+}
+
+#[tokio::test]
+async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
+    let server = TestServer::start(every()).await;
+    for carrier in [Via::WebSocket, Via::StreamText, Via::Events, Via::PollText] {
+        let key = new_key();
+        let wire = Wire::open_with(server.addr, Via::PollText, key, 3, &[]).await;
+        let attaches = || {
+            let metrics = server.server.metrics();
+            metrics.poll_attaches + metrics.websocket_attaches + metrics.stream_attaches
+        };
+        let before = attaches();
+        let mut socket = None;
+        let mut line = None;
+        let mut held = None;
+        match carrier {
+            Via::WebSocket => {
+                let offer = format!("anywire.v1, {}", wire.attach_token(3));
+                let mut opened = upgrade(server.addr, "/anywire/websocket", &offer)
+                    .await
+                    .unwrap();
+                assert!(matches!(read(&mut opened).await, Packet::Opened(_)));
+                socket = Some(opened);
+            }
+            Via::Events => {
+                let token = wire.attach_token(3);
+                line = Some(StreamLine::events(server.addr, &token).await);
+            }
+            Via::StreamText => {
+                let attach = [wire.attach_packet(None)];
+                line = Some(StreamLine::begin(server.addr, Encoding::Text, &attach).await);
+            }
+            _ => {
+                let attach = wire.attach_packet(Some(Duration::from_secs(20)));
+                let mut writer = PayloadWriter::new(Encoding::Text);
+                writer.push(&attach);
+                let body = writer.finish();
+                let addr = server.addr;
+                held = Some(tokio::spawn(async move {
+                    poll(addr, "anywire", std::str::from_utf8(&body).unwrap()).await
+                }));
+                while attaches() == before {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        // The same generation and a higher one, by secret and by key.
+        let (id, secret) = (wire.opened.session, wire.opened.secret);
+        for generation in [3, 4] {
+            let attach = packet('x', &format!("{id} {secret} {generation} 0"));
+            let open = packet(
+                'o',
+                &format!(r#"{{"version":1,"key":"{key}","generation":{generation}}}"#),
+            );
+            for head in [attach, open] {
+                let said = packets(poll(server.addr, "anywire", &head).await);
+                let rest = &said[said.len() - 1..];
+                assert_eq!(rest, [Packet::Ack(Offset::default())], "{carrier:?}");
+            }
+        }
+        let lower = packet('x', &format!("{id} {secret} 2 0"));
+        let refused = poll(server.addr, "anywire", &lower).await;
+        assert_eq!(outcome(&refused), (409, 4900));
+        // What carries it brings what is sent.
+        let sent =
+            packet('x', &format!("{id} {secret} 4 0")) + &packet('n', "0") + &packet('t', "hi");
+        let taken = packets(poll(server.addr, "anywire", &sent).await);
+        assert_eq!(taken, [Packet::Ack(Offset::new(1))]);
+        let mut heard = Vec::new();
+        if let Some(socket) = &mut socket {
+            heard.push(read(socket).await);
+        } else if let Some(line) = &mut line {
+            while !matches!(heard.last(), Some(Packet::Message(_))) {
+                heard.push(line.next().await.expect("the stream goes on"));
+            }
+        } else if let Some(held) = held {
+            heard = packets(held.await.unwrap());
+        }
+        let last = heard
+            .iter()
+            .rfind(|packet| !matches!(packet, Packet::Ack(_)));
+        assert_eq!(last, Some(&Packet::Message("hi".into())), "{carrier:?}");
+    }
+}
+
+#[tokio::test]
+async fn sub_protocols_have_the_same_limits_on_every_leg() {
+    let many = |count: usize, bytes: usize| -> Vec<String> {
+        let pad = "x".repeat(bytes);
+        (0..count)
+            .map(|index| format!("p{index:02}{pad}"))
+            .collect()
+    };
+    let last = many(16, 297)[15].clone();
+    let server = TestServer::start(every().protocols([last.clone(), "p".repeat(5_000)])).await;
+    for (protocols, expected) in [
+        (many(16, 297), Ok(&*last)),
+        (vec!["p".repeat(5_000)], Ok(&*"p".repeat(5_000))),
+        (many(17, 1), Err(4960)),
+        (vec!["p".repeat(16_400)], Err(4960)),
+        (vec!["a b".into()], Err(4960)),
+        (vec!["anywire.foo".into()], Err(4960)),
+    ] {
+        let named = serde_json::to_string(&protocols).unwrap();
+        let body = |key| open(key, &format!(r#","protocols":{named}"#));
+        let text = ["Content-Type: text/plain"];
+        let polled = poll(server.addr, "anywire", &body(new_key())).await;
+        let streamed = OpenAnswer::post(
+            server.addr,
+            "/anywire/stream",
+            "text/plain",
+            body(new_key()).as_bytes(),
+        )
+        .await;
+        let token = format!("anywire.open.{}.1,{}", new_key(), protocols.join(","));
+        let events = open_events(server.addr, &token, &[]).await;
+        let offered = format!("Sec-WebSocket-Protocol: anywire.v1, {token}");
+        let upgraded = [
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            &offered,
+        ];
+        match expected {
+            Err(code) => {
+                assert_eq!(outcome(&polled), (400, code), "{:.50}", named);
+                assert_eq!(
+                    (streamed.status, events.status),
+                    (400, 400),
+                    "{:.50}",
+                    named
+                );
+                let upgraded =
+                    request(server.addr, "GET", "/anywire/websocket", &upgraded, b"").await;
+                assert_eq!(outcome(&upgraded), (400, code), "{:.50}", named);
+                let body = body(new_key());
+                let stream = request(
+                    server.addr,
+                    "POST",
+                    "/anywire/stream",
+                    &text,
+                    body.as_bytes(),
+                );
+                assert_eq!(outcome(&stream.await), (400, code), "{:.50}", named);
+            }
+            Ok(chosen) => {
+                assert_eq!(
+                    (streamed.status, events.status),
+                    (200, 200),
+                    "{:.50}",
+                    named
+                );
+                let offer = format!("anywire.v1, {}", token.replace(',', ", "));
+                let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+                    .await
+                    .unwrap();
+                let by_poll = packets(polled).remove(0);
+                for opened in [by_poll, read(&mut socket).await] {
+                    let Packet::Opened(opened) = opened else {
+                        panic!("{opened:?}")
+                    };
+                    assert_eq!(&*opened.protocol, chosen);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_follows_a_close_on_a_stream() {
+    let limits = Limits {
+        padding: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    for which in [Loop::Ours, Loop::Warps] {
+        let server = TestServer::start_under(which, every().limits(limits.clone())).await;
+        for via in [Via::StreamText, Via::StreamBinary, Via::Events] {
+            let mut wire = Wire::open(server.addr, Via::PollText).await;
+            let mut line = match via {
+                Via::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
+                _ => {
+                    let attach = [wire.attach_packet(None)];
+                    StreamLine::begin(server.addr, via.encoding(), &attach).await
+                }
+            };
+            wire.send("close:4000").await;
+            // Nobody answers the close, and yet the stream ends.
+            let mut last = None;
+            while let Some(packet) = line.next().await {
+                last = Some(packet);
+            }
+            let expected = Packet::Close(application(4_000, "as you wish"));
+            assert_eq!(last, Some(expected), "{which:?} {via:?}");
+            assert_eq!(line.answer.end(), Some(End::Whole));
+        }
+    }
+}
+
+async fn closed_by(
+    socket: &mut WebSocketStream<TcpStream>,
+    frame: Option<CloseFrame>,
+) -> Option<CloseFrame> {
+    write(socket, WsMessage::Close(frame)).await;
+    loop {
+        match read_frame(socket).await {
+            Some(WsMessage::Close(close)) => return close,
+            Some(_) => {}
+            None => panic!("it ended without a close"),
+        }
+    }
+}
+
+fn close_frame(code: u16, reason: &str) -> CloseFrame {
+    CloseFrame {
+        code: code.into(),
+        reason: reason.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_is_closed_by_the_code_that_it_was_closed_with() {
+    let server = TestServer::start(every()).await;
+    let offer = |key| format!("anywire.v1, anywire.open.{key}.1");
+    for (code, reason) in [(3_001, "x"), (4_899, ""), (1_000, "done"), (1_001, "")] {
+        // Behind a close packet, in one go.
+        let mut socket = upgrade(server.addr, "/anywire/websocket", &offer(new_key()))
+            .await
+            .unwrap();
+        assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
+        let packet = CloseReason::new(CloseCode::from_u16(code), reason);
+        write(&mut socket, control(&Packet::Close(packet))).await;
+        let frame = close_frame(code, reason);
+        assert_eq!(
+            closed_by(&mut socket, Some(frame.clone())).await,
+            Some(frame.clone())
+        );
+        // Without one, which only detaches.
+        let before = server.server.metrics().sessions;
+        let mut socket = upgrade(server.addr, "/anywire/websocket", &offer(new_key()))
+            .await
+            .unwrap();
+        assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
+        assert_eq!(
+            closed_by(&mut socket, Some(frame.clone())).await,
+            Some(frame.clone())
+        );
+        assert_eq!(server.server.metrics().sessions, before + 1);
+        // A raw one, and its app is told.
+        let closed = server.seen.closed().len();
+        let mut raw = upgrade(server.addr, "/anywire/raw", "").await.unwrap();
+        assert_eq!(closed_by(&mut raw, Some(frame.clone())).await, Some(frame));
+        let told = server.seen.wait_closed(closed + 1).await;
+        assert_eq!(
+            (told[closed].code.as_u16(), told[closed].text()),
+            (code, reason)
+        );
+    }
+    for (path, protocols) in [("raw", String::new()), ("websocket", offer(new_key()))] {
+        let path = format!("/anywire/{path}");
+        let mut socket = upgrade(server.addr, &path, &protocols).await.unwrap();
+        assert_eq!(
+            closed_by(&mut socket, None).await,
+            None,
+            "no code, none back"
+        );
+    }
+}
+
+#[tokio::test]
+async fn before_an_attach_padding_is_ignored_and_each_wrong_packet_has_its_code() {
+    let server = TestServer::start(every()).await;
+    let wire = Wire::open(server.addr, Via::PollText).await;
+    let (id, secret) = (wire.opened.session, wire.opened.secret);
+    let long = "x".repeat(32_769);
+    for (text, code) in [
+        (format!("\u{10}p{long}"), 4964),
+        (format!("\u{10}x{id} {secret} 2 0 500"), 4960),
+        ("\u{10}r1 poll connect 5 ok".into(), 4960),
+        ("\u{10}a0".into(), 4960),
+        ("a message".into(), 4960),
+    ] {
+        let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
+            .await
+            .unwrap();
+        write(&mut socket, WsMessage::text(text.clone())).await;
+        let Packet::Close(reason) = read(&mut socket).await else {
+            panic!("{:.50} is taken", text)
+        };
+        assert_eq!(reason.code.as_u16(), code, "{:.50}", text);
+    }
+    let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
+        .await
+        .unwrap();
+    for text in ["\u{10}-", "\u{10}-....", "\u{10}pthere?"] {
+        write(&mut socket, WsMessage::text(text)).await;
+    }
+    assert_eq!(read(&mut socket).await, Packet::Pong("there?".into()));
+    // An equal generation takes over, on a WebSocket too.
+    let attach = format!("\u{10}x{id} {secret} 1 0");
+    let mut second = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
+        .await
+        .unwrap();
+    for socket in [&mut socket, &mut second] {
+        write(socket, WsMessage::text(attach.clone())).await;
+        assert!(matches!(read(socket).await, Packet::Opened(_)));
+    }
+    assert_eq!(read(&mut socket).await, Packet::Superseded);
+    write(&mut second, WsMessage::text("\u{10}-")).await;
+    write(&mut second, WsMessage::text("hello")).await;
+    assert_eq!(read(&mut second).await, Packet::Message("hello".into()));
+}
+
+#[tokio::test]
+async fn what_both_can_is_agreed_once_on_every_leg() {
+    let server = TestServer::start(every()).await;
+    let key = new_key();
+    let names = r#","can":["part","veil","leave","credential","topic","telepathy"]"#;
+    let by_poll = packets(poll(server.addr, "anywire", &open(key, names)).await).remove(0);
+    let offer = format!("anywire.v1, anywire.open.{key}.2, anywire.can.part.telepathy");
+    let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
+        .await
+        .unwrap();
+    let token = format!("anywire.open.{key}.3,anywire.can.leave");
+    let mut events = StreamLine::events(server.addr, &token).await;
+    let by_events = events.next().await.unwrap();
+    for opened in [by_poll, read(&mut socket).await, by_events] {
+        let Packet::Opened(opened) = opened else {
+            panic!("{opened:?}")
+        };
+        assert!(opened.can.is_none(), "nothing can be spoken yet");
+    }
+}
+
+#[tokio::test]
+async fn the_mark_alone_says_whether_a_body_is_escaped() {
+    let server = TestServer::start(every()).await;
+    let form = ["Content-Type: application/x-www-form-urlencoded"];
+    let body = open(new_key(), "");
+    let answer = request(server.addr, "POST", "/anywire/poll", &form, body.as_bytes()).await;
+    assert!(matches!(
+        packets(answer)[..],
+        [Packet::Opened(_), Packet::Ack(_)]
+    ));
+}
+
+#[tokio::test]
+async fn endpoints_of_post_answer_preflights_and_no_others() {
+    let origin = "Origin: https://friend.example";
+    let config = every().allow_origin("https://friend.example");
+    let server = TestServer::start(config).await;
+    for (endpoint, status) in [
+        ("poll", 204),
+        ("stream", 204),
+        ("form", 204),
+        ("websocket", 405),
+        ("raw", 405),
+        ("events", 405),
+        ("jsonp", 405),
+        ("client.js", 405),
+    ] {
+        let path = format!("/anywire/{endpoint}");
+        let asks = [origin, "Access-Control-Request-Method: POST"];
+        let answer = request(server.addr, "OPTIONS", &path, &asks, b"").await;
+        assert_eq!(answer.status, status, "{endpoint}");
+        assert!(answer.header("vary").is_some(), "{endpoint}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        // A page of its own needs none.
+        let own = request(server.addr, "OPTIONS", &path, &[], b"").await;
+        assert_eq!(own.status, 405, "{endpoint}");
+    }
+    // What is no endpoint is not the protocol's, and says nothing of a session.
+    let nothing = request(server.addr, "POST", "/anywire/pool", &[], b"").await;
+    assert_eq!(nothing.status, 404);
+    assert!(!nothing.text().contains("4930"));
+}
+
+#[tokio::test]
+async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
+    let server = Server::new(every()).unwrap();
+    let (told, mut reasons) = tokio::sync::mpsc::unbounded_channel();
+    struct Closes(tokio::sync::mpsc::UnboundedSender<CloseReason>);
+    impl anywire::Handler for Closes {
+        fn on_open(&self, sender: &anywire::Sender) {
+            sender.close(CloseReason::new(CloseCode::GOING_AWAY, "not now"));
+        }
+        fn on_message(&self, _: &anywire::Sender, _: anywire::Message) {}
+        fn on_close(&self, _: &anywire::Sender, reason: &CloseReason) {
+            let _ = self.0.send(reason.clone());
+        }
+    }
+    let server = server.handler(Closes(told));
+    let serving = anywire::serve(server.routes())
+        .bind(([127, 0, 0, 1], 0))
+        .await
+        .unwrap();
+    let addr = serving.local_addr();
+    tokio::spawn(serving.run());
+    let expected = CloseReason::new(CloseCode::GOING_AWAY, "not now");
+    for leg in [Transport::WebSocket, Transport::Poll] {
+        let client = Client::builder(&format!("ws://{addr}/anywire"))
+            .only(leg)
+            .connect()
+            .await
+            .unwrap();
+        let reported = client
+            .close(CloseReason::new(CloseCode::NORMAL, "mine"))
+            .await;
+        assert_eq!(reported, expected, "{leg:?}");
+        assert_eq!(reasons.recv().await, Some(expected.clone()));
+    }
+    for via in HTTP {
+        // A page's close crosses the server's.
+        let mut wire = Wire::open(addr, via).await;
+        wire.close(application(3_000, "mine")).await;
+        assert_eq!(reasons.recv().await, Some(expected.clone()), "{via:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_both_close_ends_with_the_servers_reason() {
+    let server = TestServer::start(every()).await;
+    let mut wire = Wire::open(server.addr, Via::StreamText).await;
+    wire.send("close:4001").await;
+    wire.close(application(3_000, "mine")).await;
+    let Got::Closed(reason) = wire.recv().await else {
+        panic!("a message")
+    };
+    let told = server.seen.wait_closed(1).await;
+    assert_eq!(told[0], reason);
+}
