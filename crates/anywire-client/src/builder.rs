@@ -1,8 +1,10 @@
 //! What an app may choose before a session is opened. Each choice is checked once, in [`Builder::connect`].
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +12,12 @@ use anywire_protocol::{Limits, Message, Negotiation, NegotiationSettings, Openin
 use http::{HeaderName, HeaderValue};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use url::Url;
 
 use crate::authorize::Headers;
 use crate::client::opened;
 use crate::connect::{Connector, Tls};
+use crate::dial::Tcp;
 use crate::driver::{Config, Driver};
 use crate::endpoints::Endpoints;
 use crate::memory::{OriginMemory, network};
@@ -46,6 +50,7 @@ pub struct Builder {
     headers: Headers,
     first: Vec<Message>,
     proxy: Proxy,
+    named: HashMap<String, Vec<SocketAddr>>,
     connector: Option<Connector>,
     memory: Option<OriginMemory>,
     #[cfg(feature = "tls")]
@@ -71,6 +76,7 @@ impl Builder {
             headers: Headers::default(),
             first: Vec::new(),
             proxy: Proxy::Environment,
+            named: HashMap::new(),
             connector: None,
             memory: None,
             #[cfg(feature = "tls")]
@@ -158,6 +164,15 @@ impl Builder {
         self
     }
 
+    /// Connects to these addresses where the host is this one, in place of those that the system finds for it. Default: the
+    /// system's. A certificate is still checked for the host. More than one are tried as those of a name are: the next
+    /// after 250 ms without an answer (RFC 8305).
+    pub fn resolve(mut self, host: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let addresses = addresses.into_iter().collect();
+        self.named.insert(host.to_ascii_lowercase(), addresses);
+        self
+    }
+
     /// Makes byte streams in the app's own way; proxies and TLS are then its own matter.
     pub fn connector(mut self, connector: Connector) -> Self {
         self.connector = Some(connector);
@@ -213,7 +228,7 @@ impl Builder {
         };
         let connector = self
             .connector
-            .unwrap_or_else(|| Connector::tcp(proxies, tls));
+            .unwrap_or_else(|| Connector::tcp(Tcp::new(self.named), proxies, tls));
         let mut key = [0; 16];
         getrandom::fill(&mut key).map_err(|error| setting(error.to_string()))?;
         let memory = self.memory.unwrap_or_else(OriginMemory::shared);
@@ -270,11 +285,9 @@ impl Debug for Proxy {
 }
 
 fn proxy(url: &str) -> Result<Matcher, String> {
-    let uri: http::Uri = url
-        .parse()
-        .map_err(|_| format!("the proxy `{}` is no URL", shown(url)))?;
-    match uri.scheme_str() {
-        Some("http" | "socks5" | "socks5h") => Ok(Matcher::builder().all(url).build()),
+    let parsed = Url::parse(url).map_err(|_| format!("the proxy `{}` is no URL", shown(url)))?;
+    match parsed.scheme() {
+        "http" | "socks5" | "socks5h" => Ok(Matcher::builder().all(parsed.as_str()).build()),
         _ => Err(format!(
             "the proxy `{}` must begin with http://, socks5:// or socks5h://",
             shown(url)

@@ -11,11 +11,13 @@ use std::task::{Context, Poll};
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
+
+use crate::dial::Tcp;
 
 #[cfg(feature = "tls")]
 pub use rustls;
@@ -45,14 +47,11 @@ impl Connector {
     }
 
     /// A connector over TCP, through the proxies that `proxies` names.
-    pub(crate) fn tcp(proxies: Matcher, tls: Tls) -> Self {
+    pub(crate) fn tcp(tcp: Tcp, proxies: Matcher, tls: Tls) -> Self {
         let proxies = Arc::new(proxies);
         Self(Arc::new(move |uri| {
-            let (proxies, tls) = (proxies.clone(), tls.clone());
+            let (tcp, proxies, tls) = (tcp.clone(), proxies.clone(), tls.clone());
             Box::pin(async move {
-                let mut tcp = HttpConnector::new();
-                tcp.enforce_http(false);
-                tcp.set_nodelay(true);
                 match proxies.intercept(&uri) {
                     None => tls.dial(tcp, uri).await,
                     Some(proxy) if proxy.uri().scheme_str().is_some_and(is_socks) => {
@@ -73,7 +72,7 @@ fn is_socks(scheme: &str) -> bool {
     scheme.starts_with("socks5")
 }
 
-fn socks(proxy: &Intercept, tcp: HttpConnector) -> SocksV5<HttpConnector> {
+fn socks(proxy: &Intercept, tcp: Tcp) -> SocksV5<Tcp> {
     // `socks5h` leaves names to the proxy, which is the way that works behind one.
     let is_local = proxy.uri().scheme_str() == Some("socks5");
     let socks = SocksV5::new(proxy.uri().clone(), tcp).local_dns(is_local);
@@ -83,7 +82,7 @@ fn socks(proxy: &Intercept, tcp: HttpConnector) -> SocksV5<HttpConnector> {
     }
 }
 
-fn tunnel(proxy: &Intercept, tcp: HttpConnector) -> Tunnel<HttpConnector> {
+fn tunnel(proxy: &Intercept, tcp: Tcp) -> Tunnel<Tcp> {
     let tunnel = Tunnel::new(proxy.uri().clone(), tcp);
     match proxy.basic_auth() {
         Some(auth) => tunnel.with_auth(auth.clone()),

@@ -20,6 +20,7 @@ mod builder;
 mod client;
 mod clock;
 mod connect;
+mod dial;
 mod driver;
 mod endpoints;
 mod error;

@@ -269,3 +269,84 @@ async fn no_credential_is_shown() {
         }
     }
 }
+
+/// An address that swallows what would connect to it: its queue is full, and nobody accepts.
+struct Swallowing {
+    addr: SocketAddr,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+impl Swallowing {
+    async fn start() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(addr)).await {
+            queued.push(stream.unwrap());
+        }
+        Self {
+            addr,
+            _listener: listener,
+            _queued: queued,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_address_of_a_name_does_not_hide_a_good_one() {
+    let server = TestServer::start(Config::new()).await;
+    let swallowing = [Swallowing::start().await, Swallowing::start().await];
+    let [first, second] = [&swallowing[0], &swallowing[1]].map(|swallowing| swallowing.addr);
+    let refusing = SocketAddr::from(([127, 0, 0, 1], 1));
+    for transport in ALL {
+        for (addresses, within) in [
+            (vec![first, server.addr], 250),
+            (vec![first, second, server.addr], 500),
+            (vec![refusing, server.addr], 0),
+            (vec![server.addr, first], 0),
+        ] {
+            let url = format!("ws://many.example:{}/anywire", server.addr.port());
+            let builder = builder(&url).no_proxy().only(transport);
+            let begun = tokio::time::Instant::now();
+            let count = addresses.len();
+            echoes(builder.resolve("many.example", addresses))
+                .await
+                .unwrap();
+            let took = begun.elapsed();
+            println!("{transport:?}, {count} addresses: {took:?}, {within} ms before the good one");
+            // A delay of an attempt is 250 ms; twice that, and what an echo takes.
+            assert!(took < Duration::from_millis(2 * within + 1_500), "{took:?}");
+        }
+    }
+    let nobody = builder("ws://many.example/anywire")
+        .no_proxy()
+        .connect_timeout(Duration::from_millis(500))
+        .resolve("many.example", []);
+    let error = echoes(nobody).await.unwrap_err();
+    assert!(error.contains("no address"), "{error}");
+}
+
+#[tokio::test]
+async fn addresses_are_written_as_browsers_write_them() {
+    let config = Config::new().authorize(|visitor| async move {
+        match visitor.query.as_str() {
+            "name=J%C3%BCrgen&q=a%20b" => Ok(Principal::new("Jürgen")),
+            other => Err(Denied::forbidden(other)),
+        }
+    });
+    let server = TestServer::start(config).await;
+    let patience = Duration::from_secs(30);
+    let haproxy = Middlebox::start(Product::Haproxy, server.addr, patience)
+        .await
+        .unwrap();
+    for transport in ALL {
+        for port in [server.addr.port(), haproxy.addr().port()] {
+            let url = format!("WS://LocalHost:{port}/anywire?name=Jürgen&q=a b");
+            let builder = builder(&url).no_proxy().only(transport);
+            echoes(builder).await.unwrap();
+        }
+    }
+}
