@@ -270,3 +270,107 @@ async fn transports_are_counted() {
     assert_eq!(metrics.messages_up, ALL.len() as u64);
     assert_eq!(metrics.messages_down, ALL.len() as u64);
 }
+
+#[tokio::test]
+async fn opaque_origins_come_without_credentials_or_not_at_all() {
+    let open = || {
+        let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+        format!("{}:o{open}", open.len())
+    };
+    let server = TestServer::start(every().allow_opaque_origins()).await;
+    let opaque = "Origin: null";
+    let text = "Content-Type: text/plain";
+    let body = open();
+    let poll = |headers: Vec<&'static str>, body: String| async move {
+        request(
+            server.addr,
+            "POST",
+            "/anywire/poll",
+            &headers,
+            body.as_bytes(),
+        )
+        .await
+    };
+    let answer = poll(vec![opaque, text], body).await;
+    assert_eq!(answer.status, 200);
+    let preflight = request(server.addr, "OPTIONS", "/anywire/poll", &[opaque], b"").await;
+    assert_eq!(preflight.status, 204);
+    for answer in [
+        answer,
+        preflight,
+        poll(vec![opaque, text], "x".into()).await,
+    ] {
+        assert_eq!(answer.header("access-control-allow-origin"), Some("null"));
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+        assert_eq!(answer.header("vary"), Some("origin"));
+    }
+    let opened = server.server.metrics().opened;
+    for credential in ["Cookie: who=victim", "Authorization: Bearer victim"] {
+        for (method, path) in [
+            ("POST", "poll"),
+            ("POST", "stream"),
+            ("POST", "form"),
+            ("GET", "events"),
+            ("GET", "websocket"),
+            ("GET", "raw"),
+        ] {
+            let mut headers = UPGRADE.to_vec();
+            headers.extend([opaque, credential, text]);
+            let path = format!("/anywire/{path}");
+            let answer = request(server.addr, method, &path, &headers, open().as_bytes()).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (403, 4965),
+                "{path} {credential}"
+            );
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+        }
+    }
+    assert_eq!(server.server.metrics().opened, opened);
+}
+
+#[tokio::test]
+async fn origins_of_webviews_and_of_a_predicate_are_let_in_and_named() {
+    let config = Config::new()
+        .allow_origin("file://")
+        .allow_origin("app://.")
+        .allow_origin_if(|origin| origin.ends_with(".friend.example"));
+    let server = TestServer::start(config).await;
+    for (origin, expected) in [
+        ("file://", 204),
+        ("app://.", 204),
+        ("https://a.friend.example", 204),
+        ("null", 403),
+        ("app://other", 403),
+        ("https://friend.example", 403),
+        ("https://a.friend.example:1:2", 403),
+    ] {
+        let header = format!("Origin: {origin}");
+        let answer = request(server.addr, "OPTIONS", "/anywire/poll", &[&header], b"").await;
+        assert_eq!(answer.status, expected, "{origin}");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, (expected == 204).then_some(origin));
+        let credentials = answer.header("access-control-allow-credentials");
+        assert_eq!(credentials, (expected == 204).then_some("true"));
+    }
+}
+
+#[tokio::test]
+async fn the_own_origin_has_one_port_and_no_scheme() {
+    let server = TestServer::start(Config::new()).await;
+    let port = server.addr.port();
+    for (origin, status) in [
+        (format!("http://127.0.0.1:{port}"), 400),
+        (format!("https://127.0.0.1:{port}"), 400),
+        (format!("http://127.0.0.1:{port}:80"), 403),
+        (format!("http://127.0.0.1:80:{port}"), 403),
+        (format!("http://127.0.0.1:{port}/"), 403),
+        (format!("http://x@127.0.0.1:{port}"), 403),
+        (format!("ws://127.0.0.1:{port}"), 403),
+        ("http://127.0.0.1".into(), 403),
+    ] {
+        let header = format!("Origin: {origin}");
+        let answer = request(server.addr, "POST", "/anywire/poll", &[&header], b"").await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+}

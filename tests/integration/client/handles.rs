@@ -211,3 +211,81 @@ async fn a_token_is_asked_for_at_each_attach() {
     assert!(asked.load(Ordering::SeqCst) > before);
     assert_eq!(server.seen.opened(), 1);
 }
+
+/// A server that loses what it has acknowledged, whenever the connection does.
+async fn forgetful_server() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut connections = 0;
+        while let Ok((stream, _)) = listener.accept().await {
+            connections += 1;
+            tokio::spawn(forget(stream, connections == 1));
+        }
+    });
+    addr
+}
+
+async fn forget(stream: tokio::net::TcpStream, is_first: bool) {
+    use tokio_tungstenite::tungstenite::Message as WsMessage;
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
+    fn choose(
+        _: &Request,
+        mut response: Response,
+    ) -> Result<Response, tokio_tungstenite::tungstenite::handshake::server::ErrorResponse> {
+        let chosen = "anywire.v1".parse().unwrap();
+        response
+            .headers_mut()
+            .insert("sec-websocket-protocol", chosen);
+        Ok(response)
+    }
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, choose).await else {
+        return;
+    };
+    let opened = |generation: &str| {
+        WsMessage::text(format!(
+            "\u{10}O{{\"version\":1,\"session\":\"{}\",\"secret\":\"{}\",\"generation\":{generation},\
+             \"received\":0,\"first\":0,\"protocol\":\"\",\"limits\":{{}}}}",
+            "1".repeat(32),
+            "2".repeat(32)
+        ))
+    };
+    if is_first {
+        crate::wire::write(&mut socket, opened("2")).await;
+    }
+    while let Some(WsMessage::Text(text)) = crate::wire::read_frame(&mut socket).await {
+        match text.strip_prefix('\u{10}') {
+            // The only message: it is acknowledged, and the connection is lost.
+            None => {
+                crate::wire::write(&mut socket, WsMessage::text("\u{10}a1")).await;
+                return;
+            }
+            Some(packet) if packet.starts_with('p') => {
+                let pong = format!("\u{10}q{}", &packet[1..]);
+                crate::wire::write(&mut socket, WsMessage::text(pong)).await;
+            }
+            Some(packet) if packet.starts_with('x') => {
+                let generation = packet.split(' ').nth(2).unwrap();
+                crate::wire::write(&mut socket, opened(generation)).await;
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_has_lost_what_it_acknowledged_ends_the_session() {
+    let addr = forgetful_server().await;
+    let mut client = Client::builder(&format!("ws://{addr}/anywire"))
+        .only(Transport::WebSocket)
+        .memory(OriginMemory::default())
+        .connect()
+        .await
+        .unwrap();
+    client.send("once").await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), client.recv()).await;
+    assert_eq!(ended.expect("it ends"), None);
+    assert_eq!(client.close_reason().unwrap().code.as_u16(), 4934);
+}
