@@ -10,6 +10,7 @@ mod connecting;
 mod fallback;
 mod lab;
 mod modes;
+mod origins;
 mod page_life;
 mod rungs;
 mod surface;
