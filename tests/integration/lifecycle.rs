@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::wire::{ALL, Got, Via, Wire, every, read_frame, upgrade, write};
+use crate::wire::{ALL, Got, Via, Wire, every, read_frame, unpack, upgrade, write};
 
 #[tokio::test]
 async fn the_server_closes_with_its_code_after_what_it_sent() {
@@ -129,6 +129,18 @@ async fn a_drain_that_takes_too_long_aborts_the_rest() {
     let server = TestServer::start(every()).await;
     let wire = Wire::open(server.addr, Via::PollText).await;
     assert_eq!(server.server.drain(Duration::from_millis(50)).await, 1);
+    assert_eq!(server.seen.wait_closed(1).await[0].code, CloseCode::RESTART);
+    // Whoever was between two polls is told, not left to find no session.
+    let told = unpack(
+        Via::PollText,
+        wire.exchange(&[wire.attach_packet(None)]).await,
+    );
+    let Some(Packet::Close(reason)) = told.last() else {
+        panic!("{told:?}")
+    };
+    assert_eq!(reason.code, CloseCode::RESTART);
+    let answer = [wire.attach_packet(None), Packet::Close(reason.clone())];
+    assert_eq!(wire.exchange(&answer).await.status, 200);
     let gone = wire.exchange(&[wire.attach_packet(None)]).await;
     assert_eq!((gone.status, gone.code()), (404, 4930));
 }

@@ -111,7 +111,8 @@ impl Hub {
     }
 
     /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when none is
-    /// left, or aborts the rest after `within`. Returns how many had to be aborted.
+    /// left, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
+    /// come while the server runs.
     pub async fn drain(&self, within: Duration) -> usize {
         self.inner.is_draining.store(true, Ordering::SeqCst);
         for live in self.inner.all() {
@@ -132,16 +133,13 @@ impl Hub {
         if time::timeout(within, emptied).await.is_ok() {
             return 0;
         }
+        // They stay to be told, for as long as a close takes: between two polls there is no connection to tell.
         let rest = self.inner.all();
         for live in &rest {
             let reason = restart();
             live.step(Wake::Connection, |state, now| {
                 state.session.abort(reason, now)
             });
-            self.inner.forget_session(
-                live.id,
-                &live.peek(|state| std::mem::take(&mut state.topics)),
-            );
         }
         rest.len()
     }
