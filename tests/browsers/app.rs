@@ -13,6 +13,17 @@ pub const PAGE_CLOSE: (u16, &str) = (3_000, "the page: caf\u{e9} \u{2713}");
 /// What the app closes with, as `!close` asks it to.
 pub const APP_CLOSE: (u16, &str) = (4_899, "the app: caf\u{e9} \u{2713}");
 
+/// The sub-protocol of sessions that the app closes as soon as they open.
+pub const CLOSES: &str = "closes";
+
+/// The last of the page's sixteen sub-protocols, which alone the server knows; shorter where they must fit an address.
+pub fn last_sub_protocol(bytes: usize) -> String {
+    format!("p15{}", "x".repeat(bytes - 3))
+}
+
+/// How long they are: together longer than a small limit on opens would bear.
+pub const SUB_PROTOCOL_BYTES: [usize; 2] = [300, 60];
+
 /// What is on its way up in a step.
 struct Upward {
     step: String,
@@ -23,13 +34,19 @@ struct Upward {
 
 /// Serves one session. `cut` counts how often connections were cut.
 pub async fn serve(mut socket: Socket, journal: Arc<Journal>, cut: watch::Receiver<usize>) {
-    journal.note(|record| record.opened += 1);
+    let mut number = 0;
+    journal.note(|record| {
+        number = record.opened;
+        record.opened += 1;
+    });
+    if socket.protocol() == CLOSES {
+        socket.close(app_close());
+    }
     let mut upward: Option<Upward> = None;
     while let Some(message) = socket.recv().await {
         let text = message.as_text().unwrap_or_default();
         if text == "!close" {
-            let code = CloseCode::application(APP_CLOSE.0).expect("it is an application's");
-            socket.close(CloseReason::new(code, APP_CLOSE.1));
+            socket.close(app_close());
         } else if let Some(step) = text.strip_prefix("!step ") {
             let Some(expected) = samples::of(step) else {
                 journal.note(|record| record.errors.push(format!("unknown step {step}")));
@@ -62,8 +79,15 @@ pub async fn serve(mut socket: Socket, journal: Arc<Journal>, cut: watch::Receiv
         record
             .errors
             .extend(unfinished.map(|upward| upward.describe()));
-        record.closed.extend(reason);
+        record.closed.extend(reason.map(|reason| (number, reason)));
+        // One session's end may be heard of after the next one's.
+        record.closed.sort_by_key(|(number, _)| *number);
     });
+}
+
+fn app_close() -> CloseReason {
+    let code = CloseCode::application(APP_CLOSE.0).expect("it is an application's");
+    CloseReason::new(code, APP_CLOSE.1)
 }
 
 impl Upward {

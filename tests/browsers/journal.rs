@@ -25,8 +25,8 @@ pub struct Record {
     pub heard: Vec<Heard>,
     /// How many sessions have opened.
     pub opened: usize,
-    /// Why sessions ended, in order.
-    pub closed: Vec<CloseReason>,
+    /// Which sessions have ended and why, in the order in which they opened.
+    pub closed: Vec<(usize, CloseReason)>,
     /// How many connections were cut.
     pub cut: usize,
     /// How many requests of sessions came with cookies, and how many without.

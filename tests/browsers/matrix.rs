@@ -137,6 +137,8 @@ impl Run {
                 "idle",
                 "closedByPage",
                 "closedByApp",
+                "closedByBoth",
+                "subProtocols",
             ],
             (Origin::Other { .. }, Some(_)) => {
                 &["open", "numbered", "resumed", "closedByPage", "closedByApp"]

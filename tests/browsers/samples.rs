@@ -108,9 +108,10 @@ fn units(text: &str) -> Vec<u16> {
 }
 
 fn kind(message: &Message) -> &'static str {
-    match message.kind() {
-        MessageKind::Text => "text",
-        MessageKind::Binary => "bytes",
+    if message.kind() == MessageKind::Text {
+        "text"
+    } else {
+        "bytes"
     }
 }
 

@@ -92,7 +92,12 @@ fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
         heartbeat: Duration::from_secs(1),
         ..Limits::default()
     };
-    let config = Config::new().limits(limits).allow_jsonp();
+    let protocols = app::SUB_PROTOCOL_BYTES.map(app::last_sub_protocol);
+    let protocols = protocols.into_iter().chain([app::CLOSES.to_owned()]);
+    let config = Config::new()
+        .limits(limits)
+        .protocols(protocols)
+        .allow_jsonp();
     let config = config.authorize(move |visitor| {
         let has_cookies = visitor.headers.contains_key(COOKIE);
         journal.note(|record| {

@@ -1,7 +1,5 @@
 //! Whether a run went well: what the page says, what the app says, and whether both have seen the same.
 
-use anywire::CloseReason;
-
 use crate::app::{APP_CLOSE, PAGE_CLOSE};
 use crate::journal::Record;
 use crate::matrix::{Origin, Run};
@@ -121,7 +119,7 @@ fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
     let closed: Vec<_> = record
         .closed
         .iter()
-        .map(|reason: &CloseReason| (reason.code.as_u16(), reason.text()))
+        .map(|(_, reason)| (reason.code.as_u16(), reason.text()))
         .collect();
     if closed != closes || record.opened != closes.len() {
         problems.push(format!(
@@ -133,7 +131,13 @@ fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
 
 /// How the sessions of a run must end, each of them.
 pub fn closes(run: &Run) -> Vec<(u16, &'static str)> {
-    let ends = [("closedByPage", PAGE_CLOSE), ("closedByApp", APP_CLOSE)];
+    let ends = [
+        ("closedByPage", PAGE_CLOSE),
+        ("closedByApp", APP_CLOSE),
+        // It closes at open, and so first.
+        ("closedByBoth", APP_CLOSE),
+        ("subProtocols", PAGE_CLOSE),
+    ];
     ends.into_iter()
         .filter(|(step, _)| run.steps().contains(step))
         .map(|(_, close)| close)

@@ -22,13 +22,7 @@ var hasFailed = false;
 
 var steps = {
   open: function (done) {
-    var options = { withCredentials: query.credentials === 'yes' };
-    if (query.transport) {
-      options.transports = [query.transport];
-    }
-    if (query.connectMs) {
-      options.connectTimeoutMs = +query.connectMs;
-    }
+    var options = openOptions();
     var opened = socket = new Anywire(query.server, [], options);
     var isOpen = false;
     var isThere = false;
@@ -120,8 +114,58 @@ var steps = {
       expectClose(APP_CLOSE, done);
       socket.send('!close');
     });
+  },
+
+  /** The app closes at open, the page when it hears of that: the two cross, and both report the app's. */
+  closedByBoth: function (done) {
+    openAside(['closes'], function () {
+      expectClose(APP_CLOSE, done);
+      socket.close(PAGE_CLOSE.code, PAGE_CLOSE.reason);
+    });
+  },
+
+  /** As many as may be, and as long as some tokens are. */
+  subProtocols: function (done) {
+    var length = query.transport === 'jsonp' ? 60 : 300;
+    var names = [];
+    for (var i = 0; i < 16; i++) {
+      names.push('p' + (i < 10 ? '0' : '') + i + new Array(length - 2).join('x'));
+    }
+    openAside(names, function () {
+      var chosen = socket.protocol;
+      expectClose(PAGE_CLOSE, function (failure) {
+        done(chosen === names[15] ? failure : 'chosen: ' + chosen);
+      });
+      socket.close(PAGE_CLOSE.code, PAGE_CLOSE.reason);
+    });
   }
 };
+
+/** Steps that begin with a session of their own. */
+var OWN_SESSION = { closedByApp: true, closedByBoth: true, subProtocols: true };
+
+function openOptions() {
+  var options = { withCredentials: query.credentials === 'yes' };
+  if (query.transport) {
+    options.transports = [query.transport];
+  }
+  if (query.connectMs) {
+    options.connectTimeoutMs = +query.connectMs;
+  }
+  return options;
+}
+
+/** Opens a session with sub-protocols, and does no more than to wait for that. */
+function openAside(protocols, opened) {
+  var aside = socket = new Anywire(query.server, protocols, openOptions());
+  onClose = function (event) {
+    throw new Error('closed with ' + event.code + ' ' + event.reason + ' before it opened');
+  };
+  aside.onopen = opened;
+  aside.onclose = function (event) {
+    onClose(event);
+  };
+}
 
 /** Both sides send the samples; halfway the page may wait for something. */
 function exchange(name, done, halfway) {
@@ -197,7 +241,7 @@ function unexpected(what) {
 
 /** Goes on with the next step; after one that broke the session, in a new one, to see what else is wrong. */
 function proceed(names, isStuck) {
-  var needsSession = names.length && names[0] !== 'closedByApp';
+  var needsSession = names.length && !OWN_SESSION[names[0]];
   if (!needsSession || socket && socket.readyState === 1 && !isStuck) {
     run(names);
   } else if (!socket) {

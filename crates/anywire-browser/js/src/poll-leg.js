@@ -27,6 +27,9 @@ var HOLD_GROWTH = 1.02;
 var SEND_PATIENCE = 3;
 var SMALL_BYTES = 2048;
 
+/** The answer to a close comes so soon after another exchange has found the session gone. */
+var CLOSE_ANSWER_MS = 1000;
+
 /** A send that waits for so long may wait for the hold, where an engine has one connection. */
 var BLOCKED_MS = 2000;
 /** Then it is answered so soon after the hold was given up. */
@@ -111,7 +114,8 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       for (var slot in aborts) {
         aborts[slot]();
       }
-      if (farewell && session.id) {
+      // An exchange that was to bring our close may have been dropped on its way.
+      if (farewell && session.id && !(isCloseSent && session.closing)) {
         exchangeBy(settings, endpoints, encoding,
           encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
           limits.heartbeatTimeoutMs, ignore, ignore);
@@ -288,8 +292,18 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     }, function (outcome, detail, text, retryAfterMs) {
       // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
       var refusal = parseJson(text);
-      if (refusal.code >= 4930 && refusal.code < 5000) {
+
+      function refused() {
         session.handleRefusal(refusal.code, refusal.message);
+      }
+
+      if (refusal.code >= 4930 && refusal.code < 5000) {
+        if (isCloseSent && isSending && slot !== 'send') {
+          // The exchange with our close may have ended the session; its answer says how (PROTOCOL §8.2.1).
+          createTimer(settings, refused).set(CLOSE_ANSWER_MS);
+        } else {
+          refused();
+        }
         return;
       }
       if (!refusal.code) {

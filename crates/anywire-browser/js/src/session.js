@@ -140,10 +140,13 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     handleClose: function (close) {
-      // Where it crosses our own, the server's counts (PROTOCOL §8.2).
       var own = session.closing;
-      session.end(close.code, close.reason, close.code < 4900 || !!own && own.code === close.code,
-        !own);
+      var isAnswer = own && own.code === close.code && own.reason === close.reason;
+      if (!isAnswer) {
+        // Where it crosses our own, the server's counts (PROTOCOL §8.2), and must be answered.
+        session.closing = null;
+      }
+      session.end(close.code, close.reason, !!isAnswer || close.code < 4900, true);
     },
 
     handleRefusal: function (code, message) {

@@ -117,7 +117,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
       }
       isStopped = true;
       timer.stop();
-      if (farewell && isAttached) {
+      if (farewell && isAttached && !isCloseSent) {
         send(CLOSE, farewell);
       }
       if (channel.close) {

@@ -4,6 +4,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { createScene } = require('./support/scene.js');
+const { decodePayload, encodePayload } = require('./support/internals.js');
 
 const always = (fate) => () => fate;
 
@@ -50,6 +51,7 @@ for (const transport of ['websocket', 'poll']) {
     scene.session.close(3002, 'server');
     scene.advance(60000);
     assert.deepEqual(scene.session.closing, { code: 3002, reason: 'server' });
+    assert.equal(scene.session.ended, true, 'the server waits for no answer');
     assert.deepEqual(scene.seen.closes, [{ code: 3002, reason: 'server', wasClean: true }]);
   });
 
@@ -59,6 +61,7 @@ for (const transport of ['websocket', 'poll']) {
     scene.client.onopen = () => scene.client.close();
     scene.advance(60000);
     assert.deepEqual(scene.session.closing, { code: 1001, reason: 'not now' });
+    assert.equal(scene.session.ended, true, 'the server waits for no answer');
     assert.deepEqual(scene.seen.closes, [{ code: 1001, reason: 'not now', wasClean: true }]);
   });
 
@@ -214,4 +217,29 @@ test('a handler that ends the session while it is reconnecting ends it for good'
   scene.advance(60000);
   assert.deepEqual(scene.seen.closes.map((close) => close.code), [4964]);
   assert.equal(scene.seen.events.at(-1), 'close');
+});
+
+test('a close is answered by its own exchange, though another says before that the session is gone', () => {
+  const scene = createScene({ transports: ['poll'] });
+  const { poll } = scene.server;
+  const gone = JSON.stringify({ code: 4930, error: 'unknown-session', message: 'gone' });
+  let refuseHeld;
+  scene.server.poll = function (contentType, body, reply) {
+    const packets = decodePayload(body);
+    if (packets.some(({ letter }) => letter === 'c')) {
+      // The server has closed first. What ends with that is told at once, and the answer is late.
+      refuseHeld(404, gone);
+      const answer = encodePayload([
+        { letter: 'a', content: '0' }, { letter: 'c', content: '4001 first' },
+      ], typeof body !== 'string');
+      scene.clock.setTimeout(() => reply(200, answer), 500);
+    } else {
+      refuseHeld = reply;
+      poll.call(this, contentType, body, reply);
+    }
+  };
+  scene.advance(1000);
+  scene.client.close(3001, 'mine');
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.closes, [{ code: 4001, reason: 'first', wasClean: true }]);
 });

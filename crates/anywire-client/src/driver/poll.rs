@@ -32,6 +32,8 @@ pub(crate) struct PollLeg {
     send_at: Option<Timestamp>,
     /// When the server is to hear of us without a hold, while the inbox is full (PROTOCOL §7.4).
     life_at: Option<Timestamp>,
+    /// The session is gone; until then the answer to our close may say how it ended.
+    gone_at: Option<Timestamp>,
     /// The pause when the server leaves messages out.
     full_inbox: Duration,
     /// The next send carries the ping that proves the leg.
@@ -77,7 +79,7 @@ impl PollLeg {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.hold_at, self.send_at, self.life_at]
+        [self.hold_at, self.send_at, self.life_at, self.gone_at]
             .into_iter()
             .flatten()
             .min()
@@ -138,6 +140,7 @@ impl Driver {
             hold_at: None,
             send_at: None,
             life_at: None,
+            gone_at: None,
             full_inbox: FULL_INBOX,
             is_to_prove: false,
             is_close_sent: false,
@@ -165,6 +168,9 @@ impl Driver {
             return;
         };
         let is_due = |at: &mut Timestamp| *at <= now;
+        if leg.gone_at.take_if(is_due).is_some() {
+            return self.poll_gone(now);
+        }
         leg.hold_at.take_if(is_due);
         let is_again = leg.send_at.take_if(is_due).is_some();
         let mut must_show_life = leg.life_at.take_if(is_due).is_some();
@@ -175,6 +181,7 @@ impl Driver {
         }
         let may_hold = leg.hold.is_none()
             && leg.hold_at.is_none()
+            && leg.gone_at.is_none()
             && !session.is_ended()
             && session.has_inbox_room();
         let may_send = leg.send.is_none() && leg.send_at.is_none();

@@ -81,10 +81,10 @@ impl Scene {
         let (ending, _) = attach(ENDED);
         let close = Packet::Close(CloseCode::NORMAL.into());
         ending.receive([close].into_iter()).unwrap();
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(
             ending
-                .poll_transmit(&mut cx, |_| anywire_core::Room::Some)
+                .poll_transmit(&cx, |_| anywire_core::Room::Some)
                 .is_ready()
         );
         drop(ending);

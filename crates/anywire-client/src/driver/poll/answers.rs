@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anywire_protocol::{
-    AttachError, Disposition, Encoding, Fence, Leg, Outcome, Packet, Timestamp, decode_payload,
-    is_answer,
+    AttachError, CloseCode, Disposition, Encoding, Fence, Leg, Outcome, Packet, Timestamp,
+    decode_payload, is_answer,
 };
 use bytes::Bytes;
 
-use super::{Answered, FULL_INBOX, Flight, Slot};
+use super::{Answered, FULL_INBOX, Flight, PollLeg, Slot};
 use crate::driver::{Driver, end_refused, is_proof};
 use crate::legs::Failure;
 
@@ -26,8 +26,19 @@ impl Driver {
         };
         match answered.outcome {
             Ok(payload) => self.poll_arrived(answered.slot, &flight, payload, now),
+            Err(failure) if leg.awaits_close(&failure) => {
+                leg.gone_at.get_or_insert(now + CLOSE_ANSWER);
+            }
             Err(failure) => self.poll_failed(&flight, &failure, now),
         }
+    }
+
+    /// The session is gone, and no answer has said how it ended.
+    pub(super) fn poll_gone(&mut self, now: Timestamp) {
+        let reason = CloseCode::UNKNOWN_SESSION.into();
+        end_refused(&mut self.shared.lock(), &reason, now);
+        self.poll = None;
+        self.lost(Leg::Poll, &Failure::new(Outcome::Refused, ""), now);
     }
 
     fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
@@ -118,7 +129,7 @@ impl Driver {
 
     fn poll_failed(&mut self, flight: &Flight, failure: &Failure, now: Timestamp) {
         if let Some(reason) = &failure.refusal {
-            let is_credential = reason.code == anywire_protocol::CloseCode::UNAUTHORIZED;
+            let is_credential = reason.code == CloseCode::UNAUTHORIZED;
             let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
             // A credential that was good may have run out: the next leg asks for another.
             if !(is_credential && was_attached && self.config.headers.token.is_some()) {
@@ -139,6 +150,21 @@ impl Driver {
         self.lost(Leg::Poll, &loss, now);
     }
 }
+
+impl PollLeg {
+    /// Whether the session may be unknown because of our close: the exchange that brought it says how it ended
+    /// (PROTOCOL §8.2.1).
+    fn awaits_close(&self, failure: &Failure) -> bool {
+        let is_unknown = failure
+            .refusal
+            .as_ref()
+            .is_some_and(|reason| reason.code == CloseCode::UNKNOWN_SESSION);
+        is_unknown && self.is_close_sent && self.send.is_some()
+    }
+}
+
+/// The answer to a close comes so soon after another exchange has found the session gone.
+const CLOSE_ANSWER: Duration = Duration::from_secs(1);
 
 /// After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4).
 const SHORT_HOLD: Duration = Duration::from_millis(500);
