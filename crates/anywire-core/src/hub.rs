@@ -246,10 +246,10 @@ impl Inner {
     fn bury(&self, id: SessionId) {
         let now = self.clock.now();
         let until = now + self.limits.open_window;
-        let is_first = self
+        let must_look = self
             .tombstones()
             .insert(id, until, self.limits.max_sessions);
-        if is_first {
+        if must_look {
             self.arm_sweep(until, now);
         }
     }

@@ -2,6 +2,7 @@
 //! looks at them is left to `hub.rs`.
 
 use std::collections::{HashSet, VecDeque};
+use std::mem;
 
 use anywire_protocol::{SessionId, Timestamp};
 
@@ -13,17 +14,19 @@ use anywire_protocol::{SessionId, Timestamp};
 pub(crate) struct Tombstones {
     ids: HashSet<SessionId>,
     queue: VecDeque<(Timestamp, SessionId)>,
+    /// Whether the wheel has an entry for the oldest; it has one at most.
+    is_armed: bool,
 }
 
 impl Tombstones {
-    /// Remembers an ended session until `until`. Returns whether it is the only one, and so the first to be forgotten.
+    /// Remembers an ended session until `until`. Returns whether the wheel is to look again then.
     pub(crate) fn insert(&mut self, id: SessionId, until: Timestamp, most: usize) -> bool {
         if self.queue.len() >= most {
             self.forget_first();
         }
         self.ids.insert(id);
         self.queue.push_back((until, id));
-        self.queue.len() == 1
+        !mem::replace(&mut self.is_armed, true)
     }
 
     /// Whether the session has ended lately.
@@ -31,7 +34,7 @@ impl Tombstones {
         self.ids.contains(&id)
     }
 
-    /// Forgets those whose time has passed; returns when to look again.
+    /// The wheel looks: forgets those whose time has passed; returns when to look again.
     pub(crate) fn sweep(&mut self, now: Timestamp) -> Option<Timestamp> {
         while self.queue.front().is_some_and(|(until, _)| *until <= now) {
             self.forget_first();
@@ -70,8 +73,13 @@ mod tests {
         assert!(!tombstones.contains(id(1)), "the oldest makes room");
         assert_eq!(tombstones.sweep(at(20)), Some(at(30)));
         assert!(!tombstones.contains(id(2)));
+        assert!(!tombstones.insert(id(4), at(30), 2), "one look at a time");
         assert_eq!(tombstones.sweep(at(30)), None);
         assert!(!tombstones.contains(id(3)));
         assert_eq!(tombstones.queue.capacity(), 0);
+        // With one place each replaces the one before, and the wheel still looks once.
+        assert!(tombstones.insert(id(5), at(50), 1));
+        assert!(!tombstones.insert(id(6), at(60), 1));
+        assert_eq!(tombstones.sweep(at(50)), Some(at(60)));
     }
 }
