@@ -285,12 +285,17 @@ impl Debug for Proxy {
 }
 
 fn proxy(url: &str) -> Result<Matcher, String> {
-    let parsed = Url::parse(url).map_err(|_| format!("the proxy `{}` is no URL", shown(url)))?;
-    match parsed.scheme() {
-        "http" | "socks5" | "socks5h" => Ok(Matcher::builder().all(parsed.as_str()).build()),
-        _ => Err(format!(
-            "the proxy `{}` must begin with http://, socks5:// or socks5h://",
-            shown(url)
+    let wrong = |why| format!("the proxy `{}` {why}", shown(url));
+    let parsed = Url::parse(url).map_err(|_| wrong("is no URL"))?;
+    if !matches!(parsed.scheme(), "http" | "socks5" | "socks5h") {
+        return Err(wrong("must begin with http://, socks5:// or socks5h://"));
+    }
+    let matcher = Matcher::builder().all(parsed.as_str()).build();
+    // What it cannot use it leaves out without a word, and the client would go past the proxy.
+    match matcher.intercept(&http::Uri::from_static("http://server.example/")) {
+        Some(_) => Ok(matcher),
+        None => Err(wrong(
+            "names no host that can be used: it is http://host:port",
         )),
     }
 }

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
-use crate::dial::Tcp;
+use crate::dial::{Tcp, port};
 
 #[cfg(feature = "tls")]
 pub use rustls;
@@ -52,12 +52,14 @@ impl Connector {
         Self(Arc::new(move |uri| {
             let (tcp, proxies, tls) = (tcp.clone(), proxies.clone(), tls.clone());
             Box::pin(async move {
-                match proxies.intercept(&uri) {
-                    None => tls.dial(tcp, uri).await,
-                    Some(proxy) if proxy.uri().scheme_str().is_some_and(is_socks) => {
-                        tls.dial(socks(&proxy, tcp), uri).await
-                    }
-                    Some(proxy) => tls.dial(tunnel(&proxy, tcp), uri).await,
+                let Some(proxy) = proxies.intercept(&uri) else {
+                    return tls.dial(tcp, uri).await;
+                };
+                let uri = with_port(&uri)?;
+                if proxy.uri().scheme_str().is_some_and(is_socks) {
+                    tls.dial(socks(&proxy, tcp), uri).await
+                } else {
+                    tls.dial(tunnel(&proxy, tcp), uri).await
                 }
             })
         }))
@@ -66,6 +68,15 @@ impl Connector {
     pub(crate) async fn dial(&self, uri: Uri) -> io::Result<Stream> {
         (self.0)(uri).await
     }
+}
+
+/// The address with its port, where it leaves out the one that its scheme means: what speaks with proxies would take 443.
+fn with_port(uri: &Uri) -> io::Result<Uri> {
+    let host = uri.host().unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    let authority = format!("{host}:{}", port(uri)).parse();
+    parts.authority = Some(authority.map_err(io::Error::other)?);
+    Uri::from_parts(parts).map_err(io::Error::other)
 }
 
 fn is_socks(scheme: &str) -> bool {

@@ -38,12 +38,7 @@ impl Tcp {
         let host = uri.host().unwrap_or_default();
         // An IPv6 address stands in brackets.
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let default = if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
-        let port = uri.port_u16().unwrap_or(default);
+        let port = port(&uri);
         let addresses = match self.named.get(host) {
             Some(addresses) => addresses.clone(),
             None => lookup_host((host, port)).await?.collect(),
@@ -66,6 +61,15 @@ impl Tcp {
     fn answered(&self) -> MutexGuard<'_, Option<SocketAddr>> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The port that an address names or its scheme means.
+pub(crate) fn port(uri: &Uri) -> u16 {
+    let default = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    uri.port_u16().unwrap_or(default)
 }
 
 impl Service<Uri> for Tcp {

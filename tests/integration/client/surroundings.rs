@@ -115,7 +115,7 @@ async fn a_forward_proxy_is_passed_by_connect() {
     }
 }
 
-/// A SOCKS5 proxy (RFC 1928) that wants no credential; it notes the names that it was asked for.
+/// A SOCKS5 proxy (RFC 1928) that wants no credential; it notes the names and ports that it was asked for.
 struct Socks {
     addr: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -166,8 +166,8 @@ impl Socks {
             }
             kind => return Err(io::Error::other(format!("address type {kind}"))),
         };
-        client.read_u16().await?;
-        names.lock().unwrap().push(name);
+        let port = client.read_u16().await?;
+        names.lock().unwrap().push(format!("{name}:{port}"));
         let mut server = TcpStream::connect(upstream).await?;
         client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
         copy_bidirectional(&mut client, &mut server).await?;
@@ -186,17 +186,70 @@ async fn a_socks_proxy_is_passed_and_looks_names_up_itself() {
     let server = TestServer::start(Config::new()).await;
     let socks = Socks::start(server.addr).await;
     for transport in ALL {
-        // Only the proxy knows this name.
-        let builder = builder("ws://server.example/anywire").only(transport);
-        let proxy = format!("socks5h://{}", socks.addr);
-        echoes(builder.proxy(&proxy)).await.unwrap();
+        for url in [
+            "ws://server.example/anywire",
+            "ws://server.example:80/anywire",
+        ] {
+            // Only the proxy knows this name.
+            let builder = builder(url).only(transport);
+            let proxy = format!("socks5h://{}", socks.addr);
+            echoes(builder.proxy(&proxy)).await.unwrap();
+        }
     }
     let asked = socks.asked.lock().unwrap();
     assert!(
-        asked.iter().all(|name| name == "server.example"),
+        asked.iter().all(|name| name == "server.example:80"),
         "{asked:?}"
     );
     assert!(asked.len() >= 2);
+}
+
+#[tokio::test]
+async fn a_connect_proxy_is_asked_for_the_port_of_the_scheme() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    for (url, target) in [
+        ("ws://server.example/anywire", "server.example:80"),
+        ("ws://server.example:80/anywire", "server.example:80"),
+        ("ws://[2001:db8::1]/anywire", "[2001:db8::1]:80"),
+        ("wss://server.example/anywire", "server.example:443"),
+        ("ws://server.example:8080/anywire", "server.example:8080"),
+    ] {
+        let connecting = builder(url)
+            .proxy(&address)
+            .only(Transport::WebSocket)
+            .connect();
+        let asked = async {
+            let (mut client, _) = proxy.accept().await.unwrap();
+            let mut line = Vec::new();
+            while !line.ends_with(b"\r\n") {
+                line.push(client.read_u8().await.unwrap());
+            }
+            String::from_utf8(line).unwrap()
+        };
+        let line = tokio::select! {
+            line = timeout(DEADLINE, asked) => line.expect("the proxy is asked"),
+            _ = connecting => panic!("there is no server"),
+        };
+        assert_eq!(line, format!("CONNECT {target} HTTP/1.1\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_could_not_be_used_is_refused_and_not_passed_by() {
+    let server = TestServer::start(Config::new()).await;
+    let url = format!("ws://{}/anywire", server.addr);
+    for proxy in [
+        "socks5://",
+        "socks5:proxy:1080",
+        "socks5h://bücher:1080",
+        "ftp://proxy",
+        "proxy",
+    ] {
+        let error = echoes(builder(&url).proxy(proxy)).await.unwrap_err();
+        assert!(error.contains("proxy"), "{proxy}: {error}");
+    }
+    assert_eq!(server.server.metrics().opened, 0);
 }
 
 #[tokio::test]
@@ -218,7 +271,7 @@ async fn the_environment_names_the_proxy() {
         .stdout(Stdio::null())
         .status();
     assert!(timeout(DEADLINE, child).await.unwrap().unwrap().success());
-    assert_eq!(socks.asked.lock().unwrap()[0], "server.example");
+    assert_eq!(socks.asked.lock().unwrap()[0], "server.example:80");
 }
 
 #[tokio::test]
