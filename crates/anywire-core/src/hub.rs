@@ -231,13 +231,13 @@ impl Inner {
         });
     }
 
-    pub(crate) fn forget_session(self: &Arc<Self>, id: SessionId, topics: &[Arc<str>]) {
+    pub(crate) fn forget_session(&self, live: &Arc<Live>, topics: &[Arc<str>]) {
         for topic in topics {
-            self.topics.unsubscribe(topic, id);
+            self.topics.unsubscribe(topic, live);
         }
         // First the tombstone: in between, an open with the session's key must find one of the two.
-        self.bury(id);
-        if self.sessions.remove(&id).is_some() {
+        self.bury(live.id);
+        if self.sessions.remove(&live.id).is_some() {
             self.counters.closed.add(1);
             self.has_fewer.notify_waiters();
         }

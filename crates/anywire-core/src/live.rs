@@ -161,7 +161,7 @@ impl Live {
         if let Some(topics) = after.left
             && let Some(hub) = self.hub.upgrade()
         {
-            hub.forget_session(self.id, &topics);
+            hub.forget_session(self, &topics);
         }
         output
     }

@@ -252,7 +252,7 @@ impl Sender {
         if let Some(hub) = self.live.hub.upgrade() {
             self.live
                 .peek(|state| state.topics.retain(|other| **other != *topic));
-            hub.topics.unsubscribe(topic, self.live.id);
+            hub.topics.unsubscribe(topic, &self.live);
         }
     }
 

@@ -24,30 +24,40 @@ impl Topics {
         let name: Arc<str> = name.into();
         // The entry stays locked until the follower is in, so that an emptied topic is not removed under it.
         let topic = self.by_name.entry(name.clone()).or_default();
-        let followers = &topic.followers;
-        followers
+        let mut followers = topic
+            .followers
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(live.id, live.clone());
-        drop(topic);
+            .unwrap_or_else(PoisonError::into_inner);
+        // A session that ends after this leaves the topics that it has noted; one that has ended follows nothing.
         let has_ended = live.peek(|state| {
-            if !state.topics.contains(&name) {
+            let has_ended = state.session.is_finished();
+            if !has_ended && !state.topics.contains(&name) {
                 state.topics.push(name.clone());
             }
-            state.session.is_finished()
+            has_ended
         });
-        if has_ended {
-            self.unsubscribe(&name, live.id);
+        if !has_ended {
+            followers.insert(live.id, live.clone());
+        }
+        let is_empty = followers.is_empty();
+        drop(followers);
+        drop(topic);
+        if is_empty {
+            self.unsubscribe(&name, live);
         }
     }
 
-    pub(crate) fn unsubscribe(&self, name: &str, id: SessionId) {
+    /// Takes this session out, and no other that its opening key has made since (PROTOCOL §2.1): they share an id.
+    pub(crate) fn unsubscribe(&self, name: &str, live: &Arc<Live>) {
         self.by_name.remove_if(name, |_, topic| {
             let mut followers = topic
                 .followers
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            followers.remove(&id);
+            let follower = followers.get(&live.id);
+            if follower.is_some_and(|follower| Arc::ptr_eq(follower, live)) {
+                followers.remove(&live.id);
+            }
             followers.is_empty()
         });
     }

@@ -449,3 +449,27 @@ async fn an_idle_stream_is_woken_by_the_wheel_to_pad_and_to_end() {
     let padding = |at: u64| (at, "Packet(Padding(0))".to_owned());
     assert_eq!(said[1..], [padding(15), padding(30), padding(45)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_an_ended_session_does_not_touch_its_successors_topics() {
+    let (hub, mut opened) = hub(Limits::default());
+    let first = connect(&hub, 1);
+    let ended = opened.recv().await.unwrap().sender();
+    first
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    transmit(&first).await;
+    // The key is forgotten, and means another session now, of the same id.
+    tokio::time::sleep(Duration::from_secs(32)).await;
+    let second = connect(&hub, 1);
+    let socket = opened.recv().await.unwrap();
+    assert_eq!(ended.id(), socket.sender().id());
+    socket.subscribe("news");
+    ended.subscribe("news");
+    ended.unsubscribe("news");
+    ended.subscribe("other");
+    assert_eq!((hub.followers("news"), hub.followers("other")), (1, 0));
+    assert_eq!(hub.publish("news", "to the one that lives"), 1);
+    let message = Packet::Message("to the one that lives".into());
+    assert_eq!(transmit(&second).await.0, [message]);
+}
