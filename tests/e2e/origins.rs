@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anywire::{Config, Principal, Server};
 use anywire_tests::chromium::Browser;
-use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
+use warp::{Filter, Reply};
 
 /// What a sandboxed frame of another site tries.
 const FRAME: &str = r#"<script src="SERVER/anywire/client.js"></script><script>
@@ -23,6 +23,40 @@ const PAGE: &str = r#"<!doctype html><title>Elsewhere</title><script>
   var told = [];
   onmessage = function (event) { told.push(event.origin + ' ' + event.data); };
 </script><iframe sandbox="allow-scripts" srcdoc='FRAME'></iframe>"#;
+
+/// A frame that sends a request with whatever the browser adds.
+const FETCHING: &str = r#"<script>
+  fetch('SERVER/x', { method: 'POST', credentials: 'include', body: 'x' }).catch(function () {
+    parent.postMessage('done', '*');
+  });
+</script>"#;
+
+/// The victim signs in at a server with these routes, and then visits a page of another site with this frame. Returns what
+/// the frame tells.
+async fn lure(routes: BoxedFilter<(Response,)>, frame: &str) -> Vec<String> {
+    let login = warp::path("login").map(|| {
+        let cookie = "who=victim; SameSite=None; Secure; Path=/";
+        let page = warp::reply::html("<title>In</title>");
+        warp::reply::with_header(page, "set-cookie", cookie).into_response()
+    });
+    let port = serve(login.or(routes).unify().boxed()).await;
+    // Another site, although on the same machine: `127.0.0.1` is not `localhost`.
+    let home = format!("http://localhost:{port}");
+    let frame = frame.replace("SERVER", &home).replace('\'', "&#39;");
+    let page = PAGE.replace("FRAME", &frame);
+    let elsewhere = warp::any().map(move || warp::reply::html(page.clone()).into_response());
+    let elsewhere = serve(elsewhere.boxed()).await;
+
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let page = browser.page(format!("{home}/login")).await.unwrap();
+    page.navigate(&format!("http://127.0.0.1:{elsewhere}/"))
+        .await
+        .unwrap();
+    page.wait_for("told.length > 0", Duration::from_secs(20))
+        .await
+        .unwrap_or_else(|error| panic!("{frame}: {error} {:?}", page.console()));
+    page.evaluate("told").await.unwrap()
+}
 
 async fn serve(routes: BoxedFilter<(Response,)>) -> u16 {
     let serving = anywire::serve(routes)
@@ -78,31 +112,8 @@ async fn a_sandboxed_frame_of_a_foreign_page_gets_nothing_by_the_victims_cookie(
                     let _ = socket.send(who).await;
                 }
             });
-        let login = warp::path("login").map(|| {
-            let cookie = "who=victim; SameSite=None; Secure; Path=/";
-            warp::reply::with_header(warp::reply::html("<title>In</title>"), "set-cookie", cookie)
-        });
-        let routes = login
-            .map(warp::Reply::into_response)
-            .or(server.routes())
-            .unify();
-        let port = serve(routes.boxed()).await;
-        // Another site, although on the same machine: `127.0.0.1` is not `localhost`.
-        let home = format!("http://localhost:{port}");
-        let frame = FRAME.replace("SERVER", &home).replace("OPTIONS", options);
-        let page = PAGE.replace("FRAME", &frame.replace('\'', "&#39;"));
-        let elsewhere = warp::any().map(move || warp::reply::html(page.clone()));
-        let elsewhere = serve(elsewhere.map(warp::Reply::into_response).boxed()).await;
-
-        let browser = Browser::launch().await.expect("Chromium starts");
-        let page = browser.page(format!("{home}/login")).await.unwrap();
-        page.navigate(&format!("http://127.0.0.1:{elsewhere}/"))
-            .await
-            .unwrap();
-        page.wait_for("told.length > 0", Duration::from_secs(20))
-            .await
-            .unwrap_or_else(|error| panic!("{options}: {error} {:?}", page.console()));
-        let told: Vec<String> = page.evaluate("told").await.unwrap();
+        let frame = FRAME.replace("OPTIONS", options);
+        let told = lure(server.routes(), &frame).await;
         assert!(told[0].starts_with(expected), "{options}: {told:?}");
         let seen = seen.lock().unwrap().clone();
         assert!(
@@ -128,32 +139,10 @@ async fn the_victims_cookie_does_come_with_a_sandboxed_frame() {
     // Or the test above would show nothing: the same frame, and an endpoint that takes what comes.
     let seen = Arc::<Mutex<Vec<String>>>::default();
     let asked = seen.clone();
-    let login = warp::path("login").map(|| {
-        let cookie = "who=victim; SameSite=None; Secure; Path=/";
-        warp::reply::with_header(warp::reply::html("<title>In</title>"), "set-cookie", cookie)
-    });
     let any = warp::header::optional::<String>("cookie").map(move |cookie: Option<String>| {
         asked.lock().unwrap().extend(cookie);
         warp::reply::html("")
     });
-    let routes = login.map(warp::Reply::into_response);
-    let routes = routes.or(any.map(warp::Reply::into_response)).unify();
-    let port = serve(routes.boxed()).await;
-    let home = format!("http://localhost:{port}");
-    let frame = format!(
-        "<script>fetch(\"{home}/x\", {{ method: \"POST\", credentials: \"include\", body: \"x\" }}).catch(function () \
-         {{ parent.postMessage(\"done\", \"*\"); }});</script>"
-    );
-    let page = PAGE.replace("FRAME", &frame);
-    let elsewhere = warp::any().map(move || warp::reply::html(page.clone()));
-    let elsewhere = serve(elsewhere.map(warp::Reply::into_response).boxed()).await;
-    let browser = Browser::launch().await.expect("Chromium starts");
-    let page = browser.page(format!("{home}/login")).await.unwrap();
-    page.navigate(&format!("http://127.0.0.1:{elsewhere}/"))
-        .await
-        .unwrap();
-    page.wait_for("told.length > 0", Duration::from_secs(20))
-        .await
-        .unwrap();
+    lure(any.map(Reply::into_response).boxed(), FETCHING).await;
     assert_eq!(*seen.lock().unwrap(), ["who=victim"]);
 }

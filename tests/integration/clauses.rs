@@ -67,13 +67,18 @@ async fn deaf(limits: Limits) -> (Server, SocketAddr) {
         std::future::pending::<()>().await;
         drop(socket);
     });
+    let addr = serve(&server).await;
+    (server, addr)
+}
+
+async fn serve(server: &Server) -> SocketAddr {
     let serving = anywire::serve(server.routes())
         .bind(([127, 0, 0, 1], 0))
         .await
         .unwrap();
     let addr = serving.local_addr();
     tokio::spawn(serving.run());
-    (server, addr)
+    addr
 }
 
 #[tokio::test]
@@ -746,12 +751,7 @@ async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
         }
     }
     let server = server.handler(Closes(told));
-    let serving = anywire::serve(server.routes())
-        .bind(([127, 0, 0, 1], 0))
-        .await
-        .unwrap();
-    let addr = serving.local_addr();
-    tokio::spawn(serving.run());
+    let addr = serve(&server).await;
     let expected = CloseReason::new(CloseCode::GOING_AWAY, "not now");
     for leg in [Transport::WebSocket, Transport::Poll] {
         let client = Client::builder(&format!("ws://{addr}/anywire"))

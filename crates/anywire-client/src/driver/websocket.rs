@@ -249,7 +249,7 @@ impl Driver {
                 let failure = Failure::new(Outcome::Superseded, "");
                 self.websocket_lost(&failure, now);
             }
-            // The session has closed over it; the end is told.
+            // The session has closed over it, which the app is told.
             Err(_) => {}
         }
     }

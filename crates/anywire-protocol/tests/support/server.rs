@@ -91,15 +91,8 @@ impl ServerShell {
             .handle_attach(generation, received, Carrier::Duplex, now)
         {
             Ok(at) => {
-                let counts = (at.received, at.first);
-                let opened = Opened::new(
-                    (ID, SECRET),
-                    generation,
-                    counts,
-                    ("", Can::NONE),
-                    &self.limits,
-                );
-                self.frame(link, &Packet::Opened(Box::new(opened)));
+                let opened = self.opened(generation, at);
+                self.frame(link, &opened);
                 self.links.insert(link, at.id);
             }
             Err(AttachError::Superseded) => {
@@ -154,15 +147,7 @@ impl ServerShell {
         let mut writer = PayloadWriter::new(encoding);
         writer.push_prelude(2_048);
         if is_open {
-            let counts = (at.received, at.first);
-            let opened = Opened::new(
-                (ID, SECRET),
-                generation,
-                counts,
-                ("", Can::NONE),
-                &self.limits,
-            );
-            writer.push(&Packet::Opened(Box::new(opened)));
+            writer.push(&self.opened(generation, at));
         }
         let stream = Stream {
             id: at.id,
@@ -206,15 +191,7 @@ impl ServerShell {
         match attached {
             Some(at) => {
                 if is_open {
-                    let counts = (at.received, at.first);
-                    let opened = Opened::new(
-                        (ID, SECRET),
-                        generation,
-                        counts,
-                        ("", Can::NONE),
-                        &self.limits,
-                    );
-                    writer.push(&Packet::Opened(Box::new(opened)));
+                    writer.push(&self.opened(generation, at));
                 }
                 self.held.insert(id, (at.id, encoding, writer));
             }
@@ -231,6 +208,13 @@ impl ServerShell {
                 });
             }
         }
+    }
+
+    fn opened(&self, generation: Generation, at: Attachment) -> Packet {
+        let counts = (at.received, at.first);
+        let agreed = ("", Can::NONE);
+        let opened = Opened::new((ID, SECRET), generation, counts, agreed, &self.limits);
+        Packet::Opened(Box::new(opened))
     }
 
     /// Does all that the session wants done now.
