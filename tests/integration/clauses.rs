@@ -1,34 +1,20 @@
-//! What PROTOCOL says of the corners: who may send beside what, what an open means that comes again, which codes are told,
-//! and that a refusal leaves nothing.
+//! What PROTOCOL says of the corners: who may send beside what, what an open means that comes again, and that a refusal
+//! leaves nothing. Closes are left to `closes.rs`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anywire::{CloseCode, CloseReason, Config, Limits, Server, Socket};
-use anywire_client::{Client, Transport};
 use anywire_protocol::{
     Encoding, Message, Offset, OpeningKey, Packet, PayloadWriter, decode_payload,
 };
 use anywire_tests::http::{Answer, poll, request};
-use anywire_tests::open_answer::{End, OpenAnswer};
-use anywire_tests::server::{Loop, TestServer};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
+use anywire_tests::open_answer::OpenAnswer;
+use anywire_tests::server::TestServer;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::line::{StreamLine, open_events};
-use crate::wire::{Got, Via, Wire, control, every, new_key, read, read_frame, upgrade, write};
-
-const HTTP: [Via; 7] = [
-    Via::PollText,
-    Via::PollBinary,
-    Via::PollEscaped,
-    Via::StreamText,
-    Via::StreamBinary,
-    Via::Events,
-    Via::Jsonp,
-];
+use crate::wire::{Via, Wire, every, new_key, read, upgrade, write};
 
 fn packet(letter: char, content: &str) -> String {
     format!("{}:{letter}{content}", content.encode_utf16().count())
@@ -56,7 +42,7 @@ fn packets(answer: Answer) -> Vec<Packet> {
     decode_payload(Encoding::Text, answer.body.into()).unwrap()
 }
 
-fn application(code: u16, text: &str) -> CloseReason {
+pub fn application(code: u16, text: &str) -> CloseReason {
     CloseReason::new(CloseCode::application(code).unwrap(), text)
 }
 
@@ -71,7 +57,7 @@ async fn deaf(limits: Limits) -> (Server, SocketAddr) {
     (server, addr)
 }
 
-async fn serve(server: &Server) -> SocketAddr {
+pub async fn serve(server: &Server) -> SocketAddr {
     let serving = anywire::serve(server.routes())
         .bind(([127, 0, 0, 1], 0))
         .await
@@ -79,54 +65,6 @@ async fn serve(server: &Server) -> SocketAddr {
     let addr = serving.local_addr();
     tokio::spawn(serving.run());
     addr
-}
-
-#[tokio::test]
-async fn a_client_that_only_sends_is_told_of_a_close() {
-    let server = TestServer::start(every()).await;
-    for (index, via) in HTTP.into_iter().enumerate() {
-        let mut wire = Wire::open(server.addr, via).await;
-        wire.send("close:3003").await;
-        let reason = application(3_003, "as you wish");
-        // The app closes when it has heard; what only sends is told then, and again until it answers.
-        for _ in 0..2 {
-            let told = loop {
-                let answer = wire.exchange(&[wire.attach_packet(None)]).await;
-                let told = crate::wire::unpack(via, answer);
-                if told.len() > 1 {
-                    break told;
-                }
-                tokio::task::yield_now().await;
-            };
-            assert_eq!(told[1..], [Packet::Close(reason.clone())], "{via:?}");
-        }
-        wire.close(reason.clone()).await;
-        assert_eq!(server.seen.wait_closed(index + 1).await[index], reason);
-    }
-}
-
-#[tokio::test]
-async fn a_client_that_only_sends_is_told_of_a_drain() {
-    let server = TestServer::start(every()).await;
-    let mut wires = Vec::new();
-    for via in HTTP {
-        wires.push(Wire::open(server.addr, via).await);
-    }
-    let app = server.server.clone();
-    let drain = tokio::spawn(async move { app.drain(Duration::from_secs(20)).await });
-    while !server.server.hub().is_draining() {
-        tokio::task::yield_now().await;
-    }
-    for (via, mut wire) in HTTP.into_iter().zip(wires) {
-        let answer = wire.exchange(&[wire.attach_packet(None)]).await;
-        let told = crate::wire::unpack(via, answer);
-        let Some(Packet::Close(reason)) = told.last() else {
-            panic!("{via:?} {told:?}")
-        };
-        assert_eq!(reason.code, CloseCode::RESTART);
-        wire.close(reason.clone()).await;
-    }
-    assert_eq!(drain.await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -529,106 +467,6 @@ async fn sub_protocols_have_the_same_limits_on_every_leg() {
 }
 
 #[tokio::test]
-async fn nothing_follows_a_close_on_a_stream() {
-    let limits = Limits {
-        padding: Duration::from_millis(20),
-        ..Limits::default()
-    };
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, every().limits(limits.clone())).await;
-        for via in [Via::StreamText, Via::StreamBinary, Via::Events] {
-            let mut wire = Wire::open(server.addr, Via::PollText).await;
-            let mut line = match via {
-                Via::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
-                _ => {
-                    let attach = [wire.attach_packet(None)];
-                    StreamLine::begin(server.addr, via.encoding(), &attach).await
-                }
-            };
-            wire.send("close:4000").await;
-            // Nobody answers the close, and yet the stream ends.
-            let mut last = None;
-            while let Some(packet) = line.next().await {
-                last = Some(packet);
-            }
-            let expected = Packet::Close(application(4_000, "as you wish"));
-            assert_eq!(last, Some(expected), "{which:?} {via:?}");
-            assert_eq!(line.answer.end(), Some(End::Whole));
-        }
-    }
-}
-
-async fn closed_by(
-    socket: &mut WebSocketStream<TcpStream>,
-    frame: Option<CloseFrame>,
-) -> Option<CloseFrame> {
-    write(socket, WsMessage::Close(frame)).await;
-    loop {
-        match read_frame(socket).await {
-            Some(WsMessage::Close(close)) => return close,
-            Some(_) => {}
-            None => panic!("it ended without a close"),
-        }
-    }
-}
-
-fn close_frame(code: u16, reason: &str) -> CloseFrame {
-    CloseFrame {
-        code: code.into(),
-        reason: reason.into(),
-    }
-}
-
-#[tokio::test]
-async fn a_websocket_is_closed_by_the_code_that_it_was_closed_with() {
-    let server = TestServer::start(every()).await;
-    let offer = |key| format!("anywire.v1, anywire.open.{key}.1");
-    for (code, reason) in [(3_001, "x"), (4_899, ""), (1_000, "done"), (1_001, "")] {
-        // Behind a close packet, in one go.
-        let mut socket = upgrade(server.addr, "/anywire/websocket", &offer(new_key()))
-            .await
-            .unwrap();
-        assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
-        let packet = CloseReason::new(CloseCode::from_u16(code), reason);
-        write(&mut socket, control(&Packet::Close(packet))).await;
-        let frame = close_frame(code, reason);
-        assert_eq!(
-            closed_by(&mut socket, Some(frame.clone())).await,
-            Some(frame.clone())
-        );
-        // Without one, which only detaches.
-        let before = server.server.metrics().sessions;
-        let mut socket = upgrade(server.addr, "/anywire/websocket", &offer(new_key()))
-            .await
-            .unwrap();
-        assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
-        assert_eq!(
-            closed_by(&mut socket, Some(frame.clone())).await,
-            Some(frame.clone())
-        );
-        assert_eq!(server.server.metrics().sessions, before + 1);
-        // A raw one, and its app is told.
-        let closed = server.seen.closed().len();
-        let mut raw = upgrade(server.addr, "/anywire/raw", "").await.unwrap();
-        assert_eq!(closed_by(&mut raw, Some(frame.clone())).await, Some(frame));
-        let told = server.seen.wait_closed(closed + 1).await;
-        assert_eq!(
-            (told[closed].code.as_u16(), told[closed].text()),
-            (code, reason)
-        );
-    }
-    for (path, protocols) in [("raw", String::new()), ("websocket", offer(new_key()))] {
-        let path = format!("/anywire/{path}");
-        let mut socket = upgrade(server.addr, &path, &protocols).await.unwrap();
-        assert_eq!(
-            closed_by(&mut socket, None).await,
-            None,
-            "no code, none back"
-        );
-    }
-}
-
-#[tokio::test]
 async fn before_an_attach_padding_is_ignored_and_each_wrong_packet_has_its_code() {
     let server = TestServer::start(every()).await;
     let wire = Wire::open(server.addr, Via::PollText).await;
@@ -734,54 +572,4 @@ async fn endpoints_of_post_answer_preflights_and_no_others() {
     let nothing = request(server.addr, "POST", "/anywire/pool", &[], b"").await;
     assert_eq!(nothing.status, 404);
     assert!(!nothing.text().contains("4930"));
-}
-
-#[tokio::test]
-async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
-    let server = Server::new(every()).unwrap();
-    let (told, mut reasons) = tokio::sync::mpsc::unbounded_channel();
-    struct Closes(tokio::sync::mpsc::UnboundedSender<CloseReason>);
-    impl anywire::Handler for Closes {
-        fn on_open(&self, sender: &anywire::Sender) {
-            sender.close(CloseReason::new(CloseCode::GOING_AWAY, "not now"));
-        }
-        fn on_message(&self, _: &anywire::Sender, _: anywire::Message) {}
-        fn on_close(&self, _: &anywire::Sender, reason: &CloseReason) {
-            let _ = self.0.send(reason.clone());
-        }
-    }
-    let server = server.handler(Closes(told));
-    let addr = serve(&server).await;
-    let expected = CloseReason::new(CloseCode::GOING_AWAY, "not now");
-    for leg in [Transport::WebSocket, Transport::Poll] {
-        let client = Client::builder(&format!("ws://{addr}/anywire"))
-            .only(leg)
-            .connect()
-            .await
-            .unwrap();
-        let reported = client
-            .close(CloseReason::new(CloseCode::NORMAL, "mine"))
-            .await;
-        assert_eq!(reported, expected, "{leg:?}");
-        assert_eq!(reasons.recv().await, Some(expected.clone()));
-    }
-    for via in HTTP {
-        // A page's close crosses the server's.
-        let mut wire = Wire::open(addr, via).await;
-        wire.close(application(3_000, "mine")).await;
-        assert_eq!(reasons.recv().await, Some(expected.clone()), "{via:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_stream_that_both_close_ends_with_the_servers_reason() {
-    let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::StreamText).await;
-    wire.send("close:4001").await;
-    wire.close(application(3_000, "mine")).await;
-    let Got::Closed(reason) = wire.recv().await else {
-        panic!("a message")
-    };
-    let told = server.seen.wait_closed(1).await;
-    assert_eq!(told[0], reason);
 }

@@ -5,6 +5,7 @@
 mod abuse;
 mod clauses;
 mod client;
+mod closes;
 mod compare;
 mod events;
 mod gate;

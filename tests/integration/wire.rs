@@ -49,6 +49,9 @@ pub const ALL: [Via; 8] = [
     Via::Jsonp,
 ];
 
+/// All but the WebSocket.
+pub const HTTP: &[Via] = (&ALL as &[Via]).split_at(1).1;
+
 /// A config that offers every transport.
 pub fn every() -> Config {
     Config::new().allow_jsonp()
