@@ -8,6 +8,7 @@ use anywire_protocol::Packet;
 use anywire_tests::open_answer::End;
 use anywire_tests::server::{Loop, TestServer};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -193,7 +194,13 @@ async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
             .close(CloseReason::new(CloseCode::NORMAL, "mine"))
             .await;
         assert_eq!(reported, expected, "{leg:?}");
-        assert_eq!(reasons.recv().await, Some(expected.clone()));
+        // Long before the server would give up waiting for the answer.
+        let told = timeout(Duration::from_secs(4), reasons.recv()).await;
+        assert_eq!(
+            told.expect("it is answered"),
+            Some(expected.clone()),
+            "{leg:?}"
+        );
     }
     for via in HTTP.iter().copied() {
         // A page's close crosses the server's.
@@ -212,6 +219,7 @@ async fn a_stream_that_both_close_ends_with_the_servers_reason() {
     let Got::Closed(reason) = wire.recv().await else {
         panic!("a message")
     };
+    assert_eq!(reason, application(4_001, "as you wish"));
     let told = server.seen.wait_closed(1).await;
     assert_eq!(told[0], reason);
 }

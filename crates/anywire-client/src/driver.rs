@@ -347,8 +347,8 @@ impl Driver {
 
 /// The server says that it does not know the session, or will not have it.
 fn end_refused(state: &mut State, reason: &CloseReason, now: Timestamp) {
-    if reason.code == CloseCode::UNKNOWN_SESSION && !state.session.is_open() {
-        // It has closed already; only its answer was lost.
+    if reason.code == CloseCode::UNKNOWN_SESSION && state.session.awaits_answer() {
+        // It has closed already; only its answer was lost (PROTOCOL §8.2.1).
         let own = state.session.close_reason().cloned();
         state
             .session

@@ -18,6 +18,7 @@ pub(crate) enum Closing {
         reason: CloseReason,
         until: Timestamp,
         latest: Timestamp,
+        is_told: bool,
     },
     Ended(Ended),
 }
@@ -47,6 +48,7 @@ impl Closing {
                 reason,
                 until,
                 latest,
+                is_told: false,
             };
         }
     }
@@ -78,10 +80,14 @@ impl Closing {
 
     /// A close packet goes out.
     pub(crate) fn tell(&mut self) {
-        if let Self::Ended(ended) = self
-            && matches!(ended.telling, Telling::Answer(_))
-        {
-            ended.telling = Telling::Done;
+        match self {
+            Self::Open => {}
+            Self::Asked { is_told, .. } => *is_told = true,
+            Self::Ended(ended) => {
+                if matches!(ended.telling, Telling::Answer(_)) {
+                    ended.telling = Telling::Done;
+                }
+            }
         }
     }
 
@@ -103,7 +109,7 @@ impl Closing {
     pub(crate) fn handle_timeout(&mut self) {
         match self {
             Self::Open => {}
-            Self::Asked { .. } => self.end_asked(),
+            Self::Asked { .. } => self.end_asked(Telling::Done),
             Self::Ended(ended) => ended.telling = Telling::Done,
         }
     }
@@ -157,6 +163,11 @@ impl Closing {
         matches!(self, Self::Asked { .. })
     }
 
+    /// Whether the peer may know of our close.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Self::Asked { is_told: true, .. })
+    }
+
     pub(crate) fn is_ended(&self) -> bool {
         matches!(self, Self::Ended(_))
     }
@@ -171,18 +182,19 @@ impl Closing {
         )
     }
 
-    /// Ends with `reason`, unless we have given one before; then the peer needs to be told no more.
+    /// Ends with `reason`, unless we have given one before. A peer that has been told of that needs to be told no more.
     fn finish(&mut self, reason: CloseReason, telling: Telling) {
         match self {
             Self::Open => *self = Self::ended(reason, telling),
-            Self::Asked { .. } => self.end_asked(),
+            Self::Asked { is_told: true, .. } => self.end_asked(Telling::Done),
+            Self::Asked { is_told: false, .. } => self.end_asked(telling),
             Self::Ended(ended) => ended.telling = Telling::Done,
         }
     }
 
-    fn end_asked(&mut self) {
+    fn end_asked(&mut self, telling: Telling) {
         if let Self::Asked { reason, .. } = std::mem::replace(self, Self::Open) {
-            *self = Self::ended(reason, Telling::Done);
+            *self = Self::ended(reason, telling);
         }
     }
 

@@ -181,6 +181,15 @@ impl Connection {
         }
     }
 
+    /// What an ack may say here: a WebSocket carries every message, since its receiver counts them. So what it has yet to
+    /// carry is kept, though the peer has it from elsewhere.
+    pub(crate) fn carried(&self, received: Offset) -> Offset {
+        match self.carrier {
+            Carrier::Duplex => received.min(self.cursor),
+            Carrier::Raw | Carrier::Exchange { .. } | Carrier::Stream => received,
+        }
+    }
+
     /// The peer has all up to here, and is sent nothing of it any more.
     pub(crate) fn skip_to(&mut self, base: Offset) {
         if self.cursor < base {

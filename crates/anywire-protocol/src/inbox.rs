@@ -53,6 +53,10 @@ impl Inbox {
         let is_duplicate = *cursor < received;
         *cursor = cursor.after(1);
         if is_duplicate {
+            if count == Count::Connection {
+                // The peer may have missed the ack.
+                self.unacked_since.get_or_insert(now);
+            }
             return Ok(());
         }
         self.received = received.after(1);

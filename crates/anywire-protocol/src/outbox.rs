@@ -60,15 +60,15 @@ impl Outbox {
         Some(&kept.message)
     }
 
-    /// Forgets what the peer has (PROTOCOL §7.2).
-    pub(crate) fn acknowledge(&mut self, received: Offset) -> Result<(), ProtocolError> {
-        self.judge(received)?;
+    /// Forgets what the peer has (PROTOCOL §7.2), which [`Outbox::judge`] has judged; says whether that was news.
+    pub(crate) fn acknowledge(&mut self, received: Offset) -> bool {
+        let is_news = self.base < received;
         while self.base < received {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
             self.bytes -= kept.message.len();
             self.base = self.base.after(1);
         }
-        Ok(())
+        is_news
     }
 
     /// Whether an ack can be true.
@@ -86,8 +86,7 @@ impl Outbox {
             .transmit(offset)
             .expect("the cursor is below the end")
             .clone();
-        self.acknowledge(offset.after(1))
-            .expect("it was transmitted");
+        self.acknowledge(offset.after(1));
         message
     }
 
@@ -144,13 +143,13 @@ mod tests {
             assert_eq!(message.as_text(), Some(offset.to_string().as_str()));
         }
         assert!(outbox.transmit(Offset::new(3)).is_none());
-        outbox.acknowledge(Offset::new(2)).unwrap();
+        assert!(outbox.acknowledge(Offset::new(2)));
         assert!(outbox.transmit(Offset::new(1)).is_none());
         assert_eq!(
             outbox.transmit(Offset::new(2)).unwrap().as_text(),
             Some("2")
         );
-        outbox.acknowledge(Offset::new(1)).unwrap();
+        assert!(!outbox.acknowledge(Offset::new(1)));
         assert_eq!(outbox.base(), Offset::new(2));
     }
 
@@ -159,7 +158,7 @@ mod tests {
         let mut outbox = filled(3);
         outbox.transmit(Offset::new(0));
         assert_eq!(
-            outbox.acknowledge(Offset::new(2)).unwrap_err().code(),
+            outbox.judge(Offset::new(2)).unwrap_err().code(),
             CloseCode::BAD_ACK
         );
         assert_eq!(outbox.end(), Offset::new(3));
@@ -182,7 +181,7 @@ mod tests {
             Err(SendError::Full(_))
         ));
         outbox.transmit(Offset::new(0));
-        outbox.acknowledge(Offset::new(1)).unwrap();
+        outbox.acknowledge(Offset::new(1));
         outbox.push(Message::text("ab"), &limits, now).unwrap();
         outbox.push(Message::text("cd"), &limits, now).unwrap();
         assert!(matches!(

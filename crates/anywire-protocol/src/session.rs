@@ -79,9 +79,12 @@ impl Session {
     ///
     /// `received` is what the peer says it has. For a client, call [`Session::seek`] with *opened*'s `first` next.
     ///
+    /// A client whose server says what cannot be true attaches all the same, to say so: the session has closed, and the
+    /// connection tells why.
+    ///
     /// # Errors
-    /// [`AttachError::Superseded`]: tell the peer, nothing has changed. [`AttachError::Protocol`]: tell the peer; the
-    /// session has closed.
+    /// [`AttachError::Superseded`]: tell the peer, nothing has changed. [`AttachError::Protocol`], for a server only: tell
+    /// the peer; the session has closed.
     pub fn handle_attach(
         &mut self,
         generation: Generation,
@@ -92,9 +95,11 @@ impl Session {
         if generation < self.generation {
             return Err(AttachError::Superseded);
         }
-        if self.role == Role::Client {
-            self.check_kept(received, now)?;
+        match self.role {
+            Role::Server => self.judge_ack(received, now)?,
+            Role::Client => self.judge_opened(received, now),
         }
+        self.connection = None;
         self.acknowledge(received, now)?;
         self.generation = generation;
         self.attaches += 1;
@@ -116,20 +121,6 @@ impl Session {
     /// The next message on the connection has this offset: *opened*'s `first`, for a client.
     pub fn seek(&mut self, first: Offset) {
         self.inbox.seek(Count::Connection, first);
-    }
-
-    /// *Opened* says what the server has received: for a client, on a connection that is no WebSocket's.
-    ///
-    /// # Errors
-    /// The server has lost what it had acknowledged (PROTOCOL §3.2); the session has closed.
-    pub fn check_kept(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
-        if received >= self.outbox.base() || self.closing.is_ended() {
-            return Ok(());
-        }
-        let text = "the server has received less than it had acknowledged";
-        let error = ProtocolError::new(CloseCode::STATE_LOST, text);
-        self.abort(error.into(), now);
-        Err(error)
     }
 
     /// Whether what a request brings can be true of this session (PROTOCOL §8.6). Asking changes nothing.
@@ -387,7 +378,9 @@ impl Session {
     pub fn poll_answer(&mut self) -> (Offset, Option<CloseReason>) {
         let is_next = self.outbox.base() == self.outbox.end();
         let end = self.closing.reason().filter(|_| is_next).cloned();
-        self.closing.tell();
+        if end.is_some() {
+            self.closing.tell();
+        }
         (self.inbox.acknowledge(), end)
     }
 
@@ -451,15 +444,13 @@ impl Session {
     }
 
     fn acknowledge(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
+        self.judge_ack(received, now)?;
         if self.closing.is_ended() {
             return Ok(());
         }
-        let before = self.outbox.base();
-        if let Err(error) = self.outbox.acknowledge(received) {
-            self.abort(error.into(), now);
-            return Err(error);
-        }
-        if self.outbox.base() > before {
+        let connection = self.connection.as_ref();
+        let carried = connection.map_or(received, |connection| connection.carried(received));
+        if self.outbox.acknowledge(carried) {
             let (until, latest) = self.close_wait(now);
             self.closing.postpone(until, latest);
         }
@@ -471,6 +462,26 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A server that has received less than it had acknowledged has lost state (PROTOCOL §3.2). No ack can have overtaken
+    /// *opened*: it would have come with a higher generation.
+    fn judge_opened(&mut self, received: Offset, now: Timestamp) {
+        if received < self.outbox.base() && !self.closing.is_ended() {
+            let text = "the server has received less than it had acknowledged";
+            self.abort(ProtocolError::new(CloseCode::STATE_LOST, text).into(), now);
+        }
+        // Too much is told by the session's end too.
+        let _ = self.judge_ack(received, now);
+    }
+
+    /// An ack above what was sent closes the session.
+    fn judge_ack(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
+        if self.closing.is_ended() {
+            return Ok(());
+        }
+        let judged = self.outbox.judge(received);
+        judged.inspect_err(|error| self.abort((*error).into(), now))
     }
 
     /// The next message for the current connection, or the offset that must come before it.

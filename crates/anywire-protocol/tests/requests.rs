@@ -195,6 +195,93 @@ fn messages_of_an_exchange_do_not_move_the_count_of_the_websocket_beside_it() {
     assert_eq!(heard(&mut session), expected);
 }
 
+/// A WebSocket has no offset packet: its receiver counts every message, so none may be left out.
+#[test]
+fn an_ack_of_what_a_websocket_has_not_carried_yet_leaves_nothing_out_on_it() {
+    for beside in [false, true] {
+        let mut session = server();
+        for text in ["a", "b", "c"] {
+            session.send(text.into(), at(0)).unwrap();
+        }
+        let first = request(&mut session, 1, vec![], Some(HOLD))
+            .unwrap()
+            .unwrap()
+            .id;
+        transmit(&mut session, first, 1);
+        // The client attaches before that answer has reached it.
+        let id = request(&mut session, 2, vec![], Some(Carrier::Duplex))
+            .unwrap()
+            .unwrap()
+            .id;
+        let Transmit::Message(message) = session.poll_transmit(id, at(1)) else {
+            panic!("the socket takes one message and no more for now");
+        };
+        assert_eq!(message, &Message::from("a"));
+        let ack = Offset::new(3);
+        if beside {
+            let only_sends = session.handle_request(Generation::new(2), ack, vec![], None, at(1));
+            assert_eq!(only_sends, Ok(None));
+        } else {
+            session
+                .handle_packet(Fence::Connection(id), Packet::Ack(ack), at(1))
+                .unwrap();
+        }
+        assert_eq!(
+            session.acknowledged(),
+            Offset::new(1),
+            "what it has carried"
+        );
+        session.send("d".into(), at(1)).unwrap();
+        let said = transmit(&mut session, id, 1);
+        let expected = ["b", "c", "d"].map(|text| Packet::Message(text.into()));
+        assert_eq!(said, expected, "beside: {beside}");
+        session
+            .handle_packet(Fence::Connection(id), Packet::Ack(Offset::new(4)), at(1))
+            .unwrap();
+        assert_eq!(session.buffered_messages(), 0);
+    }
+}
+
+#[test]
+fn an_attach_acknowledges_what_the_websocket_before_had_not_carried() {
+    let mut session = server();
+    for text in ["a", "b"] {
+        session.send(text.into(), at(0)).unwrap();
+    }
+    let first = request(&mut session, 1, vec![], Some(HOLD))
+        .unwrap()
+        .unwrap()
+        .id;
+    transmit(&mut session, first, 1);
+    request(&mut session, 2, vec![], Some(Carrier::Duplex)).unwrap();
+    let attached = session
+        .handle_attach(Generation::new(3), Offset::new(2), Carrier::Duplex, at(1))
+        .unwrap();
+    assert_eq!(attached.first, Offset::new(2));
+    assert_eq!(session.buffered_messages(), 0);
+}
+
+#[test]
+fn a_message_that_an_exchange_brought_before_is_acknowledged_on_the_websocket() {
+    let mut session = server();
+    let id = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+        .unwrap()
+        .unwrap()
+        .id;
+    // The answer to this exchange, which acknowledges, is lost.
+    request(&mut session, 1, messages(0, &["a"]), None).unwrap();
+    session.poll_answer();
+    assert_eq!(transmit(&mut session, id, 1), []);
+    session
+        .handle_packet(Fence::Connection(id), Packet::Message("a".into()), at(1))
+        .unwrap();
+    let due = session.poll_timeout().unwrap();
+    assert_eq!(due, at(1) + Limits::default().ack_delay);
+    session.handle_timeout(due);
+    let said = transmit(&mut session, id, due.as_millis());
+    assert_eq!(said, [Packet::Ack(Offset::new(1))]);
+}
+
 #[test]
 fn an_exchange_beside_a_websocket_is_no_sign_of_life_of_it() {
     let mut session = server();
@@ -418,6 +505,43 @@ fn both_sides_report_the_servers_close_where_two_cross() {
 }
 
 #[test]
+fn a_close_that_had_not_gone_out_when_the_other_came_is_told_as_an_answer() {
+    let away = CloseReason::new(CloseCode::GOING_AWAY, "the server first");
+    let own = CloseReason::new(CloseCode::NORMAL, "the page");
+
+    let mut client = Session::new(Role::Client, Arc::new(Limits::default()), at(0));
+    client.close(own.clone(), at(1));
+    client
+        .handle_packet(
+            Fence::Generation(Generation::new(1)),
+            Packet::Close(away.clone()),
+            at(1),
+        )
+        .unwrap();
+    assert_eq!(heard(&mut client), [Event::Closed(away.clone())]);
+    assert!(!client.is_finished(), "the server waits for the answer");
+    let id = client
+        .handle_attach(Generation::new(1), Offset::new(0), HOLD, at(1))
+        .unwrap()
+        .id;
+    let said = transmit(&mut client, id, 1);
+    assert_eq!(
+        said,
+        [Packet::Ack(Offset::new(0)), Packet::Close(away.clone())]
+    );
+    assert!(client.is_finished());
+
+    // By a form, whose answer nobody reads: the next poll tells.
+    let mut session = server();
+    session.close(away.clone(), at(1));
+    request(&mut session, 1, vec![Packet::Close(own)], None).unwrap();
+    assert_eq!(heard(&mut session), [Event::Closed(away.clone())]);
+    assert!(!session.is_finished(), "the client asks how it ended");
+    assert_eq!(session.poll_answer().1, Some(away));
+    assert!(session.is_finished());
+}
+
+#[test]
 fn a_client_waits_for_the_answer_while_the_server_shows_life_but_not_beyond_the_resume_window() {
     let limits = Arc::new(Limits::default());
     let mut client = Session::new(Role::Client, limits, at(0));
@@ -467,15 +591,23 @@ fn a_client_whose_server_has_lost_what_it_acknowledged_closes() {
             .unwrap();
         client
     };
-    let mut client = open();
-    let lost = client.handle_attach(Generation::new(2), Offset::new(0), Carrier::Duplex, at(1));
-    assert!(matches!(lost, Err(AttachError::Protocol(_))), "{lost:?}");
-    assert_eq!(client.close_reason().unwrap().code, CloseCode::STATE_LOST);
-
-    let mut client = open();
-    assert!(client.check_kept(Offset::new(0), at(1)).is_err());
-    assert_eq!(client.close_reason().unwrap().code, CloseCode::STATE_LOST);
-    assert!(open().check_kept(Offset::new(1), at(1)).is_ok());
+    for (received, code) in [(0, CloseCode::STATE_LOST), (2, CloseCode::BAD_ACK)] {
+        let mut client = open();
+        let attached = client
+            .handle_attach(
+                Generation::new(2),
+                Offset::new(received),
+                Carrier::Duplex,
+                at(1),
+            )
+            .unwrap();
+        assert_eq!(client.close_reason().unwrap().code, code);
+        let said = transmit(&mut client, attached.id, 1);
+        assert!(
+            matches!(&said[..], [Packet::Close(reason)] if reason.code == code),
+            "the server is told: {said:?}"
+        );
+    }
 }
 
 #[test]

@@ -8,9 +8,12 @@ use anywire::{Config, Denied, Limits, Principal};
 use anywire_client::{
     Client, CloseCode, CloseReason, ConnectError, Message, OriginMemory, SendError, Transport,
 };
+use anywire_protocol::{Encoding, Offset, Packet, PayloadWriter, decode_frame, decode_payload};
 use anywire_tests::fault_proxy::{FaultProxy, Faults};
 use anywire_tests::server::TestServer;
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -212,21 +215,26 @@ async fn a_token_is_asked_for_at_each_attach() {
     assert_eq!(server.seen.opened(), 1);
 }
 
-/// A server that loses what it has acknowledged, whenever the connection does.
-async fn forgetful_server() -> std::net::SocketAddr {
+/// A server that loses what it has acknowledged, whenever the connection does; and the closes that it hears.
+async fn forgetful_server() -> (std::net::SocketAddr, mpsc::UnboundedReceiver<String>) {
+    let (told, closes) = mpsc::unbounded_channel();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let mut connections = 0;
         while let Ok((stream, _)) = listener.accept().await {
             connections += 1;
-            tokio::spawn(forget(stream, connections == 1));
+            tokio::spawn(forget(stream, connections == 1, told.clone()));
         }
     });
-    addr
+    (addr, closes)
 }
 
-async fn forget(stream: tokio::net::TcpStream, is_first: bool) {
+async fn forget(
+    stream: tokio::net::TcpStream,
+    is_first: bool,
+    closes: mpsc::UnboundedSender<String>,
+) {
     use tokio_tungstenite::tungstenite::Message as WsMessage;
     use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
@@ -270,14 +278,18 @@ async fn forget(stream: tokio::net::TcpStream, is_first: bool) {
                 let generation = packet.split(' ').nth(2).unwrap();
                 crate::wire::write(&mut socket, opened(generation)).await;
             }
-            Some(_) => {}
+            Some(packet) => {
+                if let Some(close) = packet.strip_prefix('c') {
+                    let _ = closes.send(close.to_owned());
+                }
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn a_server_that_has_lost_what_it_acknowledged_ends_the_session() {
-    let addr = forgetful_server().await;
+    let (addr, mut closes) = forgetful_server().await;
     let mut client = Client::builder(&format!("ws://{addr}/anywire"))
         .only(Transport::WebSocket)
         .memory(OriginMemory::default())
@@ -288,4 +300,48 @@ async fn a_server_that_has_lost_what_it_acknowledged_ends_the_session() {
     let ended = tokio::time::timeout(Duration::from_secs(20), client.recv()).await;
     assert_eq!(ended.expect("it ends"), None);
     assert_eq!(client.close_reason().unwrap().code.as_u16(), 4934);
+    let told = tokio::time::timeout(Duration::from_secs(20), closes.recv()).await;
+    let told = told.expect("the server is told").unwrap();
+    assert!(told.starts_with("4934 "), "{told}");
+}
+
+/// Takes no message, holds what polls, and has forgotten the session when the close comes.
+async fn answer_polls(body: Bytes) -> warp::http::Response<Bytes> {
+    let packets = decode_payload(Encoding::Binary, body).unwrap();
+    let has = |is: fn(&Packet) -> bool| packets.iter().any(is);
+    let mut writer = PayloadWriter::new(Encoding::Binary);
+    if has(|packet| matches!(packet, Packet::Close(_))) {
+        let refusal =
+            Bytes::from_static(br#"{"code":4930,"error":"unknown-session","message":""}"#);
+        let response = warp::http::Response::builder().status(404);
+        return response.body(refusal).unwrap();
+    }
+    if has(|packet| matches!(packet, Packet::Open(_))) {
+        let opened = format!(
+            r#"{{"version":1,"session":"{}","secret":"{}","generation":1,"received":0,"first":0,"protocol":"","limits":{{}}}}"#,
+            "1".repeat(32),
+            "2".repeat(32)
+        );
+        writer.push(&decode_frame(Message::text(format!("\u{10}O{opened}"))).unwrap());
+    } else if has(|packet| matches!(packet, Packet::Attach(attach) if attach.hold.is_some())) {
+        std::future::pending::<()>().await;
+    }
+    writer.push(&Packet::Ack(Offset::default()));
+    warp::http::Response::new(writer.finish())
+}
+
+#[tokio::test]
+async fn a_close_that_a_forgetful_server_never_took_is_not_told_as_taken() {
+    use warp::Filter;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let polls = warp::body::bytes().then(answer_polls);
+    tokio::spawn(warp::serve(polls).incoming(listener).run());
+    let builder = builder(&format!("ws://{addr}/anywire")).only(Transport::Poll);
+    let client = builder.connect().await.unwrap();
+    client.send("lost").await.unwrap();
+    let mine = CloseReason::new(CloseCode::NORMAL, "mine");
+    let told = timeout(Duration::from_secs(20), client.close(mine)).await;
+    assert_eq!(told.expect("it ends").code, CloseCode::UNKNOWN_SESSION);
 }

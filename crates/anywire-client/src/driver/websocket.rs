@@ -1,8 +1,8 @@
 //! How the driver carries the session on a WebSocket (PROTOCOL §5).
 
 use anywire_protocol::{
-    Attach, AttachError, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Leg,
-    Offer, Opened, Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, decode_frame,
+    Attach, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Leg, Offer, Opened,
+    Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, decode_frame,
 };
 use anywire_websocket::frame::{Frame, encode_close, encode_pong, push_message, push_packet};
 
@@ -244,13 +244,11 @@ impl Driver {
                     }
                 }
             }
-            Err(AttachError::Superseded) => {
+            Err(_) => {
                 drop(state);
                 let failure = Failure::new(Outcome::Superseded, "");
                 self.websocket_lost(&failure, now);
             }
-            // The session has closed over it, which the app is told.
-            Err(_) => {}
         }
     }
 

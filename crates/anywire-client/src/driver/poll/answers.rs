@@ -96,12 +96,7 @@ impl Driver {
     fn poll_packet(&mut self, packet: Packet, now: Timestamp) -> Result<(), Failure> {
         let generation = self.poll.as_ref().map(|leg| leg.generation);
         match packet {
-            Packet::Opened(opened) if self.adopt(&opened) => {
-                let session = &mut self.shared.lock().session;
-                // A server that has lost state has closed the session.
-                let _ = session.check_kept(opened.received, now);
-                Ok(())
-            }
+            Packet::Opened(opened) if self.adopt(&opened) => Ok(()),
             Packet::Opened(_) => Err(Failure::new(Outcome::Refused, "another session")),
             Packet::Padding(_) => Ok(()),
             Packet::Pong(content) => {
