@@ -51,6 +51,8 @@ pub(crate) struct Driver {
     is_stalled: bool,
     /// What the line is thought to carry at least.
     bytes_per_ms: u64,
+    /// The server may have our close: only its answer may have been lost.
+    is_close_out: bool,
     /// No leg came through in time.
     has_given_up: bool,
     /// How long last words may take.
@@ -77,6 +79,7 @@ impl Driver {
             pace: Pace::default(),
             is_stalled: false,
             bytes_per_ms: FAIR_BYTES_PER_MS,
+            is_close_out: false,
             has_given_up: false,
             linger_until: None,
             sleepwatch: Sleepwatch::start(),
@@ -274,7 +277,7 @@ impl Driver {
     fn lost(&mut self, leg: Leg, failure: &Failure, now: Timestamp) {
         let mut state = self.shared.lock();
         if let Some(reason) = &failure.refusal {
-            end_refused(&mut state, reason, now);
+            end_refused(&mut state, reason, self.is_close_out, now);
         }
         state.negotiation.handle_lost(leg, &failure.loss, now);
     }
@@ -346,8 +349,8 @@ impl Driver {
 }
 
 /// The server says that it does not know the session, or will not have it.
-fn end_refused(state: &mut State, reason: &CloseReason, now: Timestamp) {
-    if reason.code == CloseCode::UNKNOWN_SESSION && state.session.awaits_answer() {
+fn end_refused(state: &mut State, reason: &CloseReason, is_close_out: bool, now: Timestamp) {
+    if reason.code == CloseCode::UNKNOWN_SESSION && is_close_out {
         // It has closed already; only its answer was lost (PROTOCOL §8.2.1).
         let own = state.session.close_reason().cloned();
         state

@@ -163,11 +163,6 @@ impl Closing {
         matches!(self, Self::Asked { .. })
     }
 
-    /// Whether the peer may know of our close.
-    pub(crate) fn is_told(&self) -> bool {
-        matches!(self, Self::Asked { is_told: true, .. })
-    }
-
     pub(crate) fn is_ended(&self) -> bool {
         matches!(self, Self::Ended(_))
     }

@@ -179,12 +179,12 @@ function createOutbox() {
       outbox.bytes += message.bytes;
     },
 
-    ack: function (received) {
+    ack: function (received, carried) {
       if (received > sent) {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, received - outbox.base);
+      var acked = messages.splice(0, Math.min(received, carried) - outbox.base);
       for (var i = 0; i < acked.length; i++) {
         outbox.bytes -= acked[i].bytes;
         outbox.gone += acked[i].bytes;
@@ -507,6 +507,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         return;
       }
       isStopped = true;
+      session.isCloseSent = session.isCloseSent || isCloseSent && isSending;
       sendTimer.stop();
       holdTimer.stop();
       blockedTimer.stop();
@@ -697,8 +698,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
 
       if (refusal.code >= 4930 && refusal.code < 5000) {
-        if (isCloseSent && isSending && slot !== 'send') {
+        if (refusal.code === UNKNOWN_SESSION && isAttached && isCloseSent && isSending && slot !== 'send') {
           // The exchange with our close may have ended the session; its answer says how (PROTOCOL §8.2.1).
+          session.isCloseSent = true;
           createTimer(settings, refused).set(CLOSE_ANSWER_MS);
         } else {
           refused();
@@ -742,7 +744,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   handlers[OPENED] = session.handleOpened;
 
   handlers[ACK] = function (content) {
-    session.handleAck(content);
+    session.handleAck(content, content);
     if (!isAttached) {
       isAttached = true;
       feed('attached', POLL);
@@ -1106,6 +1108,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   var isStalled = false;
   var isProving = false;
   var isCloseSent = false;
+  // What the server has acknowledged before the connection was made.
+  var base = 0;
   // The offsets of the next message up and down.
   var up = 0;
   // Bytes of all messages before that one.
@@ -1125,6 +1129,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   var leg = /** @type {WebSocketLeg} */ ({
     start: function () {
+      base = outbox.base;
       channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
       function () {
         if (!isStopped) {
@@ -1141,6 +1146,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     },
 
     attach: function (_, generation) {
+      base = outbox.base;
       send(ATTACH, session.attachContent(generation));
     },
 
@@ -1168,7 +1174,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         send(message.letter, message.content);
       }
       if (session.closing && !isCloseSent && up === outbox.end) {
-        isCloseSent = true;
+        session.isCloseSent = isCloseSent = true;
         busySince = busySince || settings.now();
         send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
@@ -1246,6 +1252,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     }, function (code, name) {
       // What is malformed before the attach may be of something in between; what *opened* says is not.
       if (isAttached || code !== 4960) {
+        // What *opened* says has attached, whatever it says: the server is told.
+        isAttached = true;
         session.abort(code, name);
       } else {
         lost('closed', name);
@@ -1260,6 +1268,14 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
     up = opened['received'];
+    if (up < base) {
+      throw createFault(4934, 'state-lost');
+    }
+    if (up < outbox.base) {
+      // It is late: a newer connection has brought more.
+      lost('superseded');
+      return;
+    }
     upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
@@ -1292,7 +1308,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   };
 
   handlers[ACK] = function (content) {
-    session.handleAck(content);
+    // The server counts what comes here, so nothing may be left out (PROTOCOL §5.5).
+    session.handleAck(content, up);
     busySince = outbox.base < up || isCloseSent ? settings.now() : 0;
     leg.transmit();
   };
@@ -1669,16 +1686,9 @@ function createSession(clock, key, protocols, handlers) {
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
   /** @type {any} */
   var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
-  // A close is not waited for longer than until then.
+  // The answer to a close is not waited for longer than until then.
   var closeBy = 0;
-  var closeTimer = createTimer(clock, function () {
-    if (outbox.base < outbox.end && !outbox.take(outbox.base)) {
-      // A Blob is still being read.
-      closeTimer.set(limits.closeTimeoutMs);
-    } else {
-      session.expire();
-    }
-  });
+  var closeTimer = createTimer(clock, expire);
 
   /** @type {Session} */
   var session = {
@@ -1690,6 +1700,7 @@ function createSession(clock, key, protocols, handlers) {
     received: 0,
     outbox: outbox,
     closing: null,
+    isCloseSent: false,
     ended: false,
     hasDropped: false,
 
@@ -1724,9 +1735,6 @@ function createSession(clock, key, protocols, handlers) {
       if (session.id && session.id !== opened.session) {
         throw protocolError();
       }
-      if (opened['received'] < outbox.base) {
-        throw createFault(4934, 'state-lost');
-      }
       if (opened.first > session.received) {
         throw createFault(4961, 'gap');
       }
@@ -1743,7 +1751,7 @@ function createSession(clock, key, protocols, handlers) {
           limits[name] = limit;
         }
       }
-      session.handleAck(opened['received']);
+      session.handleAck(opened['received'], opened['received']);
       return opened;
     },
 
@@ -1759,18 +1767,15 @@ function createSession(clock, key, protocols, handlers) {
       }
     },
 
-    handleAck: function (received) {
-      if (outbox.ack(received)) {
+    handleAck: function (received, carried) {
+      if (outbox.ack(received, carried)) {
         handlers.onbuffer();
-        if (session.closing) {
-          // What was sent before the close may need longer than the close itself.
-          awaitClose();
-        }
+        awaitClose();
       }
     },
 
     handleHeard: function () {
-      if (session.closing) {
+      if (isNextToClose()) {
         closeTimer.set(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
     },
@@ -1786,8 +1791,8 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     handleRefusal: function (code, message) {
-      if (session.closing && code === UNKNOWN_SESSION) {
-        // The server has closed already; only its answer was lost.
+      if (code === UNKNOWN_SESSION && session.closing && session.isCloseSent) {
+        // The server has closed already; only its answer was lost (PROTOCOL §8.2.1).
         endWithOwnClose(true);
       } else {
         session.end(code, message || '');
@@ -1827,17 +1832,11 @@ function createSession(clock, key, protocols, handlers) {
       handlers.ontransmit();
     },
 
-    expire: function () {
-      if (session.closing) {
-        endWithOwnClose(false);
-      } else if (session.id) {
-        session.end(4931, 'expired');
-      } else {
-        session.end(1006, 'no connection');
-      }
-    },
+    expire: expire,
 
     abort: function (code, reason) {
+      // A close that is on its way does not tell the server of this.
+      session.closing = null;
       session.end(code, reason, false, true);
     },
 
@@ -1863,10 +1862,30 @@ function createSession(clock, key, protocols, handlers) {
     });
   }
 
-  /** For as long as the server shows life, but not for ever (PROTOCOL §8.1). */
+  function expire() {
+    if (session.closing) {
+      endWithOwnClose(false);
+    } else if (session.id) {
+      session.end(4931, 'expired');
+    } else {
+      session.end(1006, 'no connection');
+    }
+  }
+
+  /** Whether nothing but the answer to our close is missing. */
+  function isNextToClose() {
+    return session.closing && outbox.base === outbox.end;
+  }
+
+  /**
+   * For as long as the server shows life, but not for ever (PROTOCOL §8.1). As long as messages must come
+   * before the close, the resume window decides.
+   */
   function awaitClose() {
-    closeBy = clock.now() + limits.resumeWindowMs;
-    closeTimer.set(limits.closeTimeoutMs);
+    if (isNextToClose()) {
+      closeBy = clock.now() + Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
+      closeTimer.set(limits.closeTimeoutMs);
+    }
   }
 
   /** @param {boolean} wasClean */

@@ -26,12 +26,12 @@ function createOutbox() {
       outbox.bytes += message.bytes;
     },
 
-    ack: function (received) {
+    ack: function (received, carried) {
       if (received > sent) {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, received - outbox.base);
+      var acked = messages.splice(0, Math.min(received, carried) - outbox.base);
       for (var i = 0; i < acked.length; i++) {
         outbox.bytes -= acked[i].bytes;
         outbox.gone += acked[i].bytes;

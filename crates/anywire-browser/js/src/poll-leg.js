@@ -108,6 +108,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         return;
       }
       isStopped = true;
+      session.isCloseSent = session.isCloseSent || isCloseSent && isSending;
       sendTimer.stop();
       holdTimer.stop();
       blockedTimer.stop();
@@ -298,8 +299,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
 
       if (refusal.code >= 4930 && refusal.code < 5000) {
-        if (isCloseSent && isSending && slot !== 'send') {
+        if (refusal.code === UNKNOWN_SESSION && isAttached && isCloseSent && isSending && slot !== 'send') {
           // The exchange with our close may have ended the session; its answer says how (PROTOCOL §8.2.1).
+          session.isCloseSent = true;
           createTimer(settings, refused).set(CLOSE_ANSWER_MS);
         } else {
           refused();
@@ -343,7 +345,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   handlers[OPENED] = session.handleOpened;
 
   handlers[ACK] = function (content) {
-    session.handleAck(content);
+    session.handleAck(content, content);
     if (!isAttached) {
       isAttached = true;
       feed('attached', POLL);

@@ -33,16 +33,9 @@ function createSession(clock, key, protocols, handlers) {
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
   /** @type {any} */
   var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
-  // A close is not waited for longer than until then.
+  // The answer to a close is not waited for longer than until then.
   var closeBy = 0;
-  var closeTimer = createTimer(clock, function () {
-    if (outbox.base < outbox.end && !outbox.take(outbox.base)) {
-      // A Blob is still being read.
-      closeTimer.set(limits.closeTimeoutMs);
-    } else {
-      session.expire();
-    }
-  });
+  var closeTimer = createTimer(clock, expire);
 
   /** @type {Session} */
   var session = {
@@ -54,6 +47,7 @@ function createSession(clock, key, protocols, handlers) {
     received: 0,
     outbox: outbox,
     closing: null,
+    isCloseSent: false,
     ended: false,
     hasDropped: false,
 
@@ -88,9 +82,6 @@ function createSession(clock, key, protocols, handlers) {
       if (session.id && session.id !== opened.session) {
         throw protocolError();
       }
-      if (opened['received'] < outbox.base) {
-        throw createFault(4934, 'state-lost');
-      }
       if (opened.first > session.received) {
         throw createFault(4961, 'gap');
       }
@@ -107,7 +98,7 @@ function createSession(clock, key, protocols, handlers) {
           limits[name] = limit;
         }
       }
-      session.handleAck(opened['received']);
+      session.handleAck(opened['received'], opened['received']);
       return opened;
     },
 
@@ -123,18 +114,15 @@ function createSession(clock, key, protocols, handlers) {
       }
     },
 
-    handleAck: function (received) {
-      if (outbox.ack(received)) {
+    handleAck: function (received, carried) {
+      if (outbox.ack(received, carried)) {
         handlers.onbuffer();
-        if (session.closing) {
-          // What was sent before the close may need longer than the close itself.
-          awaitClose();
-        }
+        awaitClose();
       }
     },
 
     handleHeard: function () {
-      if (session.closing) {
+      if (isNextToClose()) {
         closeTimer.set(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
     },
@@ -150,8 +138,8 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     handleRefusal: function (code, message) {
-      if (session.closing && code === UNKNOWN_SESSION) {
-        // The server has closed already; only its answer was lost.
+      if (code === UNKNOWN_SESSION && session.closing && session.isCloseSent) {
+        // The server has closed already; only its answer was lost (PROTOCOL §8.2.1).
         endWithOwnClose(true);
       } else {
         session.end(code, message || '');
@@ -191,17 +179,11 @@ function createSession(clock, key, protocols, handlers) {
       handlers.ontransmit();
     },
 
-    expire: function () {
-      if (session.closing) {
-        endWithOwnClose(false);
-      } else if (session.id) {
-        session.end(4931, 'expired');
-      } else {
-        session.end(1006, 'no connection');
-      }
-    },
+    expire: expire,
 
     abort: function (code, reason) {
+      // A close that is on its way does not tell the server of this.
+      session.closing = null;
       session.end(code, reason, false, true);
     },
 
@@ -227,10 +209,30 @@ function createSession(clock, key, protocols, handlers) {
     });
   }
 
-  /** For as long as the server shows life, but not for ever (PROTOCOL §8.1). */
+  function expire() {
+    if (session.closing) {
+      endWithOwnClose(false);
+    } else if (session.id) {
+      session.end(4931, 'expired');
+    } else {
+      session.end(1006, 'no connection');
+    }
+  }
+
+  /** Whether nothing but the answer to our close is missing. */
+  function isNextToClose() {
+    return session.closing && outbox.base === outbox.end;
+  }
+
+  /**
+   * For as long as the server shows life, but not for ever (PROTOCOL §8.1). As long as messages must come
+   * before the close, the resume window decides.
+   */
   function awaitClose() {
-    closeBy = clock.now() + limits.resumeWindowMs;
-    closeTimer.set(limits.closeTimeoutMs);
+    if (isNextToClose()) {
+      closeBy = clock.now() + Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
+      closeTimer.set(limits.closeTimeoutMs);
+    }
   }
 
   /** @param {boolean} wasClean */

@@ -52,7 +52,7 @@ interface Outbox {
   gone: number;
   push(message: Message): void;
   /** Forget what the peer has received, up to this offset. Returns whether that was news. */
-  ack(received: number): boolean;
+  ack(received: number, carried: number): boolean;
   /** The message at an offset, which counts as sent from now on. None while there is none, or its Blob is read. */
   take(offset: number): Message | undefined;
   /** The messages from the first on that can go and fit, which count as sent from now on. The first fits always. */
@@ -103,6 +103,8 @@ interface Session {
   outbox: Outbox;
   /** The close that the application asked for and the server has not answered yet. */
   closing: Close | null;
+  /** Whether the server may have it: only its answer may have been lost. */
+  isCloseSent: boolean;
   ended: boolean;
   /** A message could not be taken: nothing may follow it, and the session is about to end. */
   hasDropped: boolean;
@@ -114,7 +116,8 @@ interface Session {
   attachContent(generation: number, holdMs?: number): string;
   handleOpened(content: string): { received: number; first: number };
   handleMessage(offset: number, letter: string, content: any): void;
-  handleAck(received: number): void;
+  /** Of what is acknowledged, the server counts no more than was carried. */
+  handleAck(received: number, carried: number): void;
   /** Anything came from the server. */
   handleHeard(): void;
   handleClose(close: Close): void;

@@ -32,6 +32,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   var isStalled = false;
   var isProving = false;
   var isCloseSent = false;
+  // What the server has acknowledged before the connection was made.
+  var base = 0;
   // The offsets of the next message up and down.
   var up = 0;
   // Bytes of all messages before that one.
@@ -51,6 +53,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   var leg = /** @type {WebSocketLeg} */ ({
     start: function () {
+      base = outbox.base;
       channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
       function () {
         if (!isStopped) {
@@ -67,6 +70,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     },
 
     attach: function (_, generation) {
+      base = outbox.base;
       send(ATTACH, session.attachContent(generation));
     },
 
@@ -94,7 +98,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
         send(message.letter, message.content);
       }
       if (session.closing && !isCloseSent && up === outbox.end) {
-        isCloseSent = true;
+        session.isCloseSent = isCloseSent = true;
         busySince = busySince || settings.now();
         send(CLOSE, closeContent(session.closing.code, session.closing.reason));
       }
@@ -172,6 +176,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
     }, function (code, name) {
       // What is malformed before the attach may be of something in between; what *opened* says is not.
       if (isAttached || code !== 4960) {
+        // What *opened* says has attached, whatever it says: the server is told.
+        isAttached = true;
         session.abort(code, name);
       } else {
         lost('closed', name);
@@ -186,6 +192,14 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
     up = opened['received'];
+    if (up < base) {
+      throw createFault(4934, 'state-lost');
+    }
+    if (up < outbox.base) {
+      // It is late: a newer connection has brought more.
+      lost('superseded');
+      return;
+    }
     upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
@@ -218,7 +232,8 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   };
 
   handlers[ACK] = function (content) {
-    session.handleAck(content);
+    // The server counts what comes here, so nothing may be left out (PROTOCOL §5.5).
+    session.handleAck(content, up);
     busySince = outbox.base < up || isCloseSent ? settings.now() : 0;
     leg.transmit();
   };

@@ -166,6 +166,68 @@ test('a session that is gone while closing has closed cleanly', () => {
   assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'mine', wasClean: true }]);
 });
 
+test('last words that the server never took are not told as taken', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(100);
+  // It has forgotten the session.
+  scene.server.sessions.length = 0;
+  scene.client.send('lost');
+  scene.client.close(3001, 'mine');
+  scene.advance(5000);
+  assert.equal(scene.seen.closes.length, 1);
+  assert.equal(scene.seen.closes[0].code, 4930);
+  assert.equal(scene.seen.closes[0].wasClean, false);
+});
+
+test('last words wait for the network, within the resume window, and so does the close behind them', () => {
+  const scene = createScene();
+  scene.advance(1000);
+  scene.network.plan.poll = always('lost');
+  scene.network.plan.websocket = always('refused');
+  scene.websocket.die(1006);
+  scene.client.send('last words');
+  scene.client.close(3001);
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.closes, []);
+  scene.network.plan.poll = always('ok');
+  scene.advance(30000);
+  assert.deepEqual(scene.session.inbox, ['last words']);
+  assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: '', wasClean: true }]);
+
+  const gone = createScene();
+  gone.advance(1000);
+  gone.network.plan.poll = always('lost');
+  gone.network.plan.websocket = always('refused');
+  gone.websocket.die(1006);
+  gone.client.send('last words');
+  gone.client.close(3001);
+  gone.advance(180000);
+  assert.deepEqual(gone.seen.closes, [{ code: 3001, reason: '', wasClean: false }]);
+});
+
+test('what ends the session while its close is under way is told', () => {
+  const scene = createScene({ transports: ['poll'] });
+  const { poll } = scene.server;
+  const told = [];
+  scene.server.poll = function (contentType, body, reply) {
+    const close = decodePayload(body).find(({ letter }) => letter === 'c');
+    if (!close) {
+      poll.call(this, contentType, body, reply);
+      return;
+    }
+    told.push(close.content.code);
+    // It answers something else, and what it answers cannot be.
+    reply(200, encodePayload([
+      { letter: 'a', content: '0' }, { letter: 'n', content: '7' }, { letter: 't', content: 'gap' },
+    ], typeof body !== 'string'));
+  };
+  scene.advance(1000);
+  scene.client.close(3001, 'mine');
+  scene.advance(60000);
+  assert.deepEqual(told, [3001, 4961]);
+  assert.deepEqual(scene.seen.closes.map((close) => close.code), [4961]);
+});
+
 test('close() while connecting: error, then close 1006, and never open', () => {
   for (const ms of [0, 10, 30, 330]) {
     const scene = createScene(ms === 330 ? { plan: { websocket: always('hangs') } } : {});

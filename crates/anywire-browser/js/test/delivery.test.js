@@ -348,36 +348,77 @@ test('padding on a WebSocket is ignored, before the attach and after', () => {
   assert.equal(scene.network.websockets.length, 1);
 });
 
-for (const transport of ['websocket', 'poll']) {
-  test(`a server that has lost what it acknowledged ends the session, to be opened anew: ${transport}`, () => {
-    const scene = createScene({ transports: [transport] });
-    scene.advance(1000);
-    scene.client.send('a');
-    scene.advance(2000);
-    assert.deepEqual(scene.session.inbox, ['a']);
-    scene.session.inbox = [];
-    if (transport === 'websocket') {
-      scene.websocket.die(1006);
-    } else {
-      // Only an answer to an open says what the server has; a repeat of one says it again.
-      const { session } = scene;
-      const lie = { letter: 'O', content: session.opened({ generation: 1, received: 0 }) };
-      const { poll } = scene.server;
-      scene.server.poll = function (contentType, body, reply) {
-        poll.call(this, contentType, body, (status, payload, headers) => {
-          const isBinary = typeof payload !== 'string';
-          const packets = status === 200 ? [lie, ...decodePayload(payload)] : [];
-          reply(status, status === 200 ? encodePayload(packets.map(encoded), isBinary) : payload, headers);
-        });
-      };
-      scene.client.send('b');
-    }
-    scene.advance(30000);
-    assert.deepEqual(scene.seen.closes, [{ code: 4934, reason: 'state-lost', wasClean: false }]);
-  });
-}
+test('a server that has lost what it acknowledged is told, and the session is to be opened anew', () => {
+  const scene = createScene({ transports: ['websocket'] });
+  scene.advance(1000);
+  scene.client.send('a');
+  scene.advance(2000);
+  assert.deepEqual(scene.session.inbox, ['a']);
+  scene.session.inbox = [];
+  scene.websocket.die(1006);
+  scene.advance(30000);
+  assert.deepEqual(scene.seen.closes, [{ code: 4934, reason: 'state-lost', wasClean: false }]);
+  assert.deepEqual(scene.session.closing, { code: 4934, reason: 'state-lost' });
+  assert.deepEqual(scene.server.errors, []);
+});
 
-/** A packet as it is written: the contents of some come parsed. */
-function encoded({ letter, content }) {
-  return { letter, content: /[an]/.test(letter) ? `${content}` : content };
-}
+test('opened that comes late, when a newer exchange has brought more, is no loss', () => {
+  const scene = createScene();
+  scene.client.block('websocket');
+  scene.advance(1000);
+  scene.network.websockets.length = 0;
+  const { websocket } = scene.server;
+  scene.server.websocket = function (protocols, connection) {
+    return websocket.call(this, protocols, {
+      close: connection.close,
+      send: (frame) => {
+        if (frame[1] === 'q') {
+          // The held exchange is not told yet that another connection carries the session.
+          scene.session.connection = null;
+        }
+        if (frame[1] === 'O' && scene.network.websockets.length === 1) {
+          // As if what the page sends now went by a leg with a higher generation.
+          scene.session.generation = 0;
+          scene.client.send('a');
+          scene.clock.setTimeout(() => connection.send(frame), 200);
+        } else {
+          connection.send(frame);
+        }
+      },
+    });
+  };
+  scene.client.unblock('websocket');
+  scene.advance(3000);
+  delete scene.server.websocket;
+  scene.advance(30000);
+  scene.client.send('b');
+  scene.advance(3000);
+  assert.deepEqual(scene.seen.closes, []);
+  assert.deepEqual(scene.session.inbox, ['a', 'b']);
+  assert.ok(scene.client.trace.some(({ result }) => result.startsWith('superseded')));
+});
+
+test('an ack of what another connection brought leaves nothing out on the WebSocket', () => {
+  const scene = createScene({ server: { limits: { windowMessages: 2 } } });
+  scene.advance(1000);
+  scene.network.plan.poll = () => 'unanswered';
+  scene.client.block('websocket');
+  ['a', 'b', 'c', 'd'].forEach((text) => scene.client.send(text));
+  scene.advance(1000);
+  assert.deepEqual(scene.session.inbox, ['a', 'b', 'c', 'd']);
+  // As if the attach had been there before them.
+  const { inbox } = scene.session;
+  scene.session.inbox = [];
+  scene.client.unblock('websocket');
+  scene.client.block('poll');
+  while (scene.seen.transports.at(-1) !== 'websocket') {
+    scene.advance(10);
+  }
+  scene.session.inbox = inbox;
+  scene.session.connection.send('a', '4');
+  scene.client.send('e');
+  scene.advance(5000);
+  assert.deepEqual(scene.session.inbox, ['a', 'b', 'c', 'd', 'e']);
+  assert.deepEqual(scene.server.errors, []);
+  assert.deepEqual(scene.seen.closes, []);
+});

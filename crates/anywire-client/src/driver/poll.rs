@@ -52,6 +52,9 @@ struct Flight {
     has_proof: bool,
     /// The last attempt that it reports.
     reported: u64,
+    /// Whether it carries our close, and whether the server may have had that before.
+    has_close: bool,
+    was_close_out: bool,
     body_bytes: usize,
     received: Offset,
 }
@@ -99,6 +102,8 @@ impl PollLeg {
             batch: flight.batch,
             has_proof: flight.has_proof,
             reported: flight.reported,
+            has_close: flight.has_close,
+            was_close_out: flight.was_close_out,
             body_bytes,
             received: flight.received,
         };
@@ -116,6 +121,8 @@ struct FlightPlan {
     batch: std::ops::Range<u64>,
     has_proof: bool,
     reported: u64,
+    has_close: bool,
+    was_close_out: bool,
     received: Offset,
 }
 
@@ -258,7 +265,7 @@ impl Driver {
         }
         if has_messages {
             let max_bytes = self.pace.batch_bytes(&limits);
-            leg.is_close_sent = push_messages(
+            plan.has_close = push_messages(
                 &mut state.session,
                 leg.generation,
                 &mut writer,
@@ -266,6 +273,9 @@ impl Driver {
                 &mut plan.batch,
                 now,
             );
+            plan.was_close_out = self.is_close_out;
+            leg.is_close_sent = plan.has_close;
+            self.is_close_out |= plan.has_close;
         }
         drop(state);
         let body = writer.finish();

@@ -261,7 +261,7 @@ impl Driver {
         };
         let failure = Failure::new(outcome, reason.to_string());
         if reason.code.disposition() != Disposition::Retry {
-            end_refused(&mut self.shared.lock(), &reason, now);
+            end_refused(&mut self.shared.lock(), &reason, self.is_close_out, now);
         }
         self.websocket_lost(&failure, now);
     }
@@ -281,7 +281,10 @@ impl Driver {
                 break None;
             }
             match state.session.poll_transmit(id, now) {
-                Transmit::Packet(packet) => push_packet(&mut leg.out, &packet, leg.masks.next()),
+                Transmit::Packet(packet) => {
+                    self.is_close_out |= matches!(packet, Packet::Close(_));
+                    push_packet(&mut leg.out, &packet, leg.masks.next());
+                }
                 Transmit::Message(message) => push_message(&mut leg.out, message, leg.masks.next()),
                 Transmit::Idle => break None,
                 Transmit::Finished => {

@@ -27,12 +27,6 @@ impl Session {
         self.closing.is_ended()
     }
 
-    /// Whether only the answer to this side's close is missing: the close has gone out, and the peer has acknowledged every
-    /// message. Then a peer that no longer knows the session has ended it so (PROTOCOL §8.2.1).
-    pub fn awaits_answer(&self) -> bool {
-        self.closing.is_told() && self.outbox.base() == self.outbox.end()
-    }
-
     /// Whether [`Session::poll_event`] has something.
     pub fn has_event(&self) -> bool {
         self.inbox.is_waiting() || self.closing.is_unreported()

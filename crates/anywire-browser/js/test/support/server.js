@@ -336,6 +336,9 @@ class Session {
   closedByClient({ code, reason }) {
     this.closing = { code, reason };
     this.closedByPeer = true;
+    // What the client has not received is dropped (PROTOCOL §8.1).
+    this.first = this.end;
+    this.outbox = [];
   }
 
   attach(connection, generation) {

@@ -36,7 +36,7 @@ impl Driver {
     /// The session is gone, and no answer has said how it ended.
     pub(super) fn poll_gone(&mut self, now: Timestamp) {
         let reason = CloseCode::UNKNOWN_SESSION.into();
-        end_refused(&mut self.shared.lock(), &reason, now);
+        end_refused(&mut self.shared.lock(), &reason, self.is_close_out, now);
         self.poll = None;
         self.lost(Leg::Poll, &Failure::new(Outcome::Refused, ""), now);
     }
@@ -58,6 +58,10 @@ impl Driver {
         let Some(leg) = &mut self.poll else {
             return;
         };
+        if flight.has_close {
+            // It was taken, which ends the session, or left out.
+            self.is_close_out = flight.was_close_out;
+        }
         let mut state = self.shared.lock();
         if flight.reported > 0 {
             state.negotiation.handle_reported(flight.reported);
@@ -128,7 +132,11 @@ impl Driver {
             let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
             // A credential that was good may have run out: the next leg asks for another.
             if !(is_credential && was_attached && self.config.headers.token.is_some()) {
-                end_refused(&mut self.shared.lock(), reason, now);
+                let is_close_out = match flight.has_close {
+                    true => flight.was_close_out,
+                    false => self.is_close_out,
+                };
+                end_refused(&mut self.shared.lock(), reason, is_close_out, now);
             }
         } else if failure.loss.outcome != Outcome::Superseded {
             self.pace.failed(flight.body_bytes, flight.hold);
