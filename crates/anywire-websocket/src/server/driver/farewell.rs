@@ -12,16 +12,18 @@ use crate::frame::Violation;
 impl<S> Driver<S> {
     /// The peer broke a rule of WebSocket: the connection fails, the session lives (PROTOCOL §5.7).
     pub(super) fn fail(&mut self, violation: &Violation) {
-        if violation.code() == CloseCode::TOO_BIG
-            && let Phase::Carrying {
-                connection,
-                is_raw: false,
-                ..
-            } = &self.phase
-        {
-            connection.violate(ProtocolError::new(CloseCode::TOO_LARGE, violation.what()));
-            // What is left to say is said with the next transmit.
-            return;
+        if violation.code() == CloseCode::TOO_BIG {
+            let error = ProtocolError::new(CloseCode::TOO_LARGE, violation.what());
+            match &self.phase {
+                // What is left to say is said with the next transmit.
+                Phase::Carrying {
+                    connection,
+                    is_raw: false,
+                    ..
+                } => return connection.violate(error),
+                Phase::Waiting(_) => return self.refuse(error.into()),
+                Phase::Carrying { .. } | Phase::Leaving { .. } => {}
+            }
         }
         self.close(CloseReason::new(violation.code(), violation.what()));
     }
@@ -45,8 +47,12 @@ impl<S> Driver<S> {
         self.leave();
     }
 
-    /// What the session has to say to a peer that closes the WebSocket: above all the answer to its close packet.
+    /// What is still to be said to a peer that closes the WebSocket: *opened*, if it opened in the same breath, and above
+    /// all the answer to its close packet.
     fn say_last_words(&mut self) {
+        if let Some(packet) = self.first.take() {
+            self.output.push(|out| push_packet(out, &packet));
+        }
         if let Phase::Carrying {
             connection,
             is_raw: false,
