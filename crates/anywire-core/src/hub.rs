@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time;
 
+use crate::Transport;
 use crate::app::App;
 use crate::attach::Refusal;
 use crate::clock::Clock;
@@ -110,12 +111,13 @@ impl Hub {
         self.inner.is_draining.load(Ordering::Relaxed)
     }
 
-    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when none is
-    /// left, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
-    /// come while the server runs.
+    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when all have
+    /// ended, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
+    /// come while the server runs. Sessions that ended before are not waited for.
     pub async fn drain(&self, within: Duration) -> usize {
         self.inner.is_draining.store(true, Ordering::SeqCst);
-        for live in self.inner.all() {
+        let mut open = self.inner.open_sessions();
+        for live in &open {
             let reason = restart();
             live.step(Wake::Connection, |state, now| {
                 state.session.close(reason, now)
@@ -124,7 +126,14 @@ impl Hub {
         let emptied = async {
             loop {
                 let fewer = self.inner.has_fewer.notified();
-                if self.inner.sessions.is_empty() {
+                while open.last().is_some_and(|live| live.is_finished()) {
+                    open.pop();
+                }
+                if open.is_empty() {
+                    // One may have been let in just before the drain began.
+                    open = self.inner.open_sessions();
+                }
+                if open.is_empty() {
                     break;
                 }
                 fewer.await;
@@ -134,11 +143,12 @@ impl Hub {
             return 0;
         }
         // They stay to be told, for as long as a close takes: between two polls there is no connection to tell.
-        let rest = self.inner.all();
+        let rest = self.inner.open_sessions();
         for live in &rest {
-            let reason = restart();
             live.step(Wake::Connection, |state, now| {
-                state.session.abort(reason, now)
+                // The app may have closed it before, for a reason of its own.
+                let reason = state.session.close_reason().cloned();
+                state.session.abort(reason.unwrap_or_else(restart), now);
             });
         }
         rest.len()
@@ -236,7 +246,9 @@ impl Inner {
             self.topics.unsubscribe(topic, live);
         }
         // First the tombstone: in between, an open with the session's key must find one of the two.
-        self.bury(live.id);
+        if live.transport() != Transport::Raw {
+            self.bury(live.id);
+        }
         if self.sessions.remove(&live.id).is_some() {
             self.counters.closed.add(1);
             self.has_fewer.notify_waiters();
@@ -244,11 +256,13 @@ impl Inner {
     }
 
     fn bury(&self, id: SessionId) {
+        if self.limits.open_window.is_zero() {
+            return;
+        }
         let now = self.clock.now();
         let until = now + self.limits.open_window;
-        let must_look = self
-            .tombstones()
-            .insert(id, until, self.limits.max_sessions);
+        let most = self.limits.max_sessions.max(Tombstones::MIN_BOUND);
+        let must_look = self.tombstones().insert(id, until, most);
         if must_look {
             self.arm_sweep(until, now);
         }
@@ -287,6 +301,13 @@ impl Inner {
         }
     }
 
+    /// The sessions that have not ended.
+    fn open_sessions(&self) -> Vec<Arc<Live>> {
+        let mut all = self.all();
+        all.retain(|live| !live.is_ended());
+        all
+    }
+
     fn all(&self) -> Vec<Arc<Live>> {
         self.sessions
             .iter()
@@ -302,9 +323,10 @@ fn restart() -> CloseReason {
 impl Drop for Inner {
     fn drop(&mut self) {
         for live in self.all() {
-            let reason = CloseReason::new(CloseCode::GOING_AWAY, "the server is gone");
             live.step(Wake::Elsewhere, |state, now| {
-                state.session.abort(reason, now)
+                let reason = state.session.close_reason().cloned();
+                let gone = || CloseReason::new(CloseCode::GOING_AWAY, "the server is gone");
+                state.session.abort(reason.unwrap_or_else(gone), now)
             });
         }
         self.deadlines.wake();

@@ -127,6 +127,14 @@ impl Live {
         self.clock.now()
     }
 
+    pub(crate) fn is_ended(&self) -> bool {
+        self.peek(|state| state.session.is_ended())
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.peek(|state| state.session.is_finished())
+    }
+
     pub(crate) fn transport(&self) -> Transport {
         match self.transport.load(Ordering::Relaxed) {
             code if code == Transport::WebSocket as u8 => Transport::WebSocket,

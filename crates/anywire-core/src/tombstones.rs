@@ -9,7 +9,7 @@ use anywire_protocol::{SessionId, Timestamp};
 /// Ids of ended sessions, for the open window after the end.
 ///
 /// All stay for the same time, so they leave in the order in which they came: the queue is the only timer. There are never
-/// more than a hub may have sessions; beyond that the oldest is forgotten.
+/// more than a hub may have sessions, or [`Tombstones::MIN_BOUND`]; beyond that the oldest is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Tombstones {
     ids: HashSet<SessionId>,
@@ -19,6 +19,9 @@ pub(crate) struct Tombstones {
 }
 
 impl Tombstones {
+    /// So many are remembered however few sessions a hub may have: those come and go, and a repeat of an open may be late.
+    pub(crate) const MIN_BOUND: usize = 1_024;
+
     /// Remembers an ended session until `until`. Returns whether the wheel is to look again then.
     pub(crate) fn insert(&mut self, id: SessionId, until: Timestamp, most: usize) -> bool {
         if self.queue.len() >= most {

@@ -473,3 +473,71 @@ async fn what_is_left_of_an_ended_session_does_not_touch_its_successors_topics()
     let message = Packet::Message("to the one that lives".into());
     assert_eq!(transmit(&second).await.0, [message]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_neither_waits_for_nor_counts_what_ended_before() {
+    let (hub, mut opened) = hub(Limits::default());
+    let aborted = connect(&hub, 1);
+    let socket = opened.recv().await.unwrap();
+    aborted.violate(ProtocolError::new(CloseCode::PROTOCOL_ERROR, ""));
+    // Its client is not there to be told.
+    drop((aborted, socket));
+    let begin = tokio::time::Instant::now();
+    assert_eq!(hub.drain(Duration::from_secs(5)).await, 0);
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    assert_eq!(hub.metrics().sessions, 1, "the client is told if it comes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_counts_what_it_aborts_and_keeps_the_apps_own_reason() {
+    let (hub, mut opened) = hub(Limits::default());
+    let silent: Vec<_> = (1..=3).map(|key| connect(&hub, key)).collect();
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        sockets.push(opened.recv().await.unwrap());
+    }
+    let own = CloseReason::new(CloseCode::from_u16(4_001), "the app's own");
+    sockets[0].sender().close(own.clone());
+    // This one answers in time.
+    let drain = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.drain(Duration::from_secs(5)).await }
+    });
+    tokio::task::yield_now().await;
+    silent[2]
+        .receive([Packet::Close(CloseCode::RESTART.into())].into_iter())
+        .unwrap();
+    assert_eq!(drain.await.unwrap(), 2);
+    for (index, expected) in [(0, own.clone()), (1, CloseCode::RESTART.into())] {
+        let told = transmit(&silent[index]).await.0;
+        let Some(Packet::Close(reason)) = told.last() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(reason.code, expected.code);
+        assert_eq!(sockets[index].recv().await, None);
+        assert_eq!(
+            sockets[index].close_reason().map(|reason| reason.code),
+            Some(expected.code)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn raw_sessions_do_not_make_a_hub_forget_the_keys_that_have_ended() {
+    let (hub, mut opened) = hub(Limits {
+        max_sessions: 1,
+        ..Limits::default()
+    });
+    let first = connect(&hub, 1);
+    opened.recv().await.unwrap();
+    first
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .unwrap();
+    transmit(&first).await;
+    for _ in 0..2_000 {
+        drop(hub.open_raw("", None).unwrap());
+        opened.recv().await.unwrap();
+    }
+    let again = hub.open(&open_packet(1, 2), &[], None).err().unwrap();
+    assert_eq!(again.reason().code, CloseCode::UNKNOWN_SESSION);
+}

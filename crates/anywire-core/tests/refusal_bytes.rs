@@ -15,8 +15,11 @@ static ALLOCATED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 #[test]
 fn a_hundred_thousand_refusals_leave_no_byte() {
     in_virtual_time(|| {
-        // One place, which is taken.
+        // One that has a place left, one that has none, and one that drains.
         let scene = Scene::new(2);
+        let full = Scene::new(1);
+        let draining = Scene::new(2);
+        draining.drain();
         let every = |number: u64| {
             [
                 Way::OpenReceived(number),
@@ -33,9 +36,15 @@ fn a_hundred_thousand_refusals_leave_no_byte() {
             ]
         };
         // What the threads' own buffers need, they get before.
-        for way in every(1) {
-            refused_by(&scene, way, 2, HOLD);
-        }
+        let refuse = |number| {
+            for way in every(number) {
+                refused_by(&scene, way, 2, HOLD);
+            }
+            for scene in [&full, &draining] {
+                refused_by(scene, Way::OpenNew, 2, HOLD);
+            }
+        };
+        refuse(1);
         let bytes = || {
             let stats = ALLOCATED.stats();
             stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
@@ -43,13 +52,11 @@ fn a_hundred_thousand_refusals_leave_no_byte() {
         let state = scene.state();
         let before = bytes();
         for number in 1..10_000 {
-            for way in every(number) {
-                refused_by(&scene, way, 2, HOLD);
-            }
+            refuse(number);
         }
         let grown = bytes() - before;
         assert_eq!(scene.state(), state);
-        println!("{grown} bytes after 109,989 refusals");
+        println!("{grown} bytes after {} refusals", 9_999 * 13);
         assert!(grown.abs() < 1_024, "{grown}");
     });
 }

@@ -29,6 +29,25 @@ fn ways() -> impl Strategy<Value = Vec<(Way, usize)>> {
     prop::collection::vec((way, 0..4_usize), 1..12)
 }
 
+#[test]
+fn what_is_refused_for_want_of_room_or_of_time_changes_nothing() {
+    in_virtual_time(|| {
+        // The one place is taken.
+        let scene = Scene::new(1);
+        let before = scene.state();
+        let refused = refused_by(&scene, Way::OpenNew, 2, HOLD);
+        assert_eq!(refused.reason().code, CloseCode::OVERLOADED);
+        assert_eq!(scene.state(), before);
+
+        let scene = Scene::new(2);
+        scene.drain();
+        let before = scene.state();
+        let refused = refused_by(&scene, Way::OpenNew, 2, HOLD);
+        assert_eq!(refused.reason().code, CloseCode::DRAINING);
+        assert_eq!(scene.state(), before);
+    });
+}
+
 proptest! {
     #[test]
     fn whatever_is_refused_changes_nothing(

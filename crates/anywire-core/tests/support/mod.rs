@@ -98,6 +98,13 @@ impl Scene {
         }
     }
 
+    /// Begins to drain: whatever lives is asked to close.
+    pub fn drain(&self) {
+        let mut drain = std::pin::pin!(self.hub.drain(Duration::from_secs(60)));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(drain.as_mut().poll(&mut cx).is_pending());
+    }
+
     /// All that may not change, but for the count of refusals.
     pub fn state(&self) -> (Metrics, usize, bool) {
         let mut metrics = self.hub.metrics();
@@ -120,6 +127,8 @@ impl Scene {
 /// A way to be refused.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
+    /// An open with a new key, at a hub that is full or drains.
+    OpenNew,
     /// An open with a new key says that it has received something.
     OpenReceived(u64),
     /// An open with a new key brings a gap.
@@ -150,6 +159,12 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, carrier: Carrier) -> Re
     let secret = scene.opened.secret;
     let brings = messages(0, count);
     let refused = match way {
+        Way::OpenNew => {
+            let admitted = hub.admit(&open(NEW, 1, 0)).err();
+            let opened = hub.open(&open(NEW, 1, 0), &brings, owner).err();
+            assert_eq!(admitted, opened);
+            opened
+        }
         Way::OpenReceived(received) => hub.open(&open(NEW, 1, received), &brings, owner).err(),
         Way::OpenGap(offset) => {
             let gap = messages(offset, count + 1);
