@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use anywire_protocol::{Limits, Message, Negotiation, NegotiationSettings, Openin
 use http::{HeaderName, HeaderValue};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use url::Url;
+use url::{Host, Url};
 
 use crate::authorize::Headers;
 use crate::client::opened;
@@ -169,7 +169,10 @@ impl Builder {
     /// after 250 ms without an answer (RFC 8305).
     pub fn resolve(mut self, host: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         let addresses = addresses.into_iter().collect();
-        self.named.insert(host.to_ascii_lowercase(), addresses);
+        match host_name(host) {
+            Some(host) => drop(self.named.insert(host, addresses)),
+            None => self.wrong = Some(format!("`{host}`, to be resolved, is no host")),
+        }
         self
     }
 
@@ -281,6 +284,15 @@ impl Debug for Proxy {
             Self::None => f.write_str("None"),
             Self::All(url) => f.debug_tuple("All").field(&shown(url)).finish(),
         }
+    }
+}
+
+/// A host as `url` writes it, but for the brackets of an IPv6 address: names in other scripts, `127.1` and the like.
+fn host_name(host: &str) -> Option<String> {
+    let inner = host.trim_start_matches('[').trim_end_matches(']');
+    match inner.parse::<Ipv6Addr>() {
+        Ok(address) => Some(address.to_string()),
+        Err(_) => Some(Host::parse(host).ok()?.to_string()),
     }
 }
 

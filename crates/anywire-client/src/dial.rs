@@ -67,6 +67,7 @@ impl Tcp {
 pub(crate) fn port(uri: &Uri) -> u16 {
     let default = match uri.scheme_str() {
         Some("https") => 443,
+        Some("socks5" | "socks5h") => 1_080,
         _ => 80,
     };
     uri.port_u16().unwrap_or(default)
@@ -132,6 +133,19 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_is_not_named_is_that_of_the_scheme() {
+        for (uri, expected) in [
+            ("http://h", 80),
+            ("https://h", 443),
+            ("socks5://h", 1_080),
+            ("socks5h://h", 1_080),
+            ("socks5h://h:9050", 9_050),
+        ] {
+            assert_eq!(port(&uri.parse().expect("an address")), expected, "{uri}");
+        }
+    }
 
     #[test]
     fn families_take_turns_beginning_with_that_of_the_first_address() {

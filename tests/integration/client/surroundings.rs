@@ -374,6 +374,21 @@ async fn a_dead_address_of_a_name_does_not_hide_a_good_one() {
             assert!(took < Duration::from_millis(2 * within + 1_500), "{took:?}");
         }
     }
+    // However the host is written, here and there.
+    for (written, resolved) in [
+        ("Bücher.example", "bücher.EXAMPLE"),
+        ("xn--bcher-kva.example", "bücher.example"),
+        ("[0:0::2]", "[::2]"),
+        ("[::2]", "0::0:2"),
+        ("10.1", "10.0.0.1"),
+        ("0x0a000001", "10.1"),
+    ] {
+        let builder = builder(&format!("ws://{written}/anywire")).no_proxy();
+        let echo = echoes(builder.resolve(resolved, [server.addr])).await;
+        echo.unwrap_or_else(|error| panic!("{written} {resolved}: {error}"));
+    }
+    let error = echoes(builder("ws://h/anywire").resolve("a b", [])).await;
+    assert!(error.unwrap_err().contains("`a b`"));
     let nobody = builder("ws://many.example/anywire")
         .no_proxy()
         .connect_timeout(Duration::from_millis(500))
