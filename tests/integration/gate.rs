@@ -55,6 +55,20 @@ async fn a_foreign_origin_is_refused_on_every_endpoint_before_anything_else() {
     assert_eq!(server.seen.opened(), 0);
 }
 
+/// The endpoint is reached by `https`, as behind a proxy, and its pages are of `http` too.
+#[tokio::test]
+async fn a_listed_page_of_the_other_scheme_and_the_same_host_may_read() {
+    let server = TestServer::start(Config::new().allow_origin("http://app.example")).await;
+    let headers = ["Host: app.example", "Origin: http://app.example"];
+    let preflight = request(server.addr, "OPTIONS", "/anywire/poll", &headers, b"").await;
+    assert_eq!(preflight.status, 204);
+    let answer = request(server.addr, "POST", "/anywire/poll", &headers, b"").await;
+    for answer in [preflight, answer] {
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("http://app.example"));
+    }
+}
+
 #[tokio::test]
 async fn a_listed_origin_is_let_in_and_named() {
     let server = TestServer::start(Config::new().allow_origin("https://friend.example")).await;

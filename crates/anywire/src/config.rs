@@ -56,7 +56,7 @@ pub enum ConfigError {
     Mount(String),
     /// An origin that no browser sends.
     #[error(
-        "origin `{0}` must be `scheme://host` or `scheme://host:port` in lower case, without a path; list each one, and let `null` in by `allow_opaque_origins`"
+        "origin `{0}` must be `scheme://host` or `scheme://host:port` in lower case, without a path or the scheme's own port; list each one, and let `null` in by `allow_opaque_origins`"
     )]
     Origin(String),
     /// A sub-protocol that cannot be negotiated.
@@ -166,7 +166,8 @@ impl Config {
             return Err(ConfigError::Mount(self.mount.clone()));
         }
         if let Some(origin) = self.origins.iter().find(|origin| {
-            Origin::parse(origin).is_none() || origin.bytes().any(|byte| byte.is_ascii_uppercase())
+            Origin::parse(origin).is_none_or(Origin::names_default_port)
+                || origin.bytes().any(|byte| byte.is_ascii_uppercase())
         }) {
             return Err(ConfigError::Origin(origin.clone()));
         }
@@ -232,6 +233,8 @@ mod tests {
             "app.example",
             "https://app.example/",
             "https://App.example",
+            "https://app.example:443",
+            "http://app.example:80",
         ] {
             let checked = Config::new().allow_origin(origin).check();
             assert!(matches!(checked, Err(ConfigError::Origin(_))), "{origin}");

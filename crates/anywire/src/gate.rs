@@ -103,10 +103,11 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
             };
             if origin == OPAQUE {
                 judge_opaque(config, headers)
+            } else if is_allowed(config, origin) {
+                // First: a listed page of the other scheme looks like the server's own, but reads only what it is let.
+                Ok(CrossOrigin::Listed(value.clone()))
             } else if is_own(origin, host) {
                 Ok(CrossOrigin::No)
-            } else if is_allowed(config, origin) {
-                Ok(CrossOrigin::Listed(value.clone()))
             } else {
                 Err(forbidden())
             }
@@ -264,6 +265,15 @@ mod tests {
         }
         let framed = [("referer", "https://c.example/page"), ("cookie", "a=b")];
         assert_eq!(judge_by(&config, &framed), Ok(CrossOrigin::No));
+    }
+
+    #[test]
+    fn a_listed_page_of_the_other_scheme_may_read_though_its_host_is_the_servers() {
+        let config = Config::new().allow_origin("http://app.example");
+        let judged = |origin| judge_by(&config, &[("origin", origin)]);
+        let listed = CrossOrigin::Listed(HeaderValue::from_static("http://app.example"));
+        assert_eq!(judged("http://app.example"), Ok(listed));
+        assert_eq!(judged("https://app.example"), Ok(CrossOrigin::No));
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl<'a> Origin<'a> {
         Self::parse(origin).map(|_| origin)
     }
 
+    /// Whether it names the port that its scheme means, which no browser does.
+    pub(crate) fn names_default_port(self) -> bool {
+        self.port.is_some() && self.port == default_port(self.scheme)
+    }
+
     /// Whether a page of this origin was served under this `Host`. That has no scheme, so `http` and `https` are one here.
     pub(crate) fn is_own(self, host: &str) -> bool {
         let Some(default) = default_port(self.scheme) else {
