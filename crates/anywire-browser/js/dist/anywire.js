@@ -1694,7 +1694,6 @@ function createSession(clock, key, protocols, handlers) {
   var session = {
     id: '',
     protocol: '',
-    can: CAN,
     bytesPerMs: 256,
     limits: limits,
     received: 0,
@@ -1742,7 +1741,6 @@ function createSession(clock, key, protocols, handlers) {
         session.id = opened.session;
         secret = opened.secret;
         session.protocol = opened.protocol || '';
-        session.can = opened.can || [];
       }
       for (var name in opened['limits']) {
         var limit = opened['limits'][name];

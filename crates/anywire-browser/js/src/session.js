@@ -41,7 +41,6 @@ function createSession(clock, key, protocols, handlers) {
   var session = {
     id: '',
     protocol: '',
-    can: CAN,
     bytesPerMs: 256,
     limits: limits,
     received: 0,
@@ -89,7 +88,6 @@ function createSession(clock, key, protocols, handlers) {
         session.id = opened.session;
         secret = opened.secret;
         session.protocol = opened.protocol || '';
-        session.can = opened.can || [];
       }
       for (var name in opened['limits']) {
         var limit = opened['limits'][name];

@@ -93,8 +93,6 @@ interface Session {
   /** Empty until the server has opened the session. */
   id: string;
   protocol: string;
-  /** What both sides can, by name. */
-  can: string[];
   limits: Limits;
   /** What the line is thought to carry at least, until it stalls with much on the way. */
   bytesPerMs: number;
