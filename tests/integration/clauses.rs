@@ -357,6 +357,19 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
                 assert_eq!(rest, [Packet::Ack(Offset::default())], "{carrier:?}");
             }
         }
+        // A form's answer is read by nobody, so its ping has no pong, there or elsewhere.
+        let form = packet('x', &format!("{id} {secret} 3 0")) + &packet('p', "form");
+        let form = format!("b={form}");
+        let header = ["Content-Type: application/x-www-form-urlencoded"];
+        let taken = request(
+            server.addr,
+            "POST",
+            "/anywire/form",
+            &header,
+            form.as_bytes(),
+        )
+        .await;
+        assert_eq!(taken.status, 200, "{carrier:?}");
         let lower = packet('x', &format!("{id} {secret} 2 0"));
         let refused = poll(server.addr, "anywire", &lower).await;
         assert_eq!(outcome(&refused), (409, 4900));
@@ -379,6 +392,8 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
             .iter()
             .rfind(|packet| !matches!(packet, Packet::Ack(_)));
         assert_eq!(last, Some(&Packet::Message("hi".into())), "{carrier:?}");
+        let is_pong = |packet: &Packet| matches!(packet, Packet::Pong(_));
+        assert!(!heard.iter().any(is_pong), "{carrier:?}: {heard:?}");
     }
 }
 
@@ -474,6 +489,7 @@ async fn before_an_attach_padding_is_ignored_and_each_wrong_packet_has_its_code(
     let long = "x".repeat(32_769);
     for (text, code) in [
         (format!("\u{10}p{long}"), 4964),
+        ("x".repeat(2 * 1_048_576 + 1), 4964),
         (format!("\u{10}x{id} {secret} 2 0 500"), 4960),
         ("\u{10}r1 poll connect 5 ok".into(), 4960),
         ("\u{10}a0".into(), 4960),

@@ -52,6 +52,28 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
     }
 }
 
+/// What an event stream says up to its bound: the close may be what reaches it.
+#[tokio::test]
+async fn a_browser_is_not_asked_to_come_again_behind_a_close() {
+    let limits = Limits {
+        max_stream_bytes: 4_096,
+        ..Limits::default()
+    };
+    let server = TestServer::start(Config::new().limits(limits)).await;
+    let mut longest = 0;
+    for bytes in (1_900..2_100).step_by(3) {
+        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        wire.send("x".repeat(bytes)).await;
+        wire.send("close:3003").await;
+        let mut answer = open_events(server.addr, &wire.attach_token(1), &[]).await;
+        let text = all(&mut answer).await;
+        let is_closed = text.contains("c3003");
+        assert_ne!(is_closed, text.contains("retry: 50"), "{bytes}: {text}");
+        longest = longest.max(text.len());
+    }
+    assert!(longest > 4_096, "a close has reached the bound: {longest}");
+}
+
 #[tokio::test]
 async fn a_browser_that_reconnects_by_itself_goes_on_where_it_was() {
     let limits = Limits {
@@ -131,7 +153,7 @@ async fn what_is_no_offer_is_refused() {
         ("?offer=".into(), (400, 4962)),
         ("?offer=anywire.v1".into(), (400, 4960)),
         (format!("?offer={good}"), (400, 4962)),
-        ("?offer=anywire.v2,anywire.open.x.1".into(), (400, 4960)),
+        ("?offer=anywire.v2,anywire.open.x.1".into(), (400, 4962)),
         ("?offer=anywire.v1,anywire.open.x.1".into(), (400, 4960)),
         ("?offer=anywire.v1,%".into(), (400, 4960)),
         ("?offer=anywire.v1,%ff".into(), (400, 4960)),

@@ -126,7 +126,9 @@ impl Exchange {
 /// # Errors
 /// Nothing of the form was taken; answer with the refusal.
 pub fn take_form(hub: &Hub, body: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
-    let Request { head, rest } = Request::read(Encoding::Text, unescape(body)?, hub.limits())?;
+    let Request { head, mut rest } = Request::read(Encoding::Text, unescape(body)?, hub.limits())?;
+    // A pong is not for what carries the session meanwhile.
+    rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
     match head {
         Head::Attach(attach) if attach.hold.is_none() => {
             hub.find(&attach, principal)?.receive(attach.received, rest)

@@ -127,11 +127,15 @@ impl StreamBody {
         let framing = &mut self.framing;
         let left = self.limits.max_stream_bytes.saturating_sub(self.made_bytes);
         let poll = connection.poll_transmit(cx, |outgoing| {
+            let mut is_last = false;
             match outgoing {
-                Outgoing::Packet(packet) => framing.push(&packet),
+                Outgoing::Packet(packet) => {
+                    is_last = matches!(packet, Packet::Close(_));
+                    framing.push(&packet);
+                }
                 Outgoing::Message(message) => framing.push_message(message),
             }
-            if framing.is_full(left.min(CHUNK_BYTES)) {
+            if framing.is_full(left.min(CHUNK_BYTES)) && !is_last {
                 Room::None
             } else {
                 Room::Some

@@ -161,11 +161,11 @@ impl Connection {
     }
 
     /// Whether acks wait although they are due: on a WebSocket they tell the client that the app takes messages, and stop it
-    /// while it does not (PROTOCOL §7.5). A session that has ended acknowledges in answers alone.
+    /// while it does not (PROTOCOL §7.5). A session that has ended acknowledges in answers alone, which a stream begins as.
     pub(crate) fn withholds_ack(&self, has_ended: bool, inbox: &Inbox, limits: &Limits) -> bool {
         match self.carrier {
             Carrier::Exchange { .. } => false,
-            Carrier::Stream => has_ended,
+            Carrier::Stream => has_ended && self.has_told_ack,
             Carrier::Duplex | Carrier::Raw => has_ended || !inbox.has_room(limits),
         }
     }

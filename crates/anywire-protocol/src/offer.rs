@@ -49,13 +49,17 @@ impl Offer {
     /// No version in common, or a malformed offer: refuse the request with 400 (PROTOCOL §8.4).
     pub fn parse<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<Self, ProtocolError> {
         let mut read = Tokens::default();
+        let (mut taken, mut has_version) = (Ok(()), false);
         // A list may have empty elements (RFC 9110 §5.6.1).
         for token in tokens.filter(|token| !token.is_empty()) {
-            read.take(token)?;
+            has_version |= token == SUBPROTOCOL;
+            taken = taken.and_then(|()| read.take(token));
         }
-        if !read.has_version {
+        // First of all: what another version offers may have tokens that this one does not know.
+        if !has_version {
             return Err(unsupported_version());
         }
+        taken?;
         match (read.offer, read.can) {
             (Some(Self::Open(open)), can) => Ok(Self::Open(Open {
                 protocols: read.protocols,
@@ -77,7 +81,6 @@ impl Offer {
 #[derive(Default)]
 struct Tokens {
     bytes: usize,
-    has_version: bool,
     offer: Option<Offer>,
     can: Option<Can>,
     protocols: Vec<String>,
@@ -91,9 +94,7 @@ impl Tokens {
                 "an offer of more than 16,384 bytes",
             ));
         }
-        if token == SUBPROTOCOL {
-            self.has_version = true;
-        } else if let Some(words) = token.strip_prefix(OPEN) {
+        if let Some(words) = token.strip_prefix(OPEN) {
             return self.offer(Offer::Open(parse_open_offer(words)?));
         } else if let Some(words) = token.strip_prefix(ATTACH) {
             return self.offer(Offer::Attach(parse_attach_offer(words)?));

@@ -204,6 +204,17 @@ fn a_stream_ends_behind_its_close_which_follows_the_messages() {
 }
 
 #[test]
+fn a_stream_of_a_session_that_has_ended_says_what_was_received_and_why_it_ended() {
+    let mut session = server();
+    up(&mut session, 1, offset(0), 0).unwrap();
+    up(&mut session, 1, message("up"), 0).unwrap();
+    session.abort(CloseCode::RESTART.into(), at(0));
+    let id = attach(&mut session, 1, 0, 1);
+    let said = vec![ack(1), Packet::Close(CloseCode::RESTART.into())];
+    assert_eq!(drain(&mut session, id, 1), (said, "finished"));
+}
+
+#[test]
 fn a_client_whose_stream_is_half_read_may_send_beside_it() {
     let limits = Arc::new(Limits::default());
     let mut client = Session::new(Role::Client, limits, at(0));
