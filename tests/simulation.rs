@@ -51,7 +51,7 @@ fn connecting_takes_no_round_trip_more_than_it_must() {
         assert!(both.to_first_echo <= allowed(3), "{both:?}");
         // A healthy client costs the server no second session, and no request for the race.
         assert_eq!(both.metrics.opened, 1);
-        assert_eq!(both.metrics.poll_attaches, 0, "{both:?}");
+        assert_eq!(both.metrics.attaches[Transport::Poll], 0, "{both:?}");
         assert_eq!(both.dials, 1, "{both:?}");
     }
 }
@@ -61,7 +61,7 @@ fn a_race_that_polling_enters_costs_one_request_and_no_second_session() {
     // The WebSocket's answer comes after polling has begun.
     let cost = simulation::connect(Duration::from_millis(200), None);
     assert_eq!(cost.metrics.opened, 1, "{cost:?}");
-    assert!(cost.metrics.poll_attaches <= 1, "{cost:?}");
+    assert!(cost.metrics.attaches[Transport::Poll] <= 1, "{cost:?}");
     assert!(cost.dials <= 2, "{cost:?}");
 }
 
@@ -97,7 +97,7 @@ fn a_websocket_whose_proof_comes_late_is_stalled_no_longer() {
         late.trace.iter().any(|attempt| attempt.starts_with("poll")),
         "{late:#?}"
     );
-    assert_eq!(late.metrics.poll_attaches, 0, "{late:#?}");
+    assert_eq!(late.metrics.attaches[Transport::Poll], 0, "{late:#?}");
 }
 
 const SEEDS: u64 = 1_000;

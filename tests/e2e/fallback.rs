@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anywire::{Config, Limits};
+use anywire::{Config, Limits, Transport};
 use anywire_tests::fault_proxy::Faults;
 
 use crate::lab::Lab;
@@ -17,7 +17,7 @@ async fn messages_run_over_websocket() {
     lab.compare(COUNT).await;
     assert_eq!(lab.transport().await, "websocket");
     assert_eq!(
-        lab.server.server.metrics().poll_attaches,
+        lab.server.server.metrics().attaches[Transport::Poll],
         0,
         "a healthy client costs no poll"
     );

@@ -1,6 +1,6 @@
 //! Bad input gets the documented answer on every transport; nobody else's session is touched, none is leaked.
 
-use anywire::{Limits, Message};
+use anywire::{Limits, Message, Transport};
 use anywire_protocol::{CloseCode, Packet};
 use anywire_tests::http::{Answer, poll, raw, request};
 use anywire_tests::server::TestServer;
@@ -94,7 +94,7 @@ async fn a_newer_connection_supersedes_the_older_one() {
     let token = format!("anywire.v1, {}", wire.attach_token(2));
     let (answer, socket) = tokio::join!(wire.exchange(&held), async {
         // The poll must be held before it can be superseded.
-        while server.server.metrics().poll_attaches < 1 {
+        while server.server.metrics().attaches[Transport::Poll] < 1 {
             tokio::task::yield_now().await;
         }
         upgrade(server.addr, "/anywire/websocket", &token)

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anywire::{CloseCode, CloseReason, Config, Limits, Server, Socket};
+use anywire::{CloseCode, CloseReason, Config, Limits, Server, Socket, Transport};
 use anywire_protocol::{
     Encoding, Message, Offset, OpeningKey, Packet, PayloadWriter, decode_payload,
 };
@@ -148,7 +148,10 @@ async fn what_is_refused_makes_no_session_on_any_endpoint() {
     }
     let metrics = server.server.metrics();
     assert_eq!((metrics.opened, metrics.sessions), (0, 0));
-    assert_eq!((metrics.messages_up, metrics.poll_attaches), (0, 0));
+    assert_eq!(
+        (metrics.messages_up, metrics.attaches[Transport::Poll]),
+        (0, 0)
+    );
     assert_eq!(server.seen.opened(), 0);
     // Neither the only place nor the key is taken.
     let opened = packets(poll(server.addr, "anywire", &open(key, "")).await);
@@ -289,7 +292,11 @@ async fn a_ping_is_answered_at_once_while_the_inbox_is_full() {
     held.push(Packet::Close(application(3_000, "")));
     let expected = [Packet::Pong("hello".into()), ack(300)];
     assert_eq!(packets(wire.exchange(&held).await), expected);
-    assert_eq!(server.metrics().attempts.poll.ok, 1, "the report is taken");
+    assert_eq!(
+        server.metrics().attempts.by_transport[Transport::Poll].ok,
+        1,
+        "the report is taken"
+    );
     let mut stream = StreamLine::begin(addr, Encoding::Text, &[wire.attach_packet(None)]).await;
     assert_eq!(stream.next().await, Some(ack(300)));
     held[0] = wire.attach_packet(None);
@@ -306,7 +313,9 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
         let wire = Wire::open_with(server.addr, Via::PollText, key, 3, &[]).await;
         let attaches = || {
             let metrics = server.server.metrics();
-            metrics.poll_attaches + metrics.websocket_attaches + metrics.stream_attaches
+            metrics.attaches[Transport::Poll]
+                + metrics.attaches[Transport::WebSocket]
+                + metrics.attaches[Transport::Stream]
         };
         let before = attaches();
         let mut socket = None;

@@ -1,6 +1,6 @@
 //! The gate: origin, authorisation, and what every answer carries.
 
-use anywire::{Config, Denied, Principal};
+use anywire::{Config, Denied, Principal, Transport};
 use anywire_protocol::Packet;
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
@@ -275,12 +275,16 @@ async fn transports_are_counted() {
     }
     let metrics = server.server.metrics();
     assert_eq!(
-        (metrics.opened, metrics.sessions, metrics.websocket_attaches),
+        (
+            metrics.opened,
+            metrics.sessions,
+            metrics.attaches[Transport::WebSocket]
+        ),
         (ALL.len() as u64, ALL.len() as u64, 1)
     );
-    assert!(metrics.stream_attaches >= 2);
-    assert!(metrics.events_attaches >= 1 && metrics.jsonp_attaches >= 1);
-    assert!(metrics.poll_attaches >= 3);
+    assert!(metrics.attaches[Transport::Stream] >= 2);
+    assert!(metrics.attaches[Transport::Events] >= 1 && metrics.attaches[Transport::Jsonp] >= 1);
+    assert!(metrics.attaches[Transport::Poll] >= 3);
     assert_eq!(metrics.messages_up, ALL.len() as u64);
     assert_eq!(metrics.messages_down, ALL.len() as u64);
 }

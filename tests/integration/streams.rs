@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anywire::{CloseCode, Config, Limits, Message};
+use anywire::{CloseCode, Config, Limits, Message, Transport};
 use anywire_protocol::{Encoding, Generation, Offset, Packet};
 use anywire_tests::http::request;
 use anywire_tests::open_answer::{End, OpenAnswer};
@@ -57,7 +57,7 @@ async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
         }
         assert!(begin.starts_with(b"2042:-...."), "{which:?}");
         assert_eq!(&begin[2_048..], b"1:a0", "{which:?}");
-        assert_eq!(server.server.metrics().stream_attaches, 1);
+        assert_eq!(server.server.metrics().attaches[Transport::Stream], 1);
     }
 }
 
@@ -81,7 +81,7 @@ async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
     }
     let metrics = server.server.metrics();
     assert!(
-        metrics.stream_attaches >= 4 && metrics.events_attaches >= 4,
+        metrics.attaches[Transport::Stream] >= 4 && metrics.attaches[Transport::Events] >= 4,
         "{metrics:?}"
     );
 }
@@ -198,7 +198,7 @@ async fn what_is_no_request_for_a_stream_is_refused_whole() {
     )
     .await;
     assert_eq!((answer.status, answer.code()), (404, 4930));
-    assert_eq!(server.server.metrics().stream_attaches, 0);
+    assert_eq!(server.server.metrics().attaches[Transport::Stream], 0);
 }
 
 #[tokio::test]

@@ -85,11 +85,16 @@ impl Builder {
         }
     }
 
-    /// Uses this transport alone. Default: all of them. For tests and demonstrations: with one, a network that does
-    /// not let it through is never passed.
+    /// Uses this transport alone: the WebSocket or polls. Default: both. For tests and demonstrations: with one, a network
+    /// that does not let it through is never passed.
     pub fn only(mut self, transport: Transport) -> Self {
         self.settings.websocket = transport == Transport::WebSocket;
         self.settings.poll = transport == Transport::Poll;
+        if !self.settings.websocket && !self.settings.poll {
+            self.wrong = Some(format!(
+                "`{transport}` is no transport of this client, which has `websocket` and `poll`"
+            ));
+        }
         self
     }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Can, CloseCode, CloseReason, Decision, Generation, Leg, Limits, NegotiationSettings, Opened,
-    OpeningKey, Outcome, PROOF_BYTES, Packet, Secret, SessionId, Timestamp,
+    Can, CloseCode, CloseReason, Decision, Generation, Limits, NegotiationSettings, Opened,
+    OpeningKey, Outcome, PROOF_BYTES, Packet, Secret, SessionId, Timestamp, Transport,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -212,20 +212,14 @@ impl Driver {
 
     fn decide(&mut self, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::Start {
-                leg: Leg::WebSocket,
-                generation,
-            } => self.start_websocket(generation),
-            Decision::Start { generation, .. } => {
-                let generation = generation.expect("only a WebSocket starts without a generation");
-                self.start_poll(generation, now);
-            }
-            Decision::Prove(Leg::WebSocket) => self.prove_websocket(now),
-            Decision::Prove(_) => self.prove_poll(),
-            Decision::Attach(generation) => self.attach_websocket(generation),
-            Decision::Drop(Leg::WebSocket) => self.drop_websocket(now),
-            Decision::Drop(_) => self.poll = None,
-            Decision::Check(_) => self.shared.lock().session.check(),
+            Decision::StartWebSocket(generation) => self.start_websocket(generation),
+            Decision::StartPoll(generation) => self.start_poll(generation, now),
+            Decision::ProveWebSocket => self.prove_websocket(now),
+            Decision::ProvePoll => self.prove_poll(),
+            Decision::AttachWebSocket(generation) => self.attach_websocket(generation),
+            Decision::DropWebSocket => self.drop_websocket(now),
+            Decision::DropPoll => self.poll = None,
+            Decision::CheckWebSocket => self.shared.lock().session.check(),
             Decision::Carrier(carrier) => self.shared.status.send_modify(|status| {
                 status.transport = carrier;
                 status.is_open = true;
@@ -274,7 +268,7 @@ impl Driver {
     }
 
     /// A leg is gone. What the server itself said of the session ends it.
-    fn lost(&mut self, leg: Leg, failure: &Failure, now: Timestamp) {
+    fn lost(&mut self, leg: Transport, failure: &Failure, now: Timestamp) {
         let mut state = self.shared.lock();
         if let Some(reason) = &failure.refusal {
             end_refused(&mut state, reason, self.is_close_out, now);

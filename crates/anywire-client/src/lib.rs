@@ -30,8 +30,8 @@ mod shared;
 mod shown;
 
 pub use anywire_protocol::{
-    Attempt, CloseCode, CloseReason, Disposition, Leg as Transport, Limits, Message, MessageKind,
-    NegotiationSettings, Outcome, Phase, SendError, SessionId,
+    Attempt, CloseCode, CloseReason, Disposition, Limits, Message, MessageKind,
+    NegotiationSettings, Outcome, Phase, SendError, SessionId, Transport,
 };
 pub use builder::Builder;
 pub use client::{Client, Sender, TransportChanges};

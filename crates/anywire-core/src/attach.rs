@@ -6,12 +6,13 @@ use std::task::{Context, Poll};
 
 use anywire_protocol::{
     Attach, AttachError, Attachment, Can, Carrier, CloseCode, CloseReason, ConnectionId, Fence,
-    Generation, Message, Offset, Open, Opened, Packet, ProtocolError, Transmit, choose_protocol,
+    Generation, Message, Offset, Open, Opened, Packet, ProtocolError, Transmit, Transport,
+    choose_protocol,
 };
 
+use crate::Principal;
 use crate::hub::{Hub, Inner};
 use crate::live::{About, Live, Wake};
-use crate::{Principal, Transport};
 
 /// Why the hub does not let a connection in. Tell the client [`Refusal::reason`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,7 +171,7 @@ impl Visit {
         let attached = self.take(received, packets, Some(carrier))?;
         let at = attached.expect("an attach that is not refused has a connection");
         self.live.set_transport(transport);
-        self.hub.counters.attached(transport);
+        self.hub.counters.attaches[transport].add(1);
         let connection = Connection {
             live: self.live.clone(),
             hub: self.hub.clone(),

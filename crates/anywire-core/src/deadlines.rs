@@ -124,9 +124,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_session_enters_the_wheel_only_a_few_times() {
-        use crate::{App, Hub, Room, Transport};
+        use crate::{App, Hub, Room};
         use anywire_protocol::{
-            Can, Carrier, Generation, Limits, Offset, Open, OpeningKey, Packet,
+            Can, Carrier, Generation, Limits, Offset, Open, OpeningKey, Packet, Transport,
         };
 
         let app = App::task(|mut socket| async move { while socket.recv().await.is_some() {} });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anywire_protocol::{
     CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
-    Timestamp,
+    Timestamp, Transport,
 };
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -15,7 +15,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time;
 
-use crate::Transport;
 use crate::app::App;
 use crate::attach::Refusal;
 use crate::clock::Clock;

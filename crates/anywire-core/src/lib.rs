@@ -20,6 +20,6 @@ mod topics;
 pub use app::{App, Handler};
 pub use attach::{Connection, End, Outgoing, Refusal, Room, Visit};
 pub use hub::Hub;
-pub use metrics::{Metrics, Transport};
+pub use metrics::Metrics;
 pub use reports::{Attempts, Outcomes};
 pub use socket::{Principal, Sender, Socket};

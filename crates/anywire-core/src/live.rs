@@ -11,9 +11,9 @@ use std::task::{Context, Waker};
 
 use anywire_protocol::{
     Can, CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp,
+    Transport,
 };
 
-use crate::Transport;
 use crate::clock::Clock;
 use crate::deadlines::{Deadlines, Due};
 use crate::hub::Inner;
@@ -33,6 +33,7 @@ pub(crate) struct Live {
     clock: Clock,
     /// Whether the app is made of callbacks.
     has_handler: bool,
+    /// What carried the session last, as [`Transport::index`].
     transport: AtomicU8,
     state: Mutex<State>,
 }
@@ -102,7 +103,7 @@ impl Live {
             has_left: false,
         };
         let (clock, has_handler) = (hub.clock, hub.app.handler().is_some());
-        let transport = AtomicU8::new(Transport::Poll as u8);
+        let transport = AtomicU8::new(Transport::Poll.index() as u8);
         let About {
             principal,
             protocol,
@@ -136,18 +137,12 @@ impl Live {
     }
 
     pub(crate) fn transport(&self) -> Transport {
-        match self.transport.load(Ordering::Relaxed) {
-            code if code == Transport::WebSocket as u8 => Transport::WebSocket,
-            code if code == Transport::Raw as u8 => Transport::Raw,
-            code if code == Transport::Stream as u8 => Transport::Stream,
-            code if code == Transport::Events as u8 => Transport::Events,
-            code if code == Transport::Jsonp as u8 => Transport::Jsonp,
-            _ => Transport::Poll,
-        }
+        Transport::ALL[usize::from(self.transport.load(Ordering::Relaxed))]
     }
 
     pub(crate) fn set_transport(&self, transport: Transport) {
-        self.transport.store(transport as u8, Ordering::Relaxed);
+        self.transport
+            .store(transport.index() as u8, Ordering::Relaxed);
     }
 
     /// Feeds the state one input, then wakes, arms the deadline, tells the app, and leaves the hub if all is over.

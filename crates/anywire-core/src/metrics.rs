@@ -2,39 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use anywire_protocol::PerTransport;
+
 use crate::reports::{AttemptCounters, Attempts};
-
-/// A kind of connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// PROTOCOL §5.
-    WebSocket,
-    /// PROTOCOL §6.
-    Poll,
-    /// PROTOCOL §9.
-    Raw,
-    /// PROTOCOL §13.
-    Stream,
-    /// PROTOCOL §14.
-    Events,
-    /// PROTOCOL §15.
-    Jsonp,
-}
-
-impl Transport {
-    /// The name used in logs and by the browser client.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WebSocket => "websocket",
-            Self::Poll => "poll",
-            Self::Raw => "raw",
-            Self::Stream => "stream",
-            Self::Events => "events",
-            Self::Jsonp => "jsonp",
-        }
-    }
-}
 
 /// A reading of the hub's counters; all count since the hub began, except `sessions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,16 +16,9 @@ pub struct Metrics {
     pub opened: u64,
     /// Sessions ended, for whatever reason.
     pub closed: u64,
-    /// Times that a WebSocket began to carry a session.
-    pub websocket_attaches: u64,
-    /// Times that a poll began to carry a session: each held or zero-hold exchange.
-    pub poll_attaches: u64,
-    /// Times that a stream began to carry a session.
-    pub stream_attaches: u64,
-    /// Times that an event stream began to carry a session.
-    pub events_attaches: u64,
-    /// Times that a script tag began to carry a session: each held or zero-hold exchange.
-    pub jsonp_attaches: u64,
+    /// Times that a connection of each transport began to carry a session. A poll or a script tag counts each exchange
+    /// that attaches: with a hold, or with a hold of zero.
+    pub attaches: PerTransport<u64>,
     /// Messages from clients, duplicates included.
     pub messages_up: u64,
     /// Messages written to clients, repeats included.
@@ -70,11 +33,7 @@ pub struct Metrics {
 pub(crate) struct Counters {
     pub(crate) opened: Counter,
     pub(crate) closed: Counter,
-    pub(crate) websocket_attaches: Counter,
-    pub(crate) poll_attaches: Counter,
-    pub(crate) stream_attaches: Counter,
-    pub(crate) events_attaches: Counter,
-    pub(crate) jsonp_attaches: Counter,
+    pub(crate) attaches: PerTransport<Counter>,
     pub(crate) messages_up: Counter,
     pub(crate) messages_down: Counter,
     pub(crate) refused: Counter,
@@ -82,16 +41,6 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn attached(&self, transport: Transport) {
-        match transport {
-            Transport::WebSocket | Transport::Raw => self.websocket_attaches.add(1),
-            Transport::Poll => self.poll_attaches.add(1),
-            Transport::Stream => self.stream_attaches.add(1),
-            Transport::Events => self.events_attaches.add(1),
-            Transport::Jsonp => self.jsonp_attaches.add(1),
-        }
-    }
-
     /// How many sessions are alive.
     pub(crate) fn alive(&self) -> u64 {
         self.opened.read().saturating_sub(self.closed.read())
@@ -102,11 +51,7 @@ impl Counters {
             sessions: sessions as u64,
             opened: self.opened.read(),
             closed: self.closed.read(),
-            websocket_attaches: self.websocket_attaches.read(),
-            poll_attaches: self.poll_attaches.read(),
-            stream_attaches: self.stream_attaches.read(),
-            events_attaches: self.events_attaches.read(),
-            jsonp_attaches: self.jsonp_attaches.read(),
+            attaches: PerTransport::from_fn(|transport| self.attaches[transport].read()),
             messages_up: self.messages_up.read(),
             messages_down: self.messages_down.read(),
             refused: self.refused.read(),

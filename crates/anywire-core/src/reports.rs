@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use anywire_protocol::{Leg, Outcome, Report};
+use anywire_protocol::{Outcome, PerTransport, Report, Transport};
 
-use crate::Transport;
 use crate::metrics::{Counter, Counters};
 
 /// The last attempts of one session's client; nothing where all went well.
@@ -41,21 +40,13 @@ impl Reports {
     }
 }
 
-/// Attempts to connect, by leg; a reading.
+/// Attempts to connect, by transport; a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempts {
-    /// Of WebSockets.
-    pub websocket: Outcomes,
-    /// Of polling.
-    pub poll: Outcomes,
-    /// Of streams.
-    pub stream: Outcomes,
-    /// Of event streams.
-    pub events: Outcomes,
-    /// Of script tags.
-    pub jsonp: Outcomes,
-    /// Of legs that this server does not know.
+    /// Of the transports that this server knows.
+    pub by_transport: PerTransport<Outcomes>,
+    /// Of transports that this server does not know.
     pub other: Outcomes,
 }
 
@@ -114,34 +105,22 @@ outcomes! {
 
 #[derive(Debug, Default)]
 pub(crate) struct AttemptCounters {
-    websocket: OutcomeCounters,
-    poll: OutcomeCounters,
-    stream: OutcomeCounters,
-    events: OutcomeCounters,
-    jsonp: OutcomeCounters,
+    by_transport: PerTransport<OutcomeCounters>,
     other: OutcomeCounters,
 }
 
 impl AttemptCounters {
     fn count(&self, report: &Report) {
-        let leg = match &*report.leg {
-            name if name == Leg::WebSocket.name() => &self.websocket,
-            name if name == Leg::Poll.name() => &self.poll,
-            name if name == Transport::Stream.name() => &self.stream,
-            name if name == Transport::Events.name() => &self.events,
-            name if name == Transport::Jsonp.name() => &self.jsonp,
-            _ => &self.other,
+        let leg = match Transport::from_name(&report.leg) {
+            Some(transport) => &self.by_transport[transport],
+            None => &self.other,
         };
         leg.count(&report.outcome);
     }
 
     pub(crate) fn read(&self) -> Attempts {
         Attempts {
-            websocket: self.websocket.read(),
-            poll: self.poll.read(),
-            stream: self.stream.read(),
-            events: self.events.read(),
-            jsonp: self.jsonp.read(),
+            by_transport: PerTransport::from_fn(|transport| self.by_transport[transport].read()),
             other: self.other.read(),
         }
     }

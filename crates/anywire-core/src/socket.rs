@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use anywire_protocol::{CloseCode, CloseReason, Message, Report, SendError, SessionId};
+use anywire_protocol::{CloseCode, CloseReason, Message, Report, SendError, SessionId, Transport};
 use tokio_stream::Stream;
 
-use crate::Transport;
 use crate::live::{Live, Wake};
 
 /// Who the app's authorisation says that a client is. Sessions are bound to it (PROTOCOL §2.4).

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{App, Connection, End, Hub, Outgoing, Room, Socket, Transport};
+use anywire_core::{App, Connection, End, Hub, Outgoing, Room, Socket};
 use anywire_protocol::*;
 use tokio::sync::mpsc;
 

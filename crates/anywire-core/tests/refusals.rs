@@ -4,7 +4,6 @@
 
 mod support;
 
-use anywire_core::Transport;
 use anywire_protocol::*;
 use proptest::prelude::*;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport, Visit};
+use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Visit};
 use anywire_protocol::{
-    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, unescape,
+    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport, unescape,
 };
 use bytes::Bytes;
 

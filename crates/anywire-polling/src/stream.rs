@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Transport};
-use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Open, Packet};
+use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room};
+use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Open, Packet, Transport};
 use bytes::Bytes;
 use tokio_stream::Stream;
 

@@ -24,6 +24,8 @@ mod packet;
 mod payload;
 mod session;
 mod time;
+mod transport;
+mod words;
 
 pub use can::Can;
 pub use close::{CloseCode, CloseReason, Disposition};
@@ -34,8 +36,8 @@ pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
 pub use message::{Message, MessageKind};
 pub use negotiation::{
-    Attempt, Decision, Leg, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES,
-    Phase, Report,
+    Attempt, Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES, Phase,
+    Report,
 };
 pub use offer::{Offer, application_protocols, choose_protocol};
 pub use open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
@@ -45,3 +47,4 @@ pub use payload::{
 };
 pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};
 pub use time::Timestamp;
+pub use transport::{PerTransport, Transport};

@@ -1,10 +1,9 @@
 //! Which leg a client tries when, and which carries the session (NEGOTIATION.md). How a leg connects, and what it
-//! carries, is left to shells: they tell what happened, then drain [`Negotiation::poll_decision`]. What follows for the
-//! legs is in `legs`.
+//! carries, is left to shells: they tell what happened, then drain [`Negotiation::poll_decision`]. The
+//! state of one leg is in `leg`.
 
 mod decision;
-mod legs;
-mod line;
+mod leg;
 mod settings;
 mod trace;
 
@@ -13,11 +12,11 @@ use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
 pub use self::decision::{Decision, Loss};
-use self::line::Line;
+use self::leg::LegState;
 pub use self::settings::{Memory, NegotiationSettings, PROOF_BYTES};
 use self::trace::Trace;
-pub use self::trace::{Attempt, Leg, Outcome, Phase, Report};
-use crate::{Generation, Timestamp};
+pub use self::trace::{Attempt, Outcome, Phase, Report};
+use crate::{Generation, Timestamp, Transport};
 
 /// The state of a client's legs.
 ///
@@ -29,9 +28,9 @@ use crate::{Generation, Timestamp};
 /// ```
 pub struct Negotiation {
     settings: NegotiationSettings,
-    websocket: Line,
-    poll: Line,
-    carrier: Option<Leg>,
+    websocket: LegState,
+    poll: LegState,
+    carrier: Option<Transport>,
     /// Whether a leg has ever attached.
     is_open: bool,
     last_generation: u64,
@@ -60,8 +59,8 @@ impl Negotiation {
         random: impl FnMut() -> f64 + Send + 'static,
     ) -> Self {
         Self {
-            websocket: Line::new(settings.websocket),
-            poll: Line::new(settings.poll),
+            websocket: LegState::new(settings.websocket),
+            poll: LegState::new(settings.poll),
             settings,
             carrier: None,
             is_open: false,
@@ -106,28 +105,29 @@ impl Negotiation {
         if self.websocket.phase == Some(Phase::Connect) && self.websocket.generation.is_none() {
             self.websocket.phase = Some(Phase::Probe);
             self.websocket.deadline = Some(now + settings::SILENCE);
-            self.decisions.push_back(Decision::Prove(Leg::WebSocket));
+            self.decisions.push_back(Decision::ProveWebSocket);
         }
     }
 
     /// The answer to the ping of [`PROOF_BYTES`] came.
-    pub fn handle_proven(&mut self, leg: Leg, now: Timestamp) {
-        match self.line(leg).phase {
+    pub fn handle_proven(&mut self, leg: Transport, now: Timestamp) {
+        match self.leg(leg).phase {
             Some(Phase::Probe) => {
                 self.note(leg, Outcome::Ok, "", now);
                 let generation = self.next_generation();
                 self.websocket.is_proven = true;
                 self.websocket.phase = Some(Phase::Attach);
                 self.websocket.deadline = Some(now + settings::SILENCE);
-                self.decisions.push_back(Decision::Attach(generation));
+                self.decisions
+                    .push_back(Decision::AttachWebSocket(generation));
             }
             Some(Phase::Proof) => {
                 self.note(leg, Outcome::Ok, "", now);
-                let line = self.line_mut(leg);
-                line.is_proven = true;
-                line.phase = Some(Phase::Carry);
-                line.deadline = None;
-                if leg == Leg::WebSocket {
+                let state = self.leg_mut(leg);
+                state.is_proven = true;
+                state.phase = Some(Phase::Carry);
+                state.deadline = None;
+                if leg == Transport::WebSocket {
                     self.websocket_proven(now);
                 }
             }
@@ -136,22 +136,27 @@ impl Negotiation {
     }
 
     /// The server has said that the leg carries the session.
-    pub fn handle_attached(&mut self, leg: Leg, now: Timestamp) {
-        if !self.line(leg).is_started() || self.line(leg).is_attached() {
+    pub fn handle_attached(&mut self, leg: Transport, now: Timestamp) {
+        if !self.leg(leg).is_started() || self.leg(leg).is_attached() {
             return;
         }
         self.note(leg, Outcome::Ok, "", now);
         self.is_open = true;
         self.give_up_at = None;
-        let line = self.line_mut(leg);
-        line.attach(now);
-        let is_proven = line.is_proven;
-        match leg {
-            Leg::WebSocket => self.websocket_attached(is_proven, now),
-            Leg::Poll => self.poll_attached(now),
+        let state = self.leg_mut(leg);
+        state.attach(now);
+        let is_proven = state.is_proven;
+        if leg == Transport::WebSocket {
+            self.websocket_attached(is_proven, now);
+        } else {
+            self.poll_attached(now);
         }
         if !is_proven {
-            self.decisions.push_back(Decision::Prove(leg));
+            self.decisions.push_back(if leg == Transport::WebSocket {
+                Decision::ProveWebSocket
+            } else {
+                Decision::ProvePoll
+            });
         }
     }
 
@@ -178,17 +183,18 @@ impl Negotiation {
     }
 
     /// The leg has ended without being told to.
-    pub fn handle_lost(&mut self, leg: Leg, loss: &Loss, now: Timestamp) {
-        if !self.line(leg).is_started() {
+    pub fn handle_lost(&mut self, leg: Transport, loss: &Loss, now: Timestamp) {
+        if !self.leg(leg).is_started() {
             return;
         }
         self.note(leg, loss.outcome, &loss.detail, now);
         if let Some(wait) = loss.retry_after {
             self.not_before = self.not_before.max(now + wait);
         }
-        match leg {
-            Leg::WebSocket => self.websocket_lost(now),
-            Leg::Poll => self.poll_lost(loss.outcome, now),
+        if leg == Transport::WebSocket {
+            self.websocket_lost(now);
+        } else {
+            self.poll_lost(loss.outcome, now);
         }
     }
 
@@ -202,12 +208,12 @@ impl Negotiation {
         self.websocket.failures = 0;
         self.poll.failures = 0;
         if self.websocket.is_attached() {
-            self.decisions.push_back(Decision::Check(Leg::WebSocket));
+            self.decisions.push_back(Decision::CheckWebSocket);
         } else {
             self.start_websocket(now);
         }
         if self.poll.is_started() {
-            self.drop_leg(Leg::Poll, Outcome::Dropped, "returned", now);
+            self.drop_leg(Transport::Poll, Outcome::Dropped, "returned", now);
             self.start_poll(now);
         } else if self.is_open && self.carrier.is_none() {
             self.start_poll(now);
@@ -215,19 +221,20 @@ impl Negotiation {
     }
 
     /// Allows or forbids a leg (NEGOTIATION §7.3).
-    pub fn allow(&mut self, leg: Leg, is_allowed: bool, now: Timestamp) {
-        self.line_mut(leg).is_allowed = is_allowed;
+    pub fn allow(&mut self, leg: Transport, is_allowed: bool, now: Timestamp) {
+        self.leg_mut(leg).is_allowed = is_allowed;
         if is_allowed {
-            match leg {
-                Leg::WebSocket => self.start_websocket(now),
-                Leg::Poll if self.carrier.is_none() => self.start_poll(now),
-                Leg::Poll => {}
+            if leg == Transport::WebSocket {
+                self.start_websocket(now);
+            } else if self.carrier.is_none() {
+                self.start_poll(now);
             }
-        } else if self.line(leg).is_started() {
+        } else if self.leg(leg).is_started() {
             self.drop_leg(leg, Outcome::Dropped, "forbidden", now);
-            match leg {
-                Leg::WebSocket => self.websocket_lost(now),
-                Leg::Poll => self.detached(Leg::Poll),
+            if leg == Transport::WebSocket {
+                self.websocket_lost(now);
+            } else {
+                self.detached(leg);
             }
         }
     }
@@ -242,7 +249,7 @@ impl Negotiation {
         if is_due(self.grace_until) {
             self.grace_until = None;
             if self.websocket.is_started() && !self.websocket.is_attached() {
-                self.drop_leg(Leg::WebSocket, Outcome::Silent, "", now);
+                self.drop_leg(Transport::WebSocket, Outcome::Silent, "", now);
                 self.websocket_lost(now);
             }
         }
@@ -251,7 +258,7 @@ impl Negotiation {
             if self.websocket.is_attached() {
                 self.handle_stalled(now);
             } else {
-                self.drop_leg(Leg::WebSocket, Outcome::Silent, "", now);
+                self.drop_leg(Transport::WebSocket, Outcome::Silent, "", now);
                 self.websocket_lost(now);
             }
         }
@@ -294,13 +301,13 @@ impl Negotiation {
     // Questions.
 
     /// What carries the session.
-    pub fn carrier(&self) -> Option<Leg> {
+    pub fn carrier(&self) -> Option<Transport> {
         self.carrier
     }
 
     /// Whether the leg may be tried.
-    pub fn is_allowed(&self, leg: Leg) -> bool {
-        self.line(leg).is_allowed
+    pub fn is_allowed(&self, leg: Transport) -> bool {
+        self.leg(leg).is_allowed
     }
 
     /// The last attempts, the oldest first (NEGOTIATION §9).
@@ -318,22 +325,139 @@ impl Negotiation {
         self.trace.handle_reported(number);
     }
 
-    // Private.
+    // What follows when a leg starts, attaches, is proven or lost.
 
-    fn drop_leg(&mut self, leg: Leg, outcome: Outcome, detail: &str, now: Timestamp) {
-        self.note(leg, outcome, detail, now);
-        self.line_mut(leg).reset();
-        self.decisions.push_back(Decision::Drop(leg));
+    fn websocket_attached(&mut self, is_proven: bool, now: Timestamp) {
+        self.grace_until = None;
+        self.poll.retry_at = None;
+        if self.poll.is_started() {
+            self.drop_leg(Transport::Poll, Outcome::Dropped, "", now);
+        }
+        self.poll.failures = 0;
+        self.poll_generation = None;
+        self.carry(Some(Transport::WebSocket));
+        if is_proven {
+            self.websocket_proven(now);
+        }
     }
 
-    fn carry(&mut self, carrier: Option<Leg>) {
+    fn websocket_proven(&mut self, now: Timestamp) {
+        self.websocket.is_stalled = false;
+        self.was_proven = true;
+        self.steady_at = Some(now + settings::STEADY);
+        let attached_after = self.websocket.attached_after;
+        self.remember(Memory::Works { attached_after });
+    }
+
+    fn websocket_lost(&mut self, now: Timestamp) {
+        let was_proven = self.websocket.is_proven;
+        self.websocket.reset();
+        self.steady_at = None;
+        self.websocket.retry_at = Some(self.after_failure(Transport::WebSocket, now));
+        self.detached(Transport::WebSocket);
+        if !was_proven && self.carrier == Some(Transport::Poll) && !self.was_proven {
+            self.remember(Memory::Fails);
+        }
+        // After a failure of its own, polling waits for its own time.
+        let is_waiting = self.poll.failures > 0 && self.poll.retry_at.is_some();
+        if !self.poll.is_started() && !is_waiting {
+            self.start_poll(now);
+        }
+    }
+
+    fn poll_attached(&mut self, now: Timestamp) {
+        if self.websocket.is_attached() {
+            self.drop_leg(Transport::WebSocket, Outcome::Stalled, "", now);
+            self.websocket.reset();
+            self.steady_at = None;
+            self.websocket.retry_at = Some(self.after_failure(Transport::WebSocket, now));
+        }
+        self.carry(Some(Transport::Poll));
+        if self.websocket.failures > 0 && !self.was_proven {
+            self.remember(Memory::Fails);
+        }
+    }
+
+    fn poll_lost(&mut self, outcome: Outcome, now: Timestamp) {
+        self.poll.reset();
+        if outcome == Outcome::Superseded {
+            self.poll_generation = None;
+            if self.websocket.is_started() {
+                self.poll.failures = 0;
+                if !self.websocket.is_attached() {
+                    self.grace_until = Some(now + settings::GRACE);
+                }
+                // What follows says who carries on: within the grace that is no loss to tell of.
+                return;
+            }
+            if self.poll.failures == 0 {
+                // By a WebSocket that is lost: its generation is in the way once.
+                self.poll.failures = 1;
+                self.detached(Transport::Poll);
+                return self.start_poll(now);
+            }
+        }
+        self.detached(Transport::Poll);
+        if !self.websocket.is_attached() || self.websocket.is_stalled {
+            self.poll.retry_at = Some(self.after_failure(Transport::Poll, now));
+        }
+    }
+
+    fn start_websocket(&mut self, now: Timestamp) {
+        if self.websocket.is_started() || !self.websocket.is_allowed {
+            return;
+        }
+        let generation = if self.is_open {
+            None
+        } else if self.websocket.starts == 0 {
+            Some(Generation::new(WEBSOCKET_GENERATION))
+        } else {
+            Some(self.next_generation())
+        };
+        self.websocket.start(generation, now);
+        self.websocket.deadline = Some(now + settings::SILENCE);
+        self.decisions
+            .push_back(Decision::StartWebSocket(generation));
+    }
+
+    fn start_poll(&mut self, now: Timestamp) {
+        if self.poll.is_started() || !self.poll.is_allowed {
+            return;
+        }
+        self.grace_until = None;
+        let is_race = self.websocket.is_started() && !self.websocket.is_attached();
+        let generation = match self.poll_generation {
+            // It is below the WebSocket's, which wins the race, or none came after it.
+            Some(generation) if is_race || self.websocket.starts == 0 => generation,
+            Some(generation) if generation.as_u64() == self.last_generation => generation,
+            // A WebSocket that is lost may have attached all the same, and the server does not know that it is lost.
+            _ => self.next_generation(),
+        };
+        self.poll_generation = Some(generation);
+        self.poll.start(Some(generation), now);
+        self.decisions.push_back(Decision::StartPoll(generation));
+    }
+
+    // Private.
+
+    fn drop_leg(&mut self, leg: Transport, outcome: Outcome, detail: &str, now: Timestamp) {
+        self.note(leg, outcome, detail, now);
+        self.leg_mut(leg).reset();
+        self.decisions.push_back(if leg == Transport::WebSocket {
+            Decision::DropWebSocket
+        } else {
+            Decision::DropPoll
+        });
+    }
+
+    fn carry(&mut self, carrier: Option<Transport>) {
         if self.carrier != carrier {
             self.carrier = carrier;
             self.decisions.push_back(Decision::Carrier(carrier));
         }
     }
 
-    fn detached(&mut self, leg: Leg) {
+    fn detached(&mut self, leg: Transport) {
         if self.carrier == Some(leg) {
             self.carry(None);
         }
@@ -345,10 +469,10 @@ impl Negotiation {
     }
 
     /// Counts a failure and says when the leg is tried again (NEGOTIATION §5).
-    fn after_failure(&mut self, leg: Leg, now: Timestamp) -> Timestamp {
-        let line = self.line_mut(leg);
-        line.failures = line.failures.saturating_add(1);
-        let failures = line.failures;
+    fn after_failure(&mut self, leg: Transport, now: Timestamp) -> Timestamp {
+        let state = self.leg_mut(leg);
+        state.failures = state.failures.saturating_add(1);
+        let failures = state.failures;
         let pause = self.settings.pause(failures, (self.random)());
         (now + pause).max(self.not_before)
     }
@@ -358,25 +482,28 @@ impl Negotiation {
         Generation::new(self.last_generation)
     }
 
-    fn note(&mut self, leg: Leg, outcome: Outcome, detail: &str, now: Timestamp) {
-        let line = self.line(leg);
-        if let Some(phase) = line.phase {
-            let after = now.since(line.started_at);
+    fn note(&mut self, leg: Transport, outcome: Outcome, detail: &str, now: Timestamp) {
+        let state = self.leg(leg);
+        if let Some(phase) = state.phase {
+            let after = now.since(state.started_at);
             self.trace.note(leg, phase, after, outcome, detail);
         }
     }
 
-    fn line(&self, leg: Leg) -> &Line {
-        match leg {
-            Leg::WebSocket => &self.websocket,
-            Leg::Poll => &self.poll,
+    /// A client has two legs: the WebSocket, and one over HTTP.
+    fn leg(&self, leg: Transport) -> &LegState {
+        if leg == Transport::WebSocket {
+            &self.websocket
+        } else {
+            &self.poll
         }
     }
 
-    fn line_mut(&mut self, leg: Leg) -> &mut Line {
-        match leg {
-            Leg::WebSocket => &mut self.websocket,
-            Leg::Poll => &mut self.poll,
+    fn leg_mut(&mut self, leg: Transport) -> &mut LegState {
+        if leg == Transport::WebSocket {
+            &mut self.websocket
+        } else {
+            &mut self.poll
         }
     }
 }

@@ -5,33 +5,18 @@
 use std::time::Duration;
 
 use anywire_protocol::{
-    Decision, Leg, Loss, Memory, Negotiation, NegotiationSettings, Outcome, Timestamp,
+    Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, Timestamp, Transport,
 };
 use serde_json::{Value, json};
 
 const VECTORS: &str = include_str!("../../../tests/vectors/negotiation.json");
 
-fn leg(name: &str) -> Leg {
-    match name {
-        "websocket" => Leg::WebSocket,
-        "poll" => Leg::Poll,
-        _ => panic!("no leg {name}"),
-    }
+fn leg(name: &str) -> Transport {
+    Transport::from_name(name).unwrap_or_else(|| panic!("no leg {name}"))
 }
 
 fn outcome(name: &str) -> Outcome {
-    let all = [
-        Outcome::Ok,
-        Outcome::Refused,
-        Outcome::Closed,
-        Outcome::Silent,
-        Outcome::Stalled,
-        Outcome::Superseded,
-        Outcome::Dropped,
-        Outcome::Failed,
-    ];
-    let found = all.into_iter().find(|outcome| outcome.name() == name);
-    found.unwrap_or_else(|| panic!("no outcome {name}"))
+    Outcome::from_name(name).unwrap_or_else(|| panic!("no outcome {name}"))
 }
 
 fn memory(value: &Value) -> Option<Memory> {
@@ -46,18 +31,15 @@ fn memory(value: &Value) -> Option<Memory> {
 
 fn say(decision: Decision) -> String {
     match decision {
-        Decision::Start {
-            leg,
-            generation: Some(generation),
-        } => format!("start {leg} {generation}"),
-        Decision::Start {
-            leg,
-            generation: None,
-        } => format!("start {leg} later"),
-        Decision::Prove(leg) => format!("prove {leg}"),
-        Decision::Attach(generation) => format!("attach {generation}"),
-        Decision::Drop(leg) => format!("drop {leg}"),
-        Decision::Check(leg) => format!("check {leg}"),
+        Decision::StartWebSocket(Some(generation)) => format!("start websocket {generation}"),
+        Decision::StartWebSocket(None) => "start websocket later".to_owned(),
+        Decision::StartPoll(generation) => format!("start poll {generation}"),
+        Decision::ProveWebSocket => "prove websocket".to_owned(),
+        Decision::ProvePoll => "prove poll".to_owned(),
+        Decision::AttachWebSocket(generation) => format!("attach {generation}"),
+        Decision::DropWebSocket => "drop websocket".to_owned(),
+        Decision::DropPoll => "drop poll".to_owned(),
+        Decision::CheckWebSocket => "check websocket".to_owned(),
         Decision::Carrier(Some(leg)) => format!("carrier {leg}"),
         Decision::Carrier(None) => "carrier none".to_owned(),
         Decision::Remember(Memory::Works { attached_after }) => {

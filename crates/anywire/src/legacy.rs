@@ -1,8 +1,8 @@
 //! The endpoints for engines that let only script tags and forms cross origins: JSONP and form posts (PROTOCOL §15).
 
-use anywire_core::{Principal, Refusal, Transport};
+use anywire_core::{Principal, Refusal};
 use anywire_polling::{Exchange, payload_call, refusal_call, take_form};
-use anywire_protocol::{CloseCode, ESCAPED_MARK, Encoding};
+use anywire_protocol::{CloseCode, ESCAPED_MARK, Encoding, Transport};
 use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

@@ -39,11 +39,10 @@ mod serve;
 mod server;
 mod upgrade;
 
-pub use anywire_core::{
-    Attempts, Handler, Hub, Metrics, Outcomes, Principal, Sender, Socket, Transport,
-};
+pub use anywire_core::{Attempts, Handler, Hub, Metrics, Outcomes, Principal, Sender, Socket};
 pub use anywire_protocol::{
-    CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, Report, SendError, SessionId,
+    CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, PerTransport, Report,
+    SendError, SessionId, Transport,
 };
 pub use config::{Config, ConfigError};
 pub use gate::{Denied, Visitor};

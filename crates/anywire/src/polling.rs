@@ -1,8 +1,8 @@
 //! The endpoints of `anywire-polling`: from a request to its body, and from what comes of it to an answer.
 
-use anywire_core::{Principal, Refusal, Transport};
+use anywire_core::{Principal, Refusal};
 use anywire_polling::{Exchange, StreamBody};
-use anywire_protocol::{CloseCode, Encoding, Offer, Offset, escape_line};
+use anywire_protocol::{CloseCode, Encoding, Offer, Offset, Transport, escape_line};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, StatusCode};

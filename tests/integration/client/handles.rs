@@ -156,7 +156,10 @@ async fn a_killed_websocket_is_carried_on_by_polling_and_comes_back() {
     assert_eq!(recv(&mut client).await.as_text(), Some("three"));
     assert_eq!(server.seen.opened(), 1);
     let attempts = server.server.metrics().attempts;
-    assert!(attempts.websocket.closed >= 1, "{attempts:?}");
+    assert!(
+        attempts.by_transport[Transport::WebSocket].closed >= 1,
+        "{attempts:?}"
+    );
 }
 
 #[tokio::test]
@@ -184,6 +187,14 @@ async fn a_refusal_and_an_unreachable_server_are_told_apart() {
         let error = builder(url).connect().await.unwrap_err();
         assert!(matches!(error, ConnectError::Address { .. }), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_transport_that_the_client_does_not_have_is_refused() {
+    let stream = builder("ws://localhost/anywire").only(Transport::Stream);
+    let error = stream.connect().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Setting(_)));
+    assert!(error.to_string().contains("`stream`"), "{error}");
 }
 
 #[tokio::test]

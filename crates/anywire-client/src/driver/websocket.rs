@@ -1,8 +1,8 @@
 //! How the driver carries the session on a WebSocket (PROTOCOL §5).
 
 use anywire_protocol::{
-    Attach, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Leg, Offer, Opened,
-    Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, decode_frame,
+    Attach, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Offer, Opened,
+    Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, Transport, decode_frame,
 };
 use anywire_websocket::frame::{Frame, encode_close, encode_pong, push_message, push_packet};
 
@@ -138,7 +138,7 @@ impl Driver {
                 }
             }
             Happened::Ended(mut failure) => {
-                if self.shared.lock().negotiation.is_allowed(Leg::Poll) {
+                if self.shared.lock().negotiation.is_allowed(Transport::Poll) {
                     // Whatever refused the upgrade may have seen another request (NEGOTIATION §3.8).
                     failure.refusal = None;
                 }
@@ -149,7 +149,7 @@ impl Driver {
 
     pub(super) fn websocket_lost(&mut self, failure: &Failure, now: Timestamp) {
         self.drop_websocket(now);
-        self.lost(Leg::WebSocket, failure, now);
+        self.lost(Transport::WebSocket, failure, now);
     }
 
     fn websocket_heard(&mut self, frames: Vec<Frame>, now: Timestamp) {
@@ -190,7 +190,7 @@ impl Driver {
         if let Packet::Pong(content) = &packet {
             let mut state = self.shared.lock();
             if is_proof(content, state.session.limits()) {
-                state.negotiation.handle_proven(Leg::WebSocket, now);
+                state.negotiation.handle_proven(Transport::WebSocket, now);
             }
         }
         match (packet, leg.attachment) {
@@ -233,7 +233,7 @@ impl Driver {
             Ok(at) => {
                 state.session.seek(opened.first);
                 let reports: Vec<_> = state.negotiation.reports().collect();
-                state.negotiation.handle_attached(Leg::WebSocket, now);
+                state.negotiation.handle_attached(Transport::WebSocket, now);
                 if let Some(last) = reports.last() {
                     state.negotiation.handle_reported(last.number);
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anywire_core::{App, Connection, Handler, Hub, Metrics, Principal, Refusal, Sender, Transport};
+use anywire_core::{App, Connection, Handler, Hub, Metrics, Principal, Refusal, Sender};
 use anywire_protocol::*;
 
 /// Counts the application's calls.

@@ -2,30 +2,31 @@
 
 use std::time::Duration;
 
-use super::{Leg, Memory, Outcome};
-use crate::Generation;
+use super::{Memory, Outcome};
+use crate::{Generation, Transport};
 
 /// What a shell is to do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Start the leg, which is idle. A WebSocket without a generation makes no offer and attaches later
-    /// (NEGOTIATION §3.1).
-    Start {
-        /// Which leg.
-        leg: Leg,
-        /// What it attaches with.
-        generation: Option<Generation>,
-    },
-    /// Send a ping of [`PROOF_BYTES`](crate::PROOF_BYTES) on the leg, after what waits to be sent.
-    Prove(Leg),
+    /// Start the WebSocket, which is idle. With a generation the upgrade offers to open; without one it makes no offer,
+    /// and the leg attaches later (NEGOTIATION §3.1).
+    StartWebSocket(Option<Generation>),
+    /// Start polling, which is idle, with this generation.
+    StartPoll(Generation),
+    /// Send a ping of [`PROOF_BYTES`](crate::PROOF_BYTES) on the WebSocket, after what waits to be sent.
+    ProveWebSocket,
+    /// Send that ping in an exchange of its own.
+    ProvePoll,
     /// The WebSocket has been proven: send the attach packet with this generation.
-    Attach(Generation),
-    /// End the leg's connections; tell nobody.
-    Drop(Leg),
-    /// Ask on the leg whether the peer is there: a ping with the silence budget.
-    Check(Leg),
+    AttachWebSocket(Generation),
+    /// End the WebSocket, without a word to the server.
+    DropWebSocket,
+    /// End the exchanges under way, without a word to the server.
+    DropPoll,
+    /// Ask on the WebSocket whether the server is there: a ping with the silence budget.
+    CheckWebSocket,
     /// This leg carries the session from now on, or none does.
-    Carrier(Option<Leg>),
+    Carrier(Option<Transport>),
     /// Remember this of the origin.
     Remember(Memory),
     /// Forget what is remembered of the origin.

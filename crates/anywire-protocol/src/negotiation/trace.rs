@@ -4,42 +4,9 @@ use std::collections::VecDeque;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use crate::ProtocolError;
 use crate::identity::parse_number;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// The word used on the wire, in traces and in logs.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-
-        impl Display for $name {
-            fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    };
-}
-
-words! {
-    /// A way to carry the session.
-    Leg {
-        /// PROTOCOL §5.
-        WebSocket = "websocket",
-        /// PROTOCOL §6.
-        Poll = "poll",
-    }
-}
+use crate::words::words;
+use crate::{ProtocolError, Transport};
 
 words! {
     /// What a leg was about when something became of it.
@@ -84,8 +51,8 @@ words! {
 pub struct Attempt {
     /// Counts from 1.
     pub number: u64,
-    /// Which leg.
-    pub leg: Leg,
+    /// The transport of the leg.
+    pub leg: Transport,
     /// What it was about.
     pub phase: Phase,
     /// Since the leg started.
@@ -113,7 +80,7 @@ impl Display for Attempt {
 pub struct Report {
     /// Counts from 1 in a session.
     pub number: u64,
-    /// Which leg.
+    /// The name of the leg's transport, as the client says it.
     pub leg: Box<str>,
     /// What it was about.
     pub phase: Box<str>,
@@ -188,7 +155,7 @@ pub(super) struct Trace {
 impl Trace {
     pub(super) fn note(
         &mut self,
-        leg: Leg,
+        leg: Transport,
         phase: Phase,
         after: Duration,
         outcome: Outcome,

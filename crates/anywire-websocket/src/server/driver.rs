@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Transport, Visit};
+use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Visit};
 use anywire_protocol::{
     Attach, Carrier, CloseCode, CloseReason, Limits, Offset, Open, Opened, Packet, ProtocolError,
-    check_size,
+    Transport, check_size,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anywire_protocol::{
-    AttachError, CloseCode, Disposition, Encoding, Fence, Leg, Outcome, Packet, Timestamp,
+    AttachError, CloseCode, Disposition, Encoding, Fence, Outcome, Packet, Timestamp, Transport,
     decode_payload, is_answer,
 };
 use bytes::Bytes;
@@ -38,7 +38,7 @@ impl Driver {
         let reason = CloseCode::UNKNOWN_SESSION.into();
         end_refused(&mut self.shared.lock(), &reason, self.is_close_out, now);
         self.poll = None;
-        self.lost(Leg::Poll, &Failure::new(Outcome::Refused, ""), now);
+        self.lost(Transport::Poll, &Failure::new(Outcome::Refused, ""), now);
     }
 
     fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
@@ -68,7 +68,7 @@ impl Driver {
         }
         if !leg.is_attached {
             leg.is_attached = true;
-            state.negotiation.handle_attached(Leg::Poll, now);
+            state.negotiation.handle_attached(Transport::Poll, now);
         }
         let session = &state.session;
         self.pace.bore_body(flight.body_bytes);
@@ -106,7 +106,7 @@ impl Driver {
             Packet::Pong(content) => {
                 let mut state = self.shared.lock();
                 if is_proof(&content, state.session.limits()) {
-                    state.negotiation.handle_proven(Leg::Poll, now);
+                    state.negotiation.handle_proven(Transport::Poll, now);
                 }
                 Ok(())
             }
@@ -150,7 +150,7 @@ impl Driver {
             loss: failure.loss.clone(),
             refusal: None,
         };
-        self.lost(Leg::Poll, &loss, now);
+        self.lost(Transport::Poll, &loss, now);
     }
 }
 

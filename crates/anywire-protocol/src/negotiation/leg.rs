@@ -7,7 +7,7 @@ use super::settings::proof_budget;
 use crate::{Generation, Timestamp};
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct LegState {
     pub(super) is_allowed: bool,
     /// `None` while the leg is idle.
     pub(super) phase: Option<Phase>,
@@ -27,7 +27,7 @@ pub(super) struct Line {
     pub(super) retry_at: Option<Timestamp>,
 }
 
-impl Line {
+impl LegState {
     pub(super) fn new(is_allowed: bool) -> Self {
         Self {
             is_allowed,
