@@ -133,7 +133,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .ok()
         .map_or(Ok(3030), |port| port.parse())?;
     let room = Arc::new(Mutex::new(Room::default()));
-    let server = Server::new(Config::new().mount("chat"))?
+    let server = Server::builder(Config::new().mount("chat"))?
         .on_socket(move |socket| visit(room.clone(), socket));
     let html = || warp::reply::html(include_str!("chat/index.html"));
     let page = warp::path::end().and(warp::get()).map(html);

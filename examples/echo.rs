@@ -9,7 +9,7 @@ use warp::Filter;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let echo =
-        Server::new(Config::new().mount("echo"))?.on_socket(|mut socket: Socket| async move {
+        Server::builder(Config::new().mount("echo"))?.on_socket(|mut socket: Socket| async move {
             while let Some(message) = socket.recv().await {
                 if socket.send(message).await.is_err() {
                     break;

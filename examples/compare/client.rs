@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anywire_client::{Builder, Client, Transport};
+use anywire_client::{Client, ClientBuilder, Transport};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -34,12 +34,12 @@ pub async fn follow(
     }
 }
 
-fn builder(address: SocketAddr) -> Builder {
+fn builder(address: SocketAddr) -> ClientBuilder {
     Client::builder(&format!("ws://{address}/{}", crate::lane_server::MOUNT)).no_proxy()
 }
 
 /// One session of the Anywire client, from first to last event.
-async fn connect(builder: Builder, got: &mut (impl FnMut(Event) + Send)) {
+async fn connect(builder: ClientBuilder, got: &mut (impl FnMut(Event) + Send)) {
     let client = builder.connect();
     let Ok(mut client) = client.await else {
         return;

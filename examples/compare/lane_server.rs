@@ -29,7 +29,7 @@ impl LaneServer {
         for origin in origins {
             config = config.allow_origin(origin);
         }
-        let server = Server::new(config).map_err(io::Error::other)?;
+        let server = Server::builder(config).map_err(io::Error::other)?;
         let (events, published) = mpsc::channel(MAX_WAITING_EVENTS);
         let (ready, started) = oneshot::channel();
         let cpu_ns = Arc::new(AtomicU64::new(0));
@@ -75,7 +75,7 @@ type Ready = oneshot::Sender<io::Result<(SocketAddr, Server)>>;
 
 /// The whole life of the lane's thread. It ends when nobody can publish any more.
 async fn run(
-    builder: anywire::Builder,
+    builder: anywire::ServerBuilder,
     mut events: mpsc::Receiver<String>,
     cpu_ns: Arc<AtomicU64>,
     ready: Ready,

@@ -63,7 +63,7 @@ impl Page {
             ..Limits::default()
         };
         let config = Config::new().mount("control").limits(limits);
-        let server = Server::new(config).map_err(io::Error::other)?;
+        let server = Server::builder(config).map_err(io::Error::other)?;
         let server = server.on_socket(move |socket| {
             let (places, origins) = (places.clone(), origins.clone());
             async move {

@@ -6,10 +6,14 @@ use std::net::SocketAddr;
 use anywire_protocol::{
     Encoding, Message, Offset, Packet, PayloadWriter, decode_frame, decode_payload, encode_control,
 };
-use anywire_websocket::frame::{Decoder, Frame, Role, encode_message};
+use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+fn encoder(mask: Option<[u8; 4]>) -> Encoder {
+    mask.map_or(Encoder::server(), |mask| Encoder::client(move || mask))
+}
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +145,7 @@ impl Client {
             } else {
                 Some(MASK)
             };
-            encode_message(&mut self.buffer, &text.into(), mask);
+            encoder(mask).raw_message(&mut self.buffer, &text.into());
         }
         self.stream.write_all(&self.buffer).await
     }
@@ -211,7 +215,7 @@ impl Client {
         let mut ack = Vec::new();
         encode_control(&Packet::Ack(Offset::new(self.received)), &mut ack);
         let ack = Message::from_utf8(ack.into()).map_err(io::Error::other)?;
-        encode_message(&mut self.buffer, &ack, Some(MASK));
+        encoder(Some(MASK)).raw_message(&mut self.buffer, &ack);
         Ok(())
     }
 

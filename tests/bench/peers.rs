@@ -48,7 +48,7 @@ pub fn serve(peer: Peer) {
     runtime.expect("a runtime starts").block_on(async {
         match peer {
             Peer::Anywire => {
-                let server = Server::new(Config::new())
+                let server = Server::builder(Config::new())
                     .expect("the default is sound")
                     .handler(Echo);
                 let serve = anywire::serve(server.routes()).bind(([127, 0, 0, 1], 0));

@@ -45,7 +45,7 @@ impl Stage {
         let (page_addr, page_task) = serve(pages(run, desk.clone())).await;
         let config = config(run, page_addr, desk.journal.clone());
         let (journal, cut) = (desk.journal.clone(), desk.cut.clone());
-        let server = Server::new(config)
+        let server = Server::builder(config)
             .expect("the run's config is sound")
             .on_socket(move |socket| app::serve(socket, journal.clone(), cut.subscribe()));
         let (addr, task) = serve(server.routes().or(pages(run, desk.clone()))).await;

@@ -91,7 +91,7 @@ fn server(journal: &Journal) -> Server {
         .protocols(["graphql-transport-ws"])
         .allow_jsonp();
     let journal = journal.clone();
-    Server::new(config)
+    Server::builder(config)
         .expect("the config is sound")
         .on_socket(move |socket| {
             let session = Session {

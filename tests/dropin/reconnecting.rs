@@ -61,7 +61,7 @@ fn server(journal: &Journal) -> Server {
             _ => Ok(Principal::new("anybody")),
         });
     let journal = journal.clone();
-    Server::new(config)
+    Server::builder(config)
         .expect("the config is sound")
         .on_socket(move |socket| echo(socket, journal.clone()))
 }

@@ -71,7 +71,7 @@ const THEN: [&str; 13] = [
 /// The room's server, and how a page makes it hang up.
 fn routes(room: &Room) -> BoxedFilter<(impl Reply + use<>,)> {
     let config = Config::new().mount(MOUNT).allow_jsonp();
-    let server = Server::new(config)
+    let server = Server::builder(config)
         .expect("the config is sound")
         .handler(room.clone());
     let room = room.clone();

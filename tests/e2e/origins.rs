@@ -104,7 +104,7 @@ async fn a_sandboxed_frame_of_a_foreign_page_gets_nothing_by_the_victims_cookie(
         } else {
             config
         };
-        let server = Server::new(config)
+        let server = Server::builder(config)
             .unwrap()
             .on_socket(|mut socket| async move {
                 while socket.recv().await.is_some() {

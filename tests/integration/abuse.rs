@@ -4,7 +4,7 @@ use anywire::{Limits, Message, Transport};
 use anywire_protocol::{CloseCode, Packet};
 use anywire_tests::http::{Answer, poll, raw, request};
 use anywire_tests::server::TestServer;
-use anywire_websocket::frame::{Frame, encode_message};
+use anywire_websocket::frame::{Encoder, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
@@ -314,7 +314,7 @@ async fn frames_that_break_the_rules_fail_their_connection_only() {
     let server = TestServer::start(every()).await;
     let wire = bystander(&server).await;
     let mut unmasked = Vec::new();
-    encode_message(&mut unmasked, &"unmasked".into(), None);
+    Encoder::server().raw_message(&mut unmasked, &"unmasked".into());
     let mask = [0x80_u8, 1, 2, 3];
     let mut invalid_text = vec![0x81, 0x81];
     invalid_text.extend_from_slice(&mask);

@@ -48,7 +48,7 @@ pub fn application(code: u16, text: &str) -> CloseReason {
 
 /// A server whose application takes no message, nor lets a session go.
 async fn deaf(limits: Limits) -> (Server, SocketAddr) {
-    let server = Server::new(Config::new().limits(limits)).unwrap();
+    let server = Server::builder(Config::new().limits(limits)).unwrap();
     let server = server.on_socket(|socket: Socket| async move {
         std::future::pending::<()>().await;
         drop(socket);

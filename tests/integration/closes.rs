@@ -169,7 +169,7 @@ async fn a_websocket_is_closed_by_the_code_that_it_was_closed_with() {
 
 #[tokio::test]
 async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
-    let server = Server::new(every()).unwrap();
+    let server = Server::builder(every()).unwrap();
     let (told, mut reasons) = tokio::sync::mpsc::unbounded_channel();
     struct Closes(tokio::sync::mpsc::UnboundedSender<CloseReason>);
     impl anywire::Handler for Closes {

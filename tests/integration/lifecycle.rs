@@ -147,7 +147,7 @@ async fn a_drain_that_takes_too_long_aborts_the_rest() {
 
 #[tokio::test]
 async fn connections_that_dawdle_are_cut() {
-    let tune = |serve: anywire::Serve| {
+    let tune = |serve: anywire::HttpServer<anywire::WarpService>| {
         serve
             .first_byte_within(Duration::from_millis(100))
             .head_within(Duration::from_millis(200))
@@ -175,7 +175,7 @@ async fn a_graceful_server_answers_what_it_holds_and_ends() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let app_seen = seen.clone();
-    let app = anywire::Server::new(every())
+    let app = anywire::Server::builder(every())
         .unwrap()
         .on_socket(move |mut socket| {
             let seen = app_seen.clone();
@@ -224,7 +224,7 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
             sender.try_send(text.to_uppercase()).unwrap();
         }
     }
-    let app = anywire::Server::new(every()).unwrap().handler(Shout);
+    let app = anywire::Server::builder(every()).unwrap().handler(Shout);
     let serving = anywire::serve(app.routes())
         .bind(([127, 0, 0, 1], 0))
         .await

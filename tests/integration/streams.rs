@@ -292,7 +292,9 @@ async fn a_reader_that_takes_nothing_is_dropped_and_its_session_resumes_or_expir
         ..Limits::default()
     };
     let config = Config::new().limits(limits);
-    let tuned = |serve: anywire::Serve| serve.write_stall(Duration::from_millis(300));
+    let tuned = |serve: anywire::HttpServer<anywire::WarpService>| {
+        serve.write_stall(Duration::from_millis(300))
+    };
     let server = TestServer::start_with(Loop::Ours, config, tuned).await;
     let mut wire = Wire::open(server.addr, Via::PollText).await;
     wire.send("topic:news").await;

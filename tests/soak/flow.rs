@@ -56,7 +56,7 @@ impl Flow {
             Arc::new(AtomicBool::new(false)),
         );
         let (ledger, counter, over) = (up.clone(), sent.clone(), is_over.clone());
-        let server = Server::new(Config::new())
+        let server = Server::builder(Config::new())
             .expect("the defaults are sound")
             .on_socket(move |socket| app(socket, ledger.clone(), counter.clone(), over.clone()));
         let page = warp::path::end().map(|| warp::reply::html(PAGE));

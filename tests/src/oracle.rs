@@ -74,9 +74,9 @@ fn routes(
     limits: Limits,
     up: &Arc<Ledger>,
     slot: &Arc<Mutex<Option<Sender>>>,
-) -> (Server, anywire::Serve) {
+) -> (Server, anywire::HttpServer<anywire::WarpService>) {
     let (up, slot) = (up.clone(), slot.clone());
-    let server = Server::new(Config::new().limits(limits))
+    let server = Server::builder(Config::new().limits(limits))
         .expect("the oracle's limits are sound")
         .on_socket(move |socket| {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket.sender());

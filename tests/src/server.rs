@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anywire::{CloseCode, CloseReason, Config, Message, Serve, Server, Socket};
+use anywire::{CloseCode, CloseReason, Config, HttpServer, Message, Server, Socket, WarpService};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -63,11 +63,11 @@ impl TestServer {
     pub async fn start_with(
         which: Loop,
         config: Config,
-        tune: impl FnOnce(Serve) -> Serve,
+        tune: impl FnOnce(HttpServer<WarpService>) -> HttpServer<WarpService>,
     ) -> Self {
         let seen = Arc::<Seen>::default();
         let app_seen = seen.clone();
-        let server = Server::new(config)
+        let server = Server::builder(config)
             .expect("the test's config is sound")
             .on_socket(move |socket| app(socket, app_seen.clone()));
         let page = warp::path::end().map(|| warp::reply::html(PAGE));

@@ -1,4 +1,4 @@
-//! What an app may choose before a session is opened. Each choice is checked once, in [`Builder::connect`].
+//! What an app may choose before a session is opened. Each choice is checked once, in [`ClientBuilder::connect`].
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -42,7 +42,7 @@ use crate::{Client, ConnectError, Transport};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Builder {
+pub struct ClientBuilder {
     url: String,
     settings: NegotiationSettings,
     limits: Limits,
@@ -65,7 +65,22 @@ enum Proxy {
     All(String),
 }
 
-impl Builder {
+impl Client {
+    /// Opens a session at the address of a server's mount, such as `ws://localhost:3030/anywire`.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        ClientBuilder::new(url).connect().await
+    }
+
+    /// What can be chosen before a session is opened.
+    pub fn builder(url: &str) -> ClientBuilder {
+        ClientBuilder::new(url)
+    }
+}
+
+impl ClientBuilder {
     /// A session at the address of a server's mount: `ws`, `wss`, `http` or `https`.
     pub fn new(url: &str) -> Self {
         Self {
@@ -269,9 +284,9 @@ impl Builder {
     }
 }
 
-impl Debug for Builder {
+impl Debug for ClientBuilder {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("ClientBuilder")
             .field("url", &shown(&self.url))
             .field("settings", &self.settings)
             .field("limits", &self.limits)

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 
 use crate::shared::{End, Shared, Status};
-use crate::{Builder, ConnectError, Transport};
+use crate::{ConnectError, Transport};
 
 /// One session with a server, whatever carries it.
 ///
@@ -49,19 +49,6 @@ pub struct Sender {
 }
 
 impl Client {
-    /// Opens a session at the address of a server's mount, such as `ws://localhost:3030/anywire`.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
-    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        Builder::new(url).connect().await
-    }
-
-    /// What can be chosen before a session is opened.
-    pub fn builder(url: &str) -> Builder {
-        Builder::new(url)
-    }
-
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             sender: Sender { shared },

@@ -2,90 +2,33 @@
 //! ask. How each leg speaks is left to `driver/websocket.rs` and `driver/poll.rs`.
 
 mod poll;
+mod state;
 mod websocket;
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Can, CloseCode, CloseReason, Decision, Generation, Limits, NegotiationSettings, Opened,
-    OpeningKey, Outcome, PROOF_BYTES, Packet, Secret, SessionId, Timestamp, Transport,
+    CloseCode, CloseReason, Decision, Limits, NegotiationSettings, Outcome, Timestamp,
 };
 use tokio::time::{Instant, sleep_until};
 
-use self::poll::{Pace, PollLeg};
-use self::websocket::WebSocketLeg;
-use crate::authorize::Headers;
-use crate::clock::Sleepwatch;
-use crate::connect::Connector;
-use crate::endpoints::Endpoints;
+use self::state::LARGE_BYTES;
+pub(crate) use self::state::{Config, Driver};
 use crate::legs::Failure;
-use crate::legs::exchange::HttpClient;
-use crate::memory::{OriginMemory, network};
-use crate::shared::{End, Shared, State};
-
-/// What a client was built with.
-pub(crate) struct Config {
-    pub(crate) endpoints: Endpoints,
-    pub(crate) headers: Headers,
-    pub(crate) connector: Connector,
-    pub(crate) http: HttpClient,
-    pub(crate) limits: Limits,
-    pub(crate) protocols: Vec<String>,
-    pub(crate) memory: OriginMemory,
-    pub(crate) key: OpeningKey,
-    pub(crate) network: Option<IpAddr>,
-}
-
-/// Owns the legs; ends when the session has.
-pub(crate) struct Driver {
-    config: Arc<Config>,
-    shared: Arc<Shared>,
-    /// What attaches to the session, once it is open.
-    names: Option<(SessionId, Secret)>,
-    websocket: Option<WebSocketLeg>,
-    poll: Option<PollLeg>,
-    pace: Pace,
-    /// The WebSocket's unanswered ping was taken for a stall.
-    is_stalled: bool,
-    /// What the line is thought to carry at least.
-    bytes_per_ms: u64,
-    /// The server may have our close: only its answer may have been lost.
-    is_close_out: bool,
-    /// No leg came through in time.
-    has_given_up: bool,
-    /// How long last words may take.
-    linger_until: Option<Timestamp>,
-    sleepwatch: Sleepwatch,
-}
+use crate::legs::poll::PollLeg;
+use crate::legs::websocket::WebSocketLeg;
+use crate::memory::network;
+use crate::shared::{End, State};
 
 /// What a driver wakes up for.
 enum Input {
     WebSocket(crate::legs::websocket::Happened),
-    Poll(poll::Answered),
+    Poll(crate::legs::poll::Answered),
     App,
     Time,
 }
 
 impl Driver {
-    pub(crate) fn new(config: Arc<Config>, shared: Arc<Shared>) -> Self {
-        Self {
-            config,
-            shared,
-            names: None,
-            websocket: None,
-            poll: None,
-            pace: Pace::default(),
-            is_stalled: false,
-            bytes_per_ms: FAIR_BYTES_PER_MS,
-            is_close_out: false,
-            has_given_up: false,
-            linger_until: None,
-            sleepwatch: Sleepwatch::start(),
-        }
-    }
-
     /// Runs until the session has ended and its last words are out.
     pub(crate) async fn run(mut self) {
         let now = self.shared.now();
@@ -159,7 +102,7 @@ impl Driver {
                 if !self.is_stalled && stall_at.is_some_and(|at| at <= now) {
                     self.is_stalled = true;
                     if state.session.buffered_bytes() > LARGE_BYTES {
-                        self.bytes_per_ms = (self.bytes_per_ms / 2).max(SLOW_BYTES_PER_MS);
+                        self.bytes_per_ms = (self.bytes_per_ms / 2).max(Limits::SLOW_BYTES_PER_MS);
                     }
                     state.negotiation.handle_stalled(now);
                 }
@@ -243,37 +186,12 @@ impl Driver {
         }
     }
 
-    /// The session is open, or carried anew: takes what *opened* says of it, but for the counts.
-    ///
-    /// `false`: this is another session than ours.
-    fn adopt(&mut self, opened: &Opened) -> bool {
-        if let Some((id, _)) = self.names {
-            return id == opened.session;
-        }
-        self.names = Some((opened.session, opened.secret));
-        let limits = opened.limits(&self.config.limits);
-        let mut state = self.shared.lock();
-        state.session.adopt(Arc::new(limits));
-        state.id = Some(opened.session);
-        state.protocol = opened.protocol.as_str().into();
-        true
-    }
-
     /// The app has gone before there was a session: nobody is to be told.
     fn leave_unopened(&mut self, now: Timestamp) {
         let mut state = self.shared.lock();
         if self.names.is_none() && !state.session.is_open() {
             state.session.abort(CloseCode::NORMAL.into(), now);
         }
-    }
-
-    /// A leg is gone. What the server itself said of the session ends it.
-    fn lost(&mut self, leg: Transport, failure: &Failure, now: Timestamp) {
-        let mut state = self.shared.lock();
-        if let Some(reason) = &failure.refusal {
-            end_refused(&mut state, reason, self.is_close_out, now);
-        }
-        state.negotiation.handle_lost(leg, &failure.loss, now);
     }
 
     /// Since when the attached WebSocket takes nothing.
@@ -342,48 +260,8 @@ impl Driver {
     }
 }
 
-/// The server says that it does not know the session, or will not have it.
-fn end_refused(state: &mut State, reason: &CloseReason, is_close_out: bool, now: Timestamp) {
-    if reason.code == CloseCode::UNKNOWN_SESSION && is_close_out {
-        // It has closed already; only its answer was lost (PROTOCOL §8.2.1).
-        let own = state.session.close_reason().cloned();
-        state
-            .session
-            .abort(own.unwrap_or_else(|| reason.clone()), now);
-    } else {
-        state.session.abort(reason.clone(), now);
-    }
-}
-
-/// The ping that proves a leg (NEGOTIATION §1.2): as much padding as the server takes.
-fn proof(limits: &Limits) -> Packet {
-    Packet::Ping(".".repeat(PROOF_BYTES.min(limits.max_ping_bytes)).into())
-}
-
-/// Whether a pong is the answer to [`proof`].
-fn is_proof(content: &str, limits: &Limits) -> bool {
-    content.len() == PROOF_BYTES.min(limits.max_ping_bytes)
-}
-
-/// What a leg opens with, as long as no session is known.
-fn open(config: &Config, generation: Generation) -> anywire_protocol::Open {
-    anywire_protocol::Open {
-        key: config.key,
-        generation,
-        received: anywire_protocol::Offset::default(),
-        hold: None,
-        protocols: config.protocols.clone(),
-        can: Can::SPOKEN,
-    }
-}
-
 /// How long a close may still take on its way when the session has ended.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// How often a line that takes nothing is looked at.
 const BLOCKED_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a line is thought to carry at least, until it stalls with much on the way; and what no line is thought to miss.
-const FAIR_BYTES_PER_MS: u64 = 256;
-const SLOW_BYTES_PER_MS: u64 = 16;
-const LARGE_BYTES: usize = 65_536;

@@ -23,7 +23,7 @@ impl Endpoints {
             _ => return Err("it must begin with ws://, wss://, http:// or https://"),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("credentials belong in `Builder::authorize`, not in the URL");
+            return Err("credentials belong in `ClientBuilder::authorize`, not in the URL");
         }
         if url.fragment().is_some() {
             return Err("what follows `#` reaches no server: leave it out");

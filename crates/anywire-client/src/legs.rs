@@ -1,6 +1,8 @@
 //! The legs as bytes: each runs as a task that the driver owns. What the packets mean is left to the driver.
 
 pub(crate) mod exchange;
+pub(crate) mod pace;
+pub(crate) mod poll;
 pub(crate) mod websocket;
 
 use anywire_protocol::{CloseCode, CloseReason, Disposition, Loss, Outcome};

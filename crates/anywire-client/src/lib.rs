@@ -33,7 +33,7 @@ pub use anywire_protocol::{
     Attempt, CloseCode, CloseReason, Disposition, Limits, Message, MessageKind,
     NegotiationSettings, Outcome, Phase, SendError, SessionId, Transport,
 };
-pub use builder::Builder;
+pub use builder::ClientBuilder;
 pub use client::{Client, Sender, TransportChanges};
 pub use connect::Connector;
 #[cfg(feature = "tls")]

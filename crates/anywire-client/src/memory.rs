@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// What clients remember of the origins that they talked to: whether WebSockets work there, and how fast.
 ///
-/// Clones share it. All clients of a process share one unless [`Builder::memory`](crate::Builder::memory) says
+/// Clones share it. All clients of a process share one unless [`ClientBuilder::memory`](crate::ClientBuilder::memory) says
 /// otherwise. It changes only how soon polling starts beside the WebSocket.
 #[derive(Clone, Debug, Default)]
 pub struct OriginMemory(Arc<Mutex<HashMap<Box<str>, Entry>>>);

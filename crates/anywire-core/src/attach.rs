@@ -222,7 +222,7 @@ impl Visit {
             let taken = session.handle_request(self.generation, received, packets, carrier, now)?;
             for report in reports {
                 if let Packet::Report(report) = report {
-                    state.reports.take(*report, counters);
+                    state.reports.take(*report, &counters.attempts);
                 }
             }
             Ok(taken)
@@ -283,7 +283,7 @@ impl Connection {
             for packet in packets {
                 messages += u64::from(matches!(packet, Packet::Message(_)));
                 if let Packet::Report(report) = packet {
-                    state.reports.take(*report, &self.hub.counters);
+                    state.reports.take(*report, &self.hub.counters.attempts);
                 } else {
                     state.session.handle_packet(fence, packet, now)?;
                 }

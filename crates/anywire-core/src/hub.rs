@@ -1,5 +1,6 @@
 //! This node's sessions. What happens inside one is left to `live.rs`, how a transport comes in to `attach.rs`.
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -30,6 +31,14 @@ use crate::topics::Topics;
 #[derive(Clone)]
 pub struct Hub {
     pub(crate) inner: Arc<Inner>,
+}
+
+impl Debug for Hub {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("sessions", &self.inner.sessions.len())
+            .finish_non_exhaustive()
+    }
 }
 
 pub(crate) struct Inner {

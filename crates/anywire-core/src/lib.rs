@@ -7,6 +7,7 @@
 mod app;
 mod attach;
 mod clock;
+mod counter;
 mod deadlines;
 mod hub;
 mod live;

@@ -1,9 +1,8 @@
 //! Counters that answer "how is it going?". Publishing them is left to apps.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use anywire_protocol::PerTransport;
 
+use crate::counter::Counter;
 use crate::reports::{AttemptCounters, Attempts};
 
 /// A reading of the hub's counters; all count since the hub began, except `sessions`.
@@ -57,18 +56,5 @@ impl Counters {
             refused: self.refused.read(),
             attempts: self.attempts.read(),
         }
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub(crate) fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use anywire_protocol::{Outcome, PerTransport, Report, Transport};
 
-use crate::metrics::{Counter, Counters};
+use crate::counter::Counter;
 
 /// The last attempts of one session's client; nothing where all went well.
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ struct Taken {
 
 impl Reports {
     /// Takes a report, unless it was taken before.
-    pub(crate) fn take(&mut self, report: Report, counters: &Counters) {
+    pub(crate) fn take(&mut self, report: Report, counters: &AttemptCounters) {
         let taken = self.0.get_or_insert_default();
         if report.number <= taken.number {
             return;
         }
         taken.number = report.number;
-        counters.attempts.count(&report);
+        counters.count(&report);
         if taken.last.len() == MAX_REPORTS {
             taken.last.pop_front();
         }

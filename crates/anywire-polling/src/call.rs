@@ -1,27 +1,12 @@
-//! What a script tag fetches: one call with a number and a payload or a refusal (PROTOCOL §15).
-
-use anywire_protocol::CloseReason;
-
-use crate::refusal_body;
-
-/// The script that hands a payload in the text encoding to the page.
-pub fn payload_call(number: u64, payload: &str) -> String {
-    let json = serde_json::to_string(payload).expect("text always serialises");
-    call(number, &json)
-}
-
-/// The script that tells the page of a refusal: a script tag shows no status.
-pub fn refusal_call(number: u64, reason: &CloseReason) -> String {
-    call(number, &refusal_body(reason))
-}
+//! The script that a script tag fetches: one call, with a number and a payload or a refusal (PROTOCOL §15).
 
 /// The comment keeps the answer from beginning with anything that came from elsewhere. The name is fixed and the callback
 /// a number, so that nothing of the request is in the script but digits.
-fn call(number: u64, json: &str) -> String {
+pub(crate) fn script(number: u64, json: &str) -> String {
     let mut script = format!("/**/anywire_jsonp({number},");
     for character in json.chars() {
         match character {
-            // Outside of strings JSON has none of these. Inside, they may mean something to whoever mistakes the answer
+            // Outside of strings JSON has none of these. Inside, they may mean something to a browser that takes the answer
             // for a page, and the separators end a line in scripts of before 2019.
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\u{7f}' => {
                 script.push_str(&format!("\\u{:04x}", u32::from(character)));
@@ -34,7 +19,6 @@ fn call(number: u64, json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anywire_protocol::CloseCode;
     use proptest::prelude::*;
 
     use super::*;
@@ -48,7 +32,8 @@ mod tests {
             ],
             number in 0..1_u64 << 53,
         ) {
-            let script = payload_call(number, &payload);
+            let json = serde_json::to_string(&payload).expect("text always serialises");
+            let script = script(number, &json);
             let rest = script.strip_prefix(&format!("/**/anywire_jsonp({number},"));
             let json = rest.and_then(|rest| rest.strip_suffix(");")).expect("it is one call");
             let is_risky = json.contains(['<', '>', '&', '\r', '\n', '\u{2028}', '\u{2029}', '\u{0}']);
@@ -59,9 +44,9 @@ mod tests {
 
     #[test]
     fn a_refusal_is_an_object() {
-        let reason = CloseReason::new(CloseCode::UNAUTHORIZED, "</script>");
+        let json = r#"{"code":4966,"error":"unauthorized","message":"</script>"}"#;
         assert_eq!(
-            refusal_call(7, &reason),
+            script(7, json),
             r#"/**/anywire_jsonp(7,{"code":4966,"error":"unauthorized","message":"\u003c/script\u003e"});"#
         );
     }

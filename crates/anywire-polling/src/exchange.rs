@@ -7,34 +7,35 @@ use std::time::Duration;
 
 use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Visit};
 use anywire_protocol::{
-    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport, unescape,
+    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport,
 };
 use bytes::Bytes;
 
-use crate::request::{Head, Request, malformed};
+use crate::request::head::{Head, Parsed};
 
 /// A request that has been taken, and what its answer will be made of.
 ///
 /// Dropping it lets the session go; nothing is lost, since what was not acknowledged stays in the outbox.
-pub struct Exchange {
+pub(crate) struct Exchange {
     connection: Option<Connection>,
     writer: PayloadWriter,
     limits: Arc<Limits>,
 }
 
 impl Exchange {
-    /// Takes a request: its messages have been handed on when this returns. The transport is `Poll` or `Jsonp`.
+    /// Takes a request's payload. When this returns, the session has its messages. The transport is `Poll` or `Jsonp`.
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub fn begin(
+    pub(crate) fn begin(
         hub: &Hub,
-        (transport, encoding): (Transport, Encoding),
-        body: Bytes,
+        transport: Transport,
+        encoding: Encoding,
+        payload: Bytes,
         principal: Option<&Principal>,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
-        let Request { head, rest } = Request::read(encoding, body, &limits)?;
+        let Parsed { head, rest } = Parsed::read(encoding, payload, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
         let carrier = |hold: Duration| Carrier::Exchange {
             hold: hold.min(limits.hold),
@@ -88,7 +89,7 @@ impl Exchange {
     ///
     /// # Errors
     /// A newer connection carries the session.
-    pub async fn answer(mut self) -> Result<Bytes, Refusal> {
+    pub(crate) async fn answer(mut self) -> Result<Bytes, Refusal> {
         let Some(connection) = self.connection.take() else {
             return Ok(self.writer.finish());
         };
@@ -118,22 +119,6 @@ impl Exchange {
         .await?;
         drop(connection);
         Ok(writer.finish())
-    }
-}
-
-/// Takes what a form sends (PROTOCOL §15.5). Nobody will read the answer, so none of what an answer says counts as said.
-///
-/// # Errors
-/// Nothing of the form was taken; answer with the refusal.
-pub fn take_form(hub: &Hub, body: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
-    let Request { head, mut rest } = Request::read(Encoding::Text, unescape(body)?, hub.limits())?;
-    // A pong is not for what carries the session meanwhile.
-    rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
-    match head {
-        Head::Attach(attach) if attach.hold.is_none() => {
-            hub.find(&attach, principal)?.receive(attach.received, rest)
-        }
-        _ => Err(malformed("a form begins with an attach packet without holdMs").into()),
     }
 }
 

@@ -1,15 +1,25 @@
-//! Anywire over plain HTTP (PROTOCOL §6, §13 to §15): a request body in, an answer's body out, whole or as it comes. HTTP itself, origins and
-//! authorisation are left to `anywire`; what packets mean to `anywire-core`.
+//! Anywire over plain HTTP: long polling and its relatives (PROTOCOL §6, §13 to §15).
+//!
+//! Each [`Endpoint`] takes a [`Request`] that has passed the gate, and answers with an [`Answer`] or an [`HttpRefusal`];
+//! [`render`] makes a response of either. Routes, origins and authorisation are left to `anywire`, the meaning of packets
+//! to `anywire-core`.
 
+mod answer;
 mod call;
+mod endpoint;
 mod event;
+mod events;
 mod exchange;
+mod form;
 mod framing;
-mod refusal;
+mod jsonp;
+mod poll;
 mod request;
 mod stream;
+mod stream_body;
 
-pub use call::{payload_call, refusal_call};
-pub use exchange::{Exchange, take_form};
-pub use refusal::{refusal_body, refusal_status};
-pub use stream::StreamBody;
+pub use answer::{Answer, Body, HttpRefusal, Style, render};
+pub use endpoint::Endpoint;
+pub use request::body::{BodyError, TimedBody};
+pub use request::{Request, Row, query};
+pub use stream_body::StreamBody;

@@ -1,42 +1,36 @@
-//! What a request's body says: who it is for, and what it brings. Attaching is left to the transports.
+//! What comes in: which endpoint a request is for, its query, its body, and what the body begins with.
 
-use anywire_core::Refusal;
-use anywire_protocol::{
-    Attach, CloseCode, Encoding, Limits, Open, Packet, ProtocolError, check_request, decode_payload,
-};
-use bytes::Bytes;
+pub(crate) mod body;
+pub(crate) mod head;
+pub mod query;
 
-/// A request that has been read and judged, and of which nothing has been taken yet (PROTOCOL §8.6).
-pub(crate) struct Request {
-    pub(crate) head: Head,
-    /// What follows the head.
-    pub(crate) rest: Vec<Packet>,
+use anywire_core::{Hub, Principal};
+use http::{HeaderMap, Method};
+
+/// What a router needs to know of an endpoint.
+#[derive(Debug)]
+pub struct Row {
+    /// Its path under the mount.
+    pub name: &'static str,
+    /// The only method that it answers, apart from preflights.
+    pub method: Method,
+    /// The parameters of the query that belong to the protocol. They are, or hold, credentials.
+    pub own_parameters: &'static [&'static str],
+    /// Whether the server's owner must turn it on: see `Config::allow_jsonp`.
+    pub is_opt_in: bool,
 }
 
-/// What a request begins with.
-pub(crate) enum Head {
-    Open(Box<Open>),
-    Attach(Box<Attach>),
-}
-
-impl Request {
-    pub(crate) fn read(encoding: Encoding, body: Bytes, limits: &Limits) -> Result<Self, Refusal> {
-        if body.len() > limits.max_payload_bytes {
-            let text = "send less than maxPayloadBytes at once";
-            return Err(Refusal::new(CloseCode::TOO_LARGE, text));
-        }
-        let mut packets = decode_payload(encoding, body)?.into_iter();
-        let head = match packets.next() {
-            Some(Packet::Open(open)) => Head::Open(open),
-            Some(Packet::Attach(attach)) => Head::Attach(attach),
-            _ => return Err(malformed("a request begins with an open or attach packet").into()),
-        };
-        let rest: Vec<_> = packets.collect();
-        check_request(&rest, limits)?;
-        Ok(Self { head, rest })
-    }
-}
-
-pub(crate) const fn malformed(what: &'static str) -> ProtocolError {
-    ProtocolError::new(CloseCode::PROTOCOL_ERROR, what)
+/// A request that has passed the gate.
+#[derive(Debug)]
+pub struct Request<'a, B> {
+    /// The sessions.
+    pub hub: &'a Hub,
+    /// What the app's authorisation returned, if it has one.
+    pub principal: Option<&'a Principal>,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The request's query, without the `?`; empty if there is none.
+    pub query: &'a str,
+    /// The request's body.
+    pub body: B,
 }

@@ -4,47 +4,33 @@
 //! feeds a [`Session`] one input and then drains what it wants done. The wire is specified in
 //! `PROTOCOL.md` beside this crate's manifest; doc comments cite its clauses.
 
-mod can;
-mod close;
-mod closing;
-mod connection;
 mod error;
-mod escape;
-mod exchange;
-mod heartbeat;
-mod identity;
-mod inbox;
 mod limits;
-mod message;
 mod negotiation;
-mod offer;
-mod open;
-mod outbox;
-mod packet;
-mod payload;
 mod session;
 mod time;
 mod transport;
+mod wire;
 mod words;
 
-pub use can::Can;
-pub use close::{CloseCode, CloseReason, Disposition};
 pub use error::{AttachError, ProtocolError, SendError};
-pub use escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
-pub use exchange::{check_request, check_size, is_answer};
-pub use identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use limits::{Limits, LimitsError};
-pub use message::{Message, MessageKind};
 pub use negotiation::{
     Attempt, Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES, Phase,
     Report,
 };
-pub use offer::{Offer, application_protocols, choose_protocol};
-pub use open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
-pub use packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
-pub use payload::{
-    Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadReader, PayloadWriter, decode_payload,
-};
 pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};
 pub use time::Timestamp;
 pub use transport::{PerTransport, Transport};
+pub use wire::can::Can;
+pub use wire::close::{CloseCode, CloseReason, Disposition};
+pub use wire::escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
+pub use wire::exchange::{check_request, check_size, is_answer};
+pub use wire::identity::{Generation, Offset, OpeningKey, Secret, SessionId};
+pub use wire::message::{Message, MessageKind};
+pub use wire::offer::{Offer, application_protocols, choose_protocol};
+pub use wire::open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
+pub use wire::packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
+pub use wire::payload::{
+    Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadReader, PayloadWriter, decode_payload,
+};

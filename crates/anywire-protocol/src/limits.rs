@@ -69,6 +69,14 @@ impl Limits {
     /// How long a connection may refuse to take bytes that wait for it.
     pub const WRITE_STALL: Duration = Duration::from_secs(20);
 
+    /// What a slow line carries in a millisecond; no line is thought to carry less (PROTOCOL §7.3).
+    pub const SLOW_BYTES_PER_MS: u64 = 16;
+
+    /// How long so many bytes may be on their way, on a slow line.
+    pub fn on_a_slow_line(bytes: usize) -> Duration {
+        Duration::from_millis(bytes as u64 / Self::SLOW_BYTES_PER_MS)
+    }
+
     /// Longest content of a WebSocket frame that may be fine: a message with its mark, or a control packet.
     pub fn max_frame_bytes(&self) -> usize {
         self.max_message_bytes

@@ -2,22 +2,26 @@
 //! shells, which feed one input and then drain [`Session::poll_transmit`], [`Session::poll_event`] and
 //! [`Session::poll_timeout`].
 
-mod questions;
-mod timeouts;
+mod closing;
+pub(crate) mod connection;
+mod heartbeat;
+mod inbox;
+mod outbox;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::closing::Closing;
-use crate::connection::Connection;
-use crate::heartbeat::Heartbeat;
-use crate::inbox::{Count, Inbox, gap};
-use crate::outbox::Outbox;
+use self::closing::Closing;
+use self::connection::Connection;
+use self::heartbeat::Heartbeat;
+use self::inbox::{Count, Inbox, gap};
+use self::outbox::Outbox;
 use crate::{
     AttachError, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
     ProtocolError, SendError, Timestamp, check_size,
 };
 
-pub use crate::connection::{Attachment, Carrier, ConnectionId, Fence, Transmit};
+pub use self::connection::{Attachment, Carrier, ConnectionId, Fence, Transmit};
 
 /// Which side of the conversation a session is. Both run the same machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,6 +307,33 @@ impl Session {
         self.heartbeat.ask();
     }
 
+    /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.outbox.shrink();
+        self.inbox.shrink();
+        if self.outbox_expires_at().is_some_and(|at| at <= now) {
+            let text = "a message waited too long to be acknowledged";
+            self.abort(CloseReason::new(CloseCode::TOO_OLD, text), now);
+        }
+        if self.heartbeat_applies() && self.dead_at().is_some_and(|at| at <= now) {
+            if self.has_inbox_room() {
+                self.end_if_raw();
+                self.detach(now);
+            } else {
+                // We are the ones who do not read, so silence says nothing.
+                self.heartbeat.hear(now);
+            }
+        }
+        if self.expires_at().is_some_and(|at| at <= now) {
+            let text = "no connection carried the session within its resume window";
+            self.closing.end(CloseReason::new(CloseCode::EXPIRED, text));
+            self.forget();
+        }
+        if self.close_deadline().is_some_and(|at| at <= now) {
+            self.closing.handle_timeout();
+        }
+    }
+
     // What the app asks.
 
     /// Accepts a message: from here it arrives once and in order while the session lives.
@@ -390,6 +421,133 @@ impl Session {
             return Some(Event::Message(message));
         }
         self.closing.report().map(Event::Closed)
+    }
+
+    /// When to call [`Session::handle_timeout`], and [`Session::poll_transmit`] after it.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let applies = self.heartbeat_applies();
+        let connection = self.connection.as_ref();
+        [
+            self.outbox_expires_at(),
+            self.inbox.ack_due(&self.limits).filter(|_| {
+                connection.is_some_and(|connection| {
+                    connection.sends_acks()
+                        && !connection.withholds_ack(self.is_ended(), &self.inbox, &self.limits)
+                })
+            }),
+            self.heartbeat
+                .ping_due(self.heartbeat_interval(), &self.limits)
+                .filter(|_| applies),
+            self.dead_at().filter(|_| applies),
+            connection.and_then(Connection::held_until),
+            connection.and_then(|connection| connection.padding_due(&self.limits)),
+            connection.and_then(|connection| connection.ends_at(&self.limits)),
+            self.expires_at(),
+            self.close_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    // Questions. Nothing here changes anything.
+
+    /// Whether this connection carries the session.
+    pub fn is_current(&self, id: ConnectionId) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.id == id)
+    }
+
+    /// Whether messages may be sent.
+    pub fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
+    /// Whether the session has ended and the peer need not be told any more: forget it.
+    pub fn is_finished(&self) -> bool {
+        self.closing.is_finished()
+    }
+
+    /// Whether the session has ended; the peer may still have to be told.
+    pub fn is_ended(&self) -> bool {
+        self.closing.is_ended()
+    }
+
+    /// Whether [`Session::poll_event`] has something.
+    pub fn has_event(&self) -> bool {
+        self.inbox.is_waiting() || self.closing.is_unreported()
+    }
+
+    /// Why the session has ended or is about to.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.closing.reason()
+    }
+
+    /// Whether a message of so many bytes would be accepted now.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.outbox.has_room(bytes, &self.limits)
+    }
+
+    /// Whether the app has taken enough for more to be accepted. If not, acks are withheld, which stops an honest peer
+    /// (PROTOCOL §7.5), and an exchange is to leave messages out.
+    pub fn has_inbox_room(&self) -> bool {
+        self.inbox.has_room(&self.limits)
+    }
+
+    /// Whether the peer has gone on after its window was used up: read no more until the app has taken messages.
+    pub fn is_flooded(&self) -> bool {
+        self.inbox.is_flooded(&self.limits)
+    }
+
+    /// Since when a ping is unanswered on a connection that lasts.
+    pub fn unanswered_since(&self) -> Option<Timestamp> {
+        self.heartbeat.pinged().filter(|_| {
+            self.carrier()
+                .is_some_and(|carrier| carrier == Carrier::Duplex)
+        })
+    }
+
+    /// The limits that the session keeps to.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many messages came from the peer.
+    pub fn received(&self) -> Offset {
+        self.inbox.received()
+    }
+
+    /// How many messages the app has sent.
+    pub fn sent(&self) -> Offset {
+        self.outbox.end()
+    }
+
+    /// Bytes of messages that the peer has not acknowledged.
+    pub fn buffered_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+
+    /// Messages that the peer has not acknowledged.
+    pub fn buffered_messages(&self) -> u64 {
+        self.outbox.end().as_u64() - self.outbox.base().as_u64()
+    }
+
+    /// How many messages the peer has acknowledged.
+    pub fn acknowledged(&self) -> Offset {
+        self.outbox.base()
+    }
+
+    /// The highest generation seen.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// What carries the session now.
+    pub fn carrier(&self) -> Option<Carrier> {
+        self.connection
+            .as_ref()
+            .map(|connection| connection.carrier)
     }
 
     // Private.
@@ -526,5 +684,74 @@ impl Session {
     /// Drops what can no longer be delivered.
     fn forget(&mut self) {
         self.outbox = Outbox::default();
+    }
+
+    /// What the connection does that has nothing to say: an exchange or an old stream ends; a stream pads, others ping.
+    fn transmit_when_quiet(&mut self, now: Timestamp) -> Transmit<'static> {
+        let Some(connection) = &mut self.connection else {
+            return Transmit::Idle;
+        };
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if connection.is_exchange() || is_due(connection.ends_at(&self.limits)) {
+            return Transmit::Finished;
+        }
+        if connection.carrier == Carrier::Stream {
+            return match connection.take_padding(&self.limits, now) {
+                true => Transmit::Packet(Packet::Padding(0)),
+                false => Transmit::Idle,
+            };
+        }
+        let interval = self.heartbeat_interval();
+        if is_due(self.heartbeat.ping_due(interval, &self.limits)) {
+            self.heartbeat.ping(now);
+            return Transmit::Packet(Packet::Ping("".into()));
+        }
+        Transmit::Idle
+    }
+
+    /// When the connection counts as dead. Messages may be on the way before the ping, on a slow line.
+    fn dead_at(&self) -> Option<Timestamp> {
+        let on_the_way = Limits::on_a_slow_line(self.outbox.bytes());
+        Some(self.heartbeat.dead_at(&self.limits)? + on_the_way)
+    }
+
+    /// When the oldest message will have waited too long.
+    fn outbox_expires_at(&self) -> Option<Timestamp> {
+        self.outbox
+            .expires_at(&self.limits)
+            .filter(|_| !self.is_ended())
+    }
+
+    /// When a close is given up. While messages still have to arrive before it, their age and the resume window decide.
+    fn close_deadline(&self) -> Option<Timestamp> {
+        let is_first_in_line = self.is_ended() || self.outbox.end() == self.outbox.base();
+        self.closing.deadline().filter(|_| is_first_in_line)
+    }
+
+    fn heartbeat_applies(&self) -> bool {
+        matches!(self.carrier(), Some(Carrier::Duplex | Carrier::Raw)) && !self.closing.is_ended()
+    }
+
+    /// The client waits a quarter longer, so that in an idle session only the server pings.
+    fn heartbeat_interval(&self) -> Duration {
+        match self.role {
+            Role::Server => self.limits.heartbeat,
+            Role::Client => self.limits.heartbeat + self.limits.heartbeat / 4,
+        }
+    }
+
+    /// When the resume window ends (PROTOCOL §7.4).
+    fn expires_at(&self) -> Option<Timestamp> {
+        if self.closing.is_ended() {
+            return None;
+        }
+        let since = match (self.role, self.carrier()) {
+            (_, Some(Carrier::Duplex | Carrier::Raw)) => return None,
+            (Role::Server, Some(Carrier::Exchange { .. } | Carrier::Stream)) => return None,
+            (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
+            // A client makes its exchanges itself: only an answer proves that the session lives.
+            (Role::Client, _) => self.heartbeat.heard(),
+        };
+        Some(since + self.limits.resume_window)
     }
 }

@@ -1,12 +1,11 @@
 //! The frame codec, without I/O (RFC 6455 §5). Who closes when is left to connections.
 
-mod decode;
-mod encode;
-mod packet;
+mod decoder;
+mod encoder;
+mod mask;
 
-pub use decode::{Decoder, Role};
-pub use encode::{Mask, encode_close, encode_message, encode_ping, encode_pong};
-pub use packet::{push_message, push_packet};
+pub use decoder::{Decoder, Role};
+pub use encoder::Encoder;
 
 use anywire_protocol::{CloseCode, Message};
 use bytes::Bytes;

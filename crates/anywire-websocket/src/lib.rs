@@ -3,7 +3,6 @@
 
 pub mod frame;
 pub mod handshake;
-mod mask;
 
 #[cfg(feature = "server")]
 pub mod server;

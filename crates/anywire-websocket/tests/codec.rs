@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use anywire_protocol::{CloseCode, CloseReason, Message};
-use anywire_websocket::frame::{
-    Decoder, Frame, Role, Violation, encode_close, encode_message, encode_ping, encode_pong,
-};
+use anywire_websocket::frame::{Decoder, Encoder, Frame, Role, Violation};
 use proptest::prelude::*;
+
+fn encoder(mask: Option<[u8; 4]>) -> Encoder {
+    mask.map_or(Encoder::server(), |mask| Encoder::client(move || mask))
+}
 
 const MAX: usize = 70_000;
 
@@ -35,15 +37,15 @@ fn sent() -> impl Strategy<Value = Sent> {
 fn encode(sent: &Sent, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> Vec<Frame> {
     match sent {
         Sent::Ping(content) => {
-            encode_ping(out, content, mask);
+            encoder(mask).ping(out, content);
             vec![Frame::Ping(content.clone().into())]
         }
         Sent::Pong(content) => {
-            encode_pong(out, content, mask);
+            encoder(mask).pong(out, content);
             vec![Frame::Pong(content.clone().into())]
         }
         Sent::Message(message, 1) => {
-            encode_message(out, message, mask);
+            encoder(mask).raw_message(out, message);
             vec![Frame::Message(message.clone())]
         }
         Sent::Message(message, parts) => {
@@ -54,7 +56,7 @@ fn encode(sent: &Sent, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> Vec<Frame> {
                 let from = (part * size).min(bytes.len());
                 let chunk = bytes.slice(from..(from + size).min(bytes.len()));
                 let begin = out.len();
-                encode_message(out, &Message::binary(chunk), mask);
+                encoder(mask).raw_message(out, &Message::binary(chunk));
                 let opcode = if part > 0 {
                     0
                 } else {
@@ -62,7 +64,7 @@ fn encode(sent: &Sent, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> Vec<Frame> {
                 };
                 out[begin] = opcode | if part + 1 == *parts { 0x80 } else { 0 };
                 if part + 1 < *parts {
-                    encode_ping(out, b"between", mask);
+                    encoder(mask).ping(out, b"between");
                     frames.push(Frame::Ping(b"between"[..].into()));
                 }
             }
@@ -120,12 +122,11 @@ proptest! {
 #[test]
 fn closes_carry_code_and_reason_or_neither() {
     let mut bytes = Vec::new();
-    encode_close(
+    Encoder::server().close(
         &mut bytes,
         &CloseReason::new(CloseCode::SUPERSEDED, "newer"),
-        None,
     );
-    encode_close(&mut bytes, &CloseCode::ABNORMAL.into(), None);
+    Encoder::server().close(&mut bytes, &CloseCode::ABNORMAL.into());
     let frames = decode_all(&mut Decoder::new(Role::Client, MAX), &bytes, 3).unwrap();
     let close = Frame::Close(Some((CloseCode::SUPERSEDED, "newer".into())));
     assert_eq!(frames, [close, Frame::Close(None)]);

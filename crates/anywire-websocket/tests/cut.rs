@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use anywire_core::{App, Hub};
 use anywire_protocol::{Limits, MessageKind, Offer, Opened, Packet, SUBPROTOCOL, decode_frame};
-use anywire_websocket::frame::{Decoder, Frame, Role, encode_message};
+use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
+
+fn encoder(mask: Option<[u8; 4]>) -> Encoder {
+    mask.map_or(Encoder::server(), |mask| Encoder::client(move || mask))
+}
 
 const MESSAGES: [&str; 5] = ["one", "", "\u{10}three", "four 🦀", "five"];
 const KEY: &str = "00112233445566778899aabbccddeeff";
@@ -82,11 +86,7 @@ fn frames(first: u64) -> Vec<u8> {
         } else {
             ""
         };
-        encode_message(
-            &mut bytes,
-            &format!("{mark}{text}").into(),
-            Some([1, 2, 3, 4]),
-        );
+        encoder(Some([1, 2, 3, 4])).raw_message(&mut bytes, &format!("{mark}{text}").into());
     }
     bytes
 }

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use anywire_core::{App, Hub};
 use anywire_protocol::{CloseCode, Limits, Message, Packet, decode_frame};
-use anywire_websocket::frame::{Decoder, Frame, Role, encode_close, encode_message};
+use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
+
+fn encoder(mask: Option<[u8; 4]>) -> Encoder {
+    mask.map_or(Encoder::server(), |mask| Encoder::client(move || mask))
+}
 
 /// What comes on the line: packets, and the code of the WebSocket close, which nothing follows.
 async fn said_until_the_end(mut line: DuplexStream) -> (Vec<Packet>, Option<CloseCode>) {
@@ -45,11 +49,7 @@ async fn a_websocket_that_does_not_attach_is_told_so_and_closed() {
     // A client that only proves the path has not attached.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let mut ping = Vec::new();
-    encode_message(
-        &mut ping,
-        &Message::text("\u{10}pthere?"),
-        Some([1, 2, 3, 4]),
-    );
+    encoder(Some([1, 2, 3, 4])).raw_message(&mut ping, &Message::text("\u{10}pthere?"));
     ours.write_all(&ping).await.unwrap();
 
     let (said, closed) = said_until_the_end(ours).await;
@@ -75,8 +75,8 @@ async fn an_open_and_a_websocket_close_in_one_read_are_answered_in_their_order()
     let mut both = Vec::new();
     let key = "0123456789abcdef".repeat(2);
     let open = format!("\u{10}o{{\"version\":1,\"key\":\"{key}\",\"generation\":1}}");
-    encode_message(&mut both, &Message::text(open), mask);
-    encode_close(&mut both, &CloseCode::GOING_AWAY.into(), mask);
+    encoder(mask).raw_message(&mut both, &Message::text(open));
+    encoder(mask).close(&mut both, &CloseCode::GOING_AWAY.into());
     ours.write_all(&both).await.unwrap();
     tokio::spawn(Driver::new(theirs, Bytes::new(), hub, start));
     let (said, closed) = said_until_the_end(ours).await;

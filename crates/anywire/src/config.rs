@@ -1,13 +1,14 @@
 //! What an app may set. Sizes and durations are `anywire_protocol::Limits`.
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::Arc;
 
 use anywire_core::Principal;
 use anywire_protocol::{Limits, LimitsError};
 
-use crate::gate::{AllowOrigin, Authorize, Denied, Visitor};
 use crate::origin::Origin;
+use crate::visitor::{AllowOrigin, Authorize, Denied, Visitor};
 
 /// How a [`Server`](crate::Server) behaves. The default is sound: same origin only, mounted at `/anywire`.
 ///
@@ -25,7 +26,7 @@ use crate::origin::Origin;
 ///             _ => Err(Denied::unauthenticated("sign in first")),
 ///         }
 ///     });
-/// let server = Server::new(config)?.on_socket(|socket: Socket| async move {
+/// let server = Server::builder(config)?.on_socket(|socket: Socket| async move {
 ///     let name = socket.principal().map_or("nobody", |principal| principal.name());
 ///     let _ = socket.send(format!("hello {name}")).await;
 /// });
@@ -181,6 +182,17 @@ impl Config {
             return Err(ConfigError::Protocol(wrong.clone()));
         }
         Ok(self.limits.check()?)
+    }
+}
+
+impl Debug for Config {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("mount", &self.mount)
+            .field("origins", &self.origins)
+            .field("protocols", &self.protocols)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

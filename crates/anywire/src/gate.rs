@@ -1,77 +1,17 @@
 //! The one gate that every request on every endpoint passes first: origin, then authorisation (PROTOCOL §10).
 
-use std::fmt::{self, Debug, Formatter};
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-
-use anywire_core::{Principal, Refusal};
+use anywire_core::Refusal;
+use anywire_polling::Answer;
 use anywire_protocol::CloseCode;
-use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, REFERER};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    AUTHORIZATION, COOKIE, HOST, ORIGIN, REFERER,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::Config;
 use crate::origin::Origin;
-
-/// Asks the app who a visitor is.
-pub(crate) type Authorize = Arc<
-    dyn Fn(Visitor) -> Pin<Box<dyn Future<Output = Result<Principal, Denied>> + Send>>
-        + Send
-        + Sync,
->;
-
-/// Who asks to come in, for [`Config::authorize`].
-///
-/// `Debug` hides what may be a credential, so that logs do too.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Visitor {
-    /// The request's headers. Cookies and a WebSocket's sub-protocols are credentials: do not log them.
-    pub headers: HeaderMap,
-    /// The request's query, without the `?` and the protocol's own parameters.
-    pub query: String,
-    /// The other end of the connection; a proxy's address behind one.
-    pub peer: Option<SocketAddr>,
-    /// The endpoint's name: `websocket`, `stream`, `events`, `poll`, `jsonp`, `form` or
-    /// `raw`.
-    pub endpoint: &'static str,
-}
-
-impl Debug for Visitor {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visitor")
-            .field("endpoint", &self.endpoint)
-            .field("peer", &self.peer)
-            .field("headers", &self.headers.keys().collect::<Vec<_>>())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The app does not let a visitor in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    pub(crate) status: StatusCode,
-    pub(crate) text: String,
-}
-
-impl Denied {
-    /// The visitor must say who they are: 401. The text says how.
-    pub fn unauthenticated(text: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            text: text.into(),
-        }
-    }
-
-    /// The visitor is known and may not: 403.
-    pub fn forbidden(text: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            text: text.into(),
-        }
-    }
-}
 
 /// How an answer is let through to a page that is not of the server's own origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +24,36 @@ pub(crate) enum CrossOrigin {
     Opaque,
 }
 
-/// Asks the app about the origin of a page: `scheme://host[:port]`.
-pub(crate) type AllowOrigin = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+impl CrossOrigin {
+    /// Sets the headers that let the page read the answer.
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+        let origin = match self {
+            Self::No => return,
+            Self::Opaque => HeaderValue::from_static(OPAQUE),
+            Self::Listed(origin) => {
+                headers.insert(
+                    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                    HeaderValue::from_static("true"),
+                );
+                origin
+            }
+        };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("Retry-After"),
+        );
+    }
+}
+
+/// The answer to a preflight (PROTOCOL §10.3).
+pub(crate) fn preflight() -> Answer {
+    let value = HeaderValue::from_static;
+    Answer::empty(StatusCode::NO_CONTENT)
+        .with(ACCESS_CONTROL_ALLOW_METHODS, value("POST"))
+        .with(ACCESS_CONTROL_ALLOW_HEADERS, value("content-type"))
+        .with(ACCESS_CONTROL_MAX_AGE, value("600"))
+}
 
 /// Judges where a request comes from.
 pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<CrossOrigin, Refusal> {

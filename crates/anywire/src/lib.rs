@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = Server::new(Config::new())?.on_socket(|mut socket: Socket| async move {
+//! let server = Server::builder(Config::new())?.on_socket(|mut socket: Socket| async move {
 //!     while let Some(message) = socket.recv().await {
 //!         if socket.send(message).await.is_err() {
 //!             break;
@@ -23,31 +23,37 @@
 //!
 //! The page loads `/anywire/client.js` and says `new Anywire('/anywire')`.
 
-mod body;
 mod config;
-mod endpoint;
 mod gate;
-mod guard;
-mod intake;
-mod legacy;
 mod origin;
-mod polling;
-mod query;
-mod respond;
 mod script;
 mod serve;
 mod server;
+mod service;
+#[cfg(feature = "tower")]
+mod tower;
 mod upgrade;
+mod visitor;
+#[cfg(feature = "warp")]
+mod warp;
+
+#[cfg(not(any(feature = "warp", feature = "tower")))]
+compile_error!("anywire has no door: enable its feature `warp` (the default) or `tower`");
 
 pub use anywire_core::{Attempts, Handler, Hub, Metrics, Outcomes, Principal, Sender, Socket};
+pub use anywire_polling::Body;
 pub use anywire_protocol::{
     CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, PerTransport, Report,
     SendError, SessionId, Transport,
 };
 pub use config::{Config, ConfigError};
-pub use gate::{Denied, Visitor};
-pub use serve::{Accept, PeerAddr, Serve, Serving, serve};
-pub use server::{Builder, Server};
+pub use serve::{Accept, BoundServer, HttpServer, PeerAddr, RequestBody};
+pub use server::{Server, ServerBuilder};
+#[cfg(feature = "tower")]
+pub use tower::Service;
+pub use visitor::{Denied, Visitor};
+#[cfg(feature = "warp")]
+pub use warp::{WarpService, serve};
 
 /// Compiles the README's code.
 #[cfg(doctest)]

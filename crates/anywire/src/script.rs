@@ -1,15 +1,13 @@
 //! The client script, in its two builds (PROTOCOL §11).
 
 use anywire_browser::{Client, FULL, MODERN};
+use anywire_polling::Answer;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
-use warp::reply::Response;
-
-use crate::respond::answer;
 
 /// The builds that are served.
 pub(crate) struct Scripts {
@@ -51,7 +49,7 @@ impl Scripts {
     }
 
     /// Whether `name` is a script's: of which build, and whether for ever.
-    pub(crate) fn matches(&self, name: &str) -> Option<(Build, Freshness)> {
+    pub(crate) fn find(&self, name: &str) -> Option<(Build, Freshness)> {
         let rest = name.strip_prefix("client")?.strip_suffix(".js")?;
         let (build, rest) = match rest.strip_prefix("-modern") {
             Some(rest) => (Build::Modern, rest),
@@ -64,12 +62,7 @@ impl Scripts {
         (hash == self.script(build).hash).then_some((build, Freshness::Immutable))
     }
 
-    pub(crate) fn respond(
-        &self,
-        headers: &HeaderMap,
-        build: Build,
-        freshness: Freshness,
-    ) -> Response {
+    pub(crate) fn answer(&self, headers: &HeaderMap, build: Build, freshness: Freshness) -> Answer {
         let script = self.script(build);
         let is_known = list(headers, IF_NONE_MATCH).any(|tag| {
             tag == "*"
@@ -84,19 +77,21 @@ impl Scripts {
         } else {
             (StatusCode::OK, Bytes::from_static(form.body))
         };
-        let mut response = answer(status, "text/javascript; charset=utf-8", body);
+        let answer = Answer::whole("text/javascript; charset=utf-8", body).with_status(status);
         let cache = match freshness {
             Freshness::Revalidate => "no-cache",
             Freshness::Immutable => "public, max-age=31536000, immutable",
         };
-        let answered = response.headers_mut();
-        answered.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-        answered.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        answered.insert(ETAG, form.etag.clone());
-        if let (Some(coding), false) = (form.coding, is_known) {
-            answered.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+        let answer = answer
+            .with(CACHE_CONTROL, HeaderValue::from_static(cache))
+            .with(VARY, HeaderValue::from_static("accept-encoding"))
+            .with(ETAG, form.etag.clone());
+        match form.coding {
+            Some(coding) if !is_known => {
+                answer.with(CONTENT_ENCODING, HeaderValue::from_static(coding))
+            }
+            _ => answer,
         }
-        response
     }
 
     fn script(&self, build: Build) -> &Script {

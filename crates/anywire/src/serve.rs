@@ -1,6 +1,11 @@
-//! A server loop shaped like `warp::serve`, with the deadlines, limits and drain that it lacks.
+//! A server loop shaped like `warp::serve`, with the deadlines, limits and drain that it lacks. What is served is left to
+//! any tower service.
 
-use std::convert::Infallible;
+mod body;
+mod guard;
+
+use std::error::Error;
+use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
@@ -8,23 +13,30 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anywire_polling::TimedBody;
 use anywire_protocol::Limits;
-use http::StatusCode;
+use http::{Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time;
-use warp::filters::BoxedFilter;
-use warp::{Filter, Rejection, Reply};
+use tower_service::Service;
 
-use crate::body::{LastBody, TimedBody};
-use crate::guard::{Deadlines, Guarded, Phase};
+use self::body::LastBody;
+pub(crate) use self::guard::Guarded;
+use self::guard::{Deadlines, Phase};
 
-/// The other end of a connection; a request extension under [`serve`].
+/// What a service and its bodies fail with.
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The address of the other end of a connection, as an extension of the request.
+///
+/// [`HttpServer`] inserts it. Under another host the app may do so, for [`Visitor::peer`](crate::Visitor::peer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
@@ -34,50 +46,37 @@ pub(crate) struct ConnectionPermit {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-/// Serves a filter over HTTP/1.1, as `warp::serve` does, with deadlines and limits.
+/// A server over HTTP/1.1 that has no address yet, with deadlines and limits.
 ///
-/// ```no_run
-/// use std::time::Duration;
-/// use warp::Filter;
-///
-/// # #[tokio::main]
-/// # async fn main() -> std::io::Result<()> {
-/// let health = warp::path("health").map(|| "ok");
-/// anywire::serve(health)
-///     .max_connections(10_000)
-///     .head_within(Duration::from_secs(5))
-///     .run(([127, 0, 0, 1], 3030))
-///     .await
-/// # }
-/// ```
-pub fn serve<F, R>(filter: F) -> Serve
-where
-    F: Filter<Extract = (R,)> + Clone + Send + Sync + 'static,
-    F::Error: Into<Rejection>,
-    R: Reply,
-{
-    Serve {
-        filter: filter.map(|reply: R| reply.into_response()).boxed(),
-        deadlines: Deadlines {
-            first_byte: Duration::from_secs(5),
-            head: Duration::from_secs(10),
-            keep_alive: Duration::from_secs(75),
-            write_stall: Duration::from_secs(20),
-        },
-        max_connections: 100_000,
-        drain_within: Duration::from_secs(30),
-    }
-}
-
-/// A server that has no address yet.
-pub struct Serve {
-    filter: BoxedFilter<(warp::reply::Response,)>,
+/// [`serve`](crate::serve()) makes one of a warp filter, [`HttpServer::new`] of a tower service.
+#[derive(Debug)]
+#[must_use = "a server serves once it runs: call `run`, or `bind`"]
+pub struct HttpServer<S> {
+    service: S,
     deadlines: Deadlines,
     max_connections: usize,
-    drain_within: Duration,
+    finish_within: Duration,
 }
 
-impl Serve {
+/// The body of a request that [`HttpServer`] hands to its service.
+pub type RequestBody = TimedBody<Incoming>;
+
+impl<S> HttpServer<S> {
+    /// A server for a tower service: [`Server::service`](crate::Server::service), or a router that leads to it.
+    pub fn new(service: S) -> Self {
+        Self {
+            service,
+            deadlines: Deadlines {
+                first_byte: Duration::from_secs(5),
+                head: Duration::from_secs(10),
+                keep_alive: Duration::from_secs(75),
+                write_stall: Duration::from_secs(20),
+            },
+            max_connections: 100_000,
+            finish_within: Duration::from_secs(30),
+        }
+    }
+
     /// Most connections at once. Default 100,000. Beyond, new ones wait in the listener's backlog. Keep it below the
     /// process's limit of open files.
     pub fn max_connections(mut self, count: usize) -> Self {
@@ -110,11 +109,21 @@ impl Serve {
     }
 
     /// How long connections may take to finish after the shutdown signal. Default 30 s.
-    pub fn drain_within(mut self, duration: Duration) -> Self {
-        self.drain_within = duration;
+    pub fn finish_within(mut self, duration: Duration) -> Self {
+        self.finish_within = duration;
         self
     }
+}
 
+impl<S, B> HttpServer<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError> + Send + Sync,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
     /// Binds and serves until the process ends.
     ///
     /// # Errors
@@ -124,18 +133,18 @@ impl Serve {
         Ok(())
     }
 
-    /// Binds; port 0 takes a free one, see [`Serving::local_addr`].
+    /// Binds; port 0 takes a free one, see [`BoundServer::local_addr`].
     ///
     /// # Errors
     /// The address cannot be bound: it is in use, or not this machine's.
-    pub async fn bind(self, addr: impl Into<SocketAddr>) -> io::Result<Serving> {
+    pub async fn bind(self, addr: impl Into<SocketAddr>) -> io::Result<BoundServer<S>> {
         Ok(self.incoming(TcpListener::bind(addr.into()).await?))
     }
 
     /// Serves what `accept` brings: a listener that was made elsewhere, a Unix socket, a TLS acceptor, a simulation.
-    pub fn incoming<A: Accept>(self, accept: A) -> Serving<A> {
-        Serving {
-            serve: self,
+    pub fn incoming<A: Accept>(self, accept: A) -> BoundServer<S, A> {
+        BoundServer {
+            server: self,
             accept,
             signal: Box::pin(pending()),
         }
@@ -165,14 +174,15 @@ impl Accept for TcpListener {
     }
 }
 
-/// A server that is bound; call [`Serving::run`].
-pub struct Serving<A = TcpListener> {
-    serve: Serve,
+/// A server that has an address; call [`BoundServer::run`].
+#[must_use = "a bound server serves once it runs: call `run`"]
+pub struct BoundServer<S, A = TcpListener> {
+    server: HttpServer<S>,
     accept: A,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Serving {
+impl<S> BoundServer<S> {
     /// The address bound.
     ///
     /// # Panics
@@ -184,9 +194,24 @@ impl Serving {
     }
 }
 
-impl<A: Accept> Serving<A> {
+impl<S, A> Debug for BoundServer<S, A> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundServer").finish_non_exhaustive()
+    }
+}
+
+impl<S, A, B> BoundServer<S, A>
+where
+    A: Accept,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError> + Send + Sync,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
     /// Stops when `signal` is done: accepts no more, lets answers finish, closes the rest after
-    /// [`Serve::drain_within`].
+    /// [`HttpServer::finish_within`].
     ///
     /// To end the sessions first, let the signal do it: `async { ctrl_c().await; server.drain(within).await; }`.
     pub fn graceful(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -197,11 +222,11 @@ impl<A: Accept> Serving<A> {
     /// Serves until the signal.
     pub async fn run(self) {
         let Self {
-            serve,
+            server,
             mut accept,
             mut signal,
         } = self;
-        let max_connections = serve.max_connections.min(Semaphore::MAX_PERMITS);
+        let max_connections = server.max_connections.min(Semaphore::MAX_PERMITS);
         let slots = Arc::new(Semaphore::new(max_connections));
         let (shutdown, told) = watch::channel(());
         loop {
@@ -218,7 +243,7 @@ impl<A: Accept> Serving<A> {
                     let permit = ConnectionPermit {
                         _permit: Arc::new(permit),
                     };
-                    serve.start(stream, peer, permit, told.clone());
+                    server.start(stream, peer, permit, told.clone());
                 }
                 (Err(error), _) => recover(&error).await,
                 (_, Err(_)) => break,
@@ -234,28 +259,36 @@ impl<A: Accept> Serving<A> {
     }
 }
 
-impl Serve {
-    fn start<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+impl<S, B> HttpServer<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError> + Send + Sync,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    fn start<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
-        stream: S,
+        stream: I,
         peer: SocketAddr,
         permit: ConnectionPermit,
         mut told: watch::Receiver<()>,
     ) {
         let phase = Phase::default();
         let guarded = Guarded::new(stream, self.deadlines, phase.clone());
-        let filter = TowerToHyperService::new(warp::service(self.filter.clone()));
-        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        let inner = TowerToHyperService::new(self.service.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
             phase.begin_answer();
             request.extensions_mut().insert(PeerAddr(peer));
             request.extensions_mut().insert(permit.clone());
-            let answer = filter.call(request.map(TimedBody::new));
+            let answer = hyper::service::Service::call(&inner, request.map(TimedBody::new));
             let phase = phase.clone();
             async move {
                 let answer = answer.await?;
                 let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                 let phase = (!is_upgrade).then_some(phase);
-                Ok::<_, Infallible>(answer.map(|body| LastBody::new(body, phase)))
+                Ok::<_, S::Error>(answer.map(|body| LastBody::new(body, phase)))
             }
         });
         let connection = http1::Builder::new()
@@ -266,7 +299,7 @@ impl Serve {
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(guarded), service)
             .with_upgrades();
-        let drain_within = self.drain_within;
+        let finish_within = self.finish_within;
         tokio::spawn(async move {
             // How a connection broke is of no interest to anybody but its client.
             let mut connection = pin!(connection);
@@ -275,7 +308,7 @@ impl Serve {
                 _ = told.changed() => {}
             }
             connection.as_mut().graceful_shutdown();
-            let _ = time::timeout(drain_within, connection).await;
+            let _ = time::timeout(finish_within, connection).await;
         });
     }
 }

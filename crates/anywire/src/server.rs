@@ -1,21 +1,14 @@
-//! A server: a hub, its config, and the routes that lead to it.
+//! A server: its sessions and its config. The doors to it are `warp.rs` and `tower.rs`.
 
-use std::convert::Infallible;
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_core::{App, Handler, Hub, Metrics, Sender, Socket};
 use anywire_protocol::{Message, SessionId};
-use hyper::upgrade::OnUpgrade;
-use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
-use crate::endpoint::{Endpoint, Request};
 use crate::script::Scripts;
-use crate::serve::{ConnectionPermit, PeerAddr};
 use crate::{Config, ConfigError};
 
 /// Sessions and the routes that lead to them. Clones share them.
@@ -30,8 +23,19 @@ pub(crate) struct Shared {
     pub(crate) scripts: Scripts,
 }
 
-/// A server that does not know yet what to do with its sessions.
-pub struct Builder(Config);
+/// A server whose app is still to be chosen; see [`Server::builder`].
+#[derive(Debug)]
+#[must_use = "a server begins with an app: call `on_socket` or `handler`"]
+pub struct ServerBuilder(Config);
+
+impl Debug for Server {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("mount", &self.shared.config.mount)
+            .field("hub", &self.shared.hub)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Server {
     /// Begins a server; say next what it does with its sessions.
@@ -40,7 +44,7 @@ impl Server {
     /// use anywire::{Config, Server, Socket};
     ///
     /// # fn main() -> Result<(), anywire::ConfigError> {
-    /// let server = Server::new(Config::new())?.on_socket(|mut socket: Socket| async move {
+    /// let server = Server::builder(Config::new())?.on_socket(|mut socket: Socket| async move {
     ///     socket.subscribe("news");
     ///     while let Some(message) = socket.recv().await {
     ///         socket.publish("news", message);
@@ -53,60 +57,13 @@ impl Server {
     ///
     /// # Errors
     /// Settings that cannot work; the error names the one to mend.
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "a server without an app cannot exist"
-    )]
-    pub fn new(config: Config) -> Result<Builder, ConfigError> {
+    pub fn builder(config: Config) -> Result<ServerBuilder, ConfigError> {
         config.check()?;
-        Ok(Builder(config))
+        Ok(ServerBuilder(config))
     }
 
-    /// The endpoints under the mount path, to be joined with other routes by `or`. Other paths are rejected.
-    ///
-    /// They work under `warp::serve` and under [`serve`](crate::serve()), which adds deadlines and limits.
-    pub fn routes(&self) -> BoxedFilter<(Response,)> {
-        let mut mount = warp::any().boxed();
-        for segment in self.shared.config.mount.split('/') {
-            mount = mount.and(warp::path(segment.to_owned())).boxed();
-        }
-        let shared = self.shared.clone();
-        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        mount
-            .and(warp::path::tail())
-            .and_then(move |tail: warp::path::Tail| {
-                let endpoint = Endpoint::find(tail.as_str(), &shared);
-                let found = endpoint.map(|endpoint| (endpoint, shared.clone()));
-                async move { found.ok_or_else(warp::reject::not_found) }
-            })
-            .and(warp::method())
-            .and(warp::header::headers_cloned())
-            .and(query)
-            .and(peer())
-            .and(warp::ext::optional::<OnUpgrade>())
-            .and(warp::ext::optional::<ConnectionPermit>())
-            .and(warp::body::stream())
-            .then(
-                |(endpoint, shared): (Endpoint, Arc<Shared>),
-                 method,
-                 headers,
-                 query,
-                 peer,
-                 upgrade,
-                 permit,
-                 body| {
-                    let request = Request {
-                        method,
-                        headers,
-                        query,
-                        peer,
-                        upgrade,
-                        permit,
-                    };
-                    async move { endpoint.respond(&shared, request, body).await }
-                },
-            )
-            .boxed()
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Sends a message to every session that follows `topic`; returns to how many.
@@ -153,7 +110,7 @@ impl Server {
     }
 }
 
-impl Builder {
+impl ServerBuilder {
     /// One async function per socket. When it returns, the session closes with 1000.
     pub fn on_socket<F>(self, run: impl Fn(Socket) -> F + Send + Sync + 'static) -> Server
     where
@@ -177,11 +134,4 @@ impl Builder {
             }),
         }
     }
-}
-
-/// The other end's address, under our server loop or warp's.
-fn peer() -> impl Filter<Extract = (Option<SocketAddr>,), Error = Infallible> + Clone {
-    warp::ext::optional::<PeerAddr>()
-        .and(warp::addr::remote())
-        .map(|ours: Option<PeerAddr>, warps| ours.map(|PeerAddr(addr)| addr).or(warps))
 }

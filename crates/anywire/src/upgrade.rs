@@ -1,38 +1,51 @@
-//! From an upgrade request to a running WebSocket, under our server loop or warp's.
+//! `GET {mount}/websocket` and `GET {mount}/raw`: from an upgrade request to a running WebSocket, whatever host serves it.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use anywire_core::{Hub, Principal, Refusal};
+use anywire_polling::{Answer, HttpRefusal, Row};
 use anywire_protocol::{CloseCode, Offer, SUBPROTOCOL, application_protocols, choose_protocol};
 use anywire_websocket::handshake::{Handshake, offered_protocols};
 use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CACHE_CONTROL, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
-use http::{HeaderValue, StatusCode};
-use hyper::upgrade::Upgraded;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use warp::reply::Response;
 
-use crate::endpoint::Request;
-use crate::guard::Guarded;
-use crate::respond::refuse;
-use crate::serve::ConnectionPermit;
+use crate::serve::{ConnectionPermit, Guarded};
 use crate::server::Shared;
 
+pub(crate) const WEBSOCKET: Row = Row {
+    name: "websocket",
+    method: Method::GET,
+    own_parameters: &[],
+    is_opt_in: false,
+};
+
+pub(crate) const RAW: Row = Row {
+    name: "raw",
+    method: Method::GET,
+    own_parameters: &[],
+    is_opt_in: false,
+};
+
 /// `GET {mount}/websocket` (PROTOCOL §5).
-pub(crate) fn upgrade_websocket(
+pub(crate) fn websocket(
     shared: &Shared,
-    request: Request,
+    parts: Parts,
     principal: Option<Principal>,
-) -> Response {
-    begin(shared, request, |headers| {
+) -> Result<Answer, HttpRefusal> {
+    begin(shared, parts, |headers| {
         let offer = Offer::parse(offered_protocols(headers))?;
         if let Offer::Open(open) = &offer {
             shared.hub.admit(open)?;
@@ -43,12 +56,12 @@ pub(crate) fn upgrade_websocket(
 }
 
 /// `GET {mount}/raw` (PROTOCOL §9).
-pub(crate) fn upgrade_raw(
+pub(crate) fn raw(
     shared: &Shared,
-    request: Request,
+    parts: Parts,
     principal: Option<Principal>,
-) -> Response {
-    begin(shared, request, |headers| {
+) -> Result<Answer, HttpRefusal> {
+    begin(shared, parts, |headers| {
         let offered = application_protocols(offered_protocols(headers));
         let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
         let connection = shared.hub.open_raw(protocol, principal.as_ref())?;
@@ -62,40 +75,34 @@ pub(crate) fn upgrade_raw(
 /// Checks the request, starts the WebSocket's task and answers 101.
 fn begin(
     shared: &Shared,
-    request: Request,
+    mut parts: Parts,
     start: impl FnOnce(&http::HeaderMap) -> Result<(Start, Option<HeaderValue>), Refusal>,
-) -> Response {
-    let handshake = match Handshake::check(&request.method, &request.headers) {
-        Ok(handshake) => handshake,
-        Err(error) => {
-            return refuse_upgrade(&Refusal::new(CloseCode::PROTOCOL_ERROR, &error.to_string()));
-        }
-    };
-    let Some(on_upgrade) = request.upgrade else {
-        let text = "this connection cannot be upgraded: use HTTP/1.1";
-        return refuse_upgrade(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
-    };
-    let (start, protocol) = match start(&request.headers) {
-        Ok(start) => start,
-        Err(refusal) => return refuse_upgrade(&refusal),
-    };
-    let (hub, permit) = (shared.hub.clone(), request.permit);
+) -> Result<Answer, HttpRefusal> {
+    let wrong = |text: &str| refused(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
+    let handshake = Handshake::check(&parts.method, &parts.headers)
+        .map_err(|error| wrong(&error.to_string()))?;
+    let on_upgrade = parts
+        .extensions
+        .remove::<OnUpgrade>()
+        .ok_or_else(|| wrong("a connection that cannot be upgraded: use HTTP/1.1"))?;
+    let permit = parts.extensions.remove::<ConnectionPermit>();
+    let (start, protocol) = start(&parts.headers).map_err(|refusal| refused(&refusal))?;
+    let hub = shared.hub.clone();
     tokio::spawn(async move {
         // A client that is gone before the upgrade is done has only detached.
         if let Ok(upgraded) = on_upgrade.await {
             run(upgraded, hub, start, permit);
         }
     });
-    let mut response = Response::new(Bytes::new().into());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, handshake.accept().clone());
-    if let Some(protocol) = protocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-    }
-    response
+    let answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS)
+        .without(CACHE_CONTROL)
+        .with(UPGRADE, HeaderValue::from_static("websocket"))
+        .with(CONNECTION, HeaderValue::from_static("Upgrade"))
+        .with(SEC_WEBSOCKET_ACCEPT, handshake.accept().clone());
+    Ok(match protocol {
+        Some(protocol) => answer.with(SEC_WEBSOCKET_PROTOCOL, protocol),
+        None => answer,
+    })
 }
 
 /// Gets the socket out of the HTTP stack, whoever served it, and carries the session on it.
@@ -161,13 +168,8 @@ fn copied(read_ahead: &[u8]) -> Bytes {
 }
 
 /// Bytes that follow a refused upgrade are no request (they may be smuggled): the connection closes.
-fn refuse_upgrade(refusal: &Refusal) -> Response {
-    let mut response = refuse(refusal);
-    response
-        .headers_mut()
-        .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+fn refused(refusal: &Refusal) -> HttpRefusal {
+    HttpRefusal::new(refusal.reason().clone())
+        .with(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+        .closing()
 }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 const DEADLINE: Duration = Duration::from_secs(20);
 const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
 
-fn builder(url: &str) -> anywire_client::Builder {
+fn builder(url: &str) -> anywire_client::ClientBuilder {
     Client::builder(url).memory(OriginMemory::default())
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anywire::{Accept, Config, Denied, Principal, Server};
-use anywire_client::{Builder, Client, OriginMemory, Transport, rustls};
+use anywire_client::{Client, ClientBuilder, OriginMemory, Transport, rustls};
 use anywire_tests::middlebox::{Middlebox, Product};
 use anywire_tests::server::TestServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -21,12 +21,12 @@ use tokio_rustls::server::TlsStream;
 const DEADLINE: Duration = Duration::from_secs(20);
 const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
 
-fn builder(url: &str) -> Builder {
+fn builder(url: &str) -> ClientBuilder {
     Client::builder(url).memory(OriginMemory::default())
 }
 
 /// Whether a message comes back.
-async fn echoes(builder: Builder) -> Result<(), String> {
+async fn echoes(builder: ClientBuilder) -> Result<(), String> {
     let talk = async {
         let mut client = builder.connect().await.map_err(|error| error.to_string())?;
         client
@@ -67,7 +67,7 @@ async fn wss_and_https_are_checked_and_carry_a_session() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let server = Server::new(Config::new())
+    let server = Server::builder(Config::new())
         .unwrap()
         .on_socket(|mut socket| async move {
             while let Some(message) = socket.recv().await {

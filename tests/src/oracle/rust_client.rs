@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anywire_client::{Builder, Client, CloseCode, ConnectError};
+use anywire_client::{Client, ClientBuilder, CloseCode, ConnectError};
 use tokio::time::{Instant, timeout};
 
 use super::{Ledger, OracleServer, Scene, Verdict, Way, Workload};
@@ -23,7 +23,7 @@ pub async fn run(
 pub async fn run_with(
     server: &OracleServer,
     workload: Workload,
-    builder: Builder,
+    builder: ClientBuilder,
     within: Duration,
 ) -> Verdict {
     let down = Ledger::new(workload, Way::Down);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anywire::Limits;
-use anywire_client::{Builder, Client, OriginMemory};
+use anywire_client::{Client, ClientBuilder, OriginMemory};
 
 use super::mode::PRODUCT_PATIENCE;
 use super::{Between, OracleServer, Workload};
@@ -76,7 +76,7 @@ impl Scene {
     }
 
     /// A Rust client of this scene, which remembers nothing.
-    pub(super) fn client(&self, connect_timeout: Duration) -> Builder {
+    pub(super) fn client(&self, connect_timeout: Duration) -> ClientBuilder {
         let builder = Client::builder(&format!("{}anywire", self.page_url()))
             .memory(OriginMemory::default())
             .connect_timeout(connect_timeout);

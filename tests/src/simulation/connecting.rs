@@ -28,7 +28,7 @@ pub struct Cost {
 pub fn connect(round_trip: Duration, only: Option<Transport>) -> Cost {
     in_virtual_time(async {
         let net = Net::new(0, Weather::still(round_trip / 2));
-        let server = Server::new(Config::new())
+        let server = Server::builder(Config::new())
             .expect("the defaults are sound")
             .on_socket(echo);
         tokio::spawn(anywire::serve(server.routes()).incoming(net.listen()).run());

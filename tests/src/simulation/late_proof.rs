@@ -39,7 +39,7 @@ pub fn prove_late() -> LateProof {
                 ..Weather::still(latency)
             },
         );
-        let server = Server::new(Config::new())
+        let server = Server::builder(Config::new())
             .expect("the defaults are sound")
             .on_socket(|mut socket: Socket| async move { while socket.recv().await.is_some() {} });
         tokio::spawn(anywire::serve(server.routes()).incoming(net.listen()).run());

@@ -27,7 +27,7 @@ pub struct Read {
 pub fn read_after(pause: Duration, count: u32, inbox: usize, only: Option<Transport>) -> Read {
     in_virtual_time(async {
         let net = Net::new(0, Weather::still(Duration::from_millis(10)));
-        let server = Server::new(Config::new())
+        let server = Server::builder(Config::new())
             .expect("the defaults are sound")
             .on_socket(move |mut socket| async move {
                 for message in sent(count) {

@@ -142,7 +142,7 @@ impl Scenario {
             max_outbox_age: defaults.max_outbox_age + self.weather.nap,
             ..defaults
         };
-        let server = Server::new(Config::new().limits(limits))
+        let server = Server::builder(Config::new().limits(limits))
             .expect("the limits are sound")
             .on_socket(move |socket| {
                 *up.lock().unwrap_or_else(PoisonError::into_inner) = seen.clone();

@@ -1,130 +1,21 @@
 //! How the driver carries the session by polling: one exchange that is held, and beside it one that sends (PROTOCOL
-//! §6). The first exchange is not held: it opens or attaches, and its answer proves that the path works. What comes of
-//! an exchange is left to `poll/answers.rs`.
-
-mod answers;
-mod pace;
+//! §6). The first exchange is not held: it opens or attaches, and its answer proves that the path works.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, Carrier, Encoding, Generation, Offset, Packet, PayloadWriter, Timestamp, Transmit,
+    Attach, AttachError, Carrier, CloseCode, Disposition, Encoding, Fence, Generation, Limits,
+    Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport, decode_payload,
+    is_answer,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
 
-pub(super) use self::pace::Pace;
-use super::{Driver, open, proof};
+use super::state::{Driver, end_refused, is_proof, open, proof};
+use crate::legs::Failure;
 use crate::legs::exchange::Path;
-use crate::legs::{Failure, Owned};
-
-pub(crate) struct PollLeg {
-    generation: Generation,
-    path: Path,
-    tell: mpsc::Sender<Answered>,
-    answers: mpsc::Receiver<Answered>,
-    is_attached: bool,
-    hold: Option<Flight>,
-    send: Option<Flight>,
-    /// What the next hold or send waits for; none once that has passed.
-    hold_at: Option<Timestamp>,
-    send_at: Option<Timestamp>,
-    /// When the server is to hear of us without a hold, while the inbox is full (PROTOCOL §7.4).
-    life_at: Option<Timestamp>,
-    /// The session is gone; until then the answer to our close may say how it ended.
-    gone_at: Option<Timestamp>,
-    /// The pause when the server leaves messages out.
-    full_inbox: Duration,
-    /// The next send carries the ping that proves the leg.
-    is_to_prove: bool,
-    is_close_sent: bool,
-}
-
-/// An exchange under way.
-struct Flight {
-    _task: Owned,
-    began: Timestamp,
-    /// How long the server may wait with the answer, if this is the held one.
-    hold: Duration,
-    /// The messages that it carries.
-    batch: std::ops::Range<u64>,
-    has_proof: bool,
-    /// The last attempt that it reports.
-    reported: u64,
-    /// Whether it carries our close, and whether the server may have had that before.
-    has_close: bool,
-    was_close_out: bool,
-    body_bytes: usize,
-    received: Offset,
-}
-
-/// How an exchange went.
-pub(crate) struct Answered {
-    slot: Slot,
-    outcome: Result<Bytes, Failure>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    Hold,
-    Send,
-}
-
-impl PollLeg {
-    pub(super) async fn next(&mut self) -> Answered {
-        let answered = self.answers.recv().await;
-        answered.expect("the leg holds a sender")
-    }
-
-    pub(super) fn is_quiet(&self) -> bool {
-        self.send.is_none()
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.hold_at, self.send_at, self.life_at, self.gone_at]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, flight: FlightPlan) {
-        let (path, tell) = (self.path.clone(), self.tell.clone());
-        let body_bytes = body.len();
-        let task = Owned::spawn(async move {
-            let outcome = path.exchange(body, patience).await;
-            let _ = tell.send(Answered { slot, outcome }).await;
-        });
-        let flight = Flight {
-            _task: task,
-            began: flight.now,
-            hold: flight.hold,
-            batch: flight.batch,
-            has_proof: flight.has_proof,
-            reported: flight.reported,
-            has_close: flight.has_close,
-            was_close_out: flight.was_close_out,
-            body_bytes,
-            received: flight.received,
-        };
-        match slot {
-            Slot::Hold => self.hold = Some(flight),
-            Slot::Send => self.send = Some(flight),
-        }
-    }
-}
-
-#[derive(Default)]
-struct FlightPlan {
-    now: Timestamp,
-    hold: Duration,
-    batch: std::ops::Range<u64>,
-    has_proof: bool,
-    reported: u64,
-    has_close: bool,
-    was_close_out: bool,
-    received: Offset,
-}
+use crate::legs::poll::{Answered, Flight, FlightPlan, PollLeg, Slot};
 
 impl Driver {
     pub(super) fn start_poll(&mut self, generation: Generation, now: Timestamp) {
@@ -280,9 +171,149 @@ impl Driver {
         drop(state);
         let body = writer.finish();
         // What carries much may be long on its way, and its line slow.
-        let on_the_way = Duration::from_millis((body.len() / SLOW_BYTES_PER_MS) as u64);
+        let on_the_way = Limits::on_a_slow_line(body.len());
         let patience = plan.hold + limits.heartbeat_timeout + on_the_way;
         leg.begin(slot, body, patience, plan);
+    }
+
+    pub(super) fn poll_answered(&mut self, answered: Answered, now: Timestamp) {
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        let flight = match answered.slot {
+            Slot::Hold => leg.hold.take(),
+            Slot::Send => leg.send.take(),
+        };
+        let Some(flight) = flight else {
+            return;
+        };
+        match answered.outcome {
+            Ok(payload) => self.poll_arrived(answered.slot, &flight, payload, now),
+            Err(failure) if leg.awaits_close(&failure) => {
+                leg.gone_at.get_or_insert(now + CLOSE_ANSWER);
+            }
+            Err(failure) => self.poll_failed(&flight, &failure, now),
+        }
+    }
+
+    /// The session is gone, and no answer has said how it ended.
+    pub(super) fn poll_gone(&mut self, now: Timestamp) {
+        let reason = CloseCode::UNKNOWN_SESSION.into();
+        end_refused(&mut self.shared.lock(), &reason, self.is_close_out, now);
+        self.poll = None;
+        self.lost(Transport::Poll, &Failure::new(Outcome::Refused, ""), now);
+    }
+
+    fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
+        let Ok(packets) = decode_payload(Encoding::Binary, payload) else {
+            let failure = Failure::new(Outcome::Refused, "the answer is no payload");
+            return self.poll_failed(flight, &failure, now);
+        };
+        if !is_answer(&packets) {
+            let failure = Failure::new(Outcome::Refused, "not the server's answer");
+            return self.poll_failed(flight, &failure, now);
+        }
+        for packet in packets {
+            if let Err(failure) = self.poll_packet(packet, now) {
+                return self.poll_failed(flight, &failure, now);
+            }
+        }
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        if flight.has_close {
+            // It was taken, which ends the session, or left out.
+            self.is_close_out = flight.was_close_out;
+        }
+        let mut state = self.shared.lock();
+        if flight.reported > 0 {
+            state.negotiation.handle_reported(flight.reported);
+        }
+        if !leg.is_attached {
+            leg.is_attached = true;
+            state.negotiation.handle_attached(Transport::Poll, now);
+        }
+        let session = &state.session;
+        self.pace.bore_body(flight.body_bytes);
+        if slot == Slot::Hold && flight.hold > Duration::ZERO {
+            state.negotiation.handle_held();
+            if state.session.received() == flight.received {
+                let lasted = now.since(flight.began);
+                if lasted < SHORT_HOLD.min(flight.hold / 2) && !flight.has_proof {
+                    // Something in between does not allow holds.
+                    leg.hold_at = Some(now + HOLD_PAUSE);
+                } else {
+                    self.pace.bore_hold();
+                }
+            }
+            return;
+        }
+        let acknowledged = session.acknowledged().as_u64();
+        if acknowledged > flight.batch.start {
+            leg.full_inbox = FULL_INBOX;
+        }
+        let is_close_unheard = leg.is_close_sent && !session.is_finished();
+        if acknowledged < flight.batch.end || is_close_unheard {
+            // The server had no room (PROTOCOL §6.6).
+            leg.send_at = Some(now + leg.full_inbox);
+            leg.full_inbox = (leg.full_inbox * 2).min(MAX_FULL_INBOX);
+        }
+    }
+
+    fn poll_packet(&mut self, packet: Packet, now: Timestamp) -> Result<(), Failure> {
+        let generation = self.poll.as_ref().map(|leg| leg.generation);
+        match packet {
+            Packet::Opened(opened) if self.adopt(&opened) => Ok(()),
+            Packet::Opened(_) => Err(Failure::new(Outcome::Refused, "another session")),
+            Packet::Padding(_) => Ok(()),
+            Packet::Pong(content) => {
+                let mut state = self.shared.lock();
+                if is_proof(&content, state.session.limits()) {
+                    state.negotiation.handle_proven(Transport::Poll, now);
+                }
+                Ok(())
+            }
+            Packet::Close(reason) if reason.code.disposition() == Disposition::Retry => {
+                Err(Failure::new(Outcome::Refused, reason.to_string()))
+            }
+            packet => {
+                let fence = Fence::Generation(generation.unwrap_or_default());
+                match self.shared.lock().session.handle_packet(fence, packet, now) {
+                    Err(AttachError::Superseded) => {
+                        Err(Failure::new(Outcome::Superseded, "by our own WebSocket"))
+                    }
+                    // A broken rule has closed the session, and the next exchange tells the server.
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn poll_failed(&mut self, flight: &Flight, failure: &Failure, now: Timestamp) {
+        if let Some(reason) = &failure.refusal {
+            let is_credential = reason.code == CloseCode::UNAUTHORIZED;
+            let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
+            // A credential that was good may have run out: the next leg asks for another.
+            if !(is_credential && was_attached && self.config.headers.token.is_some()) {
+                let is_close_out = match flight.has_close {
+                    true => flight.was_close_out,
+                    false => self.is_close_out,
+                };
+                end_refused(&mut self.shared.lock(), reason, is_close_out, now);
+            }
+        } else if failure.loss.outcome != Outcome::Superseded {
+            self.pace.failed(flight.body_bytes, flight.hold);
+            if flight.has_proof && flight.batch.is_empty() {
+                // It stays unproven; what it bears, it carries.
+                return;
+            }
+        }
+        self.poll = None;
+        let loss = Failure {
+            loss: failure.loss.clone(),
+            refusal: None,
+        };
+        self.lost(Transport::Poll, &loss, now);
     }
 }
 
@@ -335,11 +366,18 @@ const EARLY_HOLD: Duration = Duration::from_secs(1);
 /// The first pause when the server leaves messages out.
 const FULL_INBOX: Duration = Duration::from_millis(250);
 
-/// A line that carries no more than this is slow, and an exchange takes its time on it.
-const SLOW_BYTES_PER_MS: usize = 16;
-
 /// Reports in one exchange.
 const MAX_REPORTS: usize = 16;
 
 /// Before *opened* has told the server's limits, an answer may be so long.
 const MIN_ANSWER_BYTES: usize = 16 * 1_048_576;
+
+/// The answer to a close comes so soon after another exchange has found the session gone.
+const CLOSE_ANSWER: Duration = Duration::from_secs(1);
+
+/// After a hold that ends sooner than this and brings nothing comes a pause (PROTOCOL §6.4).
+const SHORT_HOLD: Duration = Duration::from_millis(500);
+const HOLD_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause when the server leaves messages out is doubled while it takes nothing, up to this.
+const MAX_FULL_INBOX: Duration = Duration::from_secs(5);

@@ -1,61 +1,14 @@
 //! How the driver carries the session on a WebSocket (PROTOCOL §5).
 
 use anywire_protocol::{
-    Attach, Carrier, CloseReason, ConnectionId, Disposition, Fence, Generation, Offer, Opened,
-    Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, Transport, decode_frame,
+    Attach, Carrier, CloseReason, Disposition, Fence, Generation, Offer, Opened, Outcome,
+    PROOF_BYTES, Packet, Timestamp, Transmit, Transport, decode_frame,
 };
-use anywire_websocket::frame::{Frame, encode_close, encode_pong, push_message, push_packet};
+use anywire_websocket::frame::Frame;
 
-use super::{Driver, end_refused, is_proof, open, proof};
+use super::state::{Driver, end_refused, is_proof, open, proof};
 use crate::legs::Failure;
-use crate::legs::websocket::{Beginning, Channel, Happened};
-
-pub(crate) struct WebSocketLeg {
-    channel: Channel,
-    attachment: Option<ConnectionId>,
-    masks: Masks,
-    /// What is to be written when the writer is free.
-    out: Vec<u8>,
-    is_writing: bool,
-    /// Since when the writer has a full buffer and is not done with it, once there is more to write.
-    blocked_since: Option<Timestamp>,
-    /// The session has nothing more to say here.
-    is_finished: bool,
-}
-
-impl WebSocketLeg {
-    pub(super) async fn next(&mut self) -> Happened {
-        let ended = || Happened::Ended(Failure::new(Outcome::Closed, "the leg's task ended"));
-        self.channel.happened.recv().await.unwrap_or_else(ended)
-    }
-
-    pub(super) fn attachment(&self) -> Option<ConnectionId> {
-        self.attachment
-    }
-
-    /// Since when the line takes nothing, though there is more to write than is prepared ahead.
-    pub(super) fn blocked_since(&self) -> Option<Timestamp> {
-        self.blocked_since
-    }
-
-    /// Whether all has been written.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.out.is_empty() && !self.is_writing
-    }
-
-    fn push(&mut self, packet: &Packet) {
-        push_packet(&mut self.out, packet, self.masks.next());
-    }
-
-    /// Hands what waits to the writer, if it is free.
-    fn flush(&mut self) {
-        if !self.is_writing && !self.out.is_empty() {
-            self.is_writing = true;
-            // A writer that is gone is told of elsewhere.
-            let _ = self.channel.write.try_send(std::mem::take(&mut self.out));
-        }
-    }
-}
+use crate::legs::websocket::{Beginning, Channel, Happened, WebSocketLeg, encoder};
 
 impl Driver {
     pub(super) fn start_websocket(&mut self, generation: Option<Generation>) {
@@ -74,7 +27,7 @@ impl Driver {
                 max_frame_bytes: MAX_FRAME_BYTES.max(self.config.limits.max_frame_bytes()),
             }),
             attachment: None,
-            masks: Masks::new(),
+            encoder: encoder(),
             out: Vec::new(),
             is_writing: false,
             blocked_since: None,
@@ -172,7 +125,7 @@ impl Driver {
                         self.websocket_lost(&failure, now);
                     }
                 },
-                Frame::Ping(content) => encode_pong(&mut leg.out, &content, leg.masks.next()),
+                Frame::Ping(content) => leg.encoder.pong(&mut leg.out, &content),
                 Frame::Pong(_) => {}
                 Frame::Close(code) => {
                     let code = code.map_or(1005, |(code, _)| code.as_u16());
@@ -283,14 +236,14 @@ impl Driver {
             match state.session.poll_transmit(id, now) {
                 Transmit::Packet(packet) => {
                     self.is_close_out |= matches!(packet, Packet::Close(_));
-                    push_packet(&mut leg.out, &packet, leg.masks.next());
+                    leg.encoder.packet(&mut leg.out, &packet);
                 }
-                Transmit::Message(message) => push_message(&mut leg.out, message, leg.masks.next()),
+                Transmit::Message(message) => leg.encoder.message(&mut leg.out, message),
                 Transmit::Idle => break None,
                 Transmit::Finished => {
                     let reason = state.session.close_reason().cloned();
                     if let Some(reason) = reason {
-                        encode_close(&mut leg.out, &reason, leg.masks.next());
+                        leg.encoder.close(&mut leg.out, &reason);
                     }
                     leg.is_finished = true;
                     break None;
@@ -307,31 +260,6 @@ impl Driver {
         if let Some(failure) = failure {
             self.websocket_lost(&failure, now);
         }
-    }
-}
-
-/// Masks, fresh for each frame and from a strong source (RFC 6455 §5.3), which is asked for many at once.
-struct Masks {
-    pool: [u8; 512],
-    used: usize,
-}
-
-impl Masks {
-    fn new() -> Self {
-        let pool = [0; 512];
-        let used = pool.len();
-        Self { pool, used }
-    }
-
-    fn next(&mut self) -> Option<[u8; 4]> {
-        if self.used == self.pool.len() {
-            // Without a source of randomness the handshake has failed already.
-            getrandom::fill(&mut self.pool).ok();
-            self.used = 0;
-        }
-        let mask = self.pool[self.used..].first_chunk().copied();
-        self.used += 4;
-        mask
     }
 }
 

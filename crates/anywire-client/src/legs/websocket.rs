@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use anywire_protocol::{Outcome, SUBPROTOCOL};
-use anywire_websocket::frame::{Decoder, Frame, Role};
+use anywire_protocol::{ConnectionId, Outcome, Packet, SUBPROTOCOL, Timestamp};
+use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::handshake::Upgrade;
 use bytes::Bytes;
 use http::header::HOST;
@@ -21,6 +21,54 @@ use super::exchange::{collect, root_cause};
 use super::{Failure, MAX_REFUSAL_BYTES, Owned};
 use crate::authorize::Headers;
 use crate::connect::Connector;
+
+/// A WebSocket as the driver holds it.
+pub(crate) struct WebSocketLeg {
+    pub(crate) channel: Channel,
+    pub(crate) attachment: Option<ConnectionId>,
+    pub(crate) encoder: Encoder,
+    /// What is to be written when the writer is free.
+    pub(crate) out: Vec<u8>,
+    pub(crate) is_writing: bool,
+    /// Since when the writer has a full buffer and is not done with it, once there is more to write.
+    pub(crate) blocked_since: Option<Timestamp>,
+    /// The session has nothing more to say here.
+    pub(crate) is_finished: bool,
+}
+
+impl WebSocketLeg {
+    pub(crate) async fn next(&mut self) -> Happened {
+        let ended = || Happened::Ended(Failure::new(Outcome::Closed, "the leg's task ended"));
+        self.channel.happened.recv().await.unwrap_or_else(ended)
+    }
+
+    pub(crate) fn attachment(&self) -> Option<ConnectionId> {
+        self.attachment
+    }
+
+    /// Since when the line takes nothing, though there is more to write than is prepared ahead.
+    pub(crate) fn blocked_since(&self) -> Option<Timestamp> {
+        self.blocked_since
+    }
+
+    /// Whether all has been written.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.out.is_empty() && !self.is_writing
+    }
+
+    pub(crate) fn push(&mut self, packet: &Packet) {
+        self.encoder.packet(&mut self.out, packet);
+    }
+
+    /// Hands what waits to the writer, if it is free.
+    pub(crate) fn flush(&mut self) {
+        if !self.is_writing && !self.out.is_empty() {
+            self.is_writing = true;
+            // A writer that is gone is told of elsewhere.
+            let _ = self.channel.write.try_send(std::mem::take(&mut self.out));
+        }
+    }
+}
 
 /// What becomes of a WebSocket.
 #[derive(Debug)]
@@ -212,6 +260,23 @@ async fn write(
     // The driver has let go after its last words: the peer ends the TCP connection, or we do by dropping it.
     let _ = to.shutdown().await;
     Failure::new(Outcome::Dropped, "")
+}
+
+/// An encoder whose masks are fresh for each frame and from a strong source (RFC 6455 §5.3), which is asked for many at
+/// once.
+pub(crate) fn encoder() -> Encoder {
+    let mut pool = [0_u8; 512];
+    let mut used = pool.len();
+    Encoder::client(move || {
+        if used == pool.len() {
+            // Without a source of randomness the handshake has failed already.
+            getrandom::fill(&mut pool).ok();
+            used = 0;
+        }
+        used += 4;
+        let mask = pool[used - 4..].first_chunk();
+        *mask.expect("the pool is made of masks")
+    })
 }
 
 /// How much is read at once.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use crate::identity::parse_number;
+use crate::wire::identity::parse_number;
 use crate::words::words;
 use crate::{ProtocolError, Transport};
 

@@ -1,12 +1,10 @@
 //! The task of one WebSocket: reads all there is, hands it to the session, writes all there is, once. What waits is
 //! this future and nothing else.
 
-mod farewell;
-
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Visit};
@@ -20,11 +18,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Start;
 use super::input::{Language, Then, decode};
-use super::output::{
-    Output, is_enough, push_close, push_end, push_message, push_packet, push_raw, push_raw_message,
-};
+use super::output::{Output, is_enough, push_end, push_raw};
 use super::scratch::{put_packets, take_packets, take_write, with_read};
-use crate::frame::{Decoder, Role};
+use crate::frame::{Decoder, Encoder, Role, Violation};
 
 /// ```text
 ///            open or attach packet            end, violation, peer's close
@@ -199,13 +195,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Encodes and writes what is to be sent now. `false` when that was all.
     fn transmit(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut out = take_write();
+        let mut encoder = Encoder::server();
         let has_more = match &mut self.phase {
             Phase::Waiting(_) => false,
             Phase::Leaving { has_shut_down } => match self.first.take() {
                 Some(packet) => {
-                    push_packet(&mut out, &packet);
+                    encoder.packet(&mut out, &packet);
                     if let Packet::Close(reason) = *packet {
-                        push_close(&mut out, &reason);
+                        encoder.close(&mut out, &reason);
                     }
                     true
                 }
@@ -222,19 +219,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 has_closed,
             } => {
                 if let Some(packet) = self.first.take() {
-                    push_packet(&mut out, &packet);
+                    encoder.packet(&mut out, &packet);
                 }
                 let (is_raw, mut is_full) = (*is_raw, false);
                 let end = connection.poll_transmit(cx, |outgoing| {
                     match outgoing {
-                        Outgoing::Message(message) if is_raw => push_raw_message(&mut out, message),
-                        Outgoing::Message(message) => push_message(&mut out, message),
+                        Outgoing::Message(message) if is_raw => {
+                            encoder.raw_message(&mut out, message)
+                        }
+                        Outgoing::Message(message) => encoder.message(&mut out, message),
                         Outgoing::Packet(packet) => {
                             if is_raw {
                                 push_raw(&mut out, &packet);
                                 *has_closed |= matches!(packet, Packet::Close(_));
                             } else {
-                                push_packet(&mut out, &packet);
+                                encoder.packet(&mut out, &packet);
                             }
                         }
                     }
@@ -333,7 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let attached = match packet {
                 Packet::Ping(content) => {
                     self.output
-                        .push(|out| push_packet(out, &Packet::Pong(content)));
+                        .push(|out| Encoder::server().packet(out, &Packet::Pong(content)));
                     continue;
                 }
                 Packet::Padding(_) => continue,
@@ -390,6 +389,95 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match &mut self.deadline {
             None => Poll::Pending,
             Some(deadline) => deadline.as_mut().poll(cx),
+        }
+    }
+}
+
+// How a WebSocket ends: who says what last.
+impl<S> Driver<S> {
+    /// The peer broke a rule of WebSocket: the connection fails, the session lives (PROTOCOL §5.7).
+    fn fail(&mut self, violation: &Violation) {
+        if violation.code() == CloseCode::TOO_BIG {
+            let error = ProtocolError::new(CloseCode::TOO_LARGE, violation.what());
+            match &self.phase {
+                // What is left to say is said with the next transmit.
+                Phase::Carrying {
+                    connection,
+                    is_raw: false,
+                    ..
+                } => return connection.violate(error),
+                Phase::Waiting(_) => return self.refuse(error.into()),
+                Phase::Carrying { .. } | Phase::Leaving { .. } => {}
+            }
+        }
+        self.close(CloseReason::new(violation.code(), violation.what()));
+    }
+
+    fn refuse(&mut self, reason: CloseReason) {
+        self.first = Some(Box::new(Packet::Close(reason)));
+        self.leave();
+    }
+
+    /// Answers the peer's close by its own code (PROTOCOL §5.6), or closes first with a reason.
+    fn close(&mut self, reason: CloseReason) {
+        let has_closed = match self.phase {
+            Phase::Leaving { .. } => return,
+            Phase::Carrying { has_closed, .. } => has_closed,
+            Phase::Waiting(_) => false,
+        };
+        self.say_last_words();
+        if !has_closed {
+            self.output
+                .push(|out| Encoder::server().close(out, &reason));
+        }
+        self.leave();
+    }
+
+    /// What is still to be said to a peer that closes the WebSocket: *opened*, if it opened in the same breath, and above
+    /// all the answer to its close packet.
+    fn say_last_words(&mut self) {
+        if let Some(packet) = self.first.take() {
+            self.output
+                .push(|out| Encoder::server().packet(out, &packet));
+        }
+        if let Phase::Carrying {
+            connection,
+            is_raw: false,
+            ..
+        } = &self.phase
+        {
+            let cx = Context::from_waker(Waker::noop());
+            self.output.push(|out| {
+                let mut encoder = Encoder::server();
+                let _ = connection.poll_transmit(&cx, |outgoing| {
+                    match outgoing {
+                        Outgoing::Packet(packet) => encoder.packet(out, &packet),
+                        Outgoing::Message(message) => encoder.message(out, message),
+                    }
+                    if is_enough(out) {
+                        Room::None
+                    } else {
+                        Room::Some
+                    }
+                });
+            });
+        }
+    }
+
+    /// Detaches, and says goodbye for a while.
+    fn leave(&mut self) {
+        self.phase = Phase::Leaving {
+            has_shut_down: false,
+        };
+        self.deadline = Some(after(LEAVE_WITHIN));
+    }
+
+    /// What a peer does not take keeps no session's connection that is over.
+    fn leave_if_over(&mut self) {
+        if let Phase::Carrying { connection, .. } = &self.phase
+            && connection.is_over()
+        {
+            self.leave();
         }
     }
 }

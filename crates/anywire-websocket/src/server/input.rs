@@ -3,7 +3,7 @@
 use anywire_protocol::{CloseCode, CloseReason, Message, Packet, ProtocolError, decode_frame};
 
 use super::output::Output;
-use crate::frame::{Decoder, Frame, Violation, encode_pong};
+use crate::frame::{Decoder, Encoder, Frame, Violation};
 
 /// What the peer speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,9 @@ pub(super) fn decode(
                 Ok(packet) => packets.push(packet),
                 Err(error) => return Then::Violate(error),
             },
-            Ok(Some(Frame::Ping(content))) => output.push(|out| encode_pong(out, &content, None)),
+            Ok(Some(Frame::Ping(content))) => {
+                output.push(|out| Encoder::server().pong(out, &content))
+            }
             Ok(Some(Frame::Pong(_))) if is_raw => packets.push(Packet::Pong("".into())),
             Ok(Some(Frame::Pong(_))) => {}
             Ok(Some(Frame::Close(close))) => {

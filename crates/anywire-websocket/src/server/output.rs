@@ -5,14 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use anywire_core::End;
-use anywire_protocol::{CloseCode, CloseReason, Message, Packet};
+use anywire_protocol::{CloseCode, Packet};
 use tokio::io::AsyncWrite;
 
 use super::scratch::{SCRATCH_BYTES, put_write};
-use crate::frame::{self, Mask};
-
-/// A server does not mask.
-const UNMASKED: Mask = None;
+use crate::frame::Encoder;
 
 /// Bytes that the peer has not taken yet; nothing at all when it has taken them.
 #[derive(Default)]
@@ -97,28 +94,14 @@ pub(super) fn is_enough(out: &[u8]) -> bool {
     out.len() >= SCRATCH_BYTES
 }
 
-/// Appends a message as a frame (PROTOCOL §5.4).
-pub(super) fn push_message(out: &mut Vec<u8>, message: &Message) {
-    frame::push_message(out, message, UNMASKED);
-}
-
-/// Appends a packet as a frame (PROTOCOL §5.4).
-pub(super) fn push_packet(out: &mut Vec<u8>, packet: &Packet) {
-    frame::push_packet(out, packet, UNMASKED);
-}
-
-/// Appends a message of a raw connection: as it is.
-pub(super) fn push_raw_message(out: &mut Vec<u8>, message: &Message) {
-    frame::encode_message(out, message, UNMASKED);
-}
-
 /// Appends a packet as a frame of a raw connection: messages as they are, our pings as WebSocket's (PROTOCOL §9).
 pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
+    let mut encoder = Encoder::server();
     match packet {
-        Packet::Message(message) => push_raw_message(out, message),
-        Packet::Ping(content) => frame::encode_ping(out, content.as_bytes(), UNMASKED),
-        Packet::Pong(content) => frame::encode_pong(out, content.as_bytes(), UNMASKED),
-        Packet::Close(reason) => push_close(out, reason),
+        Packet::Message(message) => encoder.raw_message(out, message),
+        Packet::Ping(content) => encoder.ping(out, content.as_bytes()),
+        Packet::Pong(content) => encoder.pong(out, content.as_bytes()),
+        Packet::Close(reason) => encoder.close(out, reason),
         // Nothing else has a meaning without the protocol.
         Packet::Open(_)
         | Packet::Attach(_)
@@ -129,11 +112,6 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
         | Packet::Report(_)
         | Packet::Padding(_) => {}
     }
-}
-
-/// Appends a WebSocket close.
-pub(super) fn push_close(out: &mut Vec<u8>, reason: &CloseReason) {
-    frame::encode_close(out, reason, UNMASKED);
 }
 
 /// Says why the connection ends (PROTOCOL §5.6).
@@ -147,7 +125,7 @@ pub(super) fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool) {
         End::Stalled => CloseCode::STALLED.into(),
     };
     if reason.code == CloseCode::SUPERSEDED && !is_raw {
-        push_packet(out, &Packet::Superseded);
+        Encoder::server().packet(out, &Packet::Superseded);
     }
-    push_close(out, &reason);
+    Encoder::server().close(out, &reason);
 }

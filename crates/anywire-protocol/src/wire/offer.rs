@@ -1,6 +1,6 @@
 //! What a WebSocket's request offers in its sub-protocols (PROTOCOL §5.1), and which of the application's is chosen.
 
-use crate::open::{
+use crate::wire::open::{
     RESERVED_PREFIX, is_application, no_protocol, parse_generation, too_many_protocols,
     unsupported_version,
 };

@@ -5,8 +5,8 @@ use std::mem;
 use anywire_protocol::{CloseCode, Message, MessageKind};
 use bytes::{Bytes, BytesMut};
 
+use super::mask::apply_mask;
 use super::{Frame, MAX_CONTROL_BYTES, Violation, opcode};
-use crate::mask::apply_mask;
 
 /// Whose frames are decoded with which rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

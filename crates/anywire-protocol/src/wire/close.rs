@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::ProtocolError;
-use crate::identity::parse_number;
+use crate::wire::identity::parse_number;
 
 /// Why a session or a connection closed, as a number whose range alone says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

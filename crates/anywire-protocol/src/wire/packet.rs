@@ -2,9 +2,9 @@
 
 use bytes::BufMut;
 
-use crate::identity::parse_number;
 use crate::negotiation::Report;
-use crate::open::{Attach, Open, Opened};
+use crate::wire::identity::parse_number;
+use crate::wire::open::{Attach, Open, Opened};
 use crate::{CloseReason, Message, MessageKind, Offset, ProtocolError};
 
 /// The character that tells a control packet from a text message in a WebSocket text frame.

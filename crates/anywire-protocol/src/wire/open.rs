@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::parse_number;
 use crate::limits::Announced;
+use crate::wire::identity::parse_number;
 use crate::{
     Can, CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId,
 };

@@ -22,34 +22,34 @@ impl Default for Pace {
 
 impl Pace {
     /// The longest hold to ask for.
-    pub(super) fn hold(&self, limits: &Limits) -> Duration {
+    pub(crate) fn hold(&self, limits: &Limits) -> Duration {
         limits.hold.min(self.hold)
     }
 
     /// How many bytes of messages go into one body.
-    pub(super) fn batch_bytes(&self, limits: &Limits) -> usize {
+    pub(crate) fn batch_bytes(&self, limits: &Limits) -> usize {
         limits.max_payload_bytes.min(self.batch_bytes)
     }
 
     /// Whether larger bodies have failed until nothing but small ones is left.
-    pub(super) fn is_least(&self) -> bool {
+    pub(crate) fn is_least(&self) -> bool {
         self.batch_bytes <= SMALL_BODY_BYTES
     }
 
     /// A body came through.
-    pub(super) fn bore_body(&mut self, bytes: usize) {
+    pub(crate) fn bore_body(&mut self, bytes: usize) {
         if bytes > SMALL_BODY_BYTES {
             self.batch_bytes = self.batch_bytes.saturating_mul(2);
         }
     }
 
     /// A hold lasted as long as it was to.
-    pub(super) fn bore_hold(&mut self) {
+    pub(crate) fn bore_hold(&mut self) {
         self.hold = self.hold.saturating_add(self.hold / 50);
     }
 
     /// The path did not bear this exchange. It is asked for less, as long as it does not.
-    pub(super) fn failed(&mut self, body_bytes: usize, hold: Duration) {
+    pub(crate) fn failed(&mut self, body_bytes: usize, hold: Duration) {
         if body_bytes > SMALL_BODY_BYTES {
             self.batch_bytes = (body_bytes / 2).max(SMALL_BODY_BYTES);
         }

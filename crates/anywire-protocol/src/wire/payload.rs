@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
-use crate::identity::parse_number;
+use crate::wire::identity::parse_number;
 use crate::{CloseCode, Message, Packet, ProtocolError};
 
 pub use reader::PayloadReader;

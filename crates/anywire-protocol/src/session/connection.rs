@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::inbox::Inbox;
+use super::inbox::Inbox;
 use crate::{Generation, Limits, Message, Offset, Packet, Timestamp};
 
 /// Tells a session's connections apart, in the order in which they attached.

@@ -1,5 +1,4 @@
-//! A request's query: the parameters that are the protocol's, and what is left for the app. What they mean is left to
-//! the endpoints.
+//! A request's query: the protocol's own parameters, and the rest for the app.
 
 use anywire_protocol::{ProtocolError, unescape};
 use bytes::Bytes;
@@ -8,13 +7,13 @@ use bytes::Bytes;
 ///
 /// # Errors
 /// Its escape is broken.
-pub(crate) fn parameter(query: &str, name: &str) -> Option<Result<Bytes, ProtocolError>> {
+pub fn parameter(query: &str, name: &str) -> Option<Result<Bytes, ProtocolError>> {
     let value = pairs(query).find_map(|(pair_name, value)| (pair_name == name).then_some(value))?;
     Some(unescape(format!("b={value}").into()))
 }
 
-/// The query without the protocol's own parameters, which are credentials or hold some: nobody is to log them.
-pub(crate) fn without(query: &str, names: &[&str]) -> String {
+/// The query without the protocol's own parameters, which are, or hold, credentials: do not log them.
+pub fn without(query: &str, names: &[&str]) -> String {
     let is_kept = |pair: &&str| !names.contains(&split(pair).0);
     let kept: Vec<_> = query.split('&').filter(is_kept).collect();
     kept.join("&")

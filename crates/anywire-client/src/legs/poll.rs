@@ -1,0 +1,135 @@
+//! Polling: the exchanges under way. What goes into them, and what comes of them, is left to the driver.
+
+use std::time::Duration;
+
+use anywire_protocol::{CloseCode, Generation, Offset, Timestamp};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::exchange::Path;
+use super::{Failure, Owned};
+
+pub(crate) struct PollLeg {
+    pub(crate) generation: Generation,
+    pub(crate) path: Path,
+    pub(crate) tell: mpsc::Sender<Answered>,
+    pub(crate) answers: mpsc::Receiver<Answered>,
+    pub(crate) is_attached: bool,
+    pub(crate) hold: Option<Flight>,
+    pub(crate) send: Option<Flight>,
+    /// What the next hold or send waits for; none once that has passed.
+    pub(crate) hold_at: Option<Timestamp>,
+    pub(crate) send_at: Option<Timestamp>,
+    /// When the server is to hear of us without a hold, while the inbox is full (PROTOCOL §7.4).
+    pub(crate) life_at: Option<Timestamp>,
+    /// The session is gone; until then the answer to our close may say how it ended.
+    pub(crate) gone_at: Option<Timestamp>,
+    /// The pause when the server leaves messages out.
+    pub(crate) full_inbox: Duration,
+    /// The next send carries the ping that proves the leg.
+    pub(crate) is_to_prove: bool,
+    pub(crate) is_close_sent: bool,
+}
+
+/// An exchange under way.
+pub(crate) struct Flight {
+    _task: Owned,
+    pub(crate) began: Timestamp,
+    /// How long the server may wait with the answer, if this is the held one.
+    pub(crate) hold: Duration,
+    /// The messages that it carries.
+    pub(crate) batch: std::ops::Range<u64>,
+    pub(crate) has_proof: bool,
+    /// The last attempt that it reports.
+    pub(crate) reported: u64,
+    /// Whether it carries our close, and whether the server may have had that before.
+    pub(crate) has_close: bool,
+    pub(crate) was_close_out: bool,
+    pub(crate) body_bytes: usize,
+    pub(crate) received: Offset,
+}
+
+/// How an exchange went.
+pub(crate) struct Answered {
+    pub(crate) slot: Slot,
+    pub(crate) outcome: Result<Bytes, Failure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Hold,
+    Send,
+}
+
+impl PollLeg {
+    pub(crate) async fn next(&mut self) -> Answered {
+        let answered = self.answers.recv().await;
+        answered.expect("the leg holds a sender")
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.send.is_none()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        [self.hold_at, self.send_at, self.life_at, self.gone_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(crate) fn begin(
+        &mut self,
+        slot: Slot,
+        body: Bytes,
+        patience: Duration,
+        flight: FlightPlan,
+    ) {
+        let (path, tell) = (self.path.clone(), self.tell.clone());
+        let body_bytes = body.len();
+        let task = Owned::spawn(async move {
+            let outcome = path.exchange(body, patience).await;
+            let _ = tell.send(Answered { slot, outcome }).await;
+        });
+        let flight = Flight {
+            _task: task,
+            began: flight.now,
+            hold: flight.hold,
+            batch: flight.batch,
+            has_proof: flight.has_proof,
+            reported: flight.reported,
+            has_close: flight.has_close,
+            was_close_out: flight.was_close_out,
+            body_bytes,
+            received: flight.received,
+        };
+        match slot {
+            Slot::Hold => self.hold = Some(flight),
+            Slot::Send => self.send = Some(flight),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FlightPlan {
+    pub(crate) now: Timestamp,
+    pub(crate) hold: Duration,
+    pub(crate) batch: std::ops::Range<u64>,
+    pub(crate) has_proof: bool,
+    pub(crate) reported: u64,
+    pub(crate) has_close: bool,
+    pub(crate) was_close_out: bool,
+    pub(crate) received: Offset,
+}
+
+impl PollLeg {
+    /// Whether the session may be unknown because of our close: the exchange that brought it says how it ended
+    /// (PROTOCOL §8.2.1).
+    pub(crate) fn awaits_close(&self, failure: &Failure) -> bool {
+        let is_unknown = failure
+            .refusal
+            .as_ref()
+            .is_some_and(|reason| reason.code == CloseCode::UNKNOWN_SESSION);
+        is_unknown && self.is_close_sent && self.send.is_some()
+    }
+}

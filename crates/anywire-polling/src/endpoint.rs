@@ -1,0 +1,72 @@
+//! The endpoints of this crate, a row for each. What each of them does is in the file of its name.
+
+use bytes::Buf;
+
+use crate::answer::{Answer, HttpRefusal, Style};
+use crate::request::{Request, Row};
+use crate::{events, form, jsonp, poll, stream};
+
+/// An endpoint under the mount path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Long polling (PROTOCOL §6).
+    Poll,
+    /// One endless answer (PROTOCOL §13).
+    Stream,
+    /// Server-sent events (PROTOCOL §14).
+    Events,
+    /// Long polling by script tags (PROTOCOL §15).
+    Jsonp,
+    /// What a page sends by a form, for [`Endpoint::Jsonp`] (PROTOCOL §15.5).
+    Form,
+}
+
+impl Endpoint {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Poll,
+        Self::Stream,
+        Self::Events,
+        Self::Jsonp,
+        Self::Form,
+    ];
+
+    /// What a router needs to know of it.
+    pub fn row(self) -> &'static Row {
+        match self {
+            Self::Poll => &poll::ROW,
+            Self::Stream => &stream::ROW,
+            Self::Events => &events::ROW,
+            Self::Jsonp => &jsonp::ROW,
+            Self::Form => &form::ROW,
+        }
+    }
+
+    /// How the endpoint's refusals look, also those of the gate before it.
+    pub fn style(self, query: &str) -> Style {
+        match self {
+            Self::Poll | Self::Stream | Self::Events => Style::Json,
+            Self::Jsonp => jsonp::style(query),
+            Self::Form => Style::Text,
+        }
+    }
+
+    /// Answers a request. A poll with a hold waits for something to say; dropping the future lets the session go, and
+    /// nothing is lost, since the outbox keeps what the client has not acknowledged.
+    ///
+    /// # Errors
+    /// Nothing of the request was taken: [`render`](crate::render()) the refusal.
+    pub async fn answer<B>(self, request: Request<'_, B>) -> Result<Answer, HttpRefusal>
+    where
+        B: http_body::Body,
+        B::Data: Buf,
+    {
+        match self {
+            Self::Poll => poll::answer(request).await,
+            Self::Stream => stream::answer(request).await,
+            Self::Events => events::answer(&request),
+            Self::Jsonp => jsonp::answer(request).await,
+            Self::Form => form::answer(request).await,
+        }
+    }
+}

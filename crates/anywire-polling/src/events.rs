@@ -1,0 +1,42 @@
+//! `GET {mount}/events`: server-sent events (PROTOCOL §14).
+
+use anywire_core::Refusal;
+use anywire_protocol::{Offer, Offset};
+use http::{HeaderName, Method};
+
+use crate::answer::{Answer, HttpRefusal};
+use crate::request::head::malformed;
+use crate::request::query;
+use crate::request::{Request, Row};
+use crate::stream_body::StreamBody;
+
+pub(crate) const ROW: Row = Row {
+    name: "events",
+    method: Method::GET,
+    own_parameters: &["offer"],
+    is_opt_in: false,
+};
+
+pub(crate) fn answer<B>(request: &Request<'_, B>) -> Result<Answer, HttpRefusal> {
+    let body = begin(request)?;
+    Ok(Answer::stream("text/event-stream; charset=utf-8", body))
+}
+
+fn begin<B>(request: &Request<'_, B>) -> Result<StreamBody, Refusal> {
+    let tokens = query::parameter(request.query, "offer")
+        .ok_or_else(|| malformed("a query without a parameter `offer`"))??;
+    let tokens =
+        str::from_utf8(&tokens).map_err(|_| malformed("an offer with bytes that are not ASCII"))?;
+    let offer = Offer::parse(tokens.split(',').map(str::trim))?;
+    let seen = match request.headers.get(LAST_EVENT_ID) {
+        // A browser that has seen no event yet may say so by an empty id.
+        Some(id) if !id.is_empty() => {
+            let id = id.to_str().unwrap_or("?");
+            Some(id.parse::<Offset>()?)
+        }
+        _ => None,
+    };
+    StreamBody::begin_events(request.hub, offer, seen, request.principal)
+}
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

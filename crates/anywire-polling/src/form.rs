@@ -1,0 +1,65 @@
+//! `POST {mount}/form`: what a page sends that can read no answer (PROTOCOL §15.5).
+
+use anywire_core::{Hub, Principal, Refusal};
+use anywire_protocol::{CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, unescape};
+use bytes::{Buf, Bytes};
+use http::Method;
+use http::header::CONTENT_TYPE;
+
+use crate::answer::{Answer, HttpRefusal, TEXT};
+use crate::request::body::{Escape, collect};
+use crate::request::head::{Head, Parsed, bounded, malformed};
+use crate::request::{Request, Row};
+
+pub(crate) const ROW: Row = Row {
+    name: "form",
+    method: Method::POST,
+    own_parameters: &[],
+    is_opt_in: true,
+};
+
+pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
+where
+    B: http_body::Body,
+    B::Data: Buf,
+{
+    let Request {
+        hub,
+        principal,
+        headers,
+        body,
+        ..
+    } = request;
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    if !essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM)) {
+        let text = "the Content-Type of a form must be application/x-www-form-urlencoded";
+        let reason = CloseReason::new(CloseCode::UNSUPPORTED_MEDIA_TYPE, text);
+        return Err(HttpRefusal::new(reason));
+    }
+    // The field's value may be escaped itself, which makes three bytes of one.
+    let longest = hub.limits().max_payload_bytes.saturating_mul(3) + ESCAPED_MARK.len();
+    let field = collect(headers, body, Escape::Always, longest).await?;
+    take(hub, field.bytes, principal)?;
+    Ok(Answer::whole(TEXT, Bytes::from_static(b"ok")))
+}
+
+/// Takes what a form sends. The page cannot read the response, so acks and closes in it must not be recorded as delivered.
+fn take(hub: &Hub, field: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
+    let payload = bounded(unescape(field)?, hub.limits())?;
+    let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, hub.limits())?;
+    // A pong is not for what carries the session meanwhile.
+    rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
+    match head {
+        Head::Attach(attach) if attach.hold.is_none() => {
+            hub.find(&attach, principal)?.receive(attach.received, rest)
+        }
+        _ => {
+            Err(malformed("a form that does not begin with an attach packet without holdMs").into())
+        }
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";

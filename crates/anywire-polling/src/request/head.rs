@@ -1,0 +1,54 @@
+//! What a payload says: which session it is for, and what it brings. Attaching is left to the endpoints.
+
+use anywire_core::Refusal;
+use anywire_protocol::{
+    Attach, CloseCode, Encoding, Limits, Open, Packet, ProtocolError, check_request, decode_payload,
+};
+use bytes::Bytes;
+
+/// A payload that has been read and judged, and of which nothing has been taken yet (PROTOCOL §8.6).
+pub(crate) struct Parsed {
+    pub(crate) head: Head,
+    /// What follows the head.
+    pub(crate) rest: Vec<Packet>,
+}
+
+/// What a request begins with.
+pub(crate) enum Head {
+    Open(Box<Open>),
+    Attach(Box<Attach>),
+}
+
+impl Parsed {
+    pub(crate) fn read(encoding: Encoding, body: Bytes, limits: &Limits) -> Result<Self, Refusal> {
+        let mut packets = decode_payload(encoding, body)?.into_iter();
+        let head = match packets.next() {
+            Some(Packet::Open(open)) => Head::Open(open),
+            Some(Packet::Attach(attach)) => Head::Attach(attach),
+            _ => {
+                let text = "a payload whose first packet is neither open nor attach";
+                return Err(malformed(text).into());
+            }
+        };
+        let rest: Vec<_> = packets.collect();
+        check_request(&rest, limits)?;
+        Ok(Self { head, rest })
+    }
+}
+
+/// A payload that came in another way than as a body, which is bounded while it comes.
+pub(crate) fn bounded(payload: Bytes, limits: &Limits) -> Result<Bytes, ProtocolError> {
+    if payload.len() > limits.max_payload_bytes {
+        return Err(too_large());
+    }
+    Ok(payload)
+}
+
+pub(crate) const fn too_large() -> ProtocolError {
+    let text = "a payload of more than maxPayloadBytes: send less at once";
+    ProtocolError::new(CloseCode::TOO_LARGE, text)
+}
+
+pub(crate) const fn malformed(what: &'static str) -> ProtocolError {
+    ProtocolError::new(CloseCode::PROTOCOL_ERROR, what)
+}

@@ -1,0 +1,180 @@
+//! The stream: one endless answer that carries a session down, as a payload or as events (PROTOCOL §13, §14).
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt::{self, Debug, Formatter};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room};
+use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Open, Packet, Transport};
+use bytes::Bytes;
+use tokio_stream::Stream;
+
+use crate::framing::Framing;
+use crate::request::head::{Head, Parsed, malformed};
+
+/// The body of an answer that carries a session until it ends. Dropping it detaches.
+///
+/// It makes a chunk only when it is asked for one. So a reader that takes nothing keeps its messages in the outbox, and
+/// at most one chunk besides.
+pub struct StreamBody {
+    /// `None` once all is said.
+    connection: Option<Connection>,
+    framing: Framing,
+    /// What is made and not asked for yet.
+    pieces: VecDeque<Bytes>,
+    made_bytes: usize,
+    limits: Arc<Limits>,
+}
+
+impl StreamBody {
+    /// Takes a request for `POST {mount}/stream`: its messages have been handed on when this returns.
+    ///
+    /// # Errors
+    /// Nothing of the request was taken; answer with the refusal.
+    pub(crate) fn begin(
+        hub: &Hub,
+        encoding: Encoding,
+        payload: Bytes,
+        principal: Option<&Principal>,
+    ) -> Result<Self, Refusal> {
+        let limits = hub.limits().clone();
+        let Parsed { head, rest } = Parsed::read(encoding, payload, &limits)?;
+        let hold = match &head {
+            Head::Open(open) => open.hold,
+            Head::Attach(attach) => attach.hold,
+        };
+        if hold.is_some() {
+            return Err(malformed("holdMs on a stream, which is not held: leave it out").into());
+        }
+        let (visit, received) = match &head {
+            Head::Open(open) => (hub.open(open, &rest, principal)?, open.received),
+            Head::Attach(attach) => (hub.find(attach, principal)?, attach.received),
+        };
+        let (connection, at) = visit.attach(received, rest, Transport::Stream, Carrier::Stream)?;
+        let mut framing = Framing::payload(encoding);
+        if let Head::Open(_) = head {
+            framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
+        }
+        Ok(Self::new(connection, framing, limits))
+    }
+
+    /// Takes an offer for `GET {mount}/events`. `seen` is the last event's id that the client has, if it says so.
+    ///
+    /// # Errors
+    /// Answer with the refusal.
+    pub(crate) fn begin_events(
+        hub: &Hub,
+        offer: Offer,
+        seen: Option<Offset>,
+        principal: Option<&Principal>,
+    ) -> Result<Self, Refusal> {
+        let seen = seen.unwrap_or_default();
+        let (visit, received) = match &offer {
+            Offer::Open(open) => {
+                let received = open.received.max(seen);
+                let open = Open {
+                    received,
+                    ..open.clone()
+                };
+                (hub.open(&open, &[], principal)?, received)
+            }
+            Offer::Attach(attach) => (hub.find(attach, principal)?, attach.received.max(seen)),
+            Offer::Later { .. } => {
+                let text =
+                    "an event stream opens or attaches: offer anywire.open… or anywire.attach…";
+                return Err(malformed(text).into());
+            }
+        };
+        let (connection, at) =
+            visit.attach(received, Vec::new(), Transport::Events, Carrier::Stream)?;
+        let (mut framing, begin) = Framing::events(at.first);
+        if let Offer::Open(_) = offer {
+            framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
+        }
+        let mut body = Self::new(connection, framing, hub.limits().clone());
+        body.made_bytes += begin.len();
+        body.pieces.push_back(begin);
+        Ok(body)
+    }
+
+    fn new(connection: Connection, framing: Framing, limits: Arc<Limits>) -> Self {
+        Self {
+            connection: Some(connection),
+            framing,
+            pieces: VecDeque::new(),
+            made_bytes: 0,
+            limits,
+        }
+    }
+
+    pub(crate) fn poll_piece(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        if self.pieces.is_empty() {
+            let is_over = self.make_pieces(cx).is_ready();
+            if self.pieces.is_empty() && !is_over {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.pieces.pop_front())
+    }
+
+    /// Makes the next chunk of what the session has to say; ready when that was all.
+    fn make_pieces(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some(connection) = &self.connection else {
+            return Poll::Ready(());
+        };
+        let framing = &mut self.framing;
+        let left = self.limits.max_stream_bytes.saturating_sub(self.made_bytes);
+        let poll = connection.poll_transmit(cx, |outgoing| {
+            let mut is_last = false;
+            match outgoing {
+                Outgoing::Packet(packet) => {
+                    is_last = matches!(packet, Packet::Close(_));
+                    framing.push(&packet);
+                }
+                Outgoing::Message(message) => framing.push_message(message),
+            }
+            if framing.is_full(left.min(CHUNK_BYTES)) && !is_last {
+                Room::None
+            } else {
+                Room::Some
+            }
+        });
+        if let Poll::Ready(End::Superseded) = poll {
+            self.framing.push(&Packet::Superseded);
+        }
+        self.framing.take(&mut self.pieces);
+        self.made_bytes += self.pieces.iter().map(Bytes::len).sum::<usize>();
+        let is_used_up = self.made_bytes >= self.limits.max_stream_bytes;
+        match poll {
+            Poll::Ready(End::Finished) => self.framing.rotate(&mut self.pieces),
+            Poll::Ready(End::Closed(_) | End::Superseded | End::Stalled) => {}
+            // Enough for one answer: the client attaches another.
+            Poll::Pending if is_used_up => self.framing.rotate(&mut self.pieces),
+            Poll::Pending => return Poll::Pending,
+        }
+        self.connection = None;
+        Poll::Ready(())
+    }
+}
+
+impl Debug for StreamBody {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamBody")
+            .field("made_bytes", &self.made_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for StreamBody {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_piece(cx).map(|piece| piece.map(Ok))
+    }
+}
+
+/// About how much is made at once, so that one session does not keep a thread to itself.
+const CHUNK_BYTES: usize = 16_384;

@@ -1,0 +1,221 @@
+//! From an HTTP request to an HTTP response: which endpoint, the gate, the endpoint, the answer. It knows neither warp nor
+//! tower. What endpoints do is left to `anywire-polling` and `upgrade.rs`.
+
+use anywire_core::Principal;
+use anywire_polling::{Answer, Body, HttpRefusal, Request, Row, Style, query, render};
+use anywire_protocol::{CloseCode, CloseReason};
+use bytes::Buf;
+use http::header::{ALLOW, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response};
+
+use crate::gate::{CrossOrigin, judge_origin, preflight};
+use crate::script::{Build, Freshness};
+use crate::serve::PeerAddr;
+use crate::server::Shared;
+use crate::upgrade;
+use crate::visitor::Visitor;
+
+/// What a path under the mount leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The client script, which is public.
+    Script(Build, Freshness),
+    /// An endpoint behind the gate.
+    Endpoint(Endpoint),
+}
+
+/// An endpoint, by what it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// A WebSocket that speaks the protocol.
+    WebSocket,
+    /// A plain WebSocket.
+    Raw,
+    /// One of long polling and its relatives.
+    Polling(anywire_polling::Endpoint),
+}
+
+impl Target {
+    /// The target of a path below the mount.
+    pub(crate) fn find(name: &str, shared: &Shared) -> Option<Self> {
+        if let Some((build, freshness)) = shared.scripts.find(name) {
+            return Some(Self::Script(build, freshness));
+        }
+        let polling = anywire_polling::Endpoint::ALL.map(Endpoint::Polling);
+        let has_jsonp = shared.config.has_jsonp;
+        [Endpoint::WebSocket, Endpoint::Raw]
+            .into_iter()
+            .chain(polling)
+            .find(|endpoint| endpoint.row().name == name)
+            .filter(|endpoint| has_jsonp || !endpoint.row().is_opt_in)
+            .map(Self::Endpoint)
+    }
+}
+
+/// Answers a request to a target.
+pub(crate) async fn respond<B>(
+    shared: &Shared,
+    target: Target,
+    parts: Parts,
+    body: B,
+) -> Response<Body>
+where
+    B: http_body::Body,
+    B::Data: Buf,
+{
+    let (outcome, style, origin) = match target {
+        Target::Script(build, freshness) => {
+            // The script is public: pages of other origins load it too.
+            let answer = script(shared, &parts, build, freshness);
+            (answer, Style::Json, CrossOrigin::No)
+        }
+        Target::Endpoint(endpoint) => {
+            let style = endpoint.style(parts.uri.query().unwrap_or_default());
+            match judge_origin(&shared.config, &parts.headers) {
+                Ok(origin) => {
+                    let is_own = origin == CrossOrigin::No;
+                    let outcome = endpoint.answer(shared, parts, body, is_own).await;
+                    (outcome, style, origin)
+                }
+                Err(refusal) => (Err(refusal.into()), style, CrossOrigin::No),
+            }
+        }
+    };
+    let mut response = render(outcome, style);
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    origin.mark(headers);
+    response
+}
+
+impl Endpoint {
+    fn row(self) -> &'static Row {
+        match self {
+            Self::WebSocket => &upgrade::WEBSOCKET,
+            Self::Raw => &upgrade::RAW,
+            Self::Polling(endpoint) => endpoint.row(),
+        }
+    }
+
+    fn style(self, query: &str) -> Style {
+        match self {
+            Self::WebSocket | Self::Raw => Style::Json,
+            Self::Polling(endpoint) => endpoint.style(query),
+        }
+    }
+
+    /// The gate behind the origin, then the endpoint.
+    async fn answer<B>(
+        self,
+        shared: &Shared,
+        mut parts: Parts,
+        body: B,
+        is_own_origin: bool,
+    ) -> Result<Answer, HttpRefusal>
+    where
+        B: http_body::Body,
+        B::Data: Buf,
+    {
+        let Row { method, .. } = self.row();
+        if method == Method::POST && parts.method == Method::OPTIONS && !is_own_origin {
+            return Ok(preflight());
+        }
+        if parts.method != *method {
+            return Err(method_not_allowed(method.as_str()));
+        }
+        let principal = self.authorize(shared, &mut parts).await?;
+        match self {
+            Self::WebSocket => upgrade::websocket(shared, parts, principal),
+            Self::Raw => upgrade::raw(shared, parts, principal),
+            Self::Polling(endpoint) => {
+                let request = Request {
+                    hub: &shared.hub,
+                    principal: principal.as_ref(),
+                    headers: &parts.headers,
+                    query: parts.uri.query().unwrap_or_default(),
+                    body,
+                };
+                endpoint.answer(request).await
+            }
+        }
+    }
+
+    async fn authorize(
+        self,
+        shared: &Shared,
+        parts: &mut Parts,
+    ) -> Result<Option<Principal>, HttpRefusal> {
+        let Some(authorize) = &shared.config.authorize else {
+            return Ok(None);
+        };
+        let Row {
+            name,
+            own_parameters,
+            ..
+        } = self.row();
+        let visitor = Visitor {
+            headers: parts.headers.clone(),
+            query: query::without(parts.uri.query().unwrap_or_default(), own_parameters),
+            peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
+            extensions: parts.extensions.clone(),
+            endpoint: name,
+        };
+        match authorize(visitor).await {
+            Ok(principal) => Ok(Some(principal)),
+            Err(denied) => {
+                let reason = CloseReason::new(CloseCode::UNAUTHORIZED, &denied.text);
+                Err(HttpRefusal::new(reason).with_status(denied.status))
+            }
+        }
+    }
+}
+
+fn script(
+    shared: &Shared,
+    parts: &Parts,
+    build: Build,
+    freshness: Freshness,
+) -> Result<Answer, HttpRefusal> {
+    match parts.method {
+        Method::GET | Method::HEAD => Ok(shared.scripts.answer(&parts.headers, build, freshness)),
+        _ => Err(method_not_allowed("GET, HEAD")),
+    }
+}
+
+/// Another method than the endpoint's.
+fn method_not_allowed(allowed: &'static str) -> HttpRefusal {
+    let text = "this method is not allowed here: use one of the Allow header";
+    HttpRefusal::new(CloseReason::new(CloseCode::METHOD_NOT_ALLOWED, text))
+        .with(ALLOW, HeaderValue::from_static(allowed))
+}
+
+/// The answer to a path that is no endpoint, for hosts that ask for one in any case (PROTOCOL §10.5).
+#[cfg(feature = "tower")]
+pub(crate) fn not_found() -> Response<Body> {
+    let text = "there is no endpoint of Anywire at this path";
+    let answer = Answer::whole("text/plain; charset=utf-8", text.into())
+        .with_status(http::StatusCode::NOT_FOUND);
+    render(Ok(answer), Style::Text)
+}
+
+#[cfg(test)]
+mod tests {
+    use anywire_protocol::Transport;
+
+    use super::*;
+    use crate::{Config, Server};
+
+    #[test]
+    fn each_transport_has_an_endpoint_of_its_name() {
+        let config = Config::new().allow_jsonp();
+        let server = Server::builder(config).expect("the config is sound");
+        let server = server.on_socket(|_| async {});
+        for transport in Transport::ALL {
+            let target = Target::find(transport.name(), server.shared());
+            assert!(matches!(target, Some(Target::Endpoint(_))), "{transport}");
+        }
+        assert_eq!(Target::find("carrier-pigeon", server.shared()), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! The endpoints as a tower service, for axum, hyper and whatever else speaks `http`.
+
+use std::convert::Infallible;
+use std::fmt::{self, Debug, Formatter};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anywire_polling::Body;
+use bytes::Buf;
+use http::{Request, Response};
+
+use crate::Server;
+use crate::server::Shared;
+use crate::service::{Target, not_found, respond};
+
+/// The endpoints as a tower service; see [`Server::service`]. Clones share the sessions.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// The endpoints as a [`tower_service::Service`] of `http::Request<B>`, whatever body `B` the host has.
+    ///
+    /// It answers under the mount path, and also where a router has taken the mount path off before, as axum's
+    /// `nest_service` does. Other paths get 404.
+    ///
+    /// The host must allow upgrades: it leaves a `hyper::upgrade::OnUpgrade` in the request's extensions, as axum and
+    /// hyper's connections `with_upgrades` do. What layers put into the extensions reaches
+    /// [`Config::authorize`](crate::Config::authorize) as [`Visitor::extensions`](crate::Visitor::extensions). Insert a
+    /// [`PeerAddr`](crate::PeerAddr) there if the app is to see the peer's address.
+    ///
+    /// Our own loop, [`HttpServer`](crate::HttpServer), adds deadlines and limits that other hosts lack.
+    pub fn service(&self) -> Service {
+        Service {
+            shared: self.shared().clone(),
+        }
+    }
+}
+
+impl Debug for Service {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").finish_non_exhaustive()
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for Service
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let name = endpoint_name(parts.uri.path(), &shared.config.mount);
+            Ok(match Target::find(name, &shared) {
+                Some(target) => respond(&shared, target, parts, body).await,
+                None => not_found(),
+            })
+        })
+    }
+}
+
+/// The path below the mount, whether or not a router has taken the mount off.
+fn endpoint_name<'a>(path: &'a str, mount: &str) -> &'a str {
+    let path = path.trim_start_matches('/');
+    let below = path.strip_prefix(mount);
+    below
+        .and_then(|rest| rest.strip_prefix('/'))
+        .unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_is_taken_off_once_if_it_is_there() {
+        for (path, name) in [
+            ("/api/live/poll", "poll"),
+            ("/poll", "poll"),
+            ("/api/live/", ""),
+            ("/api/live", "api/live"),
+            ("/api/livepoll", "api/livepoll"),
+            ("/other/poll", "other/poll"),
+        ] {
+            assert_eq!(endpoint_name(path, "api/live"), name, "{path}");
+        }
+    }
+}
