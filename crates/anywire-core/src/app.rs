@@ -72,10 +72,10 @@ impl App {
         Self(Kind::Callbacks(Arc::new(handler)))
     }
 
-    pub(crate) fn handler(&self) -> Option<&dyn Handler> {
+    pub(crate) fn handler(&self) -> Option<&Arc<dyn Handler>> {
         match &self.0 {
             Kind::Task(_) => None,
-            Kind::Callbacks(handler) => Some(handler.as_ref()),
+            Kind::Callbacks(handler) => Some(handler),
         }
     }
 

@@ -1,11 +1,12 @@
-//! One wheel of deadlines per hub, and the one task that turns it. What a deadline means is left to sessions.
+//! One wheel of deadlines, and the one task that turns it. What a deadline is for is left to the wheel's owner.
 //!
 //! A session has at most one entry that counts, at or before its real deadline; when that comes too early, the session
 //! enters itself again. So moving a deadline back costs nothing, and an idle session owns no timer.
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anywire_protocol::Timestamp;
@@ -13,54 +14,52 @@ use tokio::sync::Notify;
 use tokio::time;
 
 use crate::clock::Clock;
-use crate::hub::Inner;
-use crate::live::Live;
-
-/// Who is to be told that time has passed.
-pub(crate) enum Due {
-    /// A session, and the tick that it was entered for.
-    Session(Weak<Live>, u64),
-    /// Sessions that ended so long ago that they are to be forgotten.
-    Tombstones,
-}
 
 /// Deadlines by tick.
-#[derive(Default)]
-pub(crate) struct Deadlines {
-    wheel: Mutex<BTreeMap<u64, Vec<Due>>>,
+pub(crate) struct Deadlines<D> {
+    wheel: Mutex<BTreeMap<u64, Vec<D>>>,
     is_earlier: Notify,
 }
 
-/// How long after it an overdue deadline is looked at again.
+impl<D> Default for Deadlines<D> {
+    fn default() -> Self {
+        Self {
+            wheel: Mutex::default(),
+            is_earlier: Notify::new(),
+        }
+    }
+}
+
+/// Delay before an overdue deadline is checked again: 1 s.
 const OVERDUE_TICKS: u64 = 100;
 
 /// How finely deadlines are told apart.
 const TICK: Duration = Duration::from_millis(10);
 
-impl Deadlines {
-    /// The tick to wake at for a deadline `at`: later than `now`, and not after it by more than a tick.
-    ///
-    /// A deadline that is far off is woken for early, at a round tick that it shares with others, and then entered
-    /// again: thousands of sessions need few entries in the map.
-    pub(crate) fn tick(at: Timestamp, now: Timestamp) -> u64 {
-        let millis = TICK.as_millis() as u64;
-        let (tick, now) = (at.as_millis().div_ceil(millis), now.as_millis() / millis);
-        if tick <= now {
-            // What is overdue waits for its connection, which acts when it can; this is to look after it, not to press.
-            return now + OVERDUE_TICKS;
-        }
-        let distance = tick.saturating_sub(now);
-        let round = (distance / 4).checked_ilog2().map_or(1, |log| 1 << log);
-        (tick / round * round).max(now + 1)
+/// The tick to wake at for a deadline `at`: later than `now`, and not after it by more than a tick.
+///
+/// A deadline that is far off is woken for early, at a round tick that it shares with others, and then entered
+/// again: thousands of sessions need few entries in the map.
+pub(crate) fn tick(at: Timestamp, now: Timestamp) -> u64 {
+    let millis = TICK.as_millis() as u64;
+    let (tick, now) = (at.as_millis().div_ceil(millis), now.as_millis() / millis);
+    if tick <= now {
+        // What is overdue waits for its connection, which acts when it can; this is to look after it, not to press.
+        return now + OVERDUE_TICKS;
     }
+    let distance = tick.saturating_sub(now);
+    let round = (distance / 4).checked_ilog2().map_or(1, |log| 1 << log);
+    (tick / round * round).max(now + 1)
+}
 
+impl<D> Deadlines<D> {
     /// The tick that a moment belongs to.
-    pub(crate) fn tick_of(at: Timestamp) -> u64 {
+    fn tick_of(at: Timestamp) -> u64 {
         at.as_millis() / TICK.as_millis() as u64
     }
 
     /// Enters a deadline. `true` if the wheel waits for a later one: call [`Deadlines::wake`] once no lock is held.
-    pub(crate) fn insert(&self, tick: u64, due: Due) -> bool {
+    pub(crate) fn insert(&self, tick: u64, due: D) -> bool {
         let mut wheel = self.lock();
         let is_first = wheel
             .first_key_value()
@@ -74,21 +73,13 @@ impl Deadlines {
         self.is_earlier.notify_one();
     }
 
-    /// Turns the wheel until the hub is gone.
-    pub(crate) async fn run(self: Arc<Self>, clock: Clock, hub: Weak<Inner>) {
-        while let Some(inner) = hub.upgrade() {
-            for due in self.take_due(clock.now()) {
-                match due {
-                    Due::Session(live, tick) => {
-                        if let Some(live) = live.upgrade() {
-                            live.handle_deadline(tick);
-                        }
-                    }
-                    Due::Tombstones => inner.sweep_tombstones(),
-                }
-            }
-            // Waiting must not keep the hub alive.
-            drop(inner);
+    /// Turns the wheel: hands over what is due, until `handle` breaks off.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        clock: Clock,
+        mut handle: impl FnMut(Vec<D>) -> ControlFlow<()>,
+    ) {
+        while handle(self.take_due(clock.now())).is_continue() {
             match self.next() {
                 None => self.is_earlier.notified().await,
                 Some(at) => {
@@ -99,7 +90,7 @@ impl Deadlines {
         }
     }
 
-    fn take_due(&self, now: Timestamp) -> Vec<Due> {
+    fn take_due(&self, now: Timestamp) -> Vec<D> {
         let mut wheel = self.lock();
         let later = wheel.split_off(&(Self::tick_of(now) + 1));
         mem::replace(&mut *wheel, later)
@@ -113,7 +104,7 @@ impl Deadlines {
         Some(Timestamp::from_millis(tick * TICK.as_millis() as u64))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Due>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<D>>> {
         self.wheel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_session_enters_the_wheel_only_a_few_times() {
-        use crate::{App, Hub, Room};
+        use crate::{App, Flow, Hub};
         use anywire_protocol::{
             Can, Carrier, Generation, Limits, Offset, Open, OpeningKey, Packet, Transport,
         };
@@ -150,7 +141,7 @@ mod tests {
                 .expect("it is open");
             tokio::time::sleep(Duration::from_secs(2)).await;
             std::future::poll_fn(|cx| {
-                let _ = connection.poll_transmit(cx, |_| Room::Some);
+                let _ = connection.poll_transmit(cx, |_| Flow::Continue);
                 std::task::Poll::Ready(())
             })
             .await;
@@ -165,8 +156,7 @@ mod tests {
             let at = Timestamp::from_millis(at);
             let (mut now, mut steps) = (Timestamp::default(), 0);
             while now < at {
-                let tick = Deadlines::tick(at, now);
-                let next = Timestamp::from_millis(tick * 10);
+                let next = Timestamp::from_millis(tick(at, now) * 10);
                 assert!(next > now && next.since(at) < TICK, "{at:?} {next:?}");
                 (now, steps) = (next, steps + 1);
             }

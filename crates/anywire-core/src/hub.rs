@@ -1,9 +1,10 @@
-//! This node's sessions. What happens inside one is left to `live.rs`, how a transport comes in to `attach.rs`.
+//! This node's sessions. What happens inside one is left to `session_cell.rs`, how a transport comes in to
+//! `visit.rs`.
 
 use std::fmt::{self, Debug, Formatter};
-use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anywire_protocol::{
@@ -17,12 +18,13 @@ use tokio::sync::Notify;
 use tokio::time;
 
 use crate::app::App;
-use crate::attach::Refusal;
 use crate::clock::Clock;
-use crate::deadlines::{Deadlines, Due};
-use crate::live::{About, Live, Wake};
+use crate::deadlines::{Deadlines, tick};
+use crate::dispatch::dispatch;
 use crate::metrics::{Counters, Metrics};
+use crate::refusal::Refusal;
 use crate::secrets::Secrets;
+use crate::session_cell::{About, Home, Origin, SessionCell};
 use crate::socket::{Sender, Socket};
 use crate::tombstones::Tombstones;
 use crate::topics::Topics;
@@ -30,7 +32,7 @@ use crate::topics::Topics;
 /// All sessions of one server. Clones share them; when the last is dropped, the sessions end.
 #[derive(Clone)]
 pub struct Hub {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) inner: Arc<HubState>,
 }
 
 impl Debug for Hub {
@@ -41,16 +43,16 @@ impl Debug for Hub {
     }
 }
 
-pub(crate) struct Inner {
+pub(crate) struct HubState {
     pub(crate) limits: Arc<Limits>,
     pub(crate) app: App,
     pub(crate) topics: Topics,
-    pub(crate) deadlines: Arc<Deadlines>,
+    pub(crate) deadlines: Arc<Deadlines<Due>>,
     pub(crate) clock: Clock,
     pub(crate) secrets: Secrets,
     pub(crate) counters: Counters,
     pub(crate) protocols: Vec<String>,
-    sessions: DashMap<SessionId, Arc<Live>>,
+    sessions: DashMap<SessionId, Arc<SessionCell>>,
     tombstones: Mutex<Tombstones>,
     /// Where the wheel turns; set when the first session opens.
     runtime: OnceLock<Handle>,
@@ -61,7 +63,7 @@ pub(crate) struct Inner {
 impl Hub {
     /// A hub without sessions. `protocols` are the application's sub-protocols that it supports.
     pub fn new(limits: Limits, protocols: Vec<String>, app: App) -> Self {
-        let inner = Inner {
+        let inner = HubState {
             limits: Arc::new(limits),
             app,
             topics: Topics::default(),
@@ -125,16 +127,16 @@ impl Hub {
     pub async fn drain(&self, within: Duration) -> usize {
         self.inner.is_draining.store(true, Ordering::SeqCst);
         let mut open = self.inner.open_sessions();
-        for live in &open {
+        for cell in &open {
             let reason = restart();
-            live.step(Wake::Connection, |state, now| {
+            cell.step(Origin::Transport, |state, now| {
                 state.session.close(reason, now)
             });
         }
         let emptied = async {
             loop {
                 let fewer = self.inner.has_fewer.notified();
-                while open.last().is_some_and(|live| live.is_finished()) {
+                while open.last().is_some_and(|cell| cell.is_finished()) {
                     open.pop();
                 }
                 if open.is_empty() {
@@ -152,8 +154,8 @@ impl Hub {
         }
         // They stay to be told, for as long as a close takes: between two polls there is no connection to tell.
         let rest = self.inner.open_sessions();
-        for live in &rest {
-            live.step(Wake::Connection, |state, now| {
+        for cell in &rest {
+            cell.step(Origin::Transport, |state, now| {
                 // The app may have closed it before, for a reason of its own.
                 let reason = state.session.close_reason().cloned();
                 state.session.abort(reason.unwrap_or_else(restart), now);
@@ -163,8 +165,8 @@ impl Hub {
     }
 }
 
-impl Inner {
-    pub(crate) fn session(&self, id: SessionId) -> Option<Arc<Live>> {
+impl HubState {
+    pub(crate) fn session(&self, id: SessionId) -> Option<Arc<SessionCell>> {
         self.sessions.get(&id).map(|entry| entry.value().clone())
     }
 
@@ -175,9 +177,9 @@ impl Inner {
         open: &Open,
         packets: &[Packet],
         about: About<'_>,
-    ) -> Result<Arc<Live>, Refusal> {
+    ) -> Result<Arc<SessionCell>, Refusal> {
         let id = Secrets::id(&open.key);
-        let live = match self.sessions.entry(id) {
+        let cell = match self.sessions.entry(id) {
             Entry::Occupied(entry) => return Ok(entry.get().clone()),
             Entry::Vacant(entry) => {
                 if open.received > Offset::default() || self.has_tombstone(id) {
@@ -186,25 +188,28 @@ impl Inner {
                 self.admit_new()?;
                 let session = self.new_session();
                 session.judge(open.received, packets)?;
-                let live = Arc::new(Live::new(id, session, about, self));
-                entry.insert(live.clone());
+                let cell = Arc::new(self.new_cell(id, session, about));
+                entry.insert(cell.clone());
                 self.counters.opened.add(1);
-                live
+                cell
             }
         };
-        self.begin(&live);
-        Ok(live)
+        self.begin(&cell);
+        Ok(cell)
     }
 
     /// A new session without an opening key.
-    pub(crate) fn open_raw(self: &Arc<Self>, about: About<'_>) -> Result<Arc<Live>, Refusal> {
+    pub(crate) fn open_raw(
+        self: &Arc<Self>,
+        about: About<'_>,
+    ) -> Result<Arc<SessionCell>, Refusal> {
         self.admit_new()?;
         let id = Secrets::raw_id();
-        let live = Arc::new(Live::new(id, self.new_session(), about, self));
-        self.sessions.insert(id, live.clone());
+        let cell = Arc::new(self.new_cell(id, self.new_session(), about));
+        self.sessions.insert(id, cell.clone());
         self.counters.opened.add(1);
-        self.begin(&live);
-        Ok(live)
+        self.begin(&cell);
+        Ok(cell)
     }
 
     /// Whether an open may be let in, as far as that can be told without it.
@@ -232,35 +237,41 @@ impl Inner {
         Session::new(Role::Server, self.limits.clone(), self.clock.now())
     }
 
+    fn new_cell(
+        self: &Arc<Self>,
+        id: SessionId,
+        session: Session,
+        about: About<'_>,
+    ) -> SessionCell {
+        let home: Weak<Self> = Arc::downgrade(self);
+        let has_handler = self.app.handler().is_some();
+        SessionCell::new(id, session, about, home, self.clock, has_handler)
+    }
+
     /// Arms the session's deadline and tells the app.
-    fn begin(self: &Arc<Self>, live: &Arc<Live>) {
+    fn begin(self: &Arc<Self>, cell: &Arc<SessionCell>) {
         self.runtime.get_or_init(|| {
             let runtime = Handle::current();
-            runtime.spawn(self.deadlines.clone().run(self.clock, Arc::downgrade(self)));
+            let hub = Arc::downgrade(self);
+            // Waiting must not keep the hub alive.
+            let handle = move |due| match hub.upgrade() {
+                Some(hub) => {
+                    hub.handle_due(due);
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(()),
+            };
+            runtime.spawn(self.deadlines.clone().run(self.clock, handle));
             runtime
         });
-        self.app.start(|| Socket::new(live.clone()));
+        self.app.start(|| Socket::new(cell.clone()));
         let is_late = self.is_draining.load(Ordering::SeqCst);
-        live.step(Wake::Others, |state, now| {
+        cell.step(Origin::Connection, |state, now| {
             if is_late {
                 // It was let in just before the drain began, which may have missed it.
                 state.session.close(restart(), now);
             }
         });
-    }
-
-    pub(crate) fn forget_session(&self, live: &Arc<Live>, topics: &[Arc<str>]) {
-        for topic in topics {
-            self.topics.unsubscribe(topic, live);
-        }
-        // First the tombstone: in between, an open with the session's key must find one of the two.
-        if live.transport() != Transport::Raw {
-            self.bury(live.id);
-        }
-        if self.sessions.remove(&live.id).is_some() {
-            self.counters.closed.add(1);
-            self.has_fewer.notify_waiters();
-        }
     }
 
     fn bury(&self, id: SessionId) {
@@ -276,8 +287,21 @@ impl Inner {
         }
     }
 
-    /// The wheel has come to the oldest tombstone.
-    pub(crate) fn sweep_tombstones(&self) {
+    /// The wheel has come to these.
+    fn handle_due(&self, all: Vec<Due>) {
+        for due in all {
+            match due {
+                Due::Session(cell, tick) => {
+                    if let Some(cell) = cell.upgrade() {
+                        cell.handle_deadline(tick);
+                    }
+                }
+                Due::Tombstones => self.sweep_tombstones(),
+            }
+        }
+    }
+
+    fn sweep_tombstones(&self) {
         let now = self.clock.now();
         let next = self.tombstones().sweep(now);
         if let Some(until) = next {
@@ -286,8 +310,7 @@ impl Inner {
     }
 
     fn arm_sweep(&self, until: Timestamp, now: Timestamp) {
-        let tick = Deadlines::tick(until, now);
-        if self.deadlines.insert(tick, Due::Tombstones) {
+        if self.deadlines.insert(tick(until, now), Due::Tombstones) {
             self.deadlines.wake();
         }
     }
@@ -302,21 +325,14 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs something apart from whoever asks.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = self.runtime.get() {
-            runtime.spawn(task);
-        }
-    }
-
     /// The sessions that have not ended.
-    fn open_sessions(&self) -> Vec<Arc<Live>> {
+    fn open_sessions(&self) -> Vec<Arc<SessionCell>> {
         let mut all = self.all();
-        all.retain(|live| !live.is_ended());
+        all.retain(|cell| !cell.is_ended());
         all
     }
 
-    fn all(&self) -> Vec<Arc<Live>> {
+    fn all(&self) -> Vec<Arc<SessionCell>> {
         self.sessions
             .iter()
             .map(|entry| entry.value().clone())
@@ -324,14 +340,71 @@ impl Inner {
     }
 }
 
+impl Home for HubState {
+    fn enter(&self, tick: u64, cell: Weak<SessionCell>) -> bool {
+        self.deadlines.insert(tick, Due::Session(cell, tick))
+    }
+
+    fn wake_wheel(&self) {
+        self.deadlines.wake();
+    }
+
+    fn dispatch(&self, cell: &Arc<SessionCell>, origin: Origin) {
+        let Some(handler) = self.app.handler() else {
+            return;
+        };
+        if origin != Origin::Outside {
+            return dispatch(cell, &**handler);
+        }
+        if let Some(runtime) = self.runtime.get() {
+            let (cell, handler) = (cell.clone(), handler.clone());
+            runtime.spawn(async move { dispatch(&cell, &*handler) });
+        }
+    }
+
+    fn forget(&self, cell: &Arc<SessionCell>, topics: &[Arc<str>]) {
+        for topic in topics {
+            self.topics.unsubscribe(topic, cell);
+        }
+        // First the tombstone: in between, an open with the session's key must find one of the two.
+        if cell.transport() != Transport::Raw {
+            self.bury(cell.id);
+        }
+        if self.sessions.remove(&cell.id).is_some() {
+            self.counters.closed.add(1);
+            self.has_fewer.notify_waiters();
+        }
+    }
+
+    fn subscribe(&self, topic: &str, cell: &Arc<SessionCell>) {
+        self.topics.subscribe(topic, cell);
+    }
+
+    fn unsubscribe(&self, topic: &str, cell: &Arc<SessionCell>) {
+        self.topics.unsubscribe(topic, cell);
+    }
+
+    fn publish(&self, topic: &str, message: &Message) -> usize {
+        self.topics.publish(topic, message)
+    }
+}
+
+/// What a deadline of the hub's wheel is for.
+pub(crate) enum Due {
+    /// A session, and the tick that it was entered for.
+    Session(Weak<SessionCell>, u64),
+    /// Sessions that ended so long ago that they are to be forgotten.
+    Tombstones,
+}
+
 fn restart() -> CloseReason {
     CloseReason::new(CloseCode::RESTART, "the server restarts")
 }
 
-impl Drop for Inner {
+impl Drop for HubState {
     fn drop(&mut self) {
-        for live in self.all() {
-            live.step(Wake::Elsewhere, |state, now| {
+        for cell in self.all() {
+            cell.step(Origin::Outside, |state, now| {
                 let reason = state.session.close_reason().cloned();
                 let gone = || CloseReason::new(CloseCode::GOING_AWAY, "the server is gone");
                 state.session.abort(reason.unwrap_or_else(gone), now)

@@ -5,22 +5,29 @@
 //! (callbacks). The rules of the conversation are left to `anywire-protocol`.
 
 mod app;
-mod attach;
 mod clock;
+mod connection;
 mod counter;
 mod deadlines;
+mod dispatch;
 mod hub;
-mod live;
 mod metrics;
+mod principal;
+mod refusal;
 mod reports;
 mod secrets;
+mod session_cell;
 mod socket;
 mod tombstones;
 mod topics;
+mod visit;
 
 pub use app::{App, Handler};
-pub use attach::{Connection, End, Outgoing, Refusal, Room, Visit};
+pub use connection::{Connection, End, Flow, Outgoing};
 pub use hub::Hub;
 pub use metrics::Metrics;
+pub use principal::Principal;
+pub use refusal::Refusal;
 pub use reports::{Attempts, Outcomes};
-pub use socket::{Principal, Sender, Socket};
+pub use socket::{Sender, Socket};
+pub use visit::Visit;

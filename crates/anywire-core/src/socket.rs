@@ -10,23 +10,8 @@ use std::thread;
 use anywire_protocol::{CloseCode, CloseReason, Message, Report, SendError, SessionId, Transport};
 use tokio_stream::Stream;
 
-use crate::live::{Live, Wake};
-
-/// Who the app's authorisation says that a client is. Sessions are bound to it (PROTOCOL §2.4).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// A name that the app chooses: a user id, an account.
-    pub fn new(name: impl AsRef<str>) -> Self {
-        Self(name.as_ref().into())
-    }
-
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
+use crate::principal::Principal;
+use crate::session_cell::{Origin, SessionCell};
 
 /// One session, as the function that serves it sees it.
 ///
@@ -57,9 +42,9 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(live: Arc<Live>) -> Self {
+    pub(crate) fn new(cell: Arc<SessionCell>) -> Self {
         Self {
-            sender: Sender::new(live),
+            sender: Sender::new(cell),
             close_reason: None,
         }
     }
@@ -143,7 +128,7 @@ impl Socket {
     }
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
-        match self.sender.live.poll_receive(cx.waker()) {
+        match self.sender.cell.poll_receive(cx.waker()) {
             Some(Ok(message)) => Poll::Ready(Some(message)),
             Some(Err(reason)) => {
                 self.close_reason = Some(reason);
@@ -169,8 +154,8 @@ impl Drop for Socket {
         } else {
             CloseCode::NORMAL
         };
-        self.sender.live.step(Wake::Elsewhere, |state, now| {
-            state.is_deaf = true;
+        self.sender.cell.step(Origin::Outside, |state, now| {
+            state.has_no_reader = true;
             state.session.close(code.into(), now);
         });
     }
@@ -179,12 +164,12 @@ impl Drop for Socket {
 /// Sends to one session. Clones share it.
 #[derive(Clone)]
 pub struct Sender {
-    live: Arc<Live>,
+    cell: Arc<SessionCell>,
 }
 
 impl Sender {
-    pub(crate) fn new(live: Arc<Live>) -> Self {
-        Self { live }
+    pub(crate) fn new(cell: Arc<SessionCell>) -> Self {
+        Self { cell }
     }
 
     /// Sends a message, waiting for room in the outbox. Once accepted, it arrives once and in order while the session
@@ -201,7 +186,7 @@ impl Sender {
             match self.try_send(offered) {
                 Err(SendError::Full(returned)) => {
                     let waker = cx.waker().clone();
-                    let has_room = self.live.peek(|state| {
+                    let has_room = self.cell.peek(|state| {
                         let has_room =
                             state.session.has_room(returned.len()) || !state.session.is_open();
                         if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
@@ -226,7 +211,7 @@ impl Sender {
     /// # Errors
     /// The message comes back; see [`SendError`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        if let Some(connection) = self.live.offer(message.into())? {
+        if let Some(connection) = self.cell.offer(message.into())? {
             connection.wake();
         }
         Ok(())
@@ -234,59 +219,57 @@ impl Sender {
 
     /// Closes the session after everything sent has gone out. Later calls change nothing.
     pub fn close(&self, reason: CloseReason) {
-        self.live.step(Wake::Elsewhere, |state, now| {
+        self.cell.step(Origin::Outside, |state, now| {
             state.session.close(reason, now)
         });
     }
 
     /// Follows a topic: what [`Hub::publish`](crate::Hub::publish) sends there comes to this session too.
     pub fn subscribe(&self, topic: &str) {
-        if let Some(hub) = self.live.hub.upgrade() {
-            hub.topics.subscribe(topic, &self.live);
+        if let Some(home) = self.cell.home.upgrade() {
+            home.subscribe(topic, &self.cell);
         }
     }
 
     /// Follows a topic no more.
     pub fn unsubscribe(&self, topic: &str) {
-        if let Some(hub) = self.live.hub.upgrade() {
-            self.live
+        if let Some(home) = self.cell.home.upgrade() {
+            self.cell
                 .peek(|state| state.topics.retain(|other| **other != *topic));
-            hub.topics.unsubscribe(topic, &self.live);
+            home.unsubscribe(topic, &self.cell);
         }
     }
 
     /// As [`Hub::publish`](crate::Hub::publish), on the hub that this session belongs to.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
-        self.live
-            .hub
-            .upgrade()
-            .map_or(0, |hub| hub.topics.publish(topic, &message.into()))
+        let home = self.cell.home.upgrade();
+        home.map_or(0, |home| home.publish(topic, &message.into()))
     }
 
     /// The session's public name.
     pub fn id(&self) -> SessionId {
-        self.live.id
+        self.cell.id
     }
 
     /// What carries the session now, or carried it last.
     pub fn transport(&self) -> Transport {
-        self.live.transport()
+        self.cell.transport()
     }
 
     /// Why the transport is what it is: the client's last attempts to connect, the oldest first. Empty where all went
     /// well (PROTOCOL §7.6).
     pub fn attempts(&self) -> Vec<Report> {
-        self.live.peek(|state| state.reports.last())
+        self.cell.peek(|state| state.reports.last())
     }
 
     /// Who the client is, if the app authorises.
     pub fn principal(&self) -> Option<&Principal> {
-        self.live.principal.as_ref()
+        self.cell.principal.as_ref()
     }
 
     /// The application's sub-protocol, or empty.
     pub fn protocol(&self) -> &str {
-        &self.live.protocol
+        &self.cell.protocol
     }
 }
 

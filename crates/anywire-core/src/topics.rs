@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anywire_protocol::{CloseCode, CloseReason, Message, SendError, SessionId};
 use dashmap::DashMap;
 
-use crate::live::{Live, Wake};
+use crate::session_cell::{Origin, SessionCell};
 
 /// Who follows what. A dashmap guard never leaves this file.
 #[derive(Default)]
@@ -16,11 +16,11 @@ pub(crate) struct Topics {
 
 #[derive(Default)]
 struct Topic {
-    followers: Mutex<HashMap<SessionId, Arc<Live>>>,
+    followers: Mutex<HashMap<SessionId, Arc<SessionCell>>>,
 }
 
 impl Topics {
-    pub(crate) fn subscribe(&self, name: &str, live: &Arc<Live>) {
+    pub(crate) fn subscribe(&self, name: &str, cell: &Arc<SessionCell>) {
         let name: Arc<str> = name.into();
         // The entry stays locked until the follower is in, so that an emptied topic is not removed under it.
         let topic = self.by_name.entry(name.clone()).or_default();
@@ -29,7 +29,7 @@ impl Topics {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         // A session that ends after this leaves the topics that it has noted; one that has ended follows nothing.
-        let has_ended = live.peek(|state| {
+        let has_ended = cell.peek(|state| {
             let has_ended = state.session.is_finished();
             if !has_ended && !state.topics.contains(&name) {
                 state.topics.push(name.clone());
@@ -37,26 +37,26 @@ impl Topics {
             has_ended
         });
         if !has_ended {
-            followers.insert(live.id, live.clone());
+            followers.insert(cell.id, cell.clone());
         }
         let is_empty = followers.is_empty();
         drop(followers);
         drop(topic);
         if is_empty {
-            self.unsubscribe(&name, live);
+            self.unsubscribe(&name, cell);
         }
     }
 
     /// Takes this session out, and no other that its opening key has made since (PROTOCOL §2.1): they share an id.
-    pub(crate) fn unsubscribe(&self, name: &str, live: &Arc<Live>) {
+    pub(crate) fn unsubscribe(&self, name: &str, cell: &Arc<SessionCell>) {
         self.by_name.remove_if(name, |_, topic| {
             let mut followers = topic
                 .followers
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let follower = followers.get(&live.id);
-            if follower.is_some_and(|follower| Arc::ptr_eq(follower, live)) {
-                followers.remove(&live.id);
+            let follower = followers.get(&cell.id);
+            if follower.is_some_and(|follower| Arc::ptr_eq(follower, cell)) {
+                followers.remove(&cell.id);
             }
             followers.is_empty()
         });
@@ -74,13 +74,13 @@ impl Topics {
             .followers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for live in followers.values() {
-            match live.offer(message.clone()) {
+        for cell in followers.values() {
+            match cell.offer(message.clone()) {
                 Ok(waker) => {
                     count += 1;
                     wakers.extend(waker);
                 }
-                Err(SendError::Full(_)) => slow.push(live.clone()),
+                Err(SendError::Full(_)) => slow.push(cell.clone()),
                 Err(_) => {}
             }
         }
@@ -88,9 +88,9 @@ impl Topics {
         for waker in wakers {
             waker.wake();
         }
-        for live in slow {
+        for cell in slow {
             let reason = CloseReason::new(CloseCode::TOO_SLOW, "the outbox is full");
-            live.step(Wake::Elsewhere, |state, now| {
+            cell.step(Origin::Outside, |state, now| {
                 state.session.abort(reason, now)
             });
         }

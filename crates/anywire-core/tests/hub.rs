@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{App, Connection, End, Hub, Outgoing, Room, Socket};
+use anywire_core::{App, Connection, End, Flow, Hub, Outgoing, Socket};
 use anywire_protocol::*;
 use tokio::sync::mpsc;
 
@@ -55,7 +55,7 @@ async fn transmit(connection: &Connection) -> (Vec<Packet>, Option<End>) {
                     Outgoing::Packet(packet) => packet,
                     Outgoing::Message(message) => Packet::Message(message.clone()),
                 });
-                Room::Some
+                Flow::Continue
             }) {
                 Poll::Ready(end) => Some(end),
                 Poll::Pending => None,
@@ -441,7 +441,7 @@ async fn an_idle_stream_is_woken_by_the_wheel_to_pad_and_to_end() {
     let end = poll_fn(|cx| {
         stream.poll_transmit(cx, |outgoing| {
             said.push((begin.elapsed().as_secs(), format!("{outgoing:?}")));
-            Room::Some
+            Flow::Continue
         })
     })
     .await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room, Visit};
+use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal, Visit};
 use anywire_protocol::{
     Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport,
 };
@@ -104,7 +104,7 @@ impl Exchange {
                     Outgoing::Message(message) => writer.push_message(message),
                 }
                 is_full = !writer.has_room(limits.max_message_bytes, limits.max_payload_bytes);
-                if is_full { Room::None } else { Room::Some }
+                if is_full { Flow::Pause } else { Flow::Continue }
             });
             match poll {
                 Poll::Ready(End::Finished | End::Closed(_)) => Poll::Ready(Ok(())),

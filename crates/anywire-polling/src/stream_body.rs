@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_core::{Connection, End, Hub, Outgoing, Principal, Refusal, Room};
+use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal};
 use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Open, Packet, Transport};
 use bytes::Bytes;
 use tokio_stream::Stream;
@@ -137,9 +137,9 @@ impl StreamBody {
                 Outgoing::Message(message) => framing.push_message(message),
             }
             if framing.is_full(left.min(CHUNK_BYTES)) && !is_last {
-                Room::None
+                Flow::Pause
             } else {
-                Room::Some
+                Flow::Continue
             }
         });
         if let Poll::Ready(End::Superseded) = poll {

@@ -14,7 +14,7 @@ mod wire;
 mod words;
 
 pub use error::{AttachError, ProtocolError, SendError};
-pub use limits::{Limits, LimitsError};
+pub use limits::{AnnouncedLimits, Limits, LimitsError};
 pub use negotiation::{
     Attempt, Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES, Phase,
     Report,

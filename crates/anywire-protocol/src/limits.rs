@@ -189,7 +189,7 @@ pub struct LimitsError(&'static str);
 /// The limits as *opened* carries them (PROTOCOL §7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Announced {
+pub struct AnnouncedLimits {
     max_message_bytes: usize,
     max_payload_bytes: usize,
     max_ping_bytes: usize,
@@ -208,13 +208,13 @@ pub(crate) struct Announced {
 }
 
 /// For a server that leaves a member out, although it must not (PROTOCOL §7).
-impl Default for Announced {
+impl Default for AnnouncedLimits {
     fn default() -> Self {
         Self::from(&Limits::default())
     }
 }
 
-impl From<&Limits> for Announced {
+impl From<&Limits> for AnnouncedLimits {
     fn from(limits: &Limits) -> Self {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -237,9 +237,9 @@ impl From<&Limits> for Announced {
     }
 }
 
-impl Announced {
+impl AnnouncedLimits {
     /// The limits that a client keeps to after *opened*; what is not announced stays the client's own.
-    pub(crate) fn apply_to(&self, own: &Limits) -> Limits {
+    pub fn apply_to(&self, own: &Limits) -> Limits {
         Limits {
             max_message_bytes: self.max_message_bytes,
             max_payload_bytes: self.max_payload_bytes,

@@ -62,13 +62,16 @@ fn packet() -> impl Strategy<Value = Packet> {
         }),
         (hex16(), hex16(), 1..1_u64 << 53, number(), number(), can()).prop_map(
             |(session, secret, generation, received, first, can)| {
-                Packet::Opened(Box::new(Opened::new(
-                    (SessionId::from_bytes(session), Secret::from_bytes(secret)),
-                    Generation::new(generation),
-                    (Offset::new(received), Offset::new(first)),
-                    ("chat", can),
-                    &Limits::default(),
-                )))
+                Packet::Opened(Box::new(Opened {
+                    session: SessionId::from_bytes(session),
+                    secret: Secret::from_bytes(secret),
+                    generation: Generation::new(generation),
+                    received: Offset::new(received),
+                    first: Offset::new(first),
+                    protocol: "chat".into(),
+                    can,
+                    limits: AnnouncedLimits::default(),
+                }))
             }
         ),
     ]

@@ -81,7 +81,7 @@ impl Driver {
             return id == opened.session;
         }
         self.names = Some((opened.session, opened.secret));
-        let limits = opened.limits(&self.config.limits);
+        let limits = opened.limits.apply_to(&self.config.limits);
         let mut state = self.shared.lock();
         state.session.adopt(Arc::new(limits));
         state.id = Some(opened.session);

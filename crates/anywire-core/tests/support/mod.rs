@@ -84,7 +84,7 @@ impl Scene {
         let cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(
             ending
-                .poll_transmit(&cx, |_| anywire_core::Room::Some)
+                .poll_transmit(&cx, |_| anywire_core::Flow::Continue)
                 .is_ready()
         );
         drop(ending);

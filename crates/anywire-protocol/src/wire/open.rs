@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Announced;
+use crate::limits::AnnouncedLimits;
 use crate::wire::identity::parse_number;
 use crate::{
     Can, CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId,
@@ -69,7 +69,8 @@ pub struct Opened {
     pub protocol: String,
     /// What both sides can beyond version 1 (PROTOCOL §2.5).
     pub can: Can,
-    announced: Announced,
+    /// The limits that the server announces.
+    pub limits: AnnouncedLimits,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,7 +105,7 @@ struct OpenedJson {
     protocol: String,
     #[serde(default)]
     can: Vec<String>,
-    limits: Announced,
+    limits: AnnouncedLimits,
 }
 
 impl Open {
@@ -199,33 +200,6 @@ impl Attach {
 }
 
 impl Opened {
-    /// The answer to an attach or an open, announcing `limits`.
-    pub fn new(
-        (session, secret): (SessionId, Secret),
-        generation: Generation,
-        (received, first): (Offset, Offset),
-        (protocol, can): (&str, Can),
-        limits: &Limits,
-    ) -> Self {
-        let announced = Announced::from(limits);
-        let protocol = protocol.to_owned();
-        Self {
-            session,
-            secret,
-            generation,
-            received,
-            first,
-            protocol,
-            can,
-            announced,
-        }
-    }
-
-    /// The limits that a client keeps to from now on; what is not announced is taken from `own`.
-    pub fn limits(&self, own: &Limits) -> Limits {
-        self.announced.apply_to(own)
-    }
-
     pub(crate) fn parse(content: &str) -> Result<Self, ProtocolError> {
         let json: OpenedJson = serde_json::from_str(content).map_err(|_| {
             ProtocolError::malformed("an opened packet's content is JSON (PROTOCOL §3.2)")
@@ -241,7 +215,7 @@ impl Opened {
             first: json.first.to_string().parse()?,
             protocol: json.protocol,
             can: Can::from_names(json.can.iter().map(String::as_str)),
-            announced: json.limits,
+            limits: json.limits,
         })
     }
 
@@ -255,7 +229,7 @@ impl Opened {
             first: self.first.as_u64(),
             protocol: self.protocol.clone(),
             can: names(self.can),
-            limits: self.announced.clone(),
+            limits: self.limits.clone(),
         };
         serde_json::to_string(&json).expect("plain data always serialises")
     }

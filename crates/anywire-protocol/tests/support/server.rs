@@ -211,10 +211,16 @@ impl ServerShell {
     }
 
     fn opened(&self, generation: Generation, at: Attachment) -> Packet {
-        let counts = (at.received, at.first);
-        let agreed = ("", Can::NONE);
-        let opened = Opened::new((ID, SECRET), generation, counts, agreed, &self.limits);
-        Packet::Opened(Box::new(opened))
+        Packet::Opened(Box::new(Opened {
+            session: ID,
+            secret: SECRET,
+            generation,
+            received: at.received,
+            first: at.first,
+            protocol: String::new(),
+            can: Can::NONE,
+            limits: AnnouncedLimits::from(&*self.limits),
+        }))
     }
 
     /// Does all that the session wants done now.

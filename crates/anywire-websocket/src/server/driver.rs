@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use anywire_core::{Connection, Hub, Outgoing, Principal, Refusal, Room, Visit};
+use anywire_core::{Connection, Flow, Hub, Outgoing, Principal, Refusal, Visit};
 use anywire_protocol::{
     Attach, Carrier, CloseCode, CloseReason, Limits, Offset, Open, Opened, Packet, ProtocolError,
     Transport, check_size,
@@ -238,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         }
                     }
                     is_full = is_enough(&out);
-                    if is_full { Room::None } else { Room::Some }
+                    if is_full { Flow::Pause } else { Flow::Continue }
                 });
                 if let Poll::Ready(end) = end {
                     push_end(&mut out, end, is_raw);
@@ -455,9 +455,9 @@ impl<S> Driver<S> {
                         Outgoing::Message(message) => encoder.message(out, message),
                     }
                     if is_enough(out) {
-                        Room::None
+                        Flow::Pause
                     } else {
-                        Room::Some
+                        Flow::Continue
                     }
                 });
             });

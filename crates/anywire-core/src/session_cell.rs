@@ -1,35 +1,55 @@
-//! A session alive on this server: plain state behind a short lock, with wakers for whoever waits. It owns no task and
-//! no timer. What the state means is left to `anywire-protocol`.
+//! A session alive on this server: plain state behind a short lock, with the wakers of the tasks that wait for it. It owns
+//! no task and no timer. What the state means is left to `anywire-protocol`, the app's callbacks to `dispatch.rs`.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 use anywire_protocol::{
-    Can, CloseCode, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp,
-    Transport,
+    Can, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp, Transport,
 };
 
 use crate::clock::Clock;
-use crate::deadlines::{Deadlines, Due};
-use crate::hub::Inner;
+use crate::deadlines::tick;
+use crate::principal::Principal;
 use crate::reports::Reports;
-use crate::socket::{Principal, Sender};
 
-/// One session and whoever waits for it.
+/// The hub, as its sessions see it.
+pub(crate) trait Home: Send + Sync {
+    /// Enters a deadline of a session into the wheel. `true` if the wheel waits for a later one: call
+    /// [`Home::wake_wheel`] once no lock is held.
+    fn enter(&self, tick: u64, cell: Weak<SessionCell>) -> bool;
+
+    /// Lets the wheel look again.
+    fn wake_wheel(&self);
+
+    /// Calls the app's callbacks for what has happened to a session: at once, or on a task of its own.
+    fn dispatch(&self, cell: &Arc<SessionCell>, origin: Origin);
+
+    /// The session has ended, and its client need not be told any more.
+    fn forget(&self, cell: &Arc<SessionCell>, topics: &[Arc<str>]);
+
+    /// The session follows a topic.
+    fn subscribe(&self, topic: &str, cell: &Arc<SessionCell>);
+
+    /// The session follows a topic no more.
+    fn unsubscribe(&self, topic: &str, cell: &Arc<SessionCell>);
+
+    /// Sends to all followers of a topic; returns to how many.
+    fn publish(&self, topic: &str, message: &Message) -> usize;
+}
+
+/// One session, and the tasks that wait for it.
 ///
 /// Wakers are called, and the app is called, only after the lock is let go.
-pub(crate) struct Live {
+pub(crate) struct SessionCell {
     pub(crate) id: SessionId,
     pub(crate) principal: Option<Principal>,
     pub(crate) protocol: Box<str>,
     /// What both sides can (PROTOCOL §2.5), as the first open agreed.
     pub(crate) can: Can,
-    pub(crate) hub: Weak<Inner>,
+    pub(crate) home: Weak<dyn Home>,
     clock: Clock,
     /// Whether the app is made of callbacks.
     has_handler: bool,
@@ -63,30 +83,37 @@ pub(crate) struct State {
     armed: u64,
     /// The tick of a later entry, left from before an earlier one was needed; used again when that has passed.
     spare: u64,
-    has_opened: bool,
-    /// Nobody will take messages any more.
-    pub(crate) is_deaf: bool,
-    /// Somebody is calling the app's callbacks now, and will go on until there is nothing left.
-    is_dispatching: bool,
+    pub(crate) has_opened: bool,
+    /// The app takes no messages any more.
+    pub(crate) has_no_reader: bool,
+    /// A thread is calling the app's callbacks now, and will go on until there is nothing left.
+    pub(crate) is_dispatching: bool,
     has_left: bool,
 }
 
 /// No tick at all.
 const NEVER: u64 = u64::MAX;
 
-/// Who is to be woken after a step.
+/// Who makes a step, and so needs not be woken for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// The step is the connection's own: it goes on by itself.
-    Others,
-    /// A transport's step, but not that of the connection that carries the session.
+pub(crate) enum Origin {
+    /// The connection that carries the session: it goes on by itself.
     Connection,
-    /// As `Connection`, from somewhere (the wheel, another session, the app) that must not run this session's callbacks.
-    Elsewhere,
+    /// A transport's request beside that connection.
+    Transport,
+    /// The wheel, another session or the app. They must not run this session's callbacks.
+    Outside,
 }
 
-impl Live {
-    pub(crate) fn new(id: SessionId, session: Session, about: About<'_>, hub: &Arc<Inner>) -> Self {
+impl SessionCell {
+    pub(crate) fn new(
+        id: SessionId,
+        session: Session,
+        about: About<'_>,
+        home: Weak<dyn Home>,
+        clock: Clock,
+        has_handler: bool,
+    ) -> Self {
         let state = State {
             session,
             reports: Reports::default(),
@@ -98,11 +125,10 @@ impl Live {
             armed: NEVER,
             spare: NEVER,
             has_opened: false,
-            is_deaf: false,
+            has_no_reader: false,
             is_dispatching: false,
             has_left: false,
         };
-        let (clock, has_handler) = (hub.clock, hub.app.handler().is_some());
         let transport = AtomicU8::new(Transport::Poll.index() as u8);
         let About {
             principal,
@@ -110,13 +136,13 @@ impl Live {
             can,
         } = about;
         let (principal, protocol) = (principal.cloned(), protocol.into());
-        let (hub, state) = (Arc::downgrade(hub), Mutex::new(state));
+        let state = Mutex::new(state);
         Self {
             id,
             principal,
             protocol,
             can,
-            hub,
+            home,
             clock,
             has_handler,
             transport,
@@ -148,23 +174,25 @@ impl Live {
     /// Feeds the state one input, then wakes, arms the deadline, tells the app, and leaves the hub if all is over.
     pub(crate) fn step<T>(
         self: &Arc<Self>,
-        wake: Wake,
+        origin: Origin,
         input: impl FnOnce(&mut State, Timestamp) -> T,
     ) -> T {
         let now = self.clock.now();
         let mut state = self.lock();
         let output = input(&mut state, now);
-        let mut after = self.settle(&mut state, wake, now);
+        let mut after = self.settle(&mut state, origin, now);
         drop(state);
         after.wake();
         self.wake_wheel(after.is_sooner);
-        if after.has_calls {
-            self.start_dispatch(wake);
+        if after.has_calls
+            && let Some(home) = self.home.upgrade()
+        {
+            home.dispatch(self, origin);
         }
         if let Some(topics) = after.left
-            && let Some(hub) = self.hub.upgrade()
+            && let Some(home) = self.home.upgrade()
         {
-            hub.forget_session(self, &topics);
+            home.forget(self, &topics);
         }
         output
     }
@@ -190,7 +218,7 @@ impl Live {
 
     /// The wheel has come to an entry of this session.
     pub(crate) fn handle_deadline(self: &Arc<Self>, tick: u64) {
-        self.step(Wake::Elsewhere, |state, now| {
+        self.step(Origin::Outside, |state, now| {
             if state.armed == tick {
                 state.armed = NEVER;
                 state.session.handle_timeout(now);
@@ -200,83 +228,16 @@ impl Live {
         });
     }
 
-    /// Sees to it that the app's callbacks are called: here, or on a task of its own.
-    fn start_dispatch(self: &Arc<Self>, wake: Wake) {
-        if wake != Wake::Elsewhere {
-            return self.dispatch();
-        }
-        if let Some(hub) = self.hub.upgrade() {
-            let live = self.clone();
-            hub.spawn(async move { live.dispatch() });
-        }
-    }
-
-    /// Calls the app's callbacks for whatever has happened, in order, one at a time.
-    fn dispatch(self: &Arc<Self>) {
-        let Some(hub) = self.hub.upgrade() else {
-            return;
-        };
-        let Some(handler) = hub.app.handler() else {
-            return;
-        };
-        let mut calls = CALLS.take();
-        let mut is_mine = false;
-        while !calls.is_empty() || self.next_calls(&mut is_mine, &mut calls) {
-            let sender = Sender::new(self.clone());
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-                while let Some(call) = calls.pop_front() {
-                    match call {
-                        Call::Open => handler.on_open(&sender),
-                        Call::Event(Event::Message(message)) => {
-                            handler.on_message(&sender, message)
-                        }
-                        Call::Event(Event::Closed(reason)) => handler.on_close(&sender, &reason),
-                    }
-                }
-            }));
-            if outcome.is_err() {
-                // The panic hook has told of it. This session cannot go on, but its end is told; whoever else's thread
-                // this is goes on.
-                calls.retain(|call| matches!(call, Call::Event(Event::Closed(_))));
-                let reason = CloseReason::new(CloseCode::INTERNAL, "the application failed");
-                self.step(Wake::Connection, |state, now| {
-                    state.session.abort(reason, now)
-                });
-            }
-        }
-        CALLS.set(calls);
-    }
-
-    /// Collects the next calls to make, if nobody else is making calls; keeps others away until it returns `false`.
-    fn next_calls(&self, is_mine: &mut bool, calls: &mut VecDeque<Call>) -> bool {
-        let mut state = self.lock();
-        if state.is_dispatching && !*is_mine {
-            return false;
-        }
-        if !mem::replace(&mut state.has_opened, true) {
-            calls.push_back(Call::Open);
-        }
-        calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::Event));
-        *is_mine = !calls.is_empty();
-        state.is_dispatching = *is_mine;
-        let connection = state.resume_reading(*is_mine);
-        drop(state);
-        if let Some(connection) = connection {
-            connection.wake();
-        }
-        *is_mine
-    }
-
     /// What follows from any input.
-    fn settle(self: &Arc<Self>, state: &mut State, wake: Wake, now: Timestamp) -> After {
-        if state.is_deaf {
+    fn settle(self: &Arc<Self>, state: &mut State, origin: Origin, now: Timestamp) -> After {
+        if state.has_no_reader {
             while state.session.poll_event().is_some() {}
         }
         let is_sooner = self.arm(state, now);
         let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
         let has_room = state.session.has_room(0) || !state.session.is_open();
         After {
-            connection: state.connection.take_if(|_| wake != Wake::Others),
+            connection: state.connection.take_if(|_| origin != Origin::Connection),
             receiver: state.receiver.take_if(|_| state.session.has_event()),
             senders: if has_room {
                 mem::take(&mut state.senders)
@@ -297,7 +258,7 @@ impl Live {
         let Some(at) = state.session.poll_timeout() else {
             return false;
         };
-        let tick = Deadlines::tick(at, now);
+        let tick = tick(at, now);
         if state.armed <= tick {
             return false;
         }
@@ -305,20 +266,19 @@ impl Live {
             state.armed = mem::replace(&mut state.spare, NEVER);
             return false;
         }
-        let Some(hub) = self.hub.upgrade() else {
+        let Some(home) = self.home.upgrade() else {
             return false;
         };
         if state.armed != NEVER {
             state.spare = state.armed;
         }
         state.armed = tick;
-        hub.deadlines
-            .insert(tick, Due::Session(Arc::downgrade(self), tick))
+        home.enter(tick, Arc::downgrade(self))
     }
 
     fn wake_wheel(&self, is_sooner: bool) {
-        if is_sooner && let Some(hub) = self.hub.upgrade() {
-            hub.deadlines.wake();
+        if is_sooner && let Some(home) = self.home.upgrade() {
+            home.wake_wheel();
         }
     }
 
@@ -366,7 +326,7 @@ impl State {
     }
 
     /// The app has taken a message: a connection that paused for want of room is to go on.
-    fn resume_reading(&mut self, has_taken: bool) -> Option<Waker> {
+    pub(crate) fn resume_reading(&mut self, has_taken: bool) -> Option<Waker> {
         let is_paused = has_taken && mem::take(&mut self.is_reading_paused);
         if is_paused {
             self.connection.take()
@@ -374,16 +334,6 @@ impl State {
             None
         }
     }
-}
-
-enum Call {
-    Open,
-    Event(Event),
-}
-
-thread_local! {
-    /// The calls to make next; shared by the sessions of a thread.
-    static CALLS: RefCell<VecDeque<Call>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// What to do once the lock is let go.

@@ -1,0 +1,164 @@
+//! A connection that carries a session, as a transport drives it: packets in, packets and messages out. How they become
+//! bytes is left to the transport.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anywire_protocol::{
+    CloseReason, ConnectionId, Fence, Message, Packet, ProtocolError, Transmit,
+};
+
+use crate::hub::HubState;
+use crate::refusal::Refusal;
+use crate::session_cell::{Origin, SessionCell};
+
+/// How a connection's part ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All has been said for now.
+    Finished,
+    /// The session closes, and that has been said.
+    Closed(CloseReason),
+    /// A newer connection carries the session: say so.
+    Superseded,
+    /// The peer was silent for too long.
+    Stalled,
+}
+
+/// A connection that carries a session. Dropping it detaches.
+pub struct Connection {
+    pub(crate) hub: Arc<HubState>,
+    pub(crate) cell: Arc<SessionCell>,
+    pub(crate) id: ConnectionId,
+}
+
+impl Connection {
+    /// Feeds packets that came; then call [`Connection::poll_transmit`].
+    ///
+    /// # Errors
+    /// The connection is superseded, or the packets break a rule and the session has closed: transmit what is left.
+    pub fn receive(&self, packets: impl Iterator<Item = Packet>) -> Result<(), Refusal> {
+        let fence = Fence::Connection(self.id);
+        let mut messages = 0;
+        let outcome = self.cell.step(Origin::Connection, |state, now| {
+            // Whatever the app sends meanwhile is transmitted next; nobody need be woken for it.
+            if state.session.is_current(self.id) {
+                state.connection = None;
+            }
+            for packet in packets {
+                messages += u64::from(matches!(packet, Packet::Message(_)));
+                if let Packet::Report(report) = packet {
+                    state.reports.take(*report, &self.hub.counters.attempts);
+                } else {
+                    state.session.handle_packet(fence, packet, now)?;
+                }
+            }
+            Ok(())
+        });
+        self.hub.counters.messages_up.add(messages);
+        outcome
+    }
+
+    /// The peer broke a rule below the packets: the session closes. Transmit what is left.
+    pub fn violate(&self, error: ProtocolError) {
+        let fence = Fence::Connection(self.id);
+        self.cell.step(Origin::Connection, |state, now| {
+            state.session.handle_violation(fence, error, now);
+        });
+    }
+
+    /// The peer showed life without completing a packet.
+    pub fn alive(&self) {
+        let now = self.cell.now();
+        self.cell
+            .peek(|state| state.session.handle_alive(self.id, now));
+    }
+
+    /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is
+    /// woken when there is more.
+    pub fn poll_transmit(
+        &self,
+        cx: &Context<'_>,
+        mut send: impl FnMut(Outgoing<'_>) -> Flow,
+    ) -> Poll<End> {
+        let mut messages = 0;
+        let poll = self.cell.step(Origin::Connection, |state, now| {
+            loop {
+                let outgoing = match state.session.poll_transmit(self.id, now) {
+                    Transmit::Packet(packet) => {
+                        messages += u64::from(matches!(packet, Packet::Message(_)));
+                        Outgoing::Packet(packet)
+                    }
+                    Transmit::Message(message) => {
+                        messages += 1;
+                        Outgoing::Message(message)
+                    }
+                    Transmit::Idle => {
+                        state.wait(cx);
+                        return Poll::Pending;
+                    }
+                    Transmit::Finished => {
+                        let reason = state.session.close_reason().cloned();
+                        return Poll::Ready(reason.map_or(End::Finished, End::Closed));
+                    }
+                    Transmit::Superseded => return Poll::Ready(End::Superseded),
+                    Transmit::Stalled => return Poll::Ready(End::Stalled),
+                };
+                if send(outgoing) == Flow::Pause {
+                    state.wait(cx);
+                    return Poll::Pending;
+                }
+            }
+        });
+        if messages > 0 {
+            self.hub.counters.messages_down.add(messages);
+        }
+        poll
+    }
+
+    /// Whether the session is no longer this connection's to carry: what waits to be written matters no more.
+    pub fn is_over(&self) -> bool {
+        self.cell
+            .peek(|state| !state.session.is_current(self.id) || state.session.is_ended())
+    }
+
+    /// Whether more may be read off the wire; if not, the task is woken when the app has taken messages.
+    pub fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
+        self.cell.peek(|state| {
+            if !state.session.is_flooded() || !state.session.is_current(self.id) {
+                return Poll::Ready(());
+            }
+            state.wait(cx);
+            Poll::Pending
+        })
+    }
+}
+
+/// What a connection is to send.
+#[derive(Debug)]
+pub enum Outgoing<'a> {
+    /// A packet.
+    Packet(Packet),
+    /// A message, which stays in the outbox until it is acknowledged.
+    Message(&'a Message),
+}
+
+/// What a connection says after each packet or message that it was handed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The connection has room for more.
+    Continue,
+    /// The connection has no room now, and asks again when it has.
+    Pause,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.cell.step(Origin::Connection, |state, now| {
+            if state.session.is_current(self.id) {
+                state.connection = None;
+            }
+            state.session.handle_detach(self.id, now);
+        });
+    }
+}

@@ -1,0 +1,19 @@
+//! Who a client is, as the app says.
+
+use std::sync::Arc;
+
+/// Who the app's authorisation says that a client is. Sessions are bound to it (PROTOCOL §2.4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// A name that the app chooses: a user id, an account.
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(name.as_ref().into())
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,206 @@
+//! Letting in: from an open or attach packet to a connection that carries the session.
+
+use std::sync::Arc;
+
+use anywire_protocol::{
+    AnnouncedLimits, Attach, AttachError, Attachment, Can, Carrier, CloseReason, Generation,
+    Offset, Open, Opened, Packet, Transport, choose_protocol,
+};
+
+use crate::connection::Connection;
+use crate::hub::{Hub, HubState};
+use crate::principal::Principal;
+use crate::refusal::Refusal;
+use crate::session_cell::{About, Origin, SessionCell};
+
+impl Hub {
+    /// Opens a session, or finds the one that the key means (PROTOCOL §2.2). `packets` are those that the open brings, for
+    /// [`Visit::attach`]: a new session is made only if they can begin one.
+    ///
+    /// # Errors
+    /// The hub drains or is full, the key's session is another principal's or has ended, or the packets cannot begin a
+    /// session. Nothing has changed.
+    pub fn open(
+        &self,
+        open: &Open,
+        packets: &[Packet],
+        principal: Option<&Principal>,
+    ) -> Result<Visit, Refusal> {
+        let about = About {
+            principal,
+            protocol: choose_protocol(&open.protocols, self.protocols()).unwrap_or_default(),
+            can: open.can.and(Can::SPOKEN),
+        };
+        let found = self.inner.open(open, packets, about);
+        self.counted(found.and_then(|cell| self.visit(cell, open.generation, principal)))
+    }
+
+    /// Finds the session that an attach names.
+    ///
+    /// # Errors
+    /// Unknown session, wrong secret and wrong principal look the same.
+    pub fn find(&self, attach: &Attach, principal: Option<&Principal>) -> Result<Visit, Refusal> {
+        // The secret is checked in any case, so that both refusals take the same time.
+        let is_valid = self.inner.secrets.is_valid(attach.session, &attach.secret);
+        let found = match self.inner.session(attach.session) {
+            Some(cell) if is_valid => self.visit(cell, attach.generation, principal),
+            _ => Err(Refusal::unknown_session()),
+        };
+        self.counted(found)
+    }
+
+    /// Opens a session for a raw connection (PROTOCOL §9).
+    ///
+    /// # Errors
+    /// The hub drains or is full.
+    pub fn open_raw(
+        &self,
+        protocol: &str,
+        principal: Option<&Principal>,
+    ) -> Result<Connection, Refusal> {
+        let about = About {
+            principal,
+            protocol,
+            can: Can::NONE,
+        };
+        let cell = self.counted(self.inner.open_raw(about))?;
+        let visit = self.visit(cell, Generation::new(1), principal)?;
+        visit
+            .attach(Offset::default(), Vec::new(), Transport::Raw, Carrier::Raw)
+            .map(|(connection, _)| connection)
+    }
+
+    /// Whether an open may be let in, as far as that can be told without it: call it before an upgrade.
+    ///
+    /// # Errors
+    /// The hub drains or is full, and the key is new.
+    pub fn admit(&self, open: &Open) -> Result<(), Refusal> {
+        self.counted(self.inner.admit(open))
+    }
+
+    fn visit(
+        &self,
+        cell: Arc<SessionCell>,
+        generation: Generation,
+        principal: Option<&Principal>,
+    ) -> Result<Visit, Refusal> {
+        if cell.principal.as_ref() != principal {
+            return Err(Refusal::unknown_session());
+        }
+        Ok(Visit {
+            hub: self.inner.clone(),
+            cell,
+            generation,
+        })
+    }
+
+    fn counted<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        outcome.inspect_err(|_| self.inner.counters.refused.add(1))
+    }
+}
+
+/// An authenticated request for a session; no connection is attached yet.
+pub struct Visit {
+    hub: Arc<HubState>,
+    cell: Arc<SessionCell>,
+    generation: Generation,
+}
+
+impl Visit {
+    /// A connection begins to carry the session, and brings packets, which a request may; the connection before is
+    /// superseded. Send [`Visit::opened`] first where the client asked for it.
+    ///
+    /// # Errors
+    /// A newer connection carries the session, or the packets cannot be true. None of them was taken (PROTOCOL §8.6).
+    pub fn attach(
+        &self,
+        received: Offset,
+        packets: Vec<Packet>,
+        transport: Transport,
+        carrier: Carrier,
+    ) -> Result<(Connection, Attachment), Refusal> {
+        let attached = self.take(received, packets, Some(carrier))?;
+        let at = attached.expect("an attach that is not refused has a connection");
+        self.cell.set_transport(transport);
+        self.hub.counters.attaches[transport].add(1);
+        let connection = Connection {
+            cell: self.cell.clone(),
+            hub: self.hub.clone(),
+            id: at.id,
+        };
+        Ok((connection, at))
+    }
+
+    /// What tells the client of its session, and of an attach if there is one (PROTOCOL §3.2). Without one, nothing is said
+    /// on the connection but what has been received and acknowledged.
+    pub fn opened(&self, at: Option<Attachment>) -> Opened {
+        let (received, first) = match at {
+            Some(at) => (at.received, at.first),
+            None => self.cell.peek(|state| {
+                let session = &state.session;
+                (session.received(), session.acknowledged())
+            }),
+        };
+        Opened {
+            session: self.cell.id,
+            secret: self.hub.secrets.secret(self.cell.id),
+            generation: self.generation,
+            received,
+            first,
+            protocol: String::from(&*self.cell.protocol),
+            can: self.cell.can,
+            limits: AnnouncedLimits::from(&*self.hub.limits),
+        }
+    }
+
+    /// Takes the packets of an exchange that only sends (PROTOCOL §6.3); `received` acts as an ack.
+    ///
+    /// When the inbox is full, messages are left out (PROTOCOL §6.6).
+    ///
+    /// # Errors
+    /// As [`Visit::attach`].
+    pub fn receive(&self, received: Offset, packets: Vec<Packet>) -> Result<(), Refusal> {
+        self.take(received, packets, None).map(drop)
+    }
+
+    fn take(
+        &self,
+        received: Offset,
+        packets: Vec<Packet>,
+        carrier: Option<Carrier>,
+    ) -> Result<Option<Attachment>, Refusal> {
+        let counters = &self.hub.counters;
+        let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
+        let messages = packets.iter().filter(is_message).count();
+        let (reports, packets): (Vec<_>, Vec<_>) = packets
+            .into_iter()
+            .partition(|packet| matches!(packet, Packet::Report(_)));
+        let taken = self.cell.step(Origin::Transport, |state, now| {
+            let session = &mut state.session;
+            let taken = session.handle_request(self.generation, received, packets, carrier, now)?;
+            for report in reports {
+                if let Packet::Report(report) = report {
+                    state.reports.take(*report, &counters.attempts);
+                }
+            }
+            Ok(taken)
+        });
+        match taken {
+            Ok(taken) => {
+                counters.messages_up.add(messages as u64);
+                Ok(taken)
+            }
+            Err(error) => {
+                counters.refused.add(1);
+                Err(AttachError::into(error))
+            }
+        }
+    }
+
+    /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has
+    /// come.
+    pub fn answer(&self) -> (Offset, Option<CloseReason>) {
+        self.cell
+            .step(Origin::Connection, |state, _| state.session.poll_answer())
+    }
+}
