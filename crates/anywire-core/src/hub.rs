@@ -121,8 +121,8 @@ impl Hub {
         self.inner.is_draining.load(Ordering::Relaxed)
     }
 
-    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when all have
-    /// ended, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
+    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when their clients
+    /// know, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
     /// come while the server runs. Sessions that ended before are not waited for.
     pub async fn drain(&self, within: Duration) -> usize {
         self.inner.is_draining.store(true, Ordering::SeqCst);

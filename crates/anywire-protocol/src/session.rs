@@ -122,9 +122,18 @@ impl Session {
         })
     }
 
-    /// The next message on the connection has this offset: *opened*'s `first`, for a client.
-    pub fn seek(&mut self, first: Offset) {
+    /// The next message on the connection has this offset: *opened*'s `first`, for a client. One above what was received
+    /// closes the session, since the messages between are lost.
+    pub fn seek(&mut self, first: Offset, now: Timestamp) {
+        if first > self.inbox.received() && !self.is_ended() {
+            self.abort(gap().into(), now);
+        }
         self.inbox.seek(Count::Connection, first);
+    }
+
+    /// What was given our close, an exchange of a client's, has not delivered it: the peer is told again.
+    pub fn handle_close_lost(&mut self) {
+        self.closing.lose();
     }
 
     /// Whether what a request brings can be true of this session (PROTOCOL §8.6). Asking changes nothing.
@@ -667,6 +676,10 @@ impl Session {
     }
 
     fn detach(&mut self, now: Timestamp) {
+        // A client's exchanges are under way when it has detached them, and the client knows what becomes of them.
+        if self.role == Role::Server || self.carrier() == Some(Carrier::Duplex) {
+            self.closing.lose();
+        }
         self.connection = None;
         self.detached_at = now;
     }

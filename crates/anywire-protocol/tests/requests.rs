@@ -531,6 +531,19 @@ fn a_close_that_had_not_gone_out_when_the_other_came_is_told_as_an_answer() {
     );
     assert!(client.is_finished());
 
+    // A poll was told, but its answer was lost.
+    let mut session = server();
+    session.close(away.clone(), at(1));
+    let id = request(&mut session, 1, vec![], Some(HOLD))
+        .unwrap()
+        .unwrap()
+        .id;
+    transmit(&mut session, id, 1);
+    session.handle_detach(id, at(1));
+    request(&mut session, 1, vec![Packet::Close(own.clone())], None).unwrap();
+    assert!(!session.is_finished(), "the client asks how it ended");
+    assert_eq!(session.poll_answer().1, Some(away.clone()));
+
     // By a form, whose answer nobody reads: the next poll tells.
     let mut session = server();
     session.close(away.clone(), at(1));
@@ -574,6 +587,42 @@ fn a_client_waits_for_the_answer_while_the_server_shows_life_but_not_beyond_the_
     assert!(!client.is_ended());
     client.handle_timeout(at(10_000));
     assert!(client.is_ended());
+}
+
+#[test]
+fn a_client_repeats_its_close_where_the_exchange_with_it_was_lost() {
+    let away = CloseReason::new(CloseCode::GOING_AWAY, "the server first");
+    for is_lost in [false, true] {
+        let mut client = Session::new(Role::Client, Arc::new(Limits::default()), at(0));
+        client.close(CloseCode::NORMAL.into(), at(1));
+        let generation = Generation::new(1);
+        let id = client
+            .handle_attach(generation, Offset::new(0), HOLD, at(1))
+            .unwrap()
+            .id;
+        transmit(&mut client, id, 1);
+        client.handle_detach(id, at(1));
+        if is_lost {
+            client.handle_close_lost();
+        }
+        let close = Packet::Close(away.clone());
+        client
+            .handle_packet(Fence::Generation(generation), close, at(1))
+            .unwrap();
+        assert_eq!(client.is_finished(), !is_lost);
+    }
+}
+
+#[test]
+fn a_client_closes_where_opened_leaves_messages_out() {
+    let mut client = Session::new(Role::Client, Arc::new(Limits::default()), at(0));
+    let id = client
+        .handle_attach(Generation::new(1), Offset::new(0), Carrier::Duplex, at(0))
+        .unwrap()
+        .id;
+    client.seek(Offset::new(1), at(0));
+    let said = transmit(&mut client, id, 1);
+    assert!(matches!(&said[..], [Packet::Close(reason)] if reason.code == CloseCode::GAP));
 }
 
 #[test]

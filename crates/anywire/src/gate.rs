@@ -71,18 +71,20 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
             };
             if origin == OPAQUE {
                 judge_opaque(config, headers)
-            } else if is_allowed(config, origin) {
+            } else if is_listed(config, origin) {
                 // First: a listed page of the other scheme looks like the server's own, but reads only what it is let.
                 Ok(CrossOrigin::Listed(value.clone()))
             } else if is_own(origin, host) {
                 Ok(CrossOrigin::No)
+            } else if passes(config, origin) {
+                Ok(CrossOrigin::Listed(value.clone()))
             } else {
                 Err(forbidden())
             }
         }
         (None, Some(referer)) => {
             let origin = Origin::of_address(referer).ok_or_else(forbidden)?;
-            if is_own(origin, host) || is_allowed(config, origin) {
+            if is_listed(config, origin) || is_own(origin, host) || passes(config, origin) {
                 Ok(CrossOrigin::No)
             } else {
                 Err(forbidden())
@@ -109,14 +111,14 @@ fn is_own(origin: &str, host: &str) -> bool {
     Origin::parse(origin).is_some_and(|origin| origin.is_own(host))
 }
 
-fn is_allowed(config: &Config, origin: &str) -> bool {
-    let is_listed = config.origins.iter().any(|allowed| allowed == origin);
-    is_listed
-        || Origin::parse(origin).is_some()
-            && config
-                .origin_predicate
-                .as_ref()
-                .is_some_and(|allows| allows(origin))
+fn is_listed(config: &Config, origin: &str) -> bool {
+    config.origins.iter().any(|allowed| allowed == origin)
+}
+
+/// Whether the app's predicate lets the origin in.
+fn passes(config: &Config, origin: &str) -> bool {
+    let allows = config.origin_predicate.as_ref();
+    Origin::parse(origin).is_some() && allows.is_some_and(|allows| allows(origin))
 }
 
 /// Any site can make such a page of anybody's browser, so it must not bring that one's credentials (PROTOCOL §10.4).
@@ -233,6 +235,13 @@ mod tests {
         }
         let framed = [("referer", "https://c.example/page"), ("cookie", "a=b")];
         assert_eq!(judge_by(&config, &framed), Ok(CrossOrigin::No));
+    }
+
+    #[test]
+    fn the_predicate_is_not_asked_about_the_servers_own_pages() {
+        let config = Config::new().allow_origin_if(|origin| panic!("asked about {origin}"));
+        let judged = judge_by(&config, &[("origin", "https://app.example")]);
+        assert_eq!(judged, Ok(CrossOrigin::No));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
@@ -226,6 +228,29 @@ async fn a_token_is_asked_for_at_each_attach() {
     assert_eq!(server.seen.opened(), 1);
 }
 
+/// Chooses the protocol, as a server does.
+#[expect(clippy::result_large_err, reason = "the library's own type")]
+fn choose(
+    _: &Request,
+    mut response: Response,
+) -> Result<Response, tokio_tungstenite::tungstenite::handshake::server::ErrorResponse> {
+    let chosen = "anywire.v1".parse().unwrap();
+    response
+        .headers_mut()
+        .insert("sec-websocket-protocol", chosen);
+    Ok(response)
+}
+
+/// What *opened* says, apart from its counts.
+fn opened(generation: &str, received: u64, first: u64) -> WsMessage {
+    WsMessage::text(format!(
+        "\u{10}O{{\"version\":1,\"session\":\"{}\",\"secret\":\"{}\",\"generation\":{generation},\
+         \"received\":{received},\"first\":{first},\"protocol\":\"\",\"limits\":{{}}}}",
+        "1".repeat(32),
+        "2".repeat(32)
+    ))
+}
+
 /// A server that loses what it has acknowledged, whenever the connection does; and the closes that it hears.
 async fn forgetful_server() -> (std::net::SocketAddr, mpsc::UnboundedReceiver<String>) {
     let (told, closes) = mpsc::unbounded_channel();
@@ -246,33 +271,11 @@ async fn forget(
     is_first: bool,
     closes: mpsc::UnboundedSender<String>,
 ) {
-    use tokio_tungstenite::tungstenite::Message as WsMessage;
-    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-
-    #[expect(clippy::result_large_err, reason = "the library's own type")]
-    fn choose(
-        _: &Request,
-        mut response: Response,
-    ) -> Result<Response, tokio_tungstenite::tungstenite::handshake::server::ErrorResponse> {
-        let chosen = "anywire.v1".parse().unwrap();
-        response
-            .headers_mut()
-            .insert("sec-websocket-protocol", chosen);
-        Ok(response)
-    }
     let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, choose).await else {
         return;
     };
-    let opened = |generation: &str| {
-        WsMessage::text(format!(
-            "\u{10}O{{\"version\":1,\"session\":\"{}\",\"secret\":\"{}\",\"generation\":{generation},\
-             \"received\":0,\"first\":0,\"protocol\":\"\",\"limits\":{{}}}}",
-            "1".repeat(32),
-            "2".repeat(32)
-        ))
-    };
     if is_first {
-        crate::wire::write(&mut socket, opened("2")).await;
+        crate::wire::write(&mut socket, opened("2", 0, 0)).await;
     }
     while let Some(WsMessage::Text(text)) = crate::wire::read_frame(&mut socket).await {
         match text.strip_prefix('\u{10}') {
@@ -287,7 +290,7 @@ async fn forget(
             }
             Some(packet) if packet.starts_with('x') => {
                 let generation = packet.split(' ').nth(2).unwrap();
-                crate::wire::write(&mut socket, opened(generation)).await;
+                crate::wire::write(&mut socket, opened(generation, 0, 0)).await;
             }
             Some(packet) => {
                 if let Some(close) = packet.strip_prefix('c') {
@@ -314,6 +317,30 @@ async fn a_server_that_has_lost_what_it_acknowledged_ends_the_session() {
     let told = tokio::time::timeout(Duration::from_secs(20), closes.recv()).await;
     let told = told.expect("the server is told").unwrap();
     assert!(told.starts_with("4934 "), "{told}");
+}
+
+#[tokio::test]
+async fn a_session_that_begins_with_a_lie_is_never_open() {
+    for (received, first, code) in [(5, 0, 4963), (0, 5, 4961)] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let accepted = tokio_tungstenite::accept_hdr_async(stream, choose).await;
+            let mut socket = accepted.unwrap();
+            crate::wire::write(&mut socket, opened("2", received, first)).await;
+            while crate::wire::read_frame(&mut socket).await.is_some() {}
+        });
+        let builder = builder(&format!("ws://{addr}/anywire")).only(Transport::WebSocket);
+        let error = timeout(DEADLINE, builder.connect())
+            .await
+            .unwrap()
+            .unwrap_err();
+        let ConnectError::Refused(reason) = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(reason.code.as_u16(), code);
+    }
 }
 
 /// Takes no message, holds what polls, and has forgotten the session when the close comes.

@@ -224,6 +224,7 @@ impl Driver {
         if flight.has_close {
             // It was taken, which ends the session, or left out.
             self.is_close_out = flight.was_close_out;
+            self.shared.lock().session.handle_close_lost();
         }
         let mut state = self.shared.lock();
         if flight.reported > 0 {
@@ -307,6 +308,13 @@ impl Driver {
                 // It stays unproven; what it bears, it carries.
                 return;
             }
+        }
+        if flight.has_close {
+            if failure.loss.outcome == Outcome::Superseded {
+                // Nothing of it was taken.
+                self.is_close_out = flight.was_close_out;
+            }
+            self.shared.lock().session.handle_close_lost();
         }
         self.poll = None;
         let loss = Failure {

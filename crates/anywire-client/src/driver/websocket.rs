@@ -31,6 +31,7 @@ impl Driver {
             out: Vec::new(),
             is_writing: false,
             blocked_since: None,
+            has_close: false,
             is_finished: false,
         });
     }
@@ -184,14 +185,20 @@ impl Driver {
             .handle_attach(generation, received, Carrier::Duplex, now);
         match attached {
             Ok(at) => {
-                state.session.seek(opened.first);
+                state.session.seek(opened.first, now);
+                if let Some(leg) = &mut self.websocket {
+                    leg.attachment = Some(at.id);
+                }
+                if state.session.is_ended() {
+                    // What it says cannot be true. The session is not open; only the server is to be told.
+                    return;
+                }
                 let reports: Vec<_> = state.negotiation.reports().collect();
                 state.negotiation.handle_attached(Transport::WebSocket, now);
                 if let Some(last) = reports.last() {
                     state.negotiation.handle_reported(last.number);
                 }
                 if let Some(leg) = &mut self.websocket {
-                    leg.attachment = Some(at.id);
                     for report in reports {
                         leg.push(&Packet::Report(Box::new(report)));
                     }
@@ -235,7 +242,7 @@ impl Driver {
             }
             match state.session.poll_transmit(id, now) {
                 Transmit::Packet(packet) => {
-                    self.is_close_out |= matches!(packet, Packet::Close(_));
+                    leg.has_close |= matches!(packet, Packet::Close(_));
                     leg.encoder.packet(&mut leg.out, &packet);
                 }
                 Transmit::Message(message) => leg.encoder.message(&mut leg.out, message),
@@ -257,6 +264,7 @@ impl Driver {
         };
         drop(state);
         leg.flush();
+        self.is_close_out |= leg.has_close && leg.out.is_empty();
         if let Some(failure) = failure {
             self.websocket_lost(&failure, now);
         }

@@ -32,6 +32,8 @@ pub(crate) struct WebSocketLeg {
     pub(crate) is_writing: bool,
     /// Since when the writer has a full buffer and is not done with it, once there is more to write.
     pub(crate) blocked_since: Option<Timestamp>,
+    /// Our close is among what was written, or waits in `out`.
+    pub(crate) has_close: bool,
     /// The session has nothing more to say here.
     pub(crate) is_finished: bool,
 }

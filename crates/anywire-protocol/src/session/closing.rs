@@ -18,6 +18,7 @@ pub(crate) enum Closing {
         reason: CloseReason,
         until: Timestamp,
         latest: Timestamp,
+        /// Whether what carries the session now has been given the close.
         is_told: bool,
     },
     Ended(Ended),
@@ -88,6 +89,13 @@ impl Closing {
                     ended.telling = Telling::Done;
                 }
             }
+        }
+    }
+
+    /// What was given our close may not have delivered it.
+    pub(crate) fn lose(&mut self) {
+        if let Self::Asked { is_told, .. } = self {
+            *is_told = false;
         }
     }
 

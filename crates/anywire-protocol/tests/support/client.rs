@@ -239,7 +239,7 @@ impl ClientShell {
                 {
                     Ok(at) => {
                         state.attached = Some(at.id);
-                        self.session.seek(opened.first);
+                        self.session.seek(opened.first, now);
                         // The sockets supersede the polls.
                         self.polling = None;
                         self.drop_stream();
