@@ -44,7 +44,7 @@ soak: ## both clients for ten minutes on a network that changes its mood; SOAK="
 	cargo build --release -p anywire-tests --bin anywire-soak
 	target/release/anywire-soak $(SOAK)
 
-browsers: ## the acceptance page in sixteen browser engines, installed if missing and possible; writes README's table
+browsers: ## the acceptance page in sixteen browser engines, installed if missing and possible; writes the table of docs/browsers.md
 	cargo test -p anywire-tests --test browsers -- --all
 
 bench: ## server CPU per message and bytes per session, beside warp::ws()

@@ -1,8 +1,9 @@
 //! One acceptance page in old and new browser engines, over each transport that the engine can do. The page and the
 //! server's app must agree that every message came once, in order and unchanged.
 //!
-//! `make browsers` runs all engines (`--all`), tells which could not be had, and writes the README's table; `make test`
-//! runs those that are quick to get, and fails where one of them cannot be had. Give parts of facts to run these alone:
+//! `make browsers` runs all engines (`--all`), tells which could not be had, and writes the table of docs/browsers.md;
+//! `make test` runs those that are quick to get, and fails where one of them cannot be had. Give parts of facts to run these
+//! alone:
 //! `cargo test -p anywire-tests --test browsers -- phantomjs over_poll`.
 
 mod app;
@@ -63,7 +64,7 @@ async fn main() -> ExitCode {
         .collect();
     results::write_json(&outcomes).expect("target can be written to");
     if is_all && words.is_empty() {
-        results::write_readme(&outcomes).expect("the README has a place for the table");
+        results::write_page(&outcomes).expect("docs/browsers.md has a place for the table");
     }
     match results::print_summary(&outcomes, is_all, begun.elapsed().as_secs_f64()) {
         true => ExitCode::SUCCESS,

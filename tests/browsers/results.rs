@@ -1,4 +1,4 @@
-//! What came of the runs: lines as tests print them, a file for programs, and the table of the README.
+//! What came of the runs: lines as tests print them, a file for programs, and the table of docs/browsers.md.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -104,14 +104,14 @@ pub fn write_json(outcomes: &[Outcome]) -> io::Result<()> {
     )
 }
 
-/// Puts the table into the README, between its marks.
+/// Puts the table into docs/browsers.md, between its marks.
 ///
 /// # Errors
 /// It cannot be read or written, or has no marks.
-pub fn write_readme(outcomes: &[Outcome]) -> io::Result<()> {
-    let path = root().join("README.md");
+pub fn write_page(outcomes: &[Outcome]) -> io::Result<()> {
+    let path = root().join("docs/browsers.md");
     let text = fs::read_to_string(&path)?;
-    let without_marks = || io::Error::other("README.md has no marks for the browsers' table");
+    let without_marks = || io::Error::other("docs/browsers.md has no marks for the table");
     let (before, rest) = text.split_once(BEGIN).ok_or_else(without_marks)?;
     let (_, after) = rest.split_once(END).ok_or_else(without_marks)?;
     fs::write(

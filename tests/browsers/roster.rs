@@ -1,5 +1,5 @@
 //! Which engines there are, and what each of them cannot do. Plain data; the measured reasons stand beside it, and the
-//! table of the README repeats them.
+//! table of docs/browsers.md repeats them.
 
 /// An engine that `install.sh` and `run.sh` know.
 #[derive(Debug)]

@@ -59,3 +59,13 @@ pub use warp::{WarpService, serve};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the code of the page on moving from other libraries.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/comparison.md")]
+struct Comparison;
+
+/// Compiles the code of the page on running a server.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/operating.md")]
+struct Operating;

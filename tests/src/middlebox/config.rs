@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 /// A proxy that people run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
-    /// nginx as the README says; answers are buffered, as by default.
+    /// nginx as docs/operating.md says; answers are buffered, as by default.
     Nginx,
     /// nginx without the lines that pass an upgrade on: HTTP/1.0 to the server, no upgrade.
     NginxWithoutUpgrade,
@@ -77,13 +77,13 @@ impl Product {
         }
     }
 
-    /// The lines that the README gives for nginx, for this server and all of its paths.
+    /// The lines that docs/operating.md gives for nginx, for this server and all of its paths.
     fn location(self, upstream: SocketAddr) -> String {
-        let blocks = include_str!("../../../README.md").split("```");
+        let blocks = include_str!("../../../docs/operating.md").split("```");
         let mut nginx = blocks.filter_map(|block| block.strip_prefix("nginx\n"));
         let lines = nginx
             .next()
-            .expect("the README has lines for nginx")
+            .expect("docs/operating.md has lines for nginx")
             .lines();
         let lines = lines.filter(|line| {
             self == Self::Nginx || !(line.contains("http_version") || line.contains("pgrade"))

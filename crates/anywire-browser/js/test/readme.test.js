@@ -1,5 +1,5 @@
 'use strict';
-// What the READMEs print works: their pages and scripts run, with the client itself on a simulated network, and the
+// What the READMEs and docs/ print works: their pages and scripts run, with the client itself on a simulated network, and the
 // commands name what there is. Rust's blocks are doc tests, and nginx reads its own in tests/src/middlebox.
 
 const { test } = require('node:test');
@@ -11,7 +11,10 @@ const { createScene } = require('./support/scene.js');
 
 const root = path.join(__dirname, '../../../..');
 const read = (file) => readFileSync(path.join(root, file), 'utf8');
-const PAGES = ['README.md', 'crates/anywire-browser/js/README.md', 'CONTRIBUTING.md'];
+const PAGES = [
+  'README.md', 'docs/browsers.md', 'docs/comparison.md', 'docs/operating.md', 'docs/performance.md',
+  'crates/anywire-browser/js/README.md', 'CONTRIBUTING.md',
+];
 
 /** All code blocks: { file, language, code }. */
 const BLOCKS = PAGES.flatMap((file) => {
