@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check test e2e dropin lab soak browsers bench fuzz middleboxes browser browser-tools
+.PHONY: help run check test unit sockets hosts deps e2e dropin lab soak browsers bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,13 +13,36 @@ run: ## run the chat example and print the address to open
 check: browser-tools ## format, lints, docs and the gates of the browser client
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo clippy -p anywire --no-default-features --features tower -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	cd $(JS) && npm run --silent check
 
-test: browser-tools middleboxes e2e dropin ## all tests: unit, property, vectors, real sockets, middleboxes, six browser engines, libraries
+test: deps unit sockets e2e dropin ## all tests, the cheapest first: unit, sockets, hosts, middleboxes, six browser engines, libraries
 	cargo test -p anywire-tests --test browsers
-	cargo test --workspace --all-features
+
+unit: browser-tools ## the tests that need neither a browser nor root: rules, codecs, simulations, vectors
+	cargo test --workspace --all-features --exclude anywire-tests
+	cargo test -p anywire-tests --test architecture --test simulation --test vectors
 	cd $(JS) && npm test --silent
+
+# What a host can influence runs under those that are not our own loop too; `make hosts` runs all.
+HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages streams
+
+sockets: middleboxes ## the server and the Rust client over real sockets, under each host
+	cargo test -p anywire-tests --lib --test integration
+	@for host in warp axum hyper; do \
+		echo "== under $$host"; \
+		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
+	done
+
+hosts: middleboxes ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper
+	@for host in anywire warp axum hyper; do \
+		echo "== under $$host"; \
+		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration || exit 1; \
+	done
+
+deps: browser-tools middleboxes ## install what the tests need, where that is possible; it says what it does
+	tests/e2e/install-chromium.sh
 
 e2e: ## the browser client in headless Chromium, installed if missing and possible
 	tests/e2e/install-chromium.sh

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anywire::{CloseCode, CloseReason, Limits, Server};
 use anywire_client::{Client, Transport};
 use anywire_protocol::Packet;
+use anywire_tests::host::Host;
 use anywire_tests::open_answer::End;
-use anywire_tests::server::{Loop, TestServer};
+use anywire_tests::server::TestServer;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -73,8 +74,8 @@ async fn nothing_follows_a_close_on_a_stream() {
         padding: Duration::from_millis(20),
         ..Limits::default()
     };
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, every().limits(limits.clone())).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, every().limits(limits.clone())).await;
         for via in [Via::StreamText, Via::StreamBinary, Via::Events] {
             let mut wire = Wire::open(server.addr, Via::PollText).await;
             let mut line = match via {
@@ -91,7 +92,7 @@ async fn nothing_follows_a_close_on_a_stream() {
                 last = Some(packet);
             }
             let expected = Packet::Close(application(4_000, "as you wish"));
-            assert_eq!(last, Some(expected), "{which:?} {via:?}");
+            assert_eq!(last, Some(expected), "{host:?} {via:?}");
             assert_eq!(line.answer.end(), Some(End::Whole));
         }
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anywire::{Config, Denied, Limits, Message, Principal};
 use anywire_protocol::Packet;
+use anywire_tests::host::Host;
 use anywire_tests::http::request;
 use anywire_tests::open_answer::{End, OpenAnswer};
-use anywire_tests::server::{Loop, TestServer};
+use anywire_tests::server::TestServer;
 
 use crate::line::{StreamLine, open_events};
 use crate::wire::{Got, Via, Wire, new_key};
@@ -26,8 +27,8 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
         stream_age: Duration::from_millis(200),
         ..Limits::default()
     };
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, Config::new().limits(limits.clone())).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
         let mut wire = Wire::open(server.addr, Via::PollText).await;
         wire.send("100%\r\n").await;
         let mut answer = open_events(server.addr, &wire.attach_token(1), &[]).await;
@@ -38,7 +39,7 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
             ("x-content-type-options", "nosniff"),
             ("x-accel-buffering", "no"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{which:?}");
+            assert_eq!(answer.header(name), Some(value), "{host:?}");
         }
         let text = all(&mut answer).await;
         assert_eq!(answer.end(), Some(End::Whole));
@@ -47,7 +48,7 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
         assert_eq!(
             rest,
             "retry: 2000\n\nid: 1\ndata: 1:a11:n06:t100%25%0D%0A\n\nid: 1\ndata: 0:-\n\nretry: 50\n\n",
-            "{which:?}"
+            "{host:?}"
         );
     }
 }
@@ -182,7 +183,13 @@ async fn what_is_no_offer_is_refused() {
     let long = |bytes| format!("?offer=anywire.v1,{}", "x".repeat(bytes));
     let answer = get(long(20_000)).await;
     assert_eq!((answer.status, answer.code()), (400, 4960));
-    assert_eq!(get(long(30_000)).await.status, 431);
+    // Other hosts take longer heads, so the offer itself is judged.
+    let too_long = if server.host == Host::Anywire {
+        431
+    } else {
+        400
+    };
+    assert_eq!(get(long(30_000)).await.status, too_long);
     let post = request(server.addr, "POST", "/anywire/events", &[], b"").await;
     assert_eq!((post.status, post.header("allow")), (405, Some("get")));
 }

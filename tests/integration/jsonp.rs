@@ -2,8 +2,9 @@
 
 use anywire::{Config, Denied, Limits, Principal};
 use anywire_protocol::Packet;
+use anywire_tests::host::Host;
 use anywire_tests::http::{Answer, request};
-use anywire_tests::server::{Loop, TestServer};
+use anywire_tests::server::TestServer;
 use serde_json::json;
 
 use crate::wire::{Via, Wire, argument, escape, every, new_key};
@@ -39,8 +40,8 @@ fn open() -> String {
 
 #[tokio::test]
 async fn neither_is_there_until_the_owner_turns_it_on() {
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, Config::new()).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, Config::new()).await;
         let query = format!("?c=1&{}", escape(open().as_bytes()));
         assert_eq!(get(&server, &query, &[]).await.status, 404);
         let form = request(server.addr, "POST", "/anywire/form", &[FORM], b"b=").await;
@@ -51,8 +52,8 @@ async fn neither_is_there_until_the_owner_turns_it_on() {
 
 #[tokio::test]
 async fn an_answer_is_a_script_and_nothing_else() {
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, every()).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, every()).await;
         let query = format!("?c=9007199254740991&{}", escape(open().as_bytes()));
         let opened = get(&server, &query, &[]).await;
         let refused = get(&server, "?c=9007199254740991&b=garbage", &[]).await;
@@ -69,7 +70,7 @@ async fn an_answer_is_a_script_and_nothing_else() {
                 ("content-disposition", "attachment; filename=f.txt"),
                 ("cache-control", "no-store, no-transform"),
             ] {
-                assert_eq!(answer.header(name), Some(value), "{which:?}");
+                assert_eq!(answer.header(name), Some(value), "{host:?}");
             }
         }
     }
@@ -152,7 +153,13 @@ async fn whoever_refuses_the_script_tag_is_told_by_a_call() {
     assert_eq!(server.server.metrics().opened, 0);
     assert!(argument(&get(&server, &good, &[]).await, 1).is_string());
     let oversized = format!("?c=1&user=ada&b={}", "1".repeat(30_000));
-    assert_eq!(get(&server, &oversized, &[]).await.status, 431);
+    // Other hosts take longer heads, so the script tag is told by a call.
+    let status = if server.host == Host::Anywire {
+        431
+    } else {
+        200
+    };
+    assert_eq!(get(&server, &oversized, &[]).await.status, status);
     let post = request(server.addr, "POST", "/anywire/jsonp", &[], b"").await;
     assert_eq!(
         (post.status, post.code(), post.header("allow")),

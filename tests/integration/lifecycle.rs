@@ -5,7 +5,7 @@ use std::time::Duration;
 use anywire::{CloseCode, CloseReason, Limits};
 use anywire_protocol::Packet;
 use anywire_tests::http::poll;
-use anywire_tests::server::{Loop, TestServer};
+use anywire_tests::server::TestServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -153,7 +153,7 @@ async fn connections_that_dawdle_are_cut() {
             .head_within(Duration::from_millis(200))
             .keep_alive(Duration::from_millis(300))
     };
-    let server = TestServer::start_with(Loop::Ours, every(), tune).await;
+    let server = TestServer::start_tuned(every(), tune).await;
     let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     for (sent, at_least) in [("", 100), ("GET / HT", 200), (request, 300)] {
         let begin = Instant::now();

@@ -9,6 +9,7 @@ mod closes;
 mod compare;
 mod events;
 mod gate;
+mod hosts;
 mod jsonp;
 mod lifecycle;
 mod line;

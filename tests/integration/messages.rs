@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anywire::{Limits, Message};
 use anywire_protocol::{Offset, Packet};
-use anywire_tests::server::{Loop, TestServer};
+use anywire_tests::host::Host;
+use anywire_tests::server::TestServer;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use crate::wire::{
@@ -13,8 +14,8 @@ use crate::wire::{
 
 #[tokio::test]
 async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() {
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, every()).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, every()).await;
         for via in ALL {
             let mut wire = Wire::open(server.addr, via).await;
             for message in [
@@ -30,11 +31,7 @@ async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() 
                 Message::text("é".repeat(524_288)),
             ] {
                 wire.send(message.clone()).await;
-                assert_eq!(
-                    wire.recv().await,
-                    Got::Message(message),
-                    "{which:?} {via:?}"
-                );
+                assert_eq!(wire.recv().await, Got::Message(message), "{host:?} {via:?}");
             }
         }
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anywire::{CloseCode, Config, Limits, Message, Transport};
 use anywire_protocol::{Encoding, Generation, Offset, Packet};
+use anywire_tests::host::Host;
 use anywire_tests::http::request;
 use anywire_tests::open_answer::{End, OpenAnswer};
-use anywire_tests::server::{Loop, TestServer};
+use anywire_tests::server::TestServer;
 
 use crate::line::StreamLine;
 use crate::wire::{Via, Wire};
@@ -29,8 +30,8 @@ async fn rest(line: &mut StreamLine) -> Vec<Packet> {
 
 #[tokio::test]
 async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, Config::new()).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, Config::new()).await;
         let wire = Wire::open(server.addr, Via::PollText).await;
         let attach = format!("{} {} 1 0", wire.opened.session, wire.opened.secret);
         let body = format!("{}:x{attach}", attach.len());
@@ -49,14 +50,14 @@ async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
             ("x-accel-buffering", "no"),
             ("transfer-encoding", "chunked"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{which:?}");
+            assert_eq!(answer.header(name), Some(value), "{host:?}");
         }
         let mut begin = Vec::new();
         while begin.len() < 2_052 {
             begin.extend_from_slice(&answer.next().await.expect("it goes on"));
         }
-        assert!(begin.starts_with(b"2042:-...."), "{which:?}");
-        assert_eq!(&begin[2_048..], b"1:a0", "{which:?}");
+        assert!(begin.starts_with(b"2042:-...."), "{host:?}");
+        assert_eq!(&begin[2_048..], b"1:a0", "{host:?}");
         assert_eq!(server.server.metrics().attaches[Transport::Stream], 1);
     }
 }
@@ -93,8 +94,8 @@ async fn a_quiet_stream_pads_and_an_old_one_ends_whole() {
         stream_age: Duration::from_millis(400),
         ..Limits::default()
     };
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, Config::new().limits(limits.clone())).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
         let wire = Wire::open(server.addr, Via::PollText).await;
         let mut line = attach(&server, &wire).await;
         let packets = rest(&mut line).await;
@@ -112,8 +113,8 @@ async fn to_http_1_0_a_stream_is_its_connection() {
         stream_age: Duration::from_millis(200),
         ..Limits::default()
     };
-    for which in [Loop::Ours, Loop::Warps] {
-        let server = TestServer::start_under(which, Config::new().limits(limits.clone())).await;
+    for host in Host::ALL {
+        let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
         let mut wire = Wire::open(server.addr, Via::PollText).await;
         wire.send("hello").await;
         let attach = format!("{} {} 1 0", wire.opened.session, wire.opened.secret);
@@ -132,7 +133,7 @@ async fn to_http_1_0_a_stream_is_its_connection() {
             all.extend_from_slice(&piece);
         }
         assert_eq!(answer.end(), Some(End::Closed));
-        assert!(all.ends_with(b"1:a11:n05:thello"), "{which:?}");
+        assert!(all.ends_with(b"1:a11:n05:thello"), "{host:?}");
     }
 }
 
@@ -295,7 +296,7 @@ async fn a_reader_that_takes_nothing_is_dropped_and_its_session_resumes_or_expir
     let tuned = |serve: anywire::HttpServer<anywire::WarpService>| {
         serve.write_stall(Duration::from_millis(300))
     };
-    let server = TestServer::start_with(Loop::Ours, config, tuned).await;
+    let server = TestServer::start_tuned(config, tuned).await;
     let mut wire = Wire::open(server.addr, Via::PollText).await;
     wire.send("topic:news").await;
     assert_eq!(wire.recv_text().await, "subscribed");

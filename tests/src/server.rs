@@ -5,23 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anywire::{CloseCode, CloseReason, Config, HttpServer, Message, Server, Socket, WarpService};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use warp::Filter;
 
-/// Whose loop serves the routes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loop {
-    /// `anywire::serve`.
-    Ours,
-    /// `warp::serve`.
-    Warps,
-}
+use crate::host::Host;
 
 /// A running server on a free port; stops when dropped.
 pub struct TestServer {
+    /// What serves it.
+    pub host: Host,
     /// Where it listens.
     pub addr: SocketAddr,
     /// Its handle.
@@ -49,19 +42,26 @@ struct State {
 const DEADLINE: Duration = Duration::from_secs(60);
 
 impl TestServer {
-    /// A server with this config, under our loop.
+    /// A server with this config, under the host that the environment names.
     pub async fn start(config: Config) -> Self {
-        Self::start_under(Loop::Ours, config).await
+        Self::start_under(Host::of_environment(), config).await
     }
 
-    /// A server with this config, under either loop.
-    pub async fn start_under(which: Loop, config: Config) -> Self {
-        Self::start_with(which, config, |serve| serve).await
+    /// A server with this config, under a host.
+    pub async fn start_under(host: Host, config: Config) -> Self {
+        Self::begin(host, config, |serve| serve).await
     }
 
-    /// A server whose loop is tuned.
-    pub async fn start_with(
-        which: Loop,
+    /// A server under our own loop, which is tuned.
+    pub async fn start_tuned(
+        config: Config,
+        tune: impl FnOnce(HttpServer<WarpService>) -> HttpServer<WarpService>,
+    ) -> Self {
+        Self::begin(Host::Anywire, config, tune).await
+    }
+
+    async fn begin(
+        host: Host,
         config: Config,
         tune: impl FnOnce(HttpServer<WarpService>) -> HttpServer<WarpService>,
     ) -> Self {
@@ -70,26 +70,9 @@ impl TestServer {
         let server = Server::builder(config)
             .expect("the test's config is sound")
             .on_socket(move |socket| app(socket, app_seen.clone()));
-        let page = warp::path::end().map(|| warp::reply::html(PAGE));
-        let routes = page.or(server.routes());
-        let (addr, task) = match which {
-            Loop::Ours => {
-                let serve = tune(anywire::serve(routes));
-                let serving = serve.bind(([127, 0, 0, 1], 0)).await.expect("a free port");
-                (serving.local_addr(), tokio::spawn(serving.run()))
-            }
-            Loop::Warps => {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                let addr = listener
-                    .local_addr()
-                    .expect("a bound listener has an address");
-                (
-                    addr,
-                    tokio::spawn(warp::serve(routes).incoming(listener).run()),
-                )
-            }
-        };
+        let (addr, task) = host.serve(&server, PAGE, tune).await;
         Self {
+            host,
             addr,
             server,
             seen,
