@@ -461,6 +461,9 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
   var asked = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
+  // What comes is of the exchange with our close; and whether it has brought the answer to that.
+  var isAnswer = false;
+  var isCloseAnswered = false;
   var isFull = false;
   var batchFirst = 0;
   var batchEnd = 0;
@@ -515,7 +518,7 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
         aborts[slot]();
       }
       // An exchange that was to bring our close may have been dropped on its way.
-      if (farewell && session.id && !(isCloseSent && session.closing)) {
+      if (farewell && session.id && !isCloseAnswered) {
         exchangeBy(settings, endpoints, encoding,
           encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
           limits.heartbeatTimeoutMs, ignore, ignore);
@@ -681,9 +684,11 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       }
       session.handleHeard();
       trace.handleReported(packets);
+      isAnswer = packets[packets.length - 1].letter === CLOSE;
       try {
         receive(payload);
       } finally {
+        isAnswer = false;
         // An error of the browser's must not end the polling.
         if (!isStopped) {
           next();
@@ -700,8 +705,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
       if (refusal.code >= 4930 && refusal.code < 5000) {
         if (refusal.code === UNKNOWN_SESSION && isAttached && isCloseSent && isSending && slot !== 'send') {
           // The exchange with our close may have ended the session; its answer says how (PROTOCOL §8.2.1).
-          session.isCloseSent = true;
-          createTimer(settings, refused).set(CLOSE_ANSWER_MS);
+          createTimer(settings, function () {
+            session.isCloseSent = true;
+            refused();
+          }).set(CLOSE_ANSWER_MS);
         } else {
           refused();
         }
@@ -760,7 +767,10 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
     offset = content;
   };
 
-  handlers[CLOSE] = session.handleClose;
+  handlers[CLOSE] = function (close) {
+    isCloseAnswered = isAnswer;
+    session.handleClose(close);
+  };
 
   handlers[SUPERSEDED] = function () {
     lost('superseded');
@@ -1876,13 +1886,14 @@ function createSession(clock, key, protocols, handlers) {
   }
 
   /**
-   * For as long as the server shows life, but not for ever (PROTOCOL §8.1). As long as messages must come
-   * before the close, the resume window decides.
+   * For as long as the server shows life, but not for ever (PROTOCOL §8.1). While messages must come before the
+   * close, each of them may take as long.
    */
   function awaitClose() {
-    if (isNextToClose()) {
-      closeBy = clock.now() + Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
-      closeTimer.set(limits.closeTimeoutMs);
+    if (session.closing) {
+      var longestMs = Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
+      closeBy = clock.now() + longestMs;
+      closeTimer.set(isNextToClose() ? limits.closeTimeoutMs : longestMs);
     }
   }
 

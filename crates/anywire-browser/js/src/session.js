@@ -223,13 +223,14 @@ function createSession(clock, key, protocols, handlers) {
   }
 
   /**
-   * For as long as the server shows life, but not for ever (PROTOCOL §8.1). As long as messages must come
-   * before the close, the resume window decides.
+   * For as long as the server shows life, but not for ever (PROTOCOL §8.1). While messages must come before the
+   * close, each of them may take as long.
    */
   function awaitClose() {
-    if (isNextToClose()) {
-      closeBy = clock.now() + Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
-      closeTimer.set(limits.closeTimeoutMs);
+    if (session.closing) {
+      var longestMs = Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
+      closeBy = clock.now() + longestMs;
+      closeTimer.set(isNextToClose() ? limits.closeTimeoutMs : longestMs);
     }
   }
 

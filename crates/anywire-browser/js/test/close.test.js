@@ -205,6 +205,77 @@ test('last words wait for the network, within the resume window, and so does the
   assert.deepEqual(gone.seen.closes, [{ code: 3001, reason: '', wasClean: false }]);
 });
 
+for (const transport of ['websocket', 'poll']) {
+  test(`a server that takes nothing more does not keep a page in close(): ${transport}`, () => {
+    const scene = createScene({ transports: [transport] });
+    scene.advance(1000);
+    scene.session.room = 0;
+    const { websocket } = scene;
+    if (websocket) {
+      const { onframe } = websocket.link;
+      websocket.link.onframe = function (frame) {
+        // It is alive, and its application takes nothing: acks are withheld.
+        if (frame[0] === '\x10' && frame[1] !== 'c') {
+          onframe.call(this, frame);
+        }
+      };
+    }
+    scene.client.send('x');
+    scene.client.close(3001, 'mine');
+    scene.advance(119000);
+    assert.deepEqual(scene.seen.closes, []);
+    scene.advance(2000);
+    assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'mine', wasClean: false }]);
+  });
+}
+
+test('a close whose own exchange finds the session gone was not taken, whoever says so first', () => {
+  for (const order of ['hold', 'send']) {
+    const scene = createScene({ transports: ['poll'] });
+    scene.advance(1000);
+    scene.server.sessions.length = 0;
+    const { poll } = scene.server;
+    const late = order === 'hold' ? 50 : 0;
+    scene.server.poll = function (contentType, body, reply) {
+      const hasClose = decodePayload(body).some(({ letter }) => letter === 'c');
+      poll.call(this, contentType, body, (...answer) => {
+        scene.clock.setTimeout(() => reply(...answer), hasClose ? late : 0);
+      });
+    };
+    scene.client.send('lost');
+    scene.client.close(3001, 'mine');
+    scene.advance(60000);
+    assert.deepEqual(scene.seen.closes.map(({ code, wasClean }) => [code, wasClean]), [[4930, false]], order);
+  }
+});
+
+test('a close that crosses an equal one is told, though ours was left out', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(1000);
+  scene.session.room = 0;
+  scene.client.send('x');
+  scene.client.close();
+  scene.advance(1000);
+  assert.equal(scene.session.ended, false);
+  scene.session.close(1000, '');
+  scene.advance(60000);
+  assert.equal(scene.session.ended, true, 'the server hears a close');
+  assert.deepEqual(scene.seen.closes.length, 1);
+});
+
+test('a close that went out on a WebSocket, and whose session is gone, was clean', () => {
+  const scene = createScene({ transports: ['websocket'] });
+  scene.advance(1000);
+  const { session } = scene;
+  scene.websocket.link.send = () => {};
+  scene.client.close(3001, 'mine');
+  scene.websocket.die(1006);
+  scene.advance(1000);
+  session.ended = true;
+  scene.advance(60000);
+  assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'mine', wasClean: true }]);
+});
+
 test('what ends the session while its close is under way is told', () => {
   const scene = createScene({ transports: ['poll'] });
   const { poll } = scene.server;
