@@ -1,6 +1,7 @@
 //! The arrows between crates, and between the files of a crate, run one way, as ARCHITECTURE.md says.
 
 mod imports;
+mod texts;
 
 use std::collections::BTreeMap;
 

@@ -408,3 +408,117 @@ async fn wrong_versions_and_offers_are_refused_before_the_upgrade() {
     assert_eq!(outcome(&broken), (400, 4960));
     assert_eq!(broken.header("connection"), Some("close"));
 }
+
+/// The texts of what only endpoints refuse; what is wrong with packets has a table beside the protocol.
+#[tokio::test]
+async fn a_refusal_names_what_came() {
+    let server = TestServer::start(every()).await;
+    let form = "application/x-www-form-urlencoded";
+    let open = format!(
+        r#"{{"version":1,"key":"{}","generation":1,"holdMs":5}}"#,
+        new_key()
+    );
+    let held = format!("{}:o{open}", open.len());
+    for (method, path, content_type, body, expected) in [
+        (
+            "POST",
+            "poll",
+            "text/plain",
+            "0:p",
+            "a payload whose first packet is neither open nor attach",
+        ),
+        (
+            "POST",
+            "poll",
+            "image/png",
+            "",
+            "the Content-Type must be text/plain or application/octet-stream",
+        ),
+        (
+            "POST",
+            "stream",
+            "text/plain",
+            &held,
+            "holdMs on a stream, which is not held: leave it out",
+        ),
+        (
+            "GET",
+            "events",
+            "text/plain",
+            "",
+            "a query without a parameter `offer`",
+        ),
+        (
+            "GET",
+            "events?offer=%ff",
+            "text/plain",
+            "",
+            "an offer with bytes that are not ASCII",
+        ),
+        (
+            "GET",
+            "jsonp",
+            "text/plain",
+            "",
+            "a query without a parameter `c` that is a number",
+        ),
+        (
+            "GET",
+            "jsonp?c=1",
+            "text/plain",
+            "",
+            "a query without a parameter `b`, the payload",
+        ),
+        (
+            "POST",
+            "form",
+            "text/plain",
+            "",
+            "the Content-Type of a form must be application/x-www-form-urlencoded",
+        ),
+        (
+            "POST",
+            "form",
+            form,
+            "x=1",
+            "a form body that is not one field, `b`, with an escaped payload",
+        ),
+        (
+            "POST",
+            "form",
+            form,
+            "b=0:p",
+            "a payload whose first packet is neither open nor attach",
+        ),
+        (
+            "POST",
+            "form",
+            form,
+            &format!("b={held}"),
+            "a form that does not begin with an attach packet without holdMs",
+        ),
+        (
+            "PUT",
+            "poll",
+            "text/plain",
+            "",
+            "this method is not allowed here: use one of the Allow header",
+        ),
+        (
+            "GET",
+            "websocket",
+            "text/plain",
+            "",
+            "a request without `Connection: Upgrade` and `Upgrade: websocket`",
+        ),
+    ] {
+        let header = format!("Content-Type: {content_type}");
+        let path = format!("/anywire/{path}");
+        let answer = request(server.addr, method, &path, &[&header], body.as_bytes()).await;
+        let text = answer.text().replace("\\u0060", "`");
+        assert!(
+            text.contains(expected),
+            "{method} {path} {body:.40}: {text}"
+        );
+    }
+}

@@ -277,7 +277,9 @@ impl Session {
             | Packet::Opened(_)
             | Packet::Superseded
             | Packet::Report(_) => {
-                let error = ProtocolError::malformed("this packet does not belong here");
+                let error = ProtocolError::malformed(
+                    "a packet that does not belong here: one of another direction, transport or time",
+                );
                 self.abort(error.into(), now);
                 Err(error)
             }

@@ -27,30 +27,32 @@ impl Handshake {
     /// Says which header to mend.
     pub fn check(method: &Method, headers: &HeaderMap) -> Result<Self, HandshakeError> {
         if method != Method::GET {
-            return Err(HandshakeError("a WebSocket begins with GET"));
+            return Err(HandshakeError(
+                "a WebSocket upgrade by a method other than GET",
+            ));
         }
         if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade")
         {
             return Err(HandshakeError(
-                "this endpoint speaks WebSocket: send `Connection: Upgrade` and `Upgrade: websocket`, \
-                 or ask the proxy in between to pass them on",
+                "a request without `Connection: Upgrade` and `Upgrade: websocket`: this endpoint speaks WebSocket, \
+                 and a proxy in between may have to pass them on",
             ));
         }
         if headers
             .get(SEC_WEBSOCKET_VERSION)
             .is_none_or(|version| version != "13")
         {
-            return Err(HandshakeError("Sec-WebSocket-Version must be 13"));
+            return Err(HandshakeError("a Sec-WebSocket-Version other than 13"));
         }
         let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
         let (Some(key), None) = (keys.next(), keys.next()) else {
-            return Err(HandshakeError("exactly one Sec-WebSocket-Key is needed"));
+            return Err(HandshakeError("no Sec-WebSocket-Key, or more than one"));
         };
         match BASE64.decode(key.as_bytes()) {
             Ok(nonce) if nonce.len() == 16 => {}
             _ => {
                 return Err(HandshakeError(
-                    "Sec-WebSocket-Key must be 16 bytes in base64",
+                    "a Sec-WebSocket-Key that is not 16 bytes in base64",
                 ));
             }
         }
@@ -84,7 +86,7 @@ impl Upgrade {
     /// A protocol is not a token.
     pub fn headers(&self, protocols: &[String]) -> Result<HeaderMap, HandshakeError> {
         let protocols = HeaderValue::from_str(&protocols.join(", "))
-            .map_err(|_| HandshakeError("a sub-protocol is a token of RFC 9110"))?;
+            .map_err(|_| HandshakeError("a sub-protocol that is no token of RFC 9110"))?;
         let mut headers = HeaderMap::new();
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -102,16 +104,20 @@ impl Upgrade {
     pub fn check(&self, headers: &HeaderMap, protocol: &str) -> Result<(), HandshakeError> {
         if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade")
         {
-            return Err(HandshakeError("the 101 is not for a WebSocket"));
+            return Err(HandshakeError("a 101 that does not upgrade to a WebSocket"));
         }
         if headers.get(SEC_WEBSOCKET_ACCEPT) != Some(&accept(self.key.as_bytes())) {
-            return Err(HandshakeError("Sec-WebSocket-Accept does not match"));
+            return Err(HandshakeError(
+                "a 101 whose Sec-WebSocket-Accept does not match the key",
+            ));
         }
         if headers
             .get(SEC_WEBSOCKET_PROTOCOL)
             .is_some_and(|chosen| chosen != protocol)
         {
-            return Err(HandshakeError("the server does not speak the protocol"));
+            return Err(HandshakeError(
+                "a 101 with another sub-protocol than the one offered",
+            ));
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Report {
         let mut next = || {
             words
                 .next()
-                .ok_or_else(|| ProtocolError::malformed("a report has five words"))
+                .ok_or_else(|| ProtocolError::malformed("a report that does not have five words"))
         };
         let number = parse_number(next()?)?;
         if number == 0 {
@@ -108,7 +108,9 @@ impl Report {
         let after = Duration::from_millis(parse_number(next()?)?);
         let outcome = word(next()?)?;
         if words.next().is_some() {
-            return Err(ProtocolError::malformed("a report has five words"));
+            return Err(ProtocolError::malformed(
+                "a report that does not have five words",
+            ));
         }
         Ok(Self {
             number,
@@ -205,7 +207,7 @@ fn word(text: &str) -> Result<Box<str>, ProtocolError> {
         Ok(text.into())
     } else {
         Err(ProtocolError::malformed(
-            "a report's words are 1 to 16 lower-case letters, digits and hyphens",
+            "a report with a word that is not 1 to 16 lower-case letters, digits and hyphens",
         ))
     }
 }

@@ -131,7 +131,10 @@ impl Inbox {
 }
 
 pub(crate) const fn gap() -> ProtocolError {
-    ProtocolError::new(CloseCode::GAP, "a message above what was received")
+    ProtocolError::new(
+        CloseCode::GAP,
+        "a message above what was received: attach anew and send the ones between",
+    )
 }
 
 #[cfg(test)]

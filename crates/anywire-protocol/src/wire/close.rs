@@ -198,7 +198,7 @@ impl CloseReason {
             })?;
         if text.len() > Self::MAX_TEXT_BYTES {
             return Err(ProtocolError::malformed(
-                "a close reason is at most 123 bytes",
+                "a close reason of more than 123 bytes",
             ));
         }
         Ok(Self {

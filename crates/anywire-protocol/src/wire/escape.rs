@@ -37,7 +37,9 @@ impl Unescaper {
             self.escape = match (self.escape, byte) {
                 (Escape::None, b'%') => Escape::Begun,
                 (Escape::None, b'&') => {
-                    return Err(ProtocolError::malformed("an escaped body has one field, b"));
+                    return Err(ProtocolError::malformed(
+                        "an escaped body that is not one field, `b`",
+                    ));
                 }
                 (Escape::None, byte) => {
                     // Forms write a space so.
@@ -76,7 +78,9 @@ fn digit(byte: u8) -> Result<u8, ProtocolError> {
 }
 
 const fn broken() -> ProtocolError {
-    ProtocolError::malformed("after % come two hexadecimal digits, as encodeURIComponent writes")
+    ProtocolError::malformed(
+        "a % without two hexadecimal digits behind it: escape as encodeURIComponent does",
+    )
 }
 
 /// Appends a payload in the text encoding as one line: with `%`, NUL and line ends escaped (PROTOCOL §4.7).

@@ -42,7 +42,7 @@ macro_rules! hex_id {
             type Err = ProtocolError;
 
             fn from_str(text: &str) -> Result<Self, ProtocolError> {
-                let wrong = || ProtocolError::malformed(concat!($what, " is 32 lower-case hex digits"));
+                let wrong = || ProtocolError::malformed(concat!($what, " that is not 32 lower-case hex digits"));
                 let digit = |byte: u8| match byte {
                     b'0'..=b'9' => Ok(byte - b'0'),
                     b'a'..=b'f' => Ok(byte - b'a' + 10),
@@ -139,8 +139,11 @@ impl Offset {
 
 /// Parses a number as PROTOCOL §1.6 writes it.
 pub(crate) fn parse_number(text: &str) -> Result<u64, ProtocolError> {
-    let wrong =
-        || ProtocolError::malformed("a number is decimal, without leading zeros, below 2^53");
+    let wrong = || {
+        ProtocolError::malformed(
+            "a number that is not decimal, has leading zeros, or is 2^53 or more",
+        )
+    };
     let canonical = text == "0" || matches!(text.as_bytes(), [b'1'..=b'9', ..]);
     if !canonical || text.len() > 16 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());

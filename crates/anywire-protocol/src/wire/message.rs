@@ -52,7 +52,7 @@ impl Message {
                 kind: MessageKind::Text,
                 bytes,
             }),
-            Err(_) => Err(ProtocolError::malformed("a text message must be UTF-8")),
+            Err(_) => Err(ProtocolError::malformed("a text message that is not UTF-8")),
         }
     }
 

@@ -110,8 +110,11 @@ struct OpenedJson {
 
 impl Open {
     pub(crate) fn parse(content: &str) -> Result<Self, ProtocolError> {
-        let wrong =
-            |_| ProtocolError::malformed("an open packet's content is JSON (PROTOCOL §3.1)");
+        let wrong = |_| {
+            ProtocolError::malformed(
+                "an open packet whose content is not the JSON of PROTOCOL §3.1",
+            )
+        };
         if content.len() > Limits::MAX_OPEN_BYTES {
             return Err(ProtocolError::malformed(
                 "an open packet of more than 16,384 bytes",
@@ -159,7 +162,7 @@ impl Attach {
         let mut word = || {
             words.next().ok_or_else(|| {
                 ProtocolError::malformed(
-                    "an attach packet is `id secret generation received [holdMs]`",
+                    "an attach packet that is not `id secret generation received [holdMs]`",
                 )
             })
         };
@@ -176,7 +179,7 @@ impl Attach {
         match words.next() {
             None => Ok(attach),
             Some(_) => Err(ProtocolError::malformed(
-                "an attach packet has at most five words",
+                "an attach packet of more than five words",
             )),
         }
     }
@@ -202,7 +205,9 @@ impl Attach {
 impl Opened {
     pub(crate) fn parse(content: &str) -> Result<Self, ProtocolError> {
         let json: OpenedJson = serde_json::from_str(content).map_err(|_| {
-            ProtocolError::malformed("an opened packet's content is JSON (PROTOCOL §3.2)")
+            ProtocolError::malformed(
+                "an opened packet whose content is not the JSON of PROTOCOL §3.2",
+            )
         })?;
         if json.version != VERSION {
             return Err(unsupported_version());
@@ -237,7 +242,9 @@ impl Opened {
 
 pub(crate) fn parse_generation(text: &str) -> Result<Generation, ProtocolError> {
     match parse_number(text)? {
-        0 => Err(ProtocolError::malformed("a generation is 1 or more")),
+        0 => Err(ProtocolError::malformed(
+            "a generation of 0: the first is 1",
+        )),
         number => Ok(Generation::new(number)),
     }
 }

@@ -76,7 +76,9 @@ impl Packet {
             b'-' => Ok(Self::Padding(content.len())),
             b's' if content.is_empty() => Ok(Self::Superseded),
             b'r' => Report::parse(content).map(Box::new).map(Self::Report),
-            b's' => Err(ProtocolError::malformed("a superseded packet is empty")),
+            b's' => Err(ProtocolError::malformed(
+                "a superseded packet with a content",
+            )),
             _ => Err(ProtocolError::malformed("a packet with an unknown letter")),
         }
     }
@@ -120,15 +122,13 @@ pub fn decode_frame(frame: Message) -> Result<Packet, ProtocolError> {
         [CONTROL_MARK, CONTROL_MARK, ..] => {
             Message::from_utf8(frame.as_bytes().slice(1..)).map(Packet::Message)
         }
-        [CONTROL_MARK, b't' | b'b' | b'n', ..] => {
-            Err(ProtocolError::malformed("this packet is for payloads only"))
-        }
+        [CONTROL_MARK, b't' | b'b' | b'n', ..] => Err(ProtocolError::malformed(
+            "a packet for payloads only, on a WebSocket",
+        )),
         [CONTROL_MARK, letter, ref content @ ..] => match std::str::from_utf8(content) {
             Ok(content) => Packet::parse(letter, content),
             Err(_) => Err(ProtocolError::malformed("a packet with an unknown letter")),
         },
-        _ => Err(ProtocolError::malformed(
-            "a control packet without a letter",
-        )),
+        _ => Err(ProtocolError::malformed("a packet without a letter")),
     }
 }

@@ -67,7 +67,7 @@ pub fn decode_payload(encoding: Encoding, payload: Bytes) -> Result<Vec<Packet>,
     let text = match encoding {
         Encoding::Binary => "",
         Encoding::Text => std::str::from_utf8(&payload).map_err(|_| {
-            ProtocolError::malformed("a payload in the text encoding must be UTF-8")
+            ProtocolError::malformed("a payload in the text encoding that is not UTF-8")
         })?,
     };
     let mut packets = Vec::new();
@@ -129,9 +129,11 @@ fn text_packet(letter: u8, content: &str) -> Result<Packet, ProtocolError> {
     if letter != b'b' {
         return Packet::parse(letter, content);
     }
-    let bytes = BASE64
-        .decode(content)
-        .map_err(|_| ProtocolError::malformed("a binary message must be base64 here"))?;
+    let bytes = BASE64.decode(content).map_err(|_| {
+        ProtocolError::malformed(
+            "a binary message that is not base64: in the text encoding it must be",
+        )
+    })?;
     Ok(Packet::Message(Message::binary(bytes)))
 }
 
@@ -156,12 +158,16 @@ fn binary_extent(rest: &[u8]) -> Result<Option<Extent>, ProtocolError> {
         length |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             if byte == 0 && shift > 0 {
-                return Err(ProtocolError::malformed("a length is in its shortest form"));
+                return Err(ProtocolError::malformed(
+                    "a packet length that is not in its shortest LEB128 form",
+                ));
             }
             break;
         }
         if shift == 28 {
-            return Err(ProtocolError::malformed("a length has at most 5 bytes"));
+            return Err(ProtocolError::malformed(
+                "a packet length of more than 5 bytes",
+            ));
         }
     }
     let Some(&letter) = rest.get(at) else {
@@ -181,7 +187,7 @@ fn binary_packet(letter: u8, content: Bytes) -> Result<Packet, ProtocolError> {
         b't' => Message::from_utf8(content).map(Packet::Message),
         letter => match std::str::from_utf8(&content) {
             Ok(content) => Packet::parse(letter, content),
-            Err(_) => Err(ProtocolError::malformed("a control packet must be UTF-8")),
+            Err(_) => Err(ProtocolError::malformed("a packet that is not UTF-8")),
         },
     }
 }
@@ -209,7 +215,8 @@ fn utf16_slice_end(text: &str, length: u64) -> Result<Option<usize>, ProtocolErr
             return Ok(Some(index));
         }
         if units > length {
-            let text = "a packet's length ends inside a character";
+            let text =
+                "a packet whose length ends inside a character: lengths count UTF-16 code units";
             return Err(ProtocolError::malformed(text));
         }
         units += character.len_utf16();
@@ -219,11 +226,11 @@ fn utf16_slice_end(text: &str, length: u64) -> Result<Option<usize>, ProtocolErr
         Ordering::Less => Ok(None),
         Ordering::Equal => Ok(Some(text.len())),
         Ordering::Greater => Err(ProtocolError::malformed(
-            "a packet's length ends inside a character",
+            "a packet whose length ends inside a character: lengths count UTF-16 code units",
         )),
     }
 }
 
 const fn truncated() -> ProtocolError {
-    ProtocolError::malformed("a packet is longer than the payload that holds it")
+    ProtocolError::malformed("a packet that is longer than the payload that holds it")
 }

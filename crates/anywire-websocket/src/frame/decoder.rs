@@ -161,12 +161,14 @@ impl Decoder {
         };
         let (is_final, opcode) = (first & 0x80 != 0, first & 0x0f);
         if first & 0x70 != 0 {
-            return Err(Violation::protocol("a reserved bit is set"));
+            return Err(Violation::protocol(
+                "a frame with a reserved bit set: no extension was negotiated",
+            ));
         }
         let is_masked = second & 0x80 != 0;
         if is_masked != (self.role == Role::Server) {
             return Err(Violation::protocol(
-                "frames are masked by clients and by nobody else",
+                "a frame from a client without a mask, or from a server with one",
             ));
         }
         let (length, length_bytes) = match second & 0x7f {
@@ -186,7 +188,9 @@ impl Decoder {
             _ => true,
         };
         if !is_shortest {
-            return Err(Violation::protocol("a length is not in its shortest form"));
+            return Err(Violation::protocol(
+                "a packet length that is not in its shortest LEB128 form",
+            ));
         }
         self.check(is_final, opcode, length, message_bytes)?;
         let mask = if is_masked {
@@ -220,7 +224,9 @@ impl Decoder {
     ) -> Result<(), Violation> {
         match opcode {
             opcode::CONTINUATION if self.kind.is_none() => {
-                return Err(Violation::protocol("a continuation of nothing"));
+                return Err(Violation::protocol(
+                    "a continuation frame without a message before it",
+                ));
             }
             opcode::TEXT | opcode::BINARY if self.kind.is_some() => {
                 return Err(Violation::protocol("a new message inside a fragmented one"));
@@ -228,11 +234,13 @@ impl Decoder {
             opcode::CONTINUATION | opcode::TEXT | opcode::BINARY => {}
             opcode::CLOSE | opcode::PING | opcode::PONG => {
                 if !is_final || length > MAX_CONTROL_BYTES as u64 {
-                    return Err(Violation::protocol("a control frame is whole and short"));
+                    return Err(Violation::protocol(
+                        "a control frame that is fragmented or longer than 125 bytes",
+                    ));
                 }
                 return Ok(());
             }
-            _ => return Err(Violation::protocol("an unknown opcode")),
+            _ => return Err(Violation::protocol("a frame with an unknown opcode")),
         }
         if length > self.max_message_bytes.saturating_sub(message_bytes) as u64 {
             return Err(too_big());
@@ -260,8 +268,9 @@ impl Decoder {
         }
         self.fragments = 0;
         let message = match self.kind.take() {
-            Some(MessageKind::Text) => Message::from_utf8(payload)
-                .map_err(|_| Violation::new(CloseCode::INVALID_TEXT, "text that is not UTF-8"))?,
+            Some(MessageKind::Text) => Message::from_utf8(payload).map_err(|_| {
+                Violation::new(CloseCode::INVALID_TEXT, "a text message that is not UTF-8")
+            })?,
             _ => Message::binary(payload),
         };
         Ok(Some(Frame::Message(message)))
@@ -319,19 +328,23 @@ fn close(payload: &[u8]) -> Result<Option<(CloseCode, String)>, Violation> {
         [high, low, text @ ..] => {
             let code = CloseCode::from_u16(u16::from_be_bytes([*high, *low]));
             if !code.is_sendable() {
-                return Err(Violation::protocol("a close code that must not be sent"));
+                return Err(Violation::protocol(
+                    "a close frame with a code that must not be sent",
+                ));
             }
             let text = std::str::from_utf8(text).map_err(|_| {
                 Violation::new(CloseCode::INVALID_TEXT, "a close reason that is not UTF-8")
             })?;
             Ok(Some((code, text.to_owned())))
         }
-        [_] => Err(Violation::protocol("a close code has two bytes")),
+        [_] => Err(Violation::protocol(
+            "a close frame with a content of one byte: a code has two",
+        )),
     }
 }
 
 fn too_big() -> Violation {
-    Violation::new(CloseCode::TOO_BIG, "a message over the limit")
+    Violation::new(CloseCode::TOO_BIG, "a message of more than maxMessageBytes")
 }
 
 fn advance(input: &mut &mut [u8], count: usize) {

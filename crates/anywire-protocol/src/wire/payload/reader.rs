@@ -69,7 +69,7 @@ impl PayloadReader {
                     .expect("it is valid up to there"))
             }
             Err(_) => Err(ProtocolError::malformed(
-                "a payload in the text encoding must be UTF-8",
+                "a payload in the text encoding that is not UTF-8",
             )),
         }
     }
