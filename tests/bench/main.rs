@@ -60,6 +60,11 @@ fn main() {
             idle(&mut report, rounds.min(5)).await;
         }
         report.print();
+        if ["echo", "fanout", "idle"].into_iter().all(wants) {
+            report
+                .write_page()
+                .expect("docs/performance.md is there and has its markers");
+        }
     });
 }
 

@@ -1,6 +1,8 @@
 //! What the benchmark prints.
 
-use std::io::{IsTerminal, Write};
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 #[derive(Default)]
 pub struct Report {
@@ -28,6 +30,43 @@ impl Report {
         }
     }
 }
+
+impl Report {
+    /// Writes the tables into `docs/performance.md`, between its markers.
+    pub fn write_page(&self) -> io::Result<()> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
+        let page = fs::read_to_string(&path)?;
+        let outside = page.split_once(BEGIN).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(END)?;
+            Some((before, after))
+        });
+        let (before, after) = outside.ok_or(io::ErrorKind::InvalidData)?;
+        fs::write(
+            path,
+            format!("{before}{BEGIN}\n{}{END}{after}", self.markdown()),
+        )
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::new();
+        for (title, rows) in &self.tables {
+            let base = rows[0];
+            text += &format!(
+                "| {title} | figure | times cheaper than `{}` |\n|---|---|---|\n",
+                base.0
+            );
+            for (name, figure) in rows {
+                let digits = if *figure < 100.0 { 2 } else { 0 };
+                text += &format!("| {name} | {figure:.digits$} | {:.2} |\n", base.1 / figure);
+            }
+            text += "\n";
+        }
+        text
+    }
+}
+
+const BEGIN: &str = "<!-- bench:begin -->";
+const END: &str = "<!-- bench:end -->";
 
 pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);

@@ -53,7 +53,7 @@ async fn a_client_that_only_sends_is_told_of_a_drain() {
     }
     let app = server.server.clone();
     let drain = tokio::spawn(async move { app.drain(Duration::from_secs(20)).await });
-    while !server.server.hub().is_draining() {
+    while !server.server.is_draining() {
         tokio::task::yield_now().await;
     }
     for (via, mut wire) in HTTP.iter().copied().zip(wires) {

@@ -57,7 +57,7 @@ impl OracleServer {
     pub fn close(&self) {
         let app = self.app.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = &*app {
-            sender.close(CloseCode::NORMAL.into());
+            sender.close(CloseCode::NORMAL);
         }
     }
 }

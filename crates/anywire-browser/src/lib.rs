@@ -5,22 +5,24 @@
 pub struct Client {
     /// The script, in UTF-8; it is all ASCII.
     pub script: &'static str,
-    /// The same for who accepts the content encoding `br`.
+    /// The script in the content encoding `br`.
     pub brotli: &'static [u8],
-    /// The same for who accepts the content encoding `gzip`.
+    /// The script in the content encoding `gzip`.
     pub gzip: &'static [u8],
 }
 
-/// The client for all browsers.
-pub const FULL: Client = Client {
-    script: include_str!("../js/dist/anywire-full.min.js"),
-    brotli: include_bytes!("../js/dist/anywire-full.min.js.br"),
-    gzip: include_bytes!("../js/dist/anywire-full.min.js.gz"),
-};
+macro_rules! client {
+    ($name:literal) => {
+        Client {
+            script: include_str!(concat!("../js/dist/", $name)),
+            brotli: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".br")),
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")),
+        }
+    };
+}
 
-/// The smaller client for browsers of today: without what only old engines need.
-pub const MODERN: Client = Client {
-    script: include_str!("../js/dist/anywire.min.js"),
-    brotli: include_bytes!("../js/dist/anywire.min.js.br"),
-    gzip: include_bytes!("../js/dist/anywire.min.js.gz"),
-};
+/// The client for all browsers.
+pub const FULL: Client = client!("anywire-full.min.js");
+
+/// The smaller client for browsers since 2020, without what only old engines need.
+pub const MODERN: Client = client!("anywire.min.js");

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_protocol::{Attempt, CloseCode, CloseReason, Message, SendError, SessionId};
+use anywire_protocol::{
+    Attempt, CloseCode, CloseReason, Message, SendError, SessionId, TrySendError,
+};
 use futures_sink::Sink;
 use tokio::sync::watch;
 use tokio_stream::Stream;
@@ -82,19 +84,24 @@ impl Client {
         self.sender.clone()
     }
 
-    /// As [`Sender::send`].
+    /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
+    /// the session lives; it may not have arrived yet.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
-    /// As [`Sender::send`].
+    /// The message comes back. [`SendError::Closed`]: the session is over, open a new one. [`SendError::TooLarge`]: the
+    /// message is longer than `max_message_bytes`, split it.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.sender.send(message).await
     }
 
-    /// As [`Sender::try_send`].
+    /// Sends a message if the outbox has room now. What holds then is as in `send`.
     ///
     /// # Errors
-    /// As [`Sender::try_send`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
+    /// The others are those of `send`.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
     }
 
@@ -140,42 +147,52 @@ impl Client {
         match self.waiting.take() {
             None => Poll::Ready(Ok(())),
             Some(message) => match self.sender.shared.send(message, Some(cx.waker())) {
-                Err(SendError::Full(message)) => {
-                    self.waiting = Some(message);
-                    Poll::Pending
-                }
-                sent => Poll::Ready(sent),
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(refused) => refused.wait().map_or_else(
+                    |error| Poll::Ready(Err(error)),
+                    |message| {
+                        self.waiting = Some(message);
+                        Poll::Pending
+                    },
+                ),
             },
         }
     }
 }
 
 impl Sender {
-    /// Sends, waiting for room in the outbox. When it returns, the message will arrive once and in order while the
-    /// session lives. Dropping the future before that sends nothing.
+    /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
+    /// the session lives; it may not have arrived yet.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
-    /// The message comes back: the session has closed, or it is too large.
+    /// The message comes back. [`SendError::Closed`]: the session is over, open a new one. [`SendError::TooLarge`]: the
+    /// message is longer than `max_message_bytes`, split it.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = Some(message.into());
         poll_fn(|cx| {
             let next = message.take().expect("polled again only when pending");
             match self.shared.send(next, Some(cx.waker())) {
-                Err(SendError::Full(back)) => {
-                    message = Some(back);
-                    Poll::Pending
-                }
-                sent => Poll::Ready(sent),
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(refused) => refused.wait().map_or_else(
+                    |error| Poll::Ready(Err(error)),
+                    |back| {
+                        message = Some(back);
+                        Poll::Pending
+                    },
+                ),
             }
         })
         .await
     }
 
-    /// Sends if there is room in the outbox.
+    /// Sends a message if the outbox has room now. What holds then is as in `send`.
     ///
     /// # Errors
-    /// The message comes back; see [`SendError`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
+    /// The others are those of `send`.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.shared.send(message.into(), None)
     }
 
@@ -254,7 +271,7 @@ impl Stream for Client {
     }
 }
 
-/// Flushed is what the session has accepted, not what has arrived.
+/// `poll_flush` resolves once the session has queued the messages; it does not wait for acknowledgement.
 impl Sink<Message> for Client {
     type Error = SendError;
 
@@ -264,13 +281,14 @@ impl Sink<Message> for Client {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
         let this = self.get_mut();
-        match this.sender.shared.send(message, None) {
-            Err(SendError::Full(message)) if this.waiting.is_none() => {
-                this.waiting = Some(message);
-                Ok(())
-            }
-            sent => sent,
+        assert!(
+            this.waiting.is_none(),
+            "a sink takes an item after poll_ready only"
+        );
+        if let Err(refused) = this.sender.shared.send(message, None) {
+            this.waiting = Some(refused.wait()?);
         }
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

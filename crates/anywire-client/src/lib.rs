@@ -31,7 +31,7 @@ mod shown;
 
 pub use anywire_protocol::{
     Attempt, CloseCode, CloseReason, Disposition, Limits, Message, MessageKind,
-    NegotiationSettings, Outcome, Phase, SendError, SessionId, Transport,
+    NegotiationSettings, Outcome, Phase, SendError, SessionId, Transport, TrySendError,
 };
 pub use builder::ClientBuilder;
 pub use client::{Client, Sender, TransportChanges};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use anywire_protocol::{
-    CloseReason, Event, Limits, Message, Negotiation, Role, SendError, Session, SessionId,
-    Timestamp,
+    CloseReason, Event, Limits, Message, Negotiation, Role, Session, SessionId, Timestamp,
+    TrySendError,
 };
 use tokio::sync::{Notify, watch};
 
@@ -84,10 +84,10 @@ impl Shared {
     }
 
     /// The app sends.
-    pub(crate) fn send(&self, message: Message, waker: Option<&Waker>) -> Result<(), SendError> {
+    pub(crate) fn send(&self, message: Message, waker: Option<&Waker>) -> Result<(), TrySendError> {
         let mut state = self.lock();
         let sent = state.session.send(message, self.now());
-        if let (Err(SendError::Full(_)), Some(waker)) = (&sent, waker) {
+        if let (Err(TrySendError::Full(_)), Some(waker)) = (&sent, waker) {
             state.senders.push(waker.clone());
         }
         drop(state);

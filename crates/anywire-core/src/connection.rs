@@ -8,6 +8,8 @@ use anywire_protocol::{
     CloseReason, ConnectionId, Fence, Message, Packet, ProtocolError, Transmit,
 };
 
+use tracing::debug;
+
 use crate::hub::HubState;
 use crate::refusal::Refusal;
 use crate::session_cell::{Origin, SessionCell};
@@ -154,11 +156,19 @@ pub enum Flow {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.cell.step(Origin::Connection, |state, now| {
-            if state.session.is_current(self.id) {
+        let why = self.cell.step(Origin::Connection, |state, now| {
+            let is_current = state.session.is_current(self.id);
+            if is_current {
                 state.connection = None;
             }
+            let has_ended = state.session.is_ended();
             state.session.handle_detach(self.id, now);
+            match (is_current, has_ended) {
+                (_, true) => "the session has ended",
+                (true, false) => "the connection ended",
+                (false, false) => "a newer connection took over, or the peer was silent",
+            }
         });
+        debug!(session = %self.cell.id, why, "connection detached");
     }
 }

@@ -16,6 +16,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time;
+use tracing::debug;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -190,6 +191,7 @@ impl HubState {
                 session.judge(open.received, packets)?;
                 let cell = Arc::new(self.new_cell(id, session, about));
                 entry.insert(cell.clone());
+                debug!(session = %id, "session opened");
                 self.counters.opened.add(1);
                 cell
             }
@@ -207,6 +209,7 @@ impl HubState {
         let id = Secrets::raw_id();
         let cell = Arc::new(self.new_cell(id, self.new_session(), about));
         self.sessions.insert(id, cell.clone());
+        debug!(session = %id, "raw session opened");
         self.counters.opened.add(1);
         self.begin(&cell);
         Ok(cell)
@@ -371,7 +374,9 @@ impl Home for HubState {
             self.bury(cell.id);
         }
         if self.sessions.remove(&cell.id).is_some() {
-            self.counters.closed.add(1);
+            let code = cell.close_code();
+            debug!(session = %cell.id, %code, "session closed");
+            self.counters.count_close(code);
             self.has_fewer.notify_waiters();
         }
     }

@@ -1,12 +1,15 @@
 //! Counters that answer "how is it going?". Publishing them is left to apps.
 
-use anywire_protocol::PerTransport;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anywire_protocol::{CloseCode, PerTransport};
 
 use crate::counter::Counter;
 use crate::reports::{AttemptCounters, Attempts};
 
 /// A reading of the hub's counters; all count since the hub began, except `sessions`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Sessions alive now.
@@ -15,6 +18,8 @@ pub struct Metrics {
     pub opened: u64,
     /// Sessions ended, for whatever reason.
     pub closed: u64,
+    /// The same by the code of the close; a code that no session ended with is missing.
+    pub closes: BTreeMap<CloseCode, u64>,
     /// Times that a connection of each transport began to carry a session. A poll or a script tag counts each exchange
     /// that attaches: with a hold, or with a hold of zero.
     pub attaches: PerTransport<u64>,
@@ -32,6 +37,7 @@ pub struct Metrics {
 pub(crate) struct Counters {
     pub(crate) opened: Counter,
     pub(crate) closed: Counter,
+    closes: Mutex<BTreeMap<CloseCode, u64>>,
     pub(crate) attaches: PerTransport<Counter>,
     pub(crate) messages_up: Counter,
     pub(crate) messages_down: Counter,
@@ -40,6 +46,17 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// A session has ended.
+    pub(crate) fn count_close(&self, code: CloseCode) {
+        self.closed.add(1);
+        // A code has 16 bits, so there is a bound.
+        *self.closes().entry(code).or_default() += 1;
+    }
+
+    fn closes(&self) -> MutexGuard<'_, BTreeMap<CloseCode, u64>> {
+        self.closes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many sessions are alive.
     pub(crate) fn alive(&self) -> u64 {
         self.opened.read().saturating_sub(self.closed.read())
@@ -50,6 +67,7 @@ impl Counters {
             sessions: sessions as u64,
             opened: self.opened.read(),
             closed: self.closed.read(),
+            closes: self.closes().clone(),
             attaches: PerTransport::from_fn(|transport| self.attaches[transport].read()),
             messages_up: self.messages_up.read(),
             messages_down: self.messages_down.read(),

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 use anywire_protocol::{
-    Can, CloseReason, Event, Message, SendError, Session, SessionId, Timestamp, Transport,
+    Can, CloseCode, CloseReason, Event, Message, Session, SessionId, Timestamp, Transport,
+    TrySendError,
 };
 
 use crate::clock::Clock;
@@ -158,6 +159,14 @@ impl SessionCell {
         self.peek(|state| state.session.is_ended())
     }
 
+    /// The code that the session ended with, or 1006 if it has not ended.
+    pub(crate) fn close_code(&self) -> CloseCode {
+        self.peek(|state| {
+            let reason = state.session.close_reason();
+            reason.map_or(CloseCode::ABNORMAL, |reason| reason.code)
+        })
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.peek(|state| state.session.is_finished())
     }
@@ -203,7 +212,7 @@ impl SessionCell {
     }
 
     /// The app sends; the caller wakes the connection later, if there is one to wake.
-    pub(crate) fn offer(self: &Arc<Self>, message: Message) -> Result<Option<Waker>, SendError> {
+    pub(crate) fn offer(self: &Arc<Self>, message: Message) -> Result<Option<Waker>, TrySendError> {
         let now = self.clock.now();
         let mut state = self.lock();
         let was_empty = state.session.buffered_messages() == 0;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use anywire_protocol::{CloseCode, CloseReason, Message, Report, SendError, SessionId, Transport};
+use anywire_protocol::{
+    CloseCode, CloseReason, Message, Report, SendError, SessionId, Transport, TrySendError,
+};
 use tokio_stream::Stream;
 
 use crate::principal::Principal;
@@ -49,9 +51,9 @@ impl Socket {
         }
     }
 
-    /// The next message; `None` when the session has ended, see [`Socket::close_reason`].
+    /// The next message from the client, or `None` when the session has ended: see [`Socket::close_reason`].
     ///
-    /// Dropping the future loses nothing.
+    /// Cancel safety: a future that is dropped before it is ready has taken no message.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -66,63 +68,73 @@ impl Socket {
         self.sender.clone()
     }
 
-    /// As [`Sender::send`].
+    /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
+    /// the session lives; it may not have arrived yet.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
-    /// As [`Sender::send`].
+    /// The message comes back. [`SendError::Closed`]: the session is over, open a new one. [`SendError::TooLarge`]: the
+    /// message is longer than `max_message_bytes`, split it.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.sender.send(message).await
     }
 
-    /// As [`Sender::try_send`].
+    /// Sends a message if the outbox has room now. What holds then is as in `send`.
     ///
     /// # Errors
-    /// As [`Sender::try_send`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
+    /// The others are those of `send`.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
     }
 
-    /// As [`Sender::close`].
-    pub fn close(&self, reason: CloseReason) {
+    /// Closes the session after all messages sent so far. The first call counts, later ones change nothing.
+    ///
+    /// A code that no close may carry (1004 to 1006, 1015, 1016 to 2999; PROTOCOL §3.5) becomes 1000.
+    pub fn close(&self, reason: impl Into<CloseReason>) {
         self.sender.close(reason);
     }
 
-    /// As [`Sender::subscribe`].
+    /// Follows a topic: what any session or the server publishes there comes to this session too, in the order of its
+    /// other messages. A session whose outbox is full when a message comes is closed with 4932.
     pub fn subscribe(&self, topic: &str) {
         self.sender.subscribe(topic);
     }
 
-    /// As [`Sender::unsubscribe`].
+    /// Follows a topic no more. Messages that were published before still come.
     pub fn unsubscribe(&self, topic: &str) {
         self.sender.unsubscribe(topic);
     }
 
-    /// As [`Sender::publish`].
+    /// Sends a message to all sessions of this server that follow a topic, this one too if it does; returns to how many.
+    /// The bytes are shared, not copied.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
         self.sender.publish(topic, message)
     }
 
-    /// The session's public name.
+    /// The session's public name, for logs and presence. It opens nothing.
     pub fn id(&self) -> SessionId {
         self.sender.id()
     }
 
-    /// What carries the session now, or carried it last.
+    /// The transport that carries the session now, or carried it last.
     pub fn transport(&self) -> Transport {
         self.sender.transport()
     }
 
-    /// As [`Sender::attempts`].
+    /// The client's last attempts to connect, the oldest first: why the transport is what it is. Empty where all went well
+    /// (PROTOCOL §7.6). At most 16 are kept.
     pub fn attempts(&self) -> Vec<Report> {
         self.sender.attempts()
     }
 
-    /// Who the client is, if the app authorises.
+    /// The principal that [`authorize`](crate::Principal) named for the client; `None` if the app does not authorise.
     pub fn principal(&self) -> Option<&Principal> {
         self.sender.principal()
     }
 
-    /// The application's sub-protocol, or empty.
+    /// The application's sub-protocol that was negotiated; empty if none was.
     pub fn protocol(&self) -> &str {
         self.sender.protocol()
     }
@@ -172,66 +184,75 @@ impl Sender {
         Self { cell }
     }
 
-    /// Sends a message, waiting for room in the outbox. Once accepted, it arrives once and in order while the session
-    /// lives.
+    /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
+    /// the session lives; it may not have arrived yet.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
-    /// The session is closed, or the message is too large; see [`SendError`].
+    /// The message comes back. [`SendError::Closed`]: the session is over, open a new one. [`SendError::TooLarge`]: the
+    /// message is longer than `max_message_bytes`, split it.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = Some(message.into());
         poll_fn(|cx| {
             let offered = message
                 .take()
                 .expect("a finished future is not polled again");
-            match self.try_send(offered) {
-                Err(SendError::Full(returned)) => {
-                    let waker = cx.waker().clone();
-                    let has_room = self.cell.peek(|state| {
-                        let has_room =
-                            state.session.has_room(returned.len()) || !state.session.is_open();
-                        if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
-                            state.senders.push(waker);
-                        }
-                        has_room
-                    });
-                    message = Some(returned);
-                    if has_room {
-                        cx.waker().wake_by_ref();
-                    }
-                    Poll::Pending
+            let Err(refused) = self.try_send(offered) else {
+                return Poll::Ready(Ok(()));
+            };
+            let returned = match refused.wait() {
+                Ok(returned) => returned,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            let waker = cx.waker().clone();
+            let has_room = self.cell.peek(|state| {
+                let has_room = state.session.has_room(returned.len()) || !state.session.is_open();
+                if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
+                    state.senders.push(waker);
                 }
-                done => Poll::Ready(done),
+                has_room
+            });
+            message = Some(returned);
+            if has_room {
+                cx.waker().wake_by_ref();
             }
+            Poll::Pending
         })
         .await
     }
 
-    /// Sends a message if there is room in the outbox.
+    /// Sends a message if the outbox has room now. What holds then is as in `send`.
     ///
     /// # Errors
-    /// The message comes back; see [`SendError`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
+    /// The others are those of `send`.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         if let Some(connection) = self.cell.offer(message.into())? {
             connection.wake();
         }
         Ok(())
     }
 
-    /// Closes the session after everything sent has gone out. Later calls change nothing.
-    pub fn close(&self, reason: CloseReason) {
+    /// Closes the session after all messages sent so far. The first call counts, later ones change nothing.
+    ///
+    /// A code that no close may carry (1004 to 1006, 1015, 1016 to 2999; PROTOCOL §3.5) becomes 1000.
+    pub fn close(&self, reason: impl Into<CloseReason>) {
+        let reason = reason.into();
         self.cell.step(Origin::Outside, |state, now| {
             state.session.close(reason, now)
         });
     }
 
-    /// Follows a topic: what [`Hub::publish`](crate::Hub::publish) sends there comes to this session too.
+    /// Follows a topic: what any session or the server publishes there comes to this session too, in the order of its
+    /// other messages. A session whose outbox is full when a message comes is closed with 4932.
     pub fn subscribe(&self, topic: &str) {
         if let Some(home) = self.cell.home.upgrade() {
             home.subscribe(topic, &self.cell);
         }
     }
 
-    /// Follows a topic no more.
+    /// Follows a topic no more. Messages that were published before still come.
     pub fn unsubscribe(&self, topic: &str) {
         if let Some(home) = self.cell.home.upgrade() {
             self.cell
@@ -240,34 +261,35 @@ impl Sender {
         }
     }
 
-    /// As [`Hub::publish`](crate::Hub::publish), on the hub that this session belongs to.
+    /// Sends a message to all sessions of this server that follow a topic, this one too if it does; returns to how many.
+    /// The bytes are shared, not copied.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
         let home = self.cell.home.upgrade();
         home.map_or(0, |home| home.publish(topic, &message.into()))
     }
 
-    /// The session's public name.
+    /// The session's public name, for logs and presence. It opens nothing.
     pub fn id(&self) -> SessionId {
         self.cell.id
     }
 
-    /// What carries the session now, or carried it last.
+    /// The transport that carries the session now, or carried it last.
     pub fn transport(&self) -> Transport {
         self.cell.transport()
     }
 
-    /// Why the transport is what it is: the client's last attempts to connect, the oldest first. Empty where all went
-    /// well (PROTOCOL §7.6).
+    /// The client's last attempts to connect, the oldest first: why the transport is what it is. Empty where all went well
+    /// (PROTOCOL §7.6). At most 16 are kept.
     pub fn attempts(&self) -> Vec<Report> {
         self.cell.peek(|state| state.reports.last())
     }
 
-    /// Who the client is, if the app authorises.
+    /// The principal that [`authorize`](crate::Principal) named for the client; `None` if the app does not authorise.
     pub fn principal(&self) -> Option<&Principal> {
         self.cell.principal.as_ref()
     }
 
-    /// The application's sub-protocol, or empty.
+    /// The application's sub-protocol that was negotiated; empty if none was.
     pub fn protocol(&self) -> &str {
         &self.cell.protocol
     }

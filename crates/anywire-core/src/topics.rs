@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anywire_protocol::{CloseCode, CloseReason, Message, SendError, SessionId};
+use anywire_protocol::{CloseCode, CloseReason, Message, SessionId, TrySendError};
 use dashmap::DashMap;
 
 use crate::session_cell::{Origin, SessionCell};
@@ -80,7 +80,7 @@ impl Topics {
                     count += 1;
                     wakers.extend(waker);
                 }
-                Err(SendError::Full(_)) => slow.push(cell.clone()),
+                Err(TrySendError::Full(_)) => slow.push(cell.clone()),
                 Err(_) => {}
             }
         }

@@ -7,6 +7,8 @@ use anywire_protocol::{
     Offset, Open, Opened, Packet, Transport, choose_protocol,
 };
 
+use tracing::debug;
+
 use crate::connection::Connection;
 use crate::hub::{Hub, HubState};
 use crate::principal::Principal;
@@ -95,7 +97,10 @@ impl Hub {
     }
 
     fn counted<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
-        outcome.inspect_err(|_| self.inner.counters.refused.add(1))
+        outcome.inspect_err(|refusal| {
+            debug!(code = %refusal.reason().code, why = refusal.reason().text(), "client refused");
+            self.inner.counters.refused.add(1);
+        })
     }
 }
 
@@ -123,6 +128,7 @@ impl Visit {
         let at = attached.expect("an attach that is not refused has a connection");
         self.cell.set_transport(transport);
         self.hub.counters.attaches[transport].add(1);
+        debug!(session = %self.cell.id, %transport, generation = %self.generation, "connection attached");
         let connection = Connection {
             cell: self.cell.clone(),
             hub: self.hub.clone(),
@@ -191,8 +197,11 @@ impl Visit {
                 Ok(taken)
             }
             Err(error) => {
+                let refusal: Refusal = AttachError::into(error);
+                let reason = refusal.reason();
+                debug!(session = %self.cell.id, code = %reason.code, why = reason.text(), "request refused");
                 counters.refused.add(1);
-                Err(AttachError::into(error))
+                Err(refusal)
             }
         }
     }

@@ -76,7 +76,7 @@ async fn send_waits_for_room_and_goes_on_when_there_is_some() {
     let socket = opened.recv().await.unwrap();
     socket.send("a").await.unwrap();
     socket.send("b").await.unwrap();
-    assert!(matches!(socket.try_send("c"), Err(SendError::Full(_))));
+    assert!(matches!(socket.try_send("c"), Err(TrySendError::Full(_))));
     let sender = socket.sender();
     let waiting = tokio::spawn(async move { sender.send("c").await });
     tokio::task::yield_now().await;
@@ -264,7 +264,7 @@ async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
                 .push(message.as_text().unwrap().into());
             // A callback may do anything with its session, even end it.
             if message.as_text() == Some("199") {
-                sender.close(CloseCode::NORMAL.into());
+                sender.close(CloseCode::NORMAL);
             }
         }
         fn on_close(&self, _: &anywire_core::Sender, reason: &CloseReason) {

@@ -49,26 +49,59 @@ pub enum AttachError {
     Protocol(#[from] ProtocolError),
 }
 
-/// A message that was not accepted, given back.
+/// Why a message was not accepted at once; gives the message back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SendError {
-    /// The outbox is full: wait for room, drop the message, or close.
+pub enum TrySendError {
+    /// The outbox is full: wait for room, drop the message, or close the session.
     #[error("the outbox is full: the peer has not acknowledged enough yet")]
     Full(Message),
-    /// Over `max_message_bytes`: split it.
-    #[error("the message is longer than max_message_bytes")]
+    /// The message is longer than `max_message_bytes`: split it.
+    #[error("the message is longer than max_message_bytes: split it")]
     TooLarge(Message),
-    /// The session is closing or closed: nothing more can be sent.
-    #[error("the session is closed")]
+    /// The session closes or has closed: open a new one.
+    #[error("the session is closed: open a new one")]
     Closed(Message),
 }
 
-impl SendError {
-    /// The message that was not sent.
+/// Why a message will never be accepted; gives the message back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The message is longer than `max_message_bytes`: split it.
+    #[error("the message is longer than max_message_bytes: split it")]
+    TooLarge(Message),
+    /// The session closes or has closed: open a new one.
+    #[error("the session is closed: open a new one")]
+    Closed(Message),
+}
+
+impl TrySendError {
+    /// The message that was not accepted.
     pub fn into_message(self) -> Message {
         match self {
             Self::Full(message) | Self::TooLarge(message) | Self::Closed(message) => message,
+        }
+    }
+
+    /// What a sender does that may wait: `Ok` gives the message back, to be sent when there is room.
+    ///
+    /// # Errors
+    /// Waiting does not help.
+    pub fn wait(self) -> Result<Message, SendError> {
+        match self {
+            Self::Full(message) => Ok(message),
+            Self::TooLarge(message) => Err(SendError::TooLarge(message)),
+            Self::Closed(message) => Err(SendError::Closed(message)),
+        }
+    }
+}
+
+impl SendError {
+    /// The message that was not accepted.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::TooLarge(message) | Self::Closed(message) => message,
         }
     }
 }

@@ -13,7 +13,7 @@ mod transport;
 mod wire;
 mod words;
 
-pub use error::{AttachError, ProtocolError, SendError};
+pub use error::{AttachError, ProtocolError, SendError, TrySendError};
 pub use limits::{AnnouncedLimits, Limits, LimitsError};
 pub use negotiation::{
     Attempt, Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES, Phase,

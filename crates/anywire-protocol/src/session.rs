@@ -18,7 +18,7 @@ use self::inbox::{Count, Inbox, gap};
 use self::outbox::Outbox;
 use crate::{
     AttachError, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
-    ProtocolError, SendError, Timestamp, check_size,
+    ProtocolError, Timestamp, TrySendError, check_size,
 };
 
 pub use self::connection::{Attachment, Carrier, ConnectionId, Fence, Transmit};
@@ -350,10 +350,10 @@ impl Session {
     /// Accepts a message: from here it arrives once and in order while the session lives.
     ///
     /// # Errors
-    /// The message comes back; see [`SendError`].
-    pub fn send(&mut self, message: Message, now: Timestamp) -> Result<(), SendError> {
+    /// The message comes back; see [`TrySendError`].
+    pub fn send(&mut self, message: Message, now: Timestamp) -> Result<(), TrySendError> {
         if !self.is_open() {
-            return Err(SendError::Closed(message));
+            return Err(TrySendError::Closed(message));
         }
         self.outbox.push(message, &self.limits, now)
     }

@@ -204,7 +204,7 @@ fn a_close_follows_the_messages_and_is_repeated_until_answered() {
     session.close(bye.clone(), at(0));
     assert!(matches!(
         session.send("b".into(), at(0)),
-        Err(SendError::Closed(_))
+        Err(TrySendError::Closed(_))
     ));
     for (generation, carrier) in [(1, HOLD), (2, Carrier::Duplex)] {
         let id = attach(&mut session, generation, 0, carrier, 1).id;
@@ -335,7 +335,7 @@ fn a_raw_session_keeps_nothing_and_ends_with_its_connection() {
 fn errors_stay_small() {
     assert!(size_of::<ProtocolError>() <= 24);
     assert!(size_of::<AttachError>() <= 32);
-    assert!(size_of::<SendError>() <= 48);
+    assert!(size_of::<TrySendError>() <= 48);
     assert!(
         size_of::<Session>() <= 384,
         "every idle session pays for it"

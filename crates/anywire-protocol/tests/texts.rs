@@ -330,7 +330,8 @@ fn an_error_names_what_came() {
 #[test]
 fn limits_that_contradict_each_other_are_named() {
     use std::time::Duration;
-    let change: [(fn(&mut Limits), &str); 8] = [
+    type Change = fn(&mut Limits);
+    let changes: [(Change, &str); 8] = [
         (
             |limits| limits.max_payload_bytes = 10,
             "max_payload_bytes must be at least 4/3 max_message_bytes + 1,024",
@@ -364,7 +365,7 @@ fn limits_that_contradict_each_other_are_named() {
             "resume_window must not be zero: polls need it between two polls",
         ),
     ];
-    for (change, expected) in change {
+    for (change, expected) in changes {
         let mut limits = Limits::default();
         change(&mut limits);
         let error = limits.check().expect_err(expected).to_string();

@@ -26,6 +26,7 @@
 mod config;
 mod gate;
 mod origin;
+mod request;
 mod script;
 mod serve;
 mod server;
@@ -40,11 +41,11 @@ mod warp;
 #[cfg(not(any(feature = "warp", feature = "tower")))]
 compile_error!("anywire has no door: enable its feature `warp` (the default) or `tower`");
 
-pub use anywire_core::{Attempts, Handler, Hub, Metrics, Outcomes, Principal, Sender, Socket};
+pub use anywire_core::{Attempts, Handler, Metrics, Outcomes, Principal, Sender, Socket};
 pub use anywire_polling::Body;
 pub use anywire_protocol::{
     CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, PerTransport, Report,
-    SendError, SessionId, Transport,
+    SendError, SessionId, Transport, TrySendError,
 };
 pub use config::{Config, ConfigError};
 pub use serve::{Accept, BoundServer, HttpServer, PeerAddr, RequestBody};

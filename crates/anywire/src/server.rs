@@ -104,9 +104,14 @@ impl Server {
         self.shared.hub.drain(within).await
     }
 
-    /// The hub, for what is not forwarded here.
-    pub fn hub(&self) -> &Hub {
-        &self.shared.hub
+    /// Whether the server drains: it takes no new sessions.
+    pub fn is_draining(&self) -> bool {
+        self.shared.hub.is_draining()
+    }
+
+    /// How many sessions follow a topic.
+    pub fn followers(&self, topic: &str) -> usize {
+        self.shared.hub.followers(topic)
     }
 }
 

@@ -6,12 +6,11 @@ use anywire_polling::{Answer, Body, HttpRefusal, Request, Row, Style, query, ren
 use anywire_protocol::{CloseCode, CloseReason};
 use bytes::Buf;
 use http::header::{ALLOW, VARY, X_CONTENT_TYPE_OPTIONS};
-use http::request::Parts;
 use http::{HeaderValue, Method, Response};
 
 use crate::gate::{CrossOrigin, judge_origin, preflight};
+use crate::request::RequestHead;
 use crate::script::{Build, Freshness};
-use crate::serve::PeerAddr;
 use crate::server::Shared;
 use crate::upgrade;
 use crate::visitor::Visitor;
@@ -57,7 +56,7 @@ impl Target {
 pub(crate) async fn respond<B>(
     shared: &Shared,
     target: Target,
-    parts: Parts,
+    head: RequestHead,
     body: B,
 ) -> Response<Body>
 where
@@ -67,15 +66,15 @@ where
     let (outcome, style, origin) = match target {
         Target::Script(build, freshness) => {
             // The script is public: pages of other origins load it too.
-            let answer = script(shared, &parts, build, freshness);
+            let answer = script(shared, &head, build, freshness);
             (answer, Style::Json, CrossOrigin::No)
         }
         Target::Endpoint(endpoint) => {
-            let style = endpoint.style(parts.uri.query().unwrap_or_default());
-            match judge_origin(&shared.config, &parts.headers) {
+            let style = endpoint.style(&head.query);
+            match judge_origin(&shared.config, &head.headers) {
                 Ok(origin) => {
                     let is_own = origin == CrossOrigin::No;
-                    let outcome = endpoint.answer(shared, parts, body, is_own).await;
+                    let outcome = endpoint.answer(shared, head, body, is_own).await;
                     (outcome, style, origin)
                 }
                 Err(refusal) => (Err(refusal.into()), style, CrossOrigin::No),
@@ -110,7 +109,7 @@ impl Endpoint {
     async fn answer<B>(
         self,
         shared: &Shared,
-        mut parts: Parts,
+        mut head: RequestHead,
         body: B,
         is_own_origin: bool,
     ) -> Result<Answer, HttpRefusal>
@@ -119,22 +118,22 @@ impl Endpoint {
         B::Data: Buf,
     {
         let Row { method, .. } = self.row();
-        if method == Method::POST && parts.method == Method::OPTIONS && !is_own_origin {
+        if method == Method::POST && head.method == Method::OPTIONS && !is_own_origin {
             return Ok(preflight());
         }
-        if parts.method != *method {
+        if head.method != *method {
             return Err(method_not_allowed(method.as_str()));
         }
-        let principal = self.authorize(shared, &mut parts).await?;
+        let principal = self.authorize(shared, &mut head).await?;
         match self {
-            Self::WebSocket => upgrade::websocket(shared, parts, principal),
-            Self::Raw => upgrade::raw(shared, parts, principal),
+            Self::WebSocket => upgrade::websocket(shared, head, principal),
+            Self::Raw => upgrade::raw(shared, head, principal),
             Self::Polling(endpoint) => {
                 let request = Request {
                     hub: &shared.hub,
                     principal: principal.as_ref(),
-                    headers: &parts.headers,
-                    query: parts.uri.query().unwrap_or_default(),
+                    headers: &head.headers,
+                    query: &head.query,
                     body,
                 };
                 endpoint.answer(request).await
@@ -145,7 +144,7 @@ impl Endpoint {
     async fn authorize(
         self,
         shared: &Shared,
-        parts: &mut Parts,
+        head: &mut RequestHead,
     ) -> Result<Option<Principal>, HttpRefusal> {
         let Some(authorize) = &shared.config.authorize else {
             return Ok(None);
@@ -156,10 +155,10 @@ impl Endpoint {
             ..
         } = self.row();
         let visitor = Visitor {
-            headers: parts.headers.clone(),
-            query: query::without(parts.uri.query().unwrap_or_default(), own_parameters),
-            peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
-            extensions: parts.extensions.clone(),
+            headers: head.headers.clone(),
+            query: query::without(&head.query, own_parameters),
+            peer: head.peer,
+            extensions: std::mem::take(&mut head.extensions),
             endpoint: name,
         };
         match authorize(visitor).await {
@@ -174,12 +173,12 @@ impl Endpoint {
 
 fn script(
     shared: &Shared,
-    parts: &Parts,
+    head: &RequestHead,
     build: Build,
     freshness: Freshness,
 ) -> Result<Answer, HttpRefusal> {
-    match parts.method {
-        Method::GET | Method::HEAD => Ok(shared.scripts.answer(&parts.headers, build, freshness)),
+    match head.method {
+        Method::GET | Method::HEAD => Ok(shared.scripts.answer(&head.headers, build, freshness)),
         _ => Err(method_not_allowed("GET, HEAD")),
     }
 }

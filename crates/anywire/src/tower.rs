@@ -12,6 +12,8 @@ use bytes::Buf;
 use http::{Request, Response};
 
 use crate::Server;
+use crate::request::RequestHead;
+use crate::serve::PeerAddr;
 use crate::server::Shared;
 use crate::service::{Target, not_found, respond};
 
@@ -63,12 +65,21 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = self.shared.clone();
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
             let name = endpoint_name(parts.uri.path(), &shared.config.mount);
-            Ok(match Target::find(name, &shared) {
-                Some(target) => respond(&shared, target, parts, body).await,
-                None => not_found(),
-            })
+            let Some(target) = Target::find(name, &shared) else {
+                return Ok(not_found());
+            };
+            let head = RequestHead {
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
+                upgrade: parts.extensions.remove(),
+                permit: parts.extensions.remove(),
+                method: parts.method,
+                headers: parts.headers,
+                extensions: parts.extensions,
+            };
+            Ok(respond(&shared, target, head, body).await)
         })
     }
 }

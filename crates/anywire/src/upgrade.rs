@@ -14,14 +14,14 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
-use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::request::RequestHead;
 use crate::serve::{ConnectionPermit, Guarded};
 use crate::server::Shared;
 
@@ -42,10 +42,10 @@ pub(crate) const RAW: Row = Row {
 /// `GET {mount}/websocket` (PROTOCOL §5).
 pub(crate) fn websocket(
     shared: &Shared,
-    parts: Parts,
+    head: RequestHead,
     principal: Option<Principal>,
 ) -> Result<Answer, HttpRefusal> {
-    begin(shared, parts, |headers| {
+    begin(shared, head, |headers| {
         let offer = Offer::parse(offered_protocols(headers))?;
         if let Offer::Open(open) = &offer {
             shared.hub.admit(open)?;
@@ -58,10 +58,10 @@ pub(crate) fn websocket(
 /// `GET {mount}/raw` (PROTOCOL §9).
 pub(crate) fn raw(
     shared: &Shared,
-    parts: Parts,
+    head: RequestHead,
     principal: Option<Principal>,
 ) -> Result<Answer, HttpRefusal> {
-    begin(shared, parts, |headers| {
+    begin(shared, head, |headers| {
         let offered = application_protocols(offered_protocols(headers));
         let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
         let connection = shared.hub.open_raw(protocol, principal.as_ref())?;
@@ -75,18 +75,17 @@ pub(crate) fn raw(
 /// Checks the request, starts the WebSocket's task and answers 101.
 fn begin(
     shared: &Shared,
-    mut parts: Parts,
+    head: RequestHead,
     start: impl FnOnce(&http::HeaderMap) -> Result<(Start, Option<HeaderValue>), Refusal>,
 ) -> Result<Answer, HttpRefusal> {
     let wrong = |text: &str| refused(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
-    let handshake = Handshake::check(&parts.method, &parts.headers)
-        .map_err(|error| wrong(&error.to_string()))?;
-    let on_upgrade = parts
-        .extensions
-        .remove::<OnUpgrade>()
+    let handshake =
+        Handshake::check(&head.method, &head.headers).map_err(|error| wrong(&error.to_string()))?;
+    let on_upgrade = head
+        .upgrade
         .ok_or_else(|| wrong("a connection that cannot be upgraded: use HTTP/1.1"))?;
-    let permit = parts.extensions.remove::<ConnectionPermit>();
-    let (start, protocol) = start(&parts.headers).map_err(|refusal| refused(&refusal))?;
+    let permit = head.permit;
+    let (start, protocol) = start(&head.headers).map_err(|refusal| refused(&refusal))?;
     let hub = shared.hub.clone();
     tokio::spawn(async move {
         // A client that is gone before the upgrade is done has only detached.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_polling::{Body, TimedBody};
-use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -20,6 +19,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::Server;
+use crate::request::RequestHead;
 use crate::serve::{ConnectionPermit, HttpServer, PeerAddr};
 use crate::server::Shared;
 use crate::service::{Target, respond};
@@ -86,19 +86,19 @@ impl Server {
                 async move { found.ok_or_else(warp::reject::not_found) }
             })
             .and(before)
-            .and(parts())
+            .and(head())
             .and(warp::body::stream())
             .then(
                 |(target, shared): (Target, Arc<Shared>),
                  extensions: Extensions,
-                 mut parts: Parts,
+                 mut head: RequestHead,
                  body| {
-                    parts.extensions.extend(extensions);
+                    head.extensions = extensions;
                     let body =
                         StreamBody::new(StreamExt::map(body, |chunk: Result<_, warp::Error>| {
                             chunk.map(Frame::data)
                         }));
-                    async move { reply(respond(&shared, target, parts, body).await) }
+                    async move { reply(respond(&shared, target, head, body).await) }
                 },
             )
             .boxed()
@@ -106,7 +106,7 @@ impl Server {
 }
 
 /// Everything of a request but its body, as far as warp tells.
-fn parts() -> impl Filter<Extract = (Parts,), Error = Infallible> + Clone {
+fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(warp::header::headers_cloned())
@@ -122,23 +122,16 @@ fn parts() -> impl Filter<Extract = (Parts,), Error = Infallible> + Clone {
              peer: Option<PeerAddr>,
              remote: Option<SocketAddr>,
              upgrade: Option<OnUpgrade>,
-             permit: Option<ConnectionPermit>| {
-                let (mut parts, ()) = Request::new(()).into_parts();
-                parts.method = method;
-                parts.headers = headers;
-                parts.uri = format!("/?{query}").parse().unwrap_or_default();
-                insert(&mut parts.extensions, peer.or(remote.map(PeerAddr)));
-                insert(&mut parts.extensions, upgrade);
-                insert(&mut parts.extensions, permit);
-                parts
+             permit: Option<ConnectionPermit>| RequestHead {
+                method,
+                headers,
+                query,
+                peer: peer.map(|PeerAddr(addr)| addr).or(remote),
+                upgrade,
+                permit,
+                extensions: Extensions::new(),
             },
         )
-}
-
-fn insert<T: Clone + Send + Sync + 'static>(extensions: &mut Extensions, value: Option<T>) {
-    if let Some(value) = value {
-        extensions.insert(value);
-    }
 }
 
 /// Our response as one of warp, whose body is made of bytes or of a stream.

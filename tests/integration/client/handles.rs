@@ -7,6 +7,7 @@ use std::time::Duration;
 use anywire::{Config, Denied, Limits, Principal};
 use anywire_client::{
     Client, CloseCode, CloseReason, ConnectError, Message, OriginMemory, SendError, Transport,
+    TrySendError,
 };
 use anywire_protocol::{Encoding, Offset, Packet, PayloadWriter, decode_frame, decode_payload};
 use anywire_tests::fault_proxy::{FaultProxy, Faults};
@@ -124,7 +125,7 @@ async fn a_full_outbox_makes_senders_wait_and_gives_messages_back() {
     let back = loop {
         match client.try_send(format!("u{accepted}")) {
             Ok(()) => accepted += 1,
-            Err(SendError::Full(message)) => break message,
+            Err(TrySendError::Full(message)) => break message,
             Err(error) => panic!("{error}"),
         }
     };

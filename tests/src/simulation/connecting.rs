@@ -11,7 +11,7 @@ use super::net::Net;
 use super::weather::Weather;
 
 /// What connecting has cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Cost {
     /// From the start until the echo of the first message, TCP included.
     pub to_first_echo: Duration,

@@ -37,7 +37,7 @@ pub fn read_after(pause: Duration, count: u32, inbox: usize, only: Option<Transp
                 }
                 // The client says when it has all.
                 socket.recv().await;
-                socket.close(CloseCode::NORMAL.into());
+                socket.close(CloseCode::NORMAL);
             });
         tokio::spawn(anywire::serve(server.routes()).incoming(net.listen()).run());
         let limits = Limits {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{CloseCode, Limits, Message, Offset, ProtocolError, SendError, Timestamp};
+use crate::{CloseCode, Limits, Message, Offset, ProtocolError, Timestamp, TrySendError};
 
 /// Messages sent but not acknowledged.
 ///
@@ -30,12 +30,12 @@ impl Outbox {
         message: Message,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), TrySendError> {
         if message.len() > limits.max_message_bytes {
-            return Err(SendError::TooLarge(message));
+            return Err(TrySendError::TooLarge(message));
         }
         if !self.has_room(message.len(), limits) {
-            return Err(SendError::Full(message));
+            return Err(TrySendError::Full(message));
         }
         self.bytes += message.len();
         self.kept.push_back(Kept {
@@ -178,7 +178,7 @@ mod tests {
             .unwrap();
         assert!(matches!(
             outbox.push(Message::text(""), &limits, now),
-            Err(SendError::Full(_))
+            Err(TrySendError::Full(_))
         ));
         outbox.transmit(Offset::new(0));
         outbox.acknowledge(Offset::new(1));
@@ -186,7 +186,7 @@ mod tests {
         outbox.push(Message::text("cd"), &limits, now).unwrap();
         assert!(matches!(
             outbox.push(Message::text(""), &limits, now),
-            Err(SendError::Full(_))
+            Err(TrySendError::Full(_))
         ));
     }
 }

@@ -11,7 +11,7 @@ const MAX_NUMBER: u64 = (1 << 53) - 1;
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $debug:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; 16]);
 
         impl $name {
