@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check test unit sockets hosts deps e2e dropin lab soak browsers bench fuzz middleboxes browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin lab soak browsers bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,7 +15,11 @@ check: browser-tools ## format, lints, docs and the gates of the browser client
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	cargo clippy -p anywire --no-default-features --features tower -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+	cargo test -p anywire-tests --test surface
 	cd $(JS) && npm run --silent check
+
+surface: ## write the listings of the public surface anew
+	ANYWIRE_UPDATE_SURFACE=1 cargo test -p anywire-tests --test surface
 
 test: deps unit sockets e2e dropin ## all tests, the cheapest first: unit, sockets, hosts, middleboxes, six browser engines, libraries
 	cargo test -p anywire-tests --test browsers

@@ -62,7 +62,7 @@ async fn visit() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(reason) = client.close_reason() {
         println!("* the session ended: {reason}");
     }
-    for attempt in client.trace() {
+    for attempt in client.attempts() {
         println!("*   {attempt}");
     }
     Ok(())

@@ -120,11 +120,9 @@ async fn run(
 
 /// Room for what waits between two of the slowest polls under the highest load, and for a cut besides.
 fn limits() -> Limits {
-    Limits {
-        max_outbox_messages: 16_384,
-        max_outbox_bytes: 64 * 1_024 * 1_024,
-        ..Limits::default()
-    }
+    Limits::default()
+        .max_outbox_messages(16_384)
+        .max_outbox_bytes(64 * 1_024 * 1_024)
 }
 
 /// Where the lanes' endpoints are.

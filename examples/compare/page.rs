@@ -58,10 +58,7 @@ impl Page {
             .map(|host| format!("http://{host}:{port}"))
             .into();
         let places = Arc::new(Semaphore::new(MAX_PAGES));
-        let limits = Limits {
-            resume_window: RESUME_WINDOW,
-            ..Limits::default()
-        };
+        let limits = Limits::default().resume_window(RESUME_WINDOW);
         let config = Config::new().mount("control").limits(limits);
         let server = Server::builder(config).map_err(io::Error::other)?;
         let server = server.on_socket(move |socket| {

@@ -87,11 +87,9 @@ fn stripped(origin: Origin) -> Option<&'static str> {
 
 /// Holds and heartbeats end within the page's idle step, more than once.
 fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
-    let limits = Limits {
-        hold: Duration::from_secs(1),
-        heartbeat: Duration::from_secs(1),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .hold(Duration::from_secs(1))
+        .heartbeat(Duration::from_secs(1));
     let protocols = app::SUB_PROTOCOL_BYTES.map(app::last_sub_protocol);
     let protocols = protocols.into_iter().chain([app::CLOSES.to_owned()]);
     let config = Config::new()

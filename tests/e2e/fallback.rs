@@ -117,12 +117,10 @@ async fn a_websocket_killed_again_and_again_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_that_falls_silent_midway_is_left_for_polling() {
-    let limits = Limits {
-        heartbeat: Duration::from_secs(2),
-        ack_delay: Duration::from_millis(300),
-        heartbeat_timeout: Duration::from_secs(1),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .heartbeat(Duration::from_secs(2))
+        .ack_delay(Duration::from_millis(300))
+        .heartbeat_timeout(Duration::from_secs(1));
     let lab = Lab::start(Config::new().limits(limits), "none", None).await;
     lab.open().await;
     lab.begin(COUNT).await;

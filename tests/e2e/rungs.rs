@@ -65,10 +65,7 @@ async fn script_tags_carry_everything_across_origins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_that_rotate_all_the_time_lose_nothing() {
-    let limits = Limits {
-        max_stream_bytes: 4_096,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_stream_bytes(4_096);
     for rung in ["stream", "events"] {
         let lab = Lab::start(Config::new().limits(limits.clone()), "none", None).await;
         lab.open_with(&format!("{{ transports: ['{rung}'] }}"))
@@ -179,10 +176,7 @@ async fn a_stream_of_which_only_whole_blocks_come_is_left_for_holds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_falls_mute_is_followed_by_holds() {
-    let limits = Limits {
-        padding: Duration::from_millis(500),
-        ..Limits::default()
-    };
+    let limits = Limits::default().padding(Duration::from_millis(500));
     let lab = Lab::start(Config::new().limits(limits), "none", None).await;
     lab.open_with("{ transports: ['stream', 'poll'] }").await;
     lab.until("run.socket.transport === 'stream'").await;

@@ -83,10 +83,7 @@ async fn both_sides_close_with_their_code_and_reason_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_the_server_has_forgotten_closes_and_says_to_start_anew() {
-    let limits = Limits {
-        resume_window: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits::default().resume_window(Duration::from_millis(300));
     let lab = Lab::start(Config::new().limits(limits), "none", None).await;
     lab.open().await;
     lab.evaluate("run.socket.block('websocket'); run.socket.block('poll')")

@@ -241,11 +241,9 @@ async fn lies_about_offsets_close_the_liars_session() {
 
 #[tokio::test]
 async fn sizes_are_limited_on_every_transport() {
-    let limits = Limits {
-        max_message_bytes: 1_000,
-        max_payload_bytes: 4_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .max_message_bytes(1_000)
+        .max_payload_bytes(4_000);
     let server = TestServer::start(every().limits(limits)).await;
     for via in crate::wire::ALL {
         let mut wire = Wire::open(server.addr, via).await;

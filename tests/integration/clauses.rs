@@ -69,10 +69,7 @@ pub async fn serve(server: &Server) -> SocketAddr {
 
 #[tokio::test]
 async fn what_is_refused_makes_no_session_on_any_endpoint() {
-    let limits = Limits {
-        max_sessions: 1,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_sessions(1);
     let server = TestServer::start(every().limits(limits)).await;
     let key = new_key();
     let gap = packet('n', "1") + &packet('t', "u");
@@ -190,11 +187,9 @@ async fn ids_follow_from_opening_keys() {
 
 #[tokio::test]
 async fn an_opening_key_means_its_session_for_as_long_as_that_lives() {
-    let limits = Limits {
-        open_window: Duration::ZERO,
-        stream_age: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .open_window(Duration::ZERO)
+        .stream_age(Duration::from_millis(50));
     let server = TestServer::start(every().protocols(["a", "b"]).limits(limits)).await;
     let key = new_key();
     let token = format!("anywire.open.{key}.1,a");
@@ -262,11 +257,9 @@ async fn a_key_whose_session_has_ended_opens_none_on_any_leg() {
 
 #[tokio::test]
 async fn a_ping_is_answered_at_once_while_the_inbox_is_full() {
-    let limits = Limits {
-        max_inbox_messages: 8,
-        hold: Duration::from_secs(60),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .max_inbox_messages(8)
+        .hold(Duration::from_secs(60));
     let (server, addr) = deaf(limits).await;
     let wire = Wire::open(addr, Via::PollText).await;
     let messages = |first: u64, count: u64| {

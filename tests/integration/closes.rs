@@ -70,10 +70,7 @@ async fn a_client_that_only_sends_is_told_of_a_drain() {
 
 #[tokio::test]
 async fn nothing_follows_a_close_on_a_stream() {
-    let limits = Limits {
-        padding: Duration::from_millis(20),
-        ..Limits::default()
-    };
+    let limits = Limits::default().padding(Duration::from_millis(20));
     for host in Host::ALL {
         let server = TestServer::start_under(host, every().limits(limits.clone())).await;
         for via in [Via::StreamText, Via::StreamBinary, Via::Events] {

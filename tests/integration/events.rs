@@ -22,11 +22,9 @@ async fn all(answer: &mut OpenAnswer) -> String {
 
 #[tokio::test]
 async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_again() {
-    let limits = Limits {
-        padding: Duration::from_millis(120),
-        stream_age: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .padding(Duration::from_millis(120))
+        .stream_age(Duration::from_millis(200));
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
         let mut wire = Wire::open(server.addr, Via::PollText).await;
@@ -56,10 +54,7 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
 /// What an event stream says up to its bound: the close may be what reaches it.
 #[tokio::test]
 async fn a_browser_is_not_asked_to_come_again_behind_a_close() {
-    let limits = Limits {
-        max_stream_bytes: 4_096,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_stream_bytes(4_096);
     let server = TestServer::start(Config::new().limits(limits)).await;
     let mut longest = 0;
     for bytes in (1_900..2_100).step_by(3) {
@@ -77,10 +72,7 @@ async fn a_browser_is_not_asked_to_come_again_behind_a_close() {
 
 #[tokio::test]
 async fn a_browser_that_reconnects_by_itself_goes_on_where_it_was() {
-    let limits = Limits {
-        max_stream_bytes: 4_096,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_stream_bytes(4_096);
     let server = TestServer::start(Config::new().limits(limits)).await;
     let offer = format!("anywire.open.{}.1", new_key());
     let mut line = StreamLine::events(server.addr, &offer).await;

@@ -117,11 +117,9 @@ async fn nothing_of_a_request_gets_into_a_script_but_digits() {
 
 #[tokio::test]
 async fn whoever_refuses_the_script_tag_is_told_by_a_call() {
-    let limits = Limits {
-        max_message_bytes: 100,
-        max_payload_bytes: 1_500,
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .max_message_bytes(100)
+        .max_payload_bytes(1_500);
     let config = every().limits(limits).authorize(|visitor| async move {
         assert_eq!(visitor.endpoint, "jsonp");
         match visitor.query.as_str() {

@@ -52,10 +52,7 @@ async fn the_client_closes_and_the_app_is_told_its_reason() {
 
 #[tokio::test]
 async fn a_session_that_nobody_resumes_expires() {
-    let limits = Limits {
-        resume_window: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().resume_window(Duration::from_millis(200));
     let server = TestServer::start(every().limits(limits)).await;
     for (index, via) in ALL.into_iter().enumerate() {
         drop(Wire::open(server.addr, via).await);
@@ -69,12 +66,10 @@ async fn a_session_that_nobody_resumes_expires() {
 
 #[tokio::test]
 async fn a_websocket_that_falls_silent_is_dropped_and_the_session_lives() {
-    let limits = Limits {
-        heartbeat: Duration::from_millis(100),
-        ack_delay: Duration::from_millis(50),
-        heartbeat_timeout: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .heartbeat(Duration::from_millis(100))
+        .ack_delay(Duration::from_millis(50))
+        .heartbeat_timeout(Duration::from_millis(200));
     let server = TestServer::start(every().limits(limits)).await;
     let offer = format!("anywire.v1, anywire.open.{}.1", crate::wire::new_key());
     let mut socket = upgrade(server.addr, "/anywire/websocket", &offer)
@@ -249,10 +244,7 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
 
 #[tokio::test]
 async fn a_full_server_says_so_before_anything_else() {
-    let limits = Limits {
-        max_sessions: 1,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_sessions(1);
     let server = TestServer::start(every().limits(limits)).await;
     let _one = Wire::open(server.addr, Via::WebSocket).await;
     let open = format!(

@@ -192,10 +192,7 @@ async fn a_topic_reaches_its_followers_on_every_transport() {
 
 #[tokio::test]
 async fn a_follower_that_does_not_read_is_closed_and_slows_nobody() {
-    let limits = Limits {
-        max_outbox_messages: 16,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_outbox_messages(16);
     let server = TestServer::start(every().limits(limits)).await;
     let mut lazy = Wire::open(server.addr, Via::PollText).await;
     let mut keen = Wire::open(server.addr, Via::WebSocket).await;

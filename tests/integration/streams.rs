@@ -64,10 +64,7 @@ async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
 
 #[tokio::test]
 async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
-    let limits = Limits {
-        max_stream_bytes: 4_096,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_stream_bytes(4_096);
     let server = TestServer::start(Config::new().limits(limits)).await;
     for via in EACH {
         let mut wire = Wire::open(server.addr, via).await;
@@ -89,11 +86,9 @@ async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
 
 #[tokio::test]
 async fn a_quiet_stream_pads_and_an_old_one_ends_whole() {
-    let limits = Limits {
-        padding: Duration::from_millis(50),
-        stream_age: Duration::from_millis(400),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .padding(Duration::from_millis(50))
+        .stream_age(Duration::from_millis(400));
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
         let wire = Wire::open(server.addr, Via::PollText).await;
@@ -109,10 +104,7 @@ async fn a_quiet_stream_pads_and_an_old_one_ends_whole() {
 
 #[tokio::test]
 async fn to_http_1_0_a_stream_is_its_connection() {
-    let limits = Limits {
-        stream_age: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default().stream_age(Duration::from_millis(200));
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
         let mut wire = Wire::open(server.addr, Via::PollText).await;
@@ -259,11 +251,9 @@ async fn padding_in_an_exchange_is_answered_on_the_stream_after_what_waits() {
 
 #[tokio::test]
 async fn a_full_inbox_does_not_keep_the_server_from_the_question() {
-    let limits = Limits {
-        max_inbox_messages: 1,
-        max_outbox_messages: 1,
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .max_inbox_messages(1)
+        .max_outbox_messages(1);
     let server = TestServer::start(Config::new().limits(limits)).await;
     let wire = Wire::open(server.addr, Via::PollText).await;
     let mut line = attach(&server, &wire).await;
@@ -287,11 +277,9 @@ async fn a_full_inbox_does_not_keep_the_server_from_the_question() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_is_dropped_and_its_session_resumes_or_expires() {
-    let limits = Limits {
-        max_outbox_bytes: 16_777_216,
-        resume_window: Duration::from_millis(700),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .max_outbox_bytes(16_777_216)
+        .resume_window(Duration::from_millis(700));
     let config = Config::new().limits(limits);
     let tuned = |serve: anywire::HttpServer<anywire::WarpService>| {
         serve.write_stall(Duration::from_millis(300))

@@ -115,9 +115,10 @@ impl Client {
         self.sender.transport_changes()
     }
 
-    /// As [`Sender::trace`].
-    pub fn trace(&self) -> Vec<Attempt> {
-        self.sender.trace()
+    /// The last attempts to connect, the oldest first: why the transport is what it is (NEGOTIATION §9). At most 64 are
+    /// kept.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.sender.attempts()
     }
 
     /// The session's public name: for logs.
@@ -214,7 +215,7 @@ impl Sender {
     }
 
     /// Why the transport is what it is: the last attempts to connect, the oldest first (NEGOTIATION §9).
-    pub fn trace(&self) -> Vec<Attempt> {
+    pub fn attempts(&self) -> Vec<Attempt> {
         self.shared.lock().negotiation.trace().cloned().collect()
     }
 }
@@ -223,6 +224,12 @@ impl Sender {
 pub struct TransportChanges {
     status: watch::Receiver<Status>,
     known: Option<Transport>,
+}
+
+impl Debug for TransportChanges {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportChanges").finish_non_exhaustive()
+    }
 }
 
 impl TransportChanges {

@@ -179,6 +179,12 @@ impl Debug for Connector {
 /// A byte stream, whatever it is made of.
 pub struct Stream(Box<dyn Bytes>);
 
+impl Debug for Stream {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
 impl Connection for Stream {
     fn connected(&self) -> Connected {
         Connected::new()

@@ -15,6 +15,8 @@
 //! A lost connection is not an error here: the session goes on over another one, and [`Client::transport`] tells which.
 //! Only its end is reported, once, with a reason ([`Client::close_reason`]).
 
+#![warn(missing_debug_implementations)]
+
 mod authorize;
 mod builder;
 mod client;

@@ -1,5 +1,6 @@
 //! What an app gives the hub: one async function per socket, or callbacks.
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,6 +51,14 @@ pub trait Handler: Send + Sync + 'static {
 
 /// What an app does with its sessions.
 pub struct App(Kind);
+
+impl Debug for App {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("has_handler", &self.handler().is_some())
+            .finish_non_exhaustive()
+    }
+}
 
 enum Kind {
     Task(Box<dyn Fn(Socket) -> Task + Send + Sync>),

@@ -1,6 +1,7 @@
 //! A connection that carries a session, as a transport drives it: packets in, packets and messages out. How they become
 //! bytes is left to the transport.
 
+use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -32,6 +33,15 @@ pub struct Connection {
     pub(crate) hub: Arc<HubState>,
     pub(crate) cell: Arc<SessionCell>,
     pub(crate) id: ConnectionId,
+}
+
+impl Debug for Connection {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("session", &self.cell.id)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Connection {

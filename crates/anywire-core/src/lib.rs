@@ -4,6 +4,8 @@
 //! [`Connection`], and feed it packets. Apps see a [`Socket`] (one async function per session) or a [`Handler`]
 //! (callbacks). The rules of the conversation are left to `anywire-protocol`.
 
+#![warn(missing_debug_implementations)]
+
 mod app;
 mod clock;
 mod connection;

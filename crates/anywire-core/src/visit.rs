@@ -1,5 +1,6 @@
 //! Letting in: from an open or attach packet to a connection that carries the session.
 
+use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
 use anywire_protocol::{
@@ -109,6 +110,15 @@ pub struct Visit {
     hub: Arc<HubState>,
     cell: Arc<SessionCell>,
     generation: Generation,
+}
+
+impl Debug for Visit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit")
+            .field("session", &self.cell.id)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Visit {

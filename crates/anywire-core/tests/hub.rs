@@ -68,10 +68,7 @@ async fn transmit(connection: &Connection) -> (Vec<Packet>, Option<End>) {
 
 #[tokio::test(start_paused = true)]
 async fn send_waits_for_room_and_goes_on_when_there_is_some() {
-    let (hub, mut opened) = hub(Limits {
-        max_outbox_messages: 2,
-        ..Limits::default()
-    });
+    let (hub, mut opened) = hub(Limits::default().max_outbox_messages(2));
     let connection = connect(&hub, 1);
     let socket = opened.recv().await.unwrap();
     socket.send("a").await.unwrap();
@@ -91,10 +88,7 @@ async fn send_waits_for_room_and_goes_on_when_there_is_some() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_send_is_told_that_the_session_closed() {
-    let (hub, mut opened) = hub(Limits {
-        max_outbox_messages: 1,
-        ..Limits::default()
-    });
+    let (hub, mut opened) = hub(Limits::default().max_outbox_messages(1));
     let connection = connect(&hub, 1);
     let socket = opened.recv().await.unwrap();
     socket.send("a").await.unwrap();
@@ -129,10 +123,7 @@ async fn a_receive_that_is_dropped_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn reading_pauses_when_a_client_floods_an_app_that_takes_nothing() {
-    let limits = Limits {
-        max_inbox_messages: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_inbox_messages(2);
     let (hub, mut opened) = hub(limits);
     let connection = connect(&hub, 1);
     let mut socket = opened.recv().await.unwrap();
@@ -312,10 +303,7 @@ async fn a_late_repeat_of_an_open_makes_no_second_session() {
 
 #[tokio::test(start_paused = true)]
 async fn there_are_no_more_sessions_than_allowed() {
-    let (hub, mut opened) = hub(Limits {
-        max_sessions: 1,
-        ..Limits::default()
-    });
+    let (hub, mut opened) = hub(Limits::default().max_sessions(1));
     let connection = connect(&hub, 1);
     let _socket = opened.recv().await.unwrap();
     let refused = hub
@@ -358,10 +346,7 @@ async fn a_callback_that_panics_on_a_deadline_stops_no_other_deadline() {
 #[tokio::test(start_paused = true)]
 async fn what_comes_for_an_app_that_has_returned_is_dropped_and_the_close_gets_through() {
     let hub = Hub::new(
-        Limits {
-            max_inbox_messages: 2,
-            ..Limits::default()
-        },
+        Limits::default().max_inbox_messages(2),
         Vec::new(),
         App::task(|_| async {}),
     );
@@ -524,10 +509,7 @@ async fn a_drain_counts_what_it_aborts_and_keeps_the_apps_own_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn raw_sessions_do_not_make_a_hub_forget_the_keys_that_have_ended() {
-    let (hub, mut opened) = hub(Limits {
-        max_sessions: 1,
-        ..Limits::default()
-    });
+    let (hub, mut opened) = hub(Limits::default().max_sessions(1));
     let first = connect(&hub, 1);
     opened.recv().await.unwrap();
     first

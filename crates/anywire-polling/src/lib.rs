@@ -4,6 +4,8 @@
 //! [`render`] makes a response of either. Routes, origins and authorisation are left to `anywire`, the meaning of packets
 //! to `anywire-core`.
 
+#![warn(missing_debug_implementations)]
+
 mod answer;
 mod call;
 mod endpoint;

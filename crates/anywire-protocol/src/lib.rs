@@ -4,6 +4,8 @@
 //! feeds a [`Session`] one input and then drains what it wants done. The wire is specified in
 //! `PROTOCOL.md` beside this crate's manifest; doc comments cite its clauses.
 
+#![warn(missing_debug_implementations)]
+
 mod error;
 mod limits;
 mod negotiation;

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// What a session allows. Most of it is announced in *opened* (PROTOCOL §7).
 ///
-/// Every field is public: `Limits { hold: …, ..Limits::default() }`. [`Limits::check`] says whether the
-/// values fit together.
+/// Each field has a setter of its name: `Limits::default().hold(Duration::from_secs(20))`. [`Limits::check`] says whether
+/// the values fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Longest message in bytes. Default 1 MiB. Too small refuses honest apps; each session may hold one.
     pub max_message_bytes: usize,
@@ -53,6 +54,44 @@ pub struct Limits {
     pub open_window: Duration,
     /// How long a closing side waits for the other's close. Default 10 s.
     pub close_timeout: Duration,
+}
+
+macro_rules! setters {
+    ($($field:ident: $kind:ty,)*) => {
+        /// Setters, one for each field: its unit, default and dangers are described there.
+        impl Limits {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](field@Limits::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $field: $kind) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    max_message_bytes: usize,
+    max_payload_bytes: usize,
+    max_ping_bytes: usize,
+    max_outbox_messages: usize,
+    max_outbox_bytes: usize,
+    max_outbox_age: Duration,
+    max_sessions: usize,
+    max_inbox_messages: usize,
+    max_inbox_bytes: usize,
+    heartbeat: Duration,
+    heartbeat_timeout: Duration,
+    ack_delay: Duration,
+    hold: Duration,
+    padding: Duration,
+    stream_age: Duration,
+    max_stream_bytes: usize,
+    resume_window: Duration,
+    open_window: Duration,
+    close_timeout: Duration,
 }
 
 impl Limits {

@@ -110,10 +110,7 @@ fn a_drain_is_told_to_an_exchange_that_only_sends_too() {
 
 #[test]
 fn a_full_inbox_leaves_out_messages_and_their_close_and_nothing_else() {
-    let limits = Limits {
-        max_inbox_messages: 1,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_inbox_messages(1);
     let mut session = server_with(limits);
     request(&mut session, 1, messages(0, &["a", "b", "c"]), None).unwrap();
     assert_eq!(
@@ -378,10 +375,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// A session that has seen something, and the connection that it may have.
 fn lived(steps: Vec<Step>) -> Session {
-    let limits = Limits {
-        max_inbox_messages: 6,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_inbox_messages(6);
     let mut session = server_with(limits);
     let mut current = None;
     for step in steps {

@@ -277,10 +277,7 @@ fn a_ping_over_its_limit_closes_the_session() {
 
 #[test]
 fn while_the_inbox_is_full_silence_is_no_death() {
-    let limits = Limits {
-        max_inbox_messages: 1,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_inbox_messages(1);
     let mut session = Session::new(Role::Server, Arc::new(limits), at(0));
     let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
     session

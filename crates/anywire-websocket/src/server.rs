@@ -12,6 +12,7 @@ use anywire_protocol::{CloseReason, Offer, Opened};
 pub use driver::Driver;
 
 /// How a WebSocket begins.
+#[derive(Debug)]
 pub enum Start {
     /// The upgrade itself attached (PROTOCOL §5.2).
     Attached(Connection, Box<Opened>),

@@ -19,7 +19,7 @@ use crate::visitor::{AllowOrigin, Authorize, Denied, Visitor};
 /// let config = Config::new()
 ///     .mount("api/live")
 ///     .allow_origin("https://app.example")
-///     .limits(Limits { max_message_bytes: 65_536, ..Limits::default() })
+///     .limits(Limits::default().max_message_bytes(65_536))
 ///     .authorize(|visitor| async move {
 ///         match visitor.headers.get("cookie") {
 ///             Some(cookie) if cookie == "who=ada" => Ok(Principal::new("ada")),
@@ -253,10 +253,7 @@ mod tests {
         }
         let checked = Config::new().protocols(["anywire.v1"]).check();
         assert!(matches!(checked, Err(ConfigError::Protocol(_))));
-        let limits = Limits {
-            max_payload_bytes: 10,
-            ..Limits::default()
-        };
+        let limits = Limits::default().max_payload_bytes(10);
         assert!(matches!(
             Config::new().limits(limits).check(),
             Err(ConfigError::Limits(_))

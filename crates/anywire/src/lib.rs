@@ -23,6 +23,8 @@
 //!
 //! The page loads `/anywire/client.js` and says `new Anywire('/anywire')`.
 
+#![warn(missing_debug_implementations)]
+
 mod config;
 mod gate;
 mod origin;

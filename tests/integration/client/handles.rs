@@ -113,10 +113,7 @@ async fn a_receive_that_is_dropped_loses_nothing() {
 async fn a_full_outbox_makes_senders_wait_and_gives_messages_back() {
     let server = TestServer::start(Config::new()).await;
     let proxy = FaultProxy::start(server.addr);
-    let limits = Limits {
-        max_outbox_messages: 8,
-        ..Limits::default()
-    };
+    let limits = Limits::default().max_outbox_messages(8);
     let client = builder(&proxy.url("/anywire")).limits(limits);
     let client = client.connect().await.unwrap();
     proxy.set(Faults::of("refuse-connections"));

@@ -45,7 +45,7 @@ pub async fn run_with(
             }
             let carrier = sender.transport();
             verdict.transport = carrier.map_or("none", |carrier| carrier.name()).to_owned();
-            verdict.trace = sender.trace().iter().map(ToString::to_string).collect();
+            verdict.trace = sender.attempts().iter().map(ToString::to_string).collect();
             if verdict.error.is_none() {
                 close(client, &down).await;
             }

@@ -63,7 +63,7 @@ pub fn prove_late() -> LateProof {
         sleep(Duration::from_secs(20)).await;
         LateProof {
             transport: client.transport(),
-            trace: client.trace().iter().map(ToString::to_string).collect(),
+            trace: client.attempts().iter().map(ToString::to_string).collect(),
             metrics: server.metrics(),
         }
     })

@@ -40,10 +40,7 @@ pub fn read_after(pause: Duration, count: u32, inbox: usize, only: Option<Transp
                 socket.close(CloseCode::NORMAL);
             });
         tokio::spawn(anywire::serve(server.routes()).incoming(net.listen()).run());
-        let limits = Limits {
-            max_inbox_messages: inbox,
-            ..Limits::default()
-        };
+        let limits = Limits::default().max_inbox_messages(inbox);
         let mut builder = Client::builder("ws://server.example/anywire")
             .connector(net.connector())
             .memory(OriginMemory::default())

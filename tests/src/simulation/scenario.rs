@@ -74,10 +74,7 @@ impl Scenario {
         let client = Client::builder("ws://server.example/anywire")
             .connector(self.net.connector())
             .memory(OriginMemory::default())
-            .limits(Limits {
-                max_inbox_messages: self.weather.inbox,
-                ..Limits::default()
-            })
+            .limits(Limits::default().max_inbox_messages(self.weather.inbox))
             .connect_timeout(CONNECT_TIMEOUT);
         let restarting = self.restart(&first);
         let talking = async {
@@ -137,11 +134,8 @@ impl Scenario {
         let seen = Arc::new(Ledger::new(self.weather.workload, Way::Up));
         let (up, pause, workload) = (self.up.clone(), self.weather.pause, self.weather.workload);
         let defaults = Limits::default();
-        let limits = Limits {
-            // A message that the client's app does not take is not too old.
-            max_outbox_age: defaults.max_outbox_age + self.weather.nap,
-            ..defaults
-        };
+        let age = defaults.max_outbox_age + self.weather.nap;
+        let limits = defaults.max_outbox_age(age);
         let server = Server::builder(Config::new().limits(limits))
             .expect("the limits are sound")
             .on_socket(move |socket| {
@@ -194,7 +188,7 @@ impl Scenario {
             }
         };
         let is_late = timeout(WITHIN, both).await.is_err();
-        let trace = sender.trace().iter().map(ToString::to_string).collect();
+        let trace = sender.attempts().iter().map(ToString::to_string).collect();
         (
             is_late.then(|| format!("not done within {WITHIN:?}")),
             trace,

@@ -64,10 +64,7 @@ pub const HOLD: Carrier = Carrier::Exchange {
 impl Scene {
     pub fn new(max_sessions: usize) -> Self {
         let calls = Calls::default();
-        let limits = Limits {
-            max_sessions,
-            ..Limits::default()
-        };
+        let limits = Limits::default().max_sessions(max_sessions);
         let hub = Hub::new(limits, Vec::new(), App::callbacks(calls.clone()));
         let owner = Principal::new("ada");
         let attach = |key| {

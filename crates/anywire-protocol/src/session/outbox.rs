@@ -166,11 +166,7 @@ mod tests {
 
     #[test]
     fn is_bounded_in_messages_and_bytes_but_takes_one_always() {
-        let limits = Limits {
-            max_outbox_messages: 2,
-            max_outbox_bytes: 4,
-            ..Limits::default()
-        };
+        let limits = Limits::default().max_outbox_messages(2).max_outbox_bytes(4);
         let mut outbox = Outbox::default();
         let now = Timestamp::default();
         outbox

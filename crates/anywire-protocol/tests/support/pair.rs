@@ -410,21 +410,19 @@ pub fn numbered(index: u64) -> Message {
 
 /// Short limits, so that every deadline is met in a schedule.
 pub fn short_limits() -> Limits {
-    Limits {
-        max_outbox_messages: 8,
-        max_outbox_bytes: 600,
-        max_message_bytes: 600,
-        max_payload_bytes: 2_400,
-        heartbeat: Duration::from_millis(3_000),
-        heartbeat_timeout: Duration::from_millis(1_000),
-        ack_delay: Duration::from_millis(200),
-        hold: Duration::from_millis(2_500),
-        padding: Duration::from_millis(800),
-        stream_age: Duration::from_millis(3_000),
-        max_stream_bytes: 2_600,
-        resume_window: Duration::from_millis(20_000),
-        max_outbox_age: Duration::from_millis(30_000),
-        close_timeout: Duration::from_millis(5_000),
-        ..Limits::default()
-    }
+    Limits::default()
+        .max_outbox_messages(8)
+        .max_outbox_bytes(600)
+        .max_message_bytes(600)
+        .max_payload_bytes(2_400)
+        .heartbeat(Duration::from_millis(3_000))
+        .heartbeat_timeout(Duration::from_millis(1_000))
+        .ack_delay(Duration::from_millis(200))
+        .hold(Duration::from_millis(2_500))
+        .padding(Duration::from_millis(800))
+        .stream_age(Duration::from_millis(3_000))
+        .max_stream_bytes(2_600)
+        .resume_window(Duration::from_millis(20_000))
+        .max_outbox_age(Duration::from_millis(30_000))
+        .close_timeout(Duration::from_millis(5_000))
 }

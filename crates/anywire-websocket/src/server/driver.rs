@@ -1,6 +1,7 @@
 //! The task of one WebSocket: reads all there is, hands it to the session, writes all there is, once. What waits is
 //! this future and nothing else.
 
+use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -62,6 +63,14 @@ pub struct Driver<S> {
     first: Option<Box<Packet>>,
     /// Only while something is overdue: an attach, a write, a farewell.
     deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Debug for Driver<S> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long a farewell may take.
