@@ -1,5 +1,6 @@
 //! The arrows between crates, and between the files of a crate, run one way, as ARCHITECTURE.md says.
 
+mod docs;
 mod imports;
 mod texts;
 

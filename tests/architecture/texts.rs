@@ -12,7 +12,7 @@ const MAKERS: [&str; 6] = [
     "LimitsError(",
 ];
 
-fn sources(folder: &Path, found: &mut Vec<String>) {
+pub(super) fn sources(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {

@@ -68,6 +68,8 @@ enum Proxy {
 impl Client {
     /// Opens a session at the address of a server's mount, such as `ws://localhost:3030/anywire`.
     ///
+    /// Cancel safety: dropping the future ends the attempt.
+    ///
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {

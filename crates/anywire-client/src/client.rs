@@ -59,9 +59,9 @@ impl Client {
         }
     }
 
-    /// The next message; `None` when the session has ended, see [`Client::close_reason`].
+    /// The next message from the server, or `None` when the session has ended: see [`Client::close_reason`].
     ///
-    /// Dropping the future loses nothing.
+    /// Cancel safety: a future that is dropped before it is ready has taken no message.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -71,7 +71,10 @@ impl Client {
         self.close_reason.as_ref()
     }
 
-    /// Closes after everything sent has gone out, and waits for the end. Messages that still come are dropped.
+    /// Closes the session after all messages sent so far, and waits for the end; returns its reason, which is the server's
+    /// if both sides closed at once. Messages that still come are dropped.
+    ///
+    /// Cancel safety: the session closes also if the future is dropped, in the background.
     pub async fn close(mut self, reason: impl Into<CloseReason>) -> CloseReason {
         self.sender.close(reason);
         while self.recv().await.is_some() {}
@@ -105,12 +108,12 @@ impl Client {
         self.sender.try_send(message)
     }
 
-    /// As [`Sender::transport`].
+    /// The transport that carries the session now; `None` while none does.
     pub fn transport(&self) -> Option<Transport> {
         self.sender.transport()
     }
 
-    /// As [`Sender::transport_changes`].
+    /// The changes of the transport from now on.
     pub fn transport_changes(&self) -> TransportChanges {
         self.sender.transport_changes()
     }
@@ -233,6 +236,8 @@ impl Debug for TransportChanges {
 }
 
 impl TransportChanges {
+    /// Cancel safety: a future that is dropped before it is ready has told of no change; the next call tells of it.
+    ///
     /// Waits for the next change; the outer `None` is the end of the session. A change that is undone before this is
     /// called is not told.
     pub async fn next(&mut self) -> Option<Option<Transport>> {

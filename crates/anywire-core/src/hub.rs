@@ -125,6 +125,8 @@ impl Hub {
     /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when their clients
     /// know, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
     /// come while the server runs. Sessions that ended before are not waited for.
+    ///
+    /// Cancel safety: dropping the future ends the wait. The hub goes on to drain; what is left is not aborted.
     pub async fn drain(&self, within: Duration) -> usize {
         self.inner.is_draining.store(true, Ordering::SeqCst);
         let mut open = self.inner.open_sessions();

@@ -174,7 +174,7 @@ impl Visit {
     /// When the inbox is full, messages are left out (PROTOCOL §6.6).
     ///
     /// # Errors
-    /// As [`Visit::attach`].
+    /// Those of [`Visit::attach`].
     pub fn receive(&self, received: Offset, packets: Vec<Packet>) -> Result<(), Refusal> {
         self.take(received, packets, None).map(drop)
     }

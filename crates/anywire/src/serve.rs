@@ -126,6 +126,8 @@ where
 {
     /// Binds and serves until the process ends.
     ///
+    /// Cancel safety: dropping the future accepts no more connections; those that were accepted go on.
+    ///
     /// # Errors
     /// The address cannot be bound: it is in use, or not this machine's.
     pub async fn run(self, addr: impl Into<SocketAddr>) -> io::Result<()> {
@@ -134,6 +136,8 @@ where
     }
 
     /// Binds; port 0 takes a free one, see [`BoundServer::local_addr`].
+    ///
+    /// Cancel safety: dropping the future binds nothing.
     ///
     /// # Errors
     /// The address cannot be bound: it is in use, or not this machine's.
@@ -219,7 +223,9 @@ where
         self
     }
 
-    /// Serves until the signal.
+    /// Serves until the signal of [`BoundServer::graceful`]; without one, until the process ends.
+    ///
+    /// Cancel safety: dropping the future accepts no more connections; those that were accepted go on.
     pub async fn run(self) {
         let Self {
             server,

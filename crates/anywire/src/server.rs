@@ -83,8 +83,11 @@ impl Server {
         self.shared.hub.metrics()
     }
 
-    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when none is
-    /// left, or aborts the rest after `within`. Returns how many had to be aborted.
+    /// Takes no new sessions, closes the others with 1012 after all that was sent, and returns when their clients know, or
+    /// aborts the rest after `within`. Returns how many sessions it had to abort; their clients still hear of it if they
+    /// come while the server runs.
+    ///
+    /// Cancel safety: dropping the future ends the wait. The server goes on to drain; what is left is not aborted.
     ///
     /// ```no_run
     /// # async fn example(server: anywire::Server) -> std::io::Result<()> {
