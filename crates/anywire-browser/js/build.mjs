@@ -11,16 +11,16 @@ import { chooseLetters, printer, readProgram } from './names/program.mjs';
 
 // In any order they are the same client; in this one gzip finds most.
 const SHARED = [
-  'message', 'outbox', 'negotiator', 'payload', 'memory', 'poll-leg', 'endpoint', 'client',
-  'timers', 'websocket-leg', 'line', 'trace', 'packet', 'session', 'payload-bytes',
-  'negotiation', 'page', 'anywire', 'websocket',
+  'wire/message', 'outbox', 'negotiation/negotiator', 'wire/payload', 'memory', 'transports/poll', 'endpoint', 'client',
+  'timers', 'transports/websocket', 'negotiation/leg-state', 'negotiation/trace', 'wire/packet', 'session', 'wire/bytes',
+  'negotiation/negotiation', 'page', 'anywire', 'transports/browser-websocket',
 ];
 // What the platform gives; and more, with stand-ins for what old engines lack, under the same names.
-const MODERN = ['modern/engine', 'modern/target', ...SHARED, 'modern/exchange'];
+const MODERN = ['platform/modern/engine', 'platform/modern/target', ...SHARED, 'platform/modern/exchange'];
 const FULL = [
-  'old/engine', 'old/target', 'old/text', ...SHARED, 'old/exchange',
-  'old/payload-text', 'old/events', 'old/base64', 'old/rungs', 'old/jsonp', 'old/http', 'old/json', 'old/stream',
-  'old/active-request',
+  'platform/legacy/engine', 'platform/legacy/target', 'platform/legacy/text', ...SHARED, 'platform/legacy/exchange',
+  'wire/text', 'transports/events', 'wire/base64', 'transports/downstream', 'transports/jsonp', 'platform/legacy/http',
+  'platform/legacy/json', 'transports/stream', 'platform/legacy/active-request',
 ];
 
 /** What an engine must know, and the minified size, with gzip, that a build must not exceed. */
