@@ -1,15 +1,14 @@
-// The gate for old browsers: the sources and the full build must be ECMAScript 3, reserved words included, and
+// The gate for old browsers: both builds must be ECMAScript 3 before they are minified, reserved words included, and
 // use no global that is not named here. The modern build is minified to ECMAScript 2015.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'acorn';
 import jshint from 'jshint';
+import { bundleModule, bundleUmd, minifyScript } from './bundle.mjs';
 
 const RULES = {
   esversion: 3, undef: true, eqeqeq: true, boss: true, laxbreak: true,
   '-W054': true, // Function reads JSON where there is none, behind a check.
-  '-W079': true, // Its stand-in has its name.
-  '-W069': true, // Names that are not ours are quoted.
   '-W018': true, // `!(a > b)` is meant where NaN counts as no.
 };
 const GLOBALS = [
@@ -20,15 +19,17 @@ const MODERN_GLOBALS = ['DOMException', 'Event', 'EventTarget', 'Reflect'];
 
 let failures = 0;
 
-const VERSIONS = {
-  'dist/anywire.js': 3, 'dist/anywire-full.js': 3, 'dist/anywire-full.min.js': 3, 'dist/anywire.min.js': 2015,
-  'dist/anywire.mjs': 2015, 'dist/anywire-full.mjs': 2015,
+const TEXTS = {
+  'anywire.js': [3, await bundleUmd('anywire')],
+  'anywire-full.js': [3, await bundleUmd('anywire-full')],
+  'anywire.mjs': [2015, await bundleModule('anywire')],
+  'anywire-full.mjs': [2015, await bundleModule('anywire-full')],
+  'anywire.min.js': [2015, await minifyScript('anywire')],
+  'anywire-full.min.js': [3, await minifyScript('anywire-full')],
 };
-for (const [file, ecmaVersion] of Object.entries(VERSIONS)) {
+for (const [file, [ecmaVersion, text]] of Object.entries(TEXTS)) {
   try {
-    parse(read(file), {
-      ecmaVersion, allowReserved: 'never', sourceType: /mjs$/.test(file) ? 'module' : 'script',
-    });
+    parse(text, { ecmaVersion, allowReserved: 'never', sourceType: /mjs$/.test(file) ? 'module' : 'script' });
   } catch (error) {
     report(file, error.message);
   }
@@ -44,9 +45,10 @@ for (const file of readdirSync(new URL(PAGE, import.meta.url)).filter((name) => 
   }
 }
 
-for (const [file, more] of [['dist/anywire-full.js', []], ['dist/anywire.js', MODERN_GLOBALS]]) {
+for (const [file, more] of [['anywire-full.js', []], ['anywire.js', MODERN_GLOBALS]]) {
+  const [, text] = TEXTS[file];
   jshint.JSHINT(
-    read(file), RULES, Object.fromEntries([...GLOBALS, ...more].map((name) => [name, false])));
+    text, RULES, Object.fromEntries([...GLOBALS, ...more].map((name) => [name, false])));
   for (const { line, character, code, reason } of jshint.JSHINT.errors) {
     report(file, `${line}:${character}: ${code} ${reason}`);
   }

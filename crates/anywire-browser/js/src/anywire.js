@@ -15,12 +15,13 @@
  *   listener's options `once` counts.
  */
 
-var CONNECTING = 0;
-var IS_OPEN = 1;
-var CLOSING = 2;
-var CLOSED = 3;
-
-var EVENTS = ['open', 'message', 'error', 'close', 'transport'];
+import { chooseBinaryType } from '#platform/engine.js';
+import { newError, newPrototype, newTarget } from '#platform/target.js';
+import { utf8Length, wellFormed } from '#platform/text.js';
+import { createClient } from './client.js';
+import { resolveEndpoints } from './endpoint.js';
+import { CLOSING, CONNECTING } from './surface.js';
+import { MAX_REASON_BYTES } from './wire/close.js';
 
 /**
  * @constructor
@@ -29,7 +30,7 @@ var EVENTS = ['open', 'message', 'error', 'close', 'transport'];
  * @param {string | string[]} [protocols]
  * @param {any} [options] see index.d.ts
  */
-function Anywire(url, protocols, options) {
+export default function Anywire(url, protocols, options) {
   var socket = newTarget(this);
   var endpoints = resolveEndpoints('' + url);
   socket.url = endpoints.url;

@@ -1,8 +1,23 @@
 /**
- * Owns what joins a public object, its session and its negotiator, and the settings, with what they
- * take from the browser: constructors, timers, randomness.
- * Leaves the public surface to anywire.js.
+ * Owns what joins a public object, its session and its negotiator.
+ * Leaves the public surface to anywire.js, and what the application may choose to settings.js.
  */
+
+import { IS_FULL, newKey } from '#platform/engine.js';
+import { chooseHttp } from '#platform/http.js';
+import { fire } from '#platform/target.js';
+import { createMemory } from './memory.js';
+import { createNegotiator } from './negotiation/negotiator.js';
+import { watchPage } from './page.js';
+import { createSession } from './session.js';
+import { createSettings } from './settings.js';
+import { CLOSED, CLOSING, CONNECTING, OPEN } from './surface.js';
+import { soon } from './timers.js';
+import { isListed, POLL, WEBSOCKET } from './transport.js';
+import { createPollLeg } from './transports/poll.js';
+import { createWebSocketLeg } from './transports/websocket.js';
+import { closeContent } from './wire/close.js';
+import { createMessage } from './wire/message.js';
 
 /**
  * @param {AnywireObject} socket
@@ -11,7 +26,7 @@
  * @param {any} options
  * @returns {Client}
  */
-function createClient(socket, endpoints, protocols, options) {
+export function createClient(socket, endpoints, protocols, options) {
   var settings = createSettings(options);
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
@@ -22,7 +37,7 @@ function createClient(socket, endpoints, protocols, options) {
         IS_FULL && !bytes.buffer ? bytes : bytes.buffer;
     },
     onmessage: function (data) {
-      if (socket.readyState === IS_OPEN) {
+      if (socket.readyState === OPEN) {
         fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
@@ -70,12 +85,12 @@ function createClient(socket, endpoints, protocols, options) {
   function carriedBy(transport) {
     var isOpening = socket.readyState === CONNECTING;
     if (isOpening) {
-      socket.readyState = IS_OPEN;
+      socket.readyState = OPEN;
       socket.protocol = session.protocol;
     }
     carrier = transport;
     tellTransport();
-    if (isOpening && socket.readyState === IS_OPEN) {
+    if (isOpening && socket.readyState === OPEN) {
       fire(socket, 'open', {});
     }
   }
@@ -101,7 +116,7 @@ function createClient(socket, endpoints, protocols, options) {
     session.send(settings.first[i]);
   }
 
-  socket['trace'] = negotiator.trace;
+  socket.trace = negotiator.trace;
   negotiator.feed('start');
 
   return {
@@ -112,7 +127,7 @@ function createClient(socket, endpoints, protocols, options) {
     },
 
     send: function (data) {
-      if (socket.readyState === IS_OPEN) {
+      if (socket.readyState === OPEN) {
         session.send(data);
       } else {
         ignoredBytes += createMessage(data).bytes;
@@ -133,49 +148,4 @@ function createClient(socket, endpoints, protocols, options) {
       });
     }
   };
-}
-
-/**
- * @param {Settings} settings
- * @param {string} transport
- */
-function isListed(settings, transport) {
-  // No name is a part of another.
-  return ('' + settings.transports).indexOf(transport) >= 0;
-}
-
-/**
- * @param {any} options
- * @returns {Settings}
- */
-function createSettings(options) {
-  /** @type {any} */
-  var settings = {
-    transports: TRANSPORTS,
-    httpDelayMs: 300,
-    connectTimeoutMs: 20000,
-    backoff: { minMs: 500, maxMs: 30000 },
-    withCredentials: true,
-    WebSocket: root.WebSocket,
-    XMLHttpRequest: root.XMLHttpRequest,
-    random: Math.random,
-    first: [],
-    now: monotonicMs,
-    date: function () {
-      return new Date().getTime();
-    },
-    setTimeout: setTimeout,
-    clearTimeout: clearTimeout
-  };
-  if (IS_FULL) {
-    settings.encoding = 'auto';
-    settings.EventSource = root.EventSource;
-    settings.document = root.document;
-  }
-  for (var name in options) {
-    if (options[name] !== undefined) {
-      settings[name] = options[name];
-    }
-  }
-  return settings;
 }

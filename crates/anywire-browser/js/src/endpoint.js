@@ -3,11 +3,15 @@
  * Leaves the requests to them to the transports.
  */
 
+import { absoluteUrl } from '#platform/engine.js';
+import { newError } from '#platform/target.js';
+import { root } from './root.js';
+
 /**
  * @param {string} url of the mount, or of its WebSocket endpoint; relative to the page
  * @returns {Endpoints}
  */
-function resolveEndpoints(url) {
+export function resolveEndpoints(url) {
   var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/
     .exec(absoluteUrl(url));
   if (!parts) {
@@ -24,7 +28,7 @@ function resolveEndpoints(url) {
 }
 
 /** @param {string} url */
-function isCrossOrigin(url) {
+export function isCrossOrigin(url) {
   var page = root.location;
   return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
 }
@@ -34,7 +38,7 @@ function isCrossOrigin(url) {
  * @param {number} status 0 if there was no answer
  * @param {string} url
  */
-function whatFailed(status, url) {
+export function whatFailed(status, url) {
   // A browser keeps to itself why, to a page of another origin.
   return 'http ' + status +
     (status || !isCrossOrigin(url) ? '' : ', no Access-Control-Allow-Origin?');

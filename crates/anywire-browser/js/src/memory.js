@@ -4,7 +4,10 @@
  * Leaves what it is good for to negotiation.js.
  */
 
-var MEMORY_MS = 600000;
+import { IS_FULL } from '#platform/engine.js';
+import { root } from './root.js';
+
+export var MEMORY_MS = 600000;
 
 /** @type {{ [name: string]: string }} */
 var pageMemory = {};
@@ -14,7 +17,7 @@ var pageMemory = {};
  * @param {string} origin
  * @returns {OriginMemory}
  */
-function createMemory(settings, origin) {
+export function createMemory(settings, origin) {
   var name = 'anywire ' + origin;
 
   /** @param {(store: any) => any} work on the storage, or on the page's own where there is none or it throws */

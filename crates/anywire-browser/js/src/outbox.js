@@ -4,11 +4,13 @@
  * Leaves to its caller when a message goes, by which leg, and how much is too much.
  */
 
+import { createFault } from './wire/fault.js';
+
 /** More than a packet adds to its content in either encoding. */
 var PACKET_BYTES = 16;
 
 /** @returns {Outbox} */
-function createOutbox() {
+export function createOutbox() {
   var sent = 0;
   /** @type {Message[]} */
   var messages = [];

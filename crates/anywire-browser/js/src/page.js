@@ -5,6 +5,9 @@
  * Leaves what is to be done then to the negotiation.
  */
 
+import { root } from './root.js';
+import { createTimer } from './timers.js';
+
 var LOOK_MS = 5000;
 /** The clock may be set by a little, a timer may be late by a little; beyond this is a sleep. */
 var SLEEP_MS = 5000;
@@ -14,7 +17,7 @@ var SLEEP_MS = 5000;
  * @param {(hasNewNetwork: boolean) => void} returned called at most once in a turn
  * @returns {() => void} stops listening
  */
-function watchPage(settings, returned) {
+export function watchPage(settings, returned) {
   var page = root.document;
   var connection = root.navigator && root.navigator.connection;
   var network = connection && connection.type;

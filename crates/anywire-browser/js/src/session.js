@@ -1,9 +1,17 @@
 /**
  * Owns the session: who it is, what was received, what is kept to be sent, and how it ends.
- * Leaves the connections to the legs, and which of them carries it to negotiator.js.
+ * Leaves the connections to the legs, and which of them carries it to the negotiation.
  */
 
-var UNKNOWN_SESSION = 4930;
+import { readBlob } from '#platform/engine.js';
+import { json } from '#platform/json.js';
+import { createOutbox } from './outbox.js';
+import { createTimer, soon } from './timers.js';
+import { UNKNOWN_SESSION } from './wire/close.js';
+import { createFault, protocolError } from './wire/fault.js';
+import { parseJson } from './wire/json.js';
+import { createMessage } from './wire/message.js';
+import { TEXT } from './wire/packet.js';
 
 /**
  * What this client can beyond version 1 (PROTOCOL §2.5), by name.
@@ -27,7 +35,7 @@ var MAX_OUTBOX_BYTES = 67108864;
  * @param {SessionHandlers} handlers
  * @returns {Session}
  */
-function createSession(clock, key, protocols, handlers) {
+export function createSession(clock, key, protocols, handlers) {
   var secret = '';
   var outbox = createOutbox();
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
@@ -60,7 +68,7 @@ function createSession(clock, key, protocols, handlers) {
     },
 
     openContent: function (generation) {
-      return JSON.stringify({
+      return json.stringify({
         version: 1,
         key: key,
         generation: generation,
@@ -89,14 +97,14 @@ function createSession(clock, key, protocols, handlers) {
         secret = opened.secret;
         session.protocol = opened.protocol || '';
       }
-      for (var name in opened['limits']) {
-        var limit = opened['limits'][name];
+      for (var name in opened.limits) {
+        var limit = opened.limits[name];
         // A server that holds nothing says so with 0, which makes no sense elsewhere.
         if (limit > 0 || (limit === 0 && name === 'holdMs')) {
           limits[name] = limit;
         }
       }
-      session.handleAck(opened['received'], opened['received']);
+      session.handleAck(opened.received, opened.received);
       return opened;
     },
 
@@ -250,20 +258,8 @@ function createSession(clock, key, protocols, handlers) {
 function parseOpened(content) {
   var opened = parseJson(content);
   if (opened.version !== 1 || !opened.session || !opened.secret ||
-      !(opened['received'] >= 0) || !(opened.first >= 0)) {
+      !(opened.received >= 0) || !(opened.first >= 0)) {
     throw protocolError();
   }
   return opened;
-}
-
-/**
- * @param {any} text
- * @returns {any} an empty object if it is not JSON
- */
-function parseJson(text) {
-  try {
-    return JSON.parse(text) || {};
-  } catch (error) {
-    return {};
-  }
 }

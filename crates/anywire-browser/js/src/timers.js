@@ -11,7 +11,7 @@ var MAX_TIMEOUT_MS = 1e9;
  * @param {() => void} fire
  * @returns {Timer}
  */
-function createTimer(clock, fire) {
+export function createTimer(clock, fire) {
   /** @type {any} */
   var id;
   // `Infinity` while it does not run.
@@ -48,6 +48,6 @@ function createTimer(clock, fire) {
  * @param {Clock} clock
  * @param {() => void} work
  */
-function soon(clock, work) {
+export function soon(clock, work) {
   createTimer(clock, work).set(0);
 }

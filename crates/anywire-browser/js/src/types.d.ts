@@ -342,8 +342,10 @@ interface Client {
   allow(transport: string, isAllowed: boolean): void;
 }
 
-/** The global object. */
-declare var root: any;
+/** What some engines have beside what they all have. */
+declare var global: unknown;
+declare var module: { exports?: unknown };
+declare var define: { (names: string[], make: () => unknown): void; amd?: unknown };
 
 type Listener = ((event: any) => void) | { handleEvent(event: any): void };
 

@@ -1,10 +1,9 @@
-'use strict';
 // How a session ends: by either side, by both, by neither.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { decodePayload, encodePayload } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { decodePayload, encodePayload } from './support/builds.js';
 
 const always = (fate) => () => fate;
 

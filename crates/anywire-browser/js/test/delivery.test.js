@@ -1,10 +1,9 @@
-'use strict';
 // How messages travel: kinds, acks, batches, limits.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { ENCODINGS, decodePayload, encodePayload, testFull } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { ENCODINGS, decodePayload, encodePayload, testFull } from './support/builds.js';
 
 const CARRIERS = [
   { transports: ['websocket'] },

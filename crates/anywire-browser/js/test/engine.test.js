@@ -1,10 +1,9 @@
-'use strict';
 // What engines do otherwise than their documents say, each by a fake that does it.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { load } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { load } from './support/engine.js';
 
 /** Runs with other globals than there are. */
 function withGlobals(globals, work) {

@@ -1,12 +1,11 @@
-'use strict';
 // Over a network that refuses, loses, repeats, delays and cuts at random, both sides get every
 // message once and in order. `SEED=7 node --test test/hostile.test.js` runs one case.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { loadScript } = require('./support/internals.js');
-const { createRandom } = require('./support/random.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { loadScript } from './support/builds.js';
+import { createRandom } from './support/random.js';
 
 const modern = loadScript('anywire.min.js');
 const full = loadScript('anywire-full.min.js');

@@ -1,11 +1,11 @@
-'use strict';
 // What carries down below the WebSocket: streams, event streams, and the hold that follows them.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { createMemory, decodePayload } = require('./support/internals.js');
-const { payload, PRELUDE, PADDING, withStreams } = require('./support/ladder.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { createMemory } from '../src/memory.js';
+import { decodePayload } from './support/builds.js';
+import { payload, PRELUDE, PADDING, withStreams } from './support/ladder.js';
 
 const last = (list) => list[list.length - 1];
 const holds = ({ network }) => network.requests.filter(

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 const SUITES = ['close', 'delivery', 'negotiation', 'page', 'session', 'surface', 'trouble'];
 
 const { status } = spawnSync(
-  process.execPath, ['--test', ...SUITES.map((suite) => `${import.meta.dirname}/${suite}.test.js`)],
-  { stdio: 'inherit', env: { ...process.env, BUILD: 'anywire' } });
+  process.execPath,
+  ['--conditions=modern', '--test', ...SUITES.map((suite) => `${import.meta.dirname}/${suite}.test.js`)],
+  { stdio: 'inherit' });
 process.exit(status ?? 1);

@@ -1,10 +1,9 @@
-'use strict';
 // Which transport carries the session: opening, racing, falling back, coming back.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { ENCODINGS } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { ENCODINGS } from './support/builds.js';
 
 const always = (fate) => () => fate;
 

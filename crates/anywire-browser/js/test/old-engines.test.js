@@ -1,16 +1,16 @@
-'use strict';
 // The traps of old engines, each by an engine that has it.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { readFileSync } = require('node:fs');
-const path = require('node:path');
-const v8 = require('node:v8');
-const vm = require('node:vm');
-const acorn = require('acorn');
-const { createScene } = require('./support/scene.js');
-const { Anywire, load } = require('./support/internals.js');
-const { createPage } = require('./support/page.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import * as acorn from 'acorn';
+import { createScene } from './support/scene.js';
+import Anywire from '../src/anywire.js';
+import { load } from './support/engine.js';
+import { createPage } from './support/page.js';
 
 const always = (fate) => () => fate;
 const last = (list) => list[list.length - 1];
@@ -302,7 +302,7 @@ test('no byte is read behind the end of an array, where an engine throws', () =>
 
 test('patterns keep to the grammar, which KHTML heeds where others are lenient', () => {
   const patterns = [];
-  const source = readFileSync(path.join(__dirname, '../dist/anywire-full.js'), 'utf8');
+  const source = readFileSync(path.join(import.meta.dirname, '../dist/anywire-full.js'), 'utf8');
   acorn.parse(source, {
     ecmaVersion: 3,
     onToken: ({ type, value }) => {

@@ -1,15 +1,14 @@
-'use strict';
 // The package as others get it: packed, installed into an empty folder, and taken both ways.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { execFileSync } = require('node:child_process');
-const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const vm = require('node:vm');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import vm from 'node:vm';
 
-const home = path.join(__dirname, '..');
+const home = path.join(import.meta.dirname, '..');
 const TAKE = `
 const socket = new Anywire('ws://127.0.0.1:9/anywire', ['chat'], { connectTimeoutMs: 1, WebSocket: null, XMLHttpRequest: null });
 socket.addEventListener('custom', () => console.log(Anywire.CLOSING, socket.readyState, socket.url));

@@ -1,11 +1,10 @@
-'use strict';
 // The page's life: shown again, online, another network, asleep. What is remembered between pages.
 // What goes with the open, and what the server is told.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { createMemory } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { createMemory } from '../src/memory.js';
 
 const always = (fate) => () => fate;
 const PROOF = 16386;

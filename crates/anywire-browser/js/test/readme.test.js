@@ -1,15 +1,14 @@
-'use strict';
 // What the READMEs and docs/ print works: their pages and scripts run, with the client itself on a simulated network, and the
 // commands name what there is. Rust's blocks are doc tests, and nginx reads its own in tests/src/middlebox.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { existsSync, readFileSync } = require('node:fs');
-const path = require('node:path');
-const vm = require('node:vm');
-const { createScene } = require('./support/scene.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import vm from 'node:vm';
+import { createScene } from './support/scene.js';
 
-const root = path.join(__dirname, '../../../..');
+const root = path.join(import.meta.dirname, '../../../..');
 const read = (file) => readFileSync(path.join(root, file), 'utf8');
 const PAGES = [
   'README.md', 'docs/browsers.md', 'docs/comparison.md', 'docs/operating.md', 'docs/performance.md',

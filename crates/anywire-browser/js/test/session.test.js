@@ -1,13 +1,13 @@
-'use strict';
 // The rooms without a connection: outbox, session, timers, and what counts texts and bytes.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { Clock } = require('./support/clock.js');
-const {
-  createOutbox, createSession, createTimer, fromBase64, testFull, toBase64, utf8Length,
-  wellFormed,
-} = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { Clock } from './support/clock.js';
+import { createOutbox } from '../src/outbox.js';
+import { createSession } from '../src/session.js';
+import { createTimer } from '../src/timers.js';
+import { fromBase64, toBase64 } from '../src/wire/base64.js';
+import { testFull, utf8Length, wellFormed } from './support/builds.js';
 
 const text = (content) => ({ letter: 't', content, bytes: content.length });
 

@@ -1,15 +1,18 @@
-'use strict';
 // The public object is a WebSocket to whoever holds it.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { readFileSync } = require('node:fs');
-const path = require('node:path');
-const vm = require('node:vm');
-const { createScene } = require('./support/scene.js');
-const { Anywire, load, resolveEndpoints } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import vm from 'node:vm';
+import { createScene } from './support/scene.js';
+import Anywire from '../src/anywire.js';
+import { resolveEndpoints } from '../src/endpoint.js';
+import { load } from './support/engine.js';
 
-const dist = (file) => path.join(__dirname, '../dist', file);
+const require = createRequire(import.meta.url);
+const dist = (file) => path.join(import.meta.dirname, '../dist', file);
 
 test('it has the constants of a WebSocket, on both', () => {
   const { client } = createScene();

@@ -1,13 +1,12 @@
-'use strict';
 // The traces that this negotiation and the Rust one answer to alike: events in, decisions out.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { readFileSync } = require('node:fs');
-const path = require('node:path');
-const { createNegotiation } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createNegotiation } from '../src/negotiation/negotiation.js';
 
-const vectors = path.join(__dirname, '../../../../tests/vectors/negotiation.json');
+const vectors = path.join(import.meta.dirname, '../../../../tests/vectors/negotiation.json');
 
 const SETTINGS = {
   httpDelayMs: 300, connectTimeoutMs: 20000, backoff: { minMs: 500, maxMs: 30000 },

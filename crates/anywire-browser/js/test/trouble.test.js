@@ -1,11 +1,13 @@
-'use strict';
 // Slow lines, full servers, proxies that end holds, browsers that fail.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { createScene } = require('./support/scene.js');
-const { Clock } = require('./support/clock.js');
-const { Anywire, createTimer, decodePayload, resolveEndpoints, testFull } = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { createScene } from './support/scene.js';
+import { Clock } from './support/clock.js';
+import Anywire from '../src/anywire.js';
+import { resolveEndpoints } from '../src/endpoint.js';
+import { createTimer } from '../src/timers.js';
+import { decodePayload, testFull } from './support/builds.js';
 
 const always = (fate) => () => fate;
 const last = (list) => list[list.length - 1];

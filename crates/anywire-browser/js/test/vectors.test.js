@@ -1,16 +1,18 @@
-'use strict';
 // The vectors that bind the specification, the server and this client.
 
-const { test } = require('node:test');
-const assert = require('node:assert');
-const { readFileSync } = require('node:fs');
-const path = require('node:path');
-const {
-  TEXT_ENCODING, createSession, decodeAnswer, decodeFrame, decodePayload, encodeFrame, encodePayload, isRetry, parseClose,
-} = require('./support/internals.js');
+import { test } from 'node:test';
+import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createSession } from '../src/session.js';
+import { isRetry, parseClose } from '../src/wire/close.js';
+import { decodeFrame, encodeFrame } from '../src/wire/frame.js';
+import { decodeAnswer } from '../src/wire/payload.js';
+import { TEXT_ENCODING } from '../src/wire/text.js';
+import { decodePayload, encodePayload } from './support/builds.js';
 
 const load = (name) =>
-  JSON.parse(readFileSync(path.join(__dirname, '../../../../tests/vectors', name), 'utf8'));
+  JSON.parse(readFileSync(path.join(import.meta.dirname, '../../../../tests/vectors', name), 'utf8'));
 const fromHex = (hex) => new Uint8Array(Buffer.from(hex, 'hex')).buffer;
 const toHex = (bytes) => Buffer.from(bytes).toString('hex');
 const fromVector = ([letter, content]) => ({

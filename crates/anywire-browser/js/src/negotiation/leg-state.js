@@ -3,31 +3,28 @@
  * Leaves what becomes of it to negotiation.js.
  */
 
-var WEBSOCKET = 'websocket';
-var POLL = 'poll';
-
 /** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
-var SILENCE_MS = 5000;
-var MIN_PROOF_MS = 1000;
+export var SILENCE_MS = 5000;
+export var MIN_PROOF_MS = 1000;
 /** How long a WebSocket that seems to have superseded polling may take to say so. */
-var GRACE_MS = 1000;
+export var GRACE_MS = 1000;
 /** After so long a proven WebSocket was worth it. */
-var STEADY_MS = 10000;
+export var STEADY_MS = 10000;
 /** How long the WebSocket is alone where it was proven before. */
-var MIN_DELAY_MS = 100;
-var MAX_DELAY_MS = 1000;
+export var MIN_DELAY_MS = 100;
+export var MAX_DELAY_MS = 1000;
 
 /**
  * @param {string} leg
  * @param {any} isAllowed
  * @returns {Line}
  */
-function createLine(leg, isAllowed) {
+export function createLine(leg, isAllowed) {
   return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
 }
 
 /** @param {Line} line */
-function isAttached(line) {
+export function isAttached(line) {
   return line.phase === 'proof' || line.phase === 'carry';
 }
 
@@ -36,6 +33,6 @@ function isAttached(line) {
  * @param {number} min
  * @param {number} max
  */
-function clamp(value, min, max) {
+export function clamp(value, min, max) {
   return Math.max(min, Math.min(max, value));
 }

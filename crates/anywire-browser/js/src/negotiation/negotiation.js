@@ -9,13 +9,19 @@
  *    '-----------------'---- lost, drop -----'
  */
 
+import { POLL, WEBSOCKET } from '../transport.js';
+import {
+  clamp, createLine, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, SILENCE_MS, STEADY_MS,
+} from './leg-state.js';
+import { createTrace } from './trace.js';
+
 /**
  * @param {NegotiationSettings} settings
  * @param {{ [leg: string]: any }} allowed which legs there are
  * @param {string | number} memory of this origin: ms, 'fails' or ''
  * @returns {Negotiation}
  */
-function createNegotiation(settings, allowed, memory) {
+export function createNegotiation(settings, allowed, memory) {
   var websocket = createLine(WEBSOCKET, allowed.websocket);
   var poll = createLine(POLL, allowed.poll);
   /** @type {{ [leg: string]: Line }} */

@@ -4,6 +4,10 @@
  * Leaves each decision to negotiation.js, and to the legs how they carry the session.
  */
 
+import { createTimer } from '../timers.js';
+import { WEBSOCKET } from '../transport.js';
+import { createNegotiation } from './negotiation.js';
+
 /**
  * @param {Session} session
  * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
@@ -13,7 +17,7 @@
  * @param {(transport: string) => void} ontransport what carries the session from now on
  * @returns {Negotiator}
  */
-function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
+export function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
   var isStopped = false;
   /** @type {{ [leg: string]: any }} */
   var legs = {};

@@ -4,12 +4,14 @@
  * Leaves what an attempt is to negotiation.js.
  */
 
+import { newPacket, REPORT } from '../wire/packet.js';
+
 var TRACE_LENGTH = 64;
 /** In one go. */
 var MAX_REPORTS = 16;
 
 /** @returns {Trace} */
-function createTrace() {
+export function createTrace() {
   var noted = 0;
   var hasTrouble = false;
   // What the server has not been told.
@@ -24,7 +26,7 @@ function createTrace() {
       ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        'leg': leg, 'phase': phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
+        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
       unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);

@@ -1,8 +1,17 @@
 /**
  * Owns what carries down while polling carries the session: a stream or an event stream, as long as
- * it is proven at run time, else the hold of poll-leg.js (NEGOTIATION §10).
+ * it is proven at run time, else the hold of poll.js (NEGOTIATION §10).
  * Leaves to stream.js and events.js the browser's part. Only in the full build.
  */
+
+import { MAX_UNACKED, MAX_UNACKED_BYTES } from '../limits.js';
+import { createMemory, MEMORY_MS } from '../memory.js';
+import { createTimer, soon } from '../timers.js';
+import { ignore, isListed, POLL } from '../transport.js';
+import { withFaults } from '../wire/fault.js';
+import { PADDING } from '../wire/packet.js';
+import { openEvents } from './events.js';
+import { openStream } from './stream.js';
 
 /** A path on which the first bytes take longer, while the connection is open, holds them back. */
 var RUNG_PROOF_MS = 1200;
@@ -20,7 +29,7 @@ var SHORT_RUNG_MS = 500;
  * @param {Http} http
  * @returns {Rungs}
  */
-function createRungs(session, endpoints, settings, http) {
+export function createRungs(session, endpoints, settings, http) {
   /** @type {Rung[]} */
   var rungs = [];
 

@@ -1,10 +1,14 @@
 /**
  * Owns one event stream down over the browser's EventSource (PROTOCOL §14).
- * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
+ * Leaves when to make one, and what its silence means, to downstream.js. Only in the full build.
  */
 
+import { ignore } from '../transport.js';
+import { STREAM_LETTERS } from '../wire/payload.js';
+import { readText } from '../wire/text.js';
+
 /** @type {OpenRung} */
-function openEvents(settings, url, attachment, heard, ended) {
+export function openEvents(settings, url, attachment, heard, ended) {
   var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
   // Where it cannot cross origins, this throws.
   var source = new settings.EventSource(

@@ -1,13 +1,21 @@
 /**
- * Owns one exchange by a script tag, and by a form before it where an address is too short
- * (PROTOCOL §15), for engines whose requests cannot cross origins. Only in the full build.
- * Leaves what is in them to poll-leg.js.
+ * Owns one exchange by a script tag, for engines whose requests cannot cross origins (PROTOCOL §15). Only in the full
+ * build.
+ * Leaves what is too long for an address to form.js, and what is in an exchange to poll.js.
  */
+
+import { insert } from '../platform/legacy/insert.js';
+import { json } from '../platform/legacy/json.js';
+import { root } from '../root.js';
+import { createTimer } from '../timers.js';
+import { ignore } from '../transport.js';
+import { decodeText } from '../wire/text.js';
+import { postForm } from './form.js';
 
 /** Addresses that are longer are cut on some paths. */
 var MAX_ADDRESS = 1900;
-/** A form whose answer nobody tells of has arrived, or the next exchange shows that it did not. */
-var FORM_MS = 5000;
+/** A script that has loaded and not called by then will not. */
+var LOADED_MS = 500;
 
 var JSONP = 'anywire_jsonp';
 var lastCall = 0;
@@ -15,7 +23,7 @@ var lastCall = 0;
 var calls = {};
 
 /** @type {Exchange} */
-function startScriptExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
+export function startScriptExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   /** @type {() => void} */
   var stop = ignore;
   var address = endpoints.jsonp + (endpoints.jsonp.indexOf('?') < 0 ? '?' : '&');
@@ -26,13 +34,13 @@ function startScriptExchange(settings, endpoints, encoding, body, patienceMs, an
       if (typeof argument === 'string') {
         answered(argument);
       } else {
-        failed('refused', 'jsonp', JSON.stringify(argument));
+        failed('refused', 'jsonp', json.stringify(argument));
       }
     }, failed);
   }
 
   if (address.length + body.length > MAX_ADDRESS) {
-    stop = postForm(settings, endpoints.form, body, function () {
+    stop = postForm(settings, endpoints.form, JSONP + (++lastCall), body, function () {
       // Nothing can be read of its answer: an exchange that sends nothing asks how far it came.
       var first = decodeText(decodeURIComponent(body.substr(2)))[0];
       call(encoding.pack([first]));
@@ -96,7 +104,7 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
   script.onreadystatechange = function () {
     // Old engines tell it so, before or after they run it.
     if (/loaded|complete/.test(script.readyState)) {
-      timer.by(settings.now() + SHORT_RUNG_MS);
+      timer.by(settings.now() + LOADED_MS);
     }
   };
   script.async = true;
@@ -104,52 +112,4 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
   timer.set(patienceMs);
   insert(settings, script);
   return finish;
-}
-
-/**
- * @param {Settings} settings
- * @param {string} url
- * @param {string} body
- * @param {() => void} posted
- */
-function postForm(settings, url, body, posted) {
-  var name = JSONP + (++lastCall);
-  /** @type {any} */
-  var box = settings.document.createElement('div');
-  box.style.display = 'none';
-  // The name of a frame that is made otherwise is not heeded by old engines.
-  box.innerHTML = '<iframe name="' + name + '"></iframe><form method="post" target="' + name +
-    '" accept-charset="utf-8"><textarea name="b"></textarea></form>';
-  var timer = createTimer(settings, done);
-
-  function stop() {
-    timer.stop();
-    frame.onload = frame.onreadystatechange = null;
-    box.parentNode.removeChild(box);
-  }
-
-  function done() {
-    stop();
-    posted();
-  }
-
-  var frame = box.firstChild;
-  var form = box.lastChild;
-  form.action = url;
-  form.firstChild.value = body;
-  insert(settings, box);
-  // Its first page has been loaded by now, or comes before the answer.
-  form.submit();
-  frame.onload = done;
-  timer.set(FORM_MS);
-  return stop;
-}
-
-/**
- * @param {Settings} settings
- * @param {any} element
- */
-function insert(settings, element) {
-  var page = settings.document;
-  (page.body || page.getElementsByTagName('head')[0]).appendChild(element);
 }

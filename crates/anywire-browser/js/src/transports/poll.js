@@ -1,11 +1,25 @@
 /**
  * Owns how HTTP exchanges carry a session: one that is held for what comes down, and beside it one
  * that sends (PROTOCOL §6).
- * Leaves to negotiator.js when to try it, and what follows when an exchange fails.
+ * Leaves to the negotiation when to try it, and what follows when an exchange fails.
  *
  * The first exchange is not held: it opens or attaches, sends what waits, and its answer attaches
  * the leg. Only then is one held, may another send, and is the path proven by one of its own.
  */
+
+import { IS_FULL } from '#platform/engine.js';
+import { startExchange } from '#platform/exchange.js';
+import { SLOW_BYTES_PER_MS } from '../limits.js';
+import { createTimer } from '../timers.js';
+import { ignore, POLL } from '../transport.js';
+import { BINARY_ENCODING } from '../wire/bytes.js';
+import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js';
+import { withFaults } from '../wire/fault.js';
+import { parseJson } from '../wire/json.js';
+import {
+  ACK, ATTACH, BINARY, CLOSE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, PONG, SUPERSEDED, TEXT,
+} from '../wire/packet.js';
+import { decodeAnswer } from '../wire/payload.js';
 
 /** Leaves room for what stands beside the messages: attach, reports, offset and close. */
 var MAX_BATCH = 900;
@@ -45,7 +59,7 @@ var UNBLOCKED_MS = 500;
  * @param {Trace} trace
  * @returns {PollLeg}
  */
-function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
+export function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
   var limits = session.limits;
   var outbox = session.outbox;
   var encoding = IS_FULL ? http.encoding : BINARY_ENCODING;
@@ -404,5 +418,3 @@ function createPollLeg(session, endpoints, http, settings, feed, generation, tra
 
   return leg;
 }
-
-function ignore() {}

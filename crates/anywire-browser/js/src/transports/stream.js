@@ -1,12 +1,16 @@
 /**
  * Owns one stream down over the browser's XMLHttpRequest, read while it comes (PROTOCOL §13).
- * Leaves when to make one, and what its silence means, to rungs.js. Only in the full build.
+ * Leaves when to make one, and what its silence means, to downstream.js. Only in the full build.
  */
 
-var STREAM_LETTERS = 'Oqantbcs-';
+import { setCredentials } from '../platform/legacy/exchange.js';
+import { ignore } from '../transport.js';
+import { ATTACH, newPacket } from '../wire/packet.js';
+import { STREAM_LETTERS } from '../wire/payload.js';
+import { readText, TEXT_ENCODING } from '../wire/text.js';
 
 /** @type {OpenRung} */
-function openStream(settings, url, attachment, heard, ended) {
+export function openStream(settings, url, attachment, heard, ended) {
   var request = new settings.XMLHttpRequest();
   var reader = { at: 0 };
   var seen = 0;

@@ -4,14 +4,21 @@
  * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
  */
 
+import { MAX_UNACKED, MAX_UNACKED_BYTES, SLOW_BYTES_PER_MS } from '../limits.js';
+import { createTimer, soon } from '../timers.js';
+import { ignore, WEBSOCKET } from '../transport.js';
+import { closeContent, isRetry, SUPERSEDED_CODE } from '../wire/close.js';
+import { createFault, protocolError, withFaults } from '../wire/fault.js';
+import { decodeFrame, encodeFrame } from '../wire/frame.js';
+import {
+  ACK, ATTACH, BINARY, CLOSE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT,
+} from '../wire/packet.js';
+
 /** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
 var STALL_MS = 2000;
 
-/** No line is thought to carry less; and more than this on the way tells what it carries. */
-var SLOW_BYTES_PER_MS = 16;
+/** When it stalls with more than this on the way, that tells what the line carries. */
 var LARGE_BYTES = 65536;
-var MAX_UNACKED = 128;
-var MAX_UNACKED_BYTES = 131072;
 
 /**
  * @param {Session} session
@@ -21,7 +28,7 @@ var MAX_UNACKED_BYTES = 131072;
  * @param {number} generation of its offer, or 0 for none
  * @returns {WebSocketLeg}
  */
-function createWebSocketLeg(session, url, settings, feed, generation) {
+export function createWebSocketLeg(session, url, settings, feed, generation) {
   var limits = session.limits;
   var outbox = session.outbox;
   /** @type {WebSocket} */
@@ -191,7 +198,7 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened(content);
-    up = opened['received'];
+    up = opened.received;
     if (up < base) {
       throw createFault(4934, 'state-lost');
     }
@@ -321,4 +328,33 @@ function createWebSocketLeg(session, url, settings, feed, generation) {
   }
 
   return leg;
+}
+
+/**
+ * @param {Settings} settings
+ * @param {string} url
+ * @param {string[]} protocols
+ * @param {() => void} opened
+ * @param {(event: MessageEvent) => void} received
+ * @param {(outcome: string, detail: string) => void} closed
+ * @returns {WebSocket} or what cannot even be closed
+ */
+function openWebSocket(settings, url, protocols, opened, received, closed) {
+  /** @type {any} */
+  var socket = {};
+  try {
+    socket = new settings.WebSocket(url, protocols);
+    socket.binaryType = 'arraybuffer';
+  } catch (error) {
+    soon(settings, function () {
+      closed('failed', '' + error);
+    });
+  }
+  socket.onopen = opened;
+  socket.onmessage = received;
+  // Some engines tell of an error alone.
+  socket.onclose = socket.onerror = function (/** @type {CloseEvent} */ event) {
+    closed('closed', '' + event.code);
+  };
+  return socket;
 }

@@ -1,13 +1,16 @@
 /**
  * Owns base64, for binary messages in the text encoding. The engine's own is left alone: some go
  * through UTF-8 with it.
- * Leaves what the bytes mean to payload-text.js. Only in the full build.
+ * Leaves what the bytes mean to text.js. Only in the full build.
  */
+
+import { root } from '../root.js';
+import { protocolError } from './fault.js';
 
 var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** @param {Uint8Array} bytes */
-function toBase64(bytes) {
+export function toBase64(bytes) {
   var text = '';
   var rest = 0;
   // Nothing is read behind the end, where some throw.
@@ -27,7 +30,7 @@ function toBase64(bytes) {
  * The bytes, or the text as it is where the browser knows no bytes.
  * @param {string} text
  */
-function fromBase64(text) {
+export function fromBase64(text) {
   if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
     throw protocolError();
   }

@@ -2,8 +2,12 @@
  * Owns the binary encoding of payloads (PROTOCOL §4.2).
  */
 
+import { protocolError } from './fault.js';
+import { BINARY, checkPacket } from './packet.js';
+import { LETTERS } from './payload.js';
+
 /** @type {Encoding} */
-var BINARY_ENCODING = {
+export var BINARY_ENCODING = {
   contentType: 'application/octet-stream',
   pack: encodeBytes,
   unpack: function (body) {

@@ -3,12 +3,16 @@
  * Leaves its way to the session.
  */
 
+import { copyBytes, isBlob } from '#platform/engine.js';
+import { utf8Length, wellFormed } from '#platform/text.js';
+import { BINARY, TEXT } from './packet.js';
+
 /**
  * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
  * @param {any} data
  * @returns {Message}
  */
-function createMessage(data) {
+export function createMessage(data) {
   var content = null;
   var bytes = 0;
   if (isBlob(data)) {

@@ -4,7 +4,12 @@
  * Leaves the encodings to files of their own, and the single packet to packet.js.
  */
 
-var LETTERS = 'oxOntbapqcsr-';
+import { protocolError } from './fault.js';
+import { OPENED, PADDING } from './packet.js';
+
+export var LETTERS = 'oxOntbapqcsr-';
+/** Of a stream down. */
+export var STREAM_LETTERS = 'Oqantbcs-';
 
 /**
  * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
@@ -12,7 +17,7 @@ var LETTERS = 'oxOntbapqcsr-';
  * @param {any} body
  * @param {boolean} isFirst whether it must open the session
  */
-function decodeAnswer(encoding, body, isFirst) {
+export function decodeAnswer(encoding, body, isFirst) {
   var packets = encoding.unpack(body);
   var letters = '';
   for (var i = 0; i < packets.length; i++) {

@@ -3,11 +3,17 @@
  * bytes, and for answers that are read while they come. Only in the full build.
  */
 
+import { wellFormed } from '../platform/legacy/text.js';
+import { fromBase64, toBase64 } from './base64.js';
+import { protocolError } from './fault.js';
+import { BINARY, checkPacket, parseNumber } from './packet.js';
+import { LETTERS } from './payload.js';
+
 /** Lengths are shorter than this. */
 var MAX_LENGTH_DIGITS = 16;
 
 /** @type {Encoding} */
-var TEXT_ENCODING = {
+export var TEXT_ENCODING = {
   contentType: 'text/plain',
   // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
   // as ASCII (PROTOCOL §4.7).
@@ -35,7 +41,7 @@ function unescapeText(text) {
 }
 
 /** @param {Packet[]} packets */
-function encodeText(packets) {
+export function encodeText(packets) {
   var text = '';
   for (var i = 0; i < packets.length; i++) {
     var content = packets[i].content;
@@ -48,7 +54,7 @@ function encodeText(packets) {
 }
 
 /** @param {string} text */
-function decodeText(text) {
+export function decodeText(text) {
   var reader = { at: 0 };
   var packets = readText(reader, text, LETTERS);
   if (reader.at < text.length) {
@@ -63,7 +69,7 @@ function decodeText(text) {
  * @param {string} text may end inside a packet
  * @param {string} letters
  */
-function readText(reader, text, letters) {
+export function readText(reader, text, letters) {
   var packets = [];
   for (;;) {
     var colon = text.indexOf(':', reader.at);

@@ -1,4 +1,3 @@
-'use strict';
 // Time that stands still until a test moves it.
 
 class Clock {
@@ -39,4 +38,4 @@ class Clock {
   }
 }
 
-module.exports = { Clock };
+export { Clock };

@@ -1,8 +1,8 @@
-'use strict';
 // What the ladder's rungs use of a browser, on a network that does what a test says: requests whose
 // answers grow, event sources, script tags and forms.
 
-const { decodePayload, encodeText } = require('./internals.js');
+import { encodeText } from '../../src/wire/text.js';
+import { decodePayload } from './builds.js';
 
 /** Packets as a payload in the text encoding. */
 const payload = (...packets) => encodeText(packets.map(([letter, content]) => ({ letter, content })));
@@ -72,4 +72,4 @@ function withStreams(network, how = '') {
   return { streams, Request };
 }
 
-module.exports = { payload, PRELUDE, PADDING, withStreams };
+export { payload, PRELUDE, PADDING, withStreams };

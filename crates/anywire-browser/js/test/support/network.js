@@ -1,4 +1,3 @@
-'use strict';
 // The browser's WebSocket and XMLHttpRequest, on a network that does what a test says.
 
 const LATENCY_MS = 20;
@@ -260,4 +259,4 @@ function copy(data) {
   return typeof data === 'string' ? data : new Uint8Array(data).slice().buffer;
 }
 
-module.exports = { createNetwork };
+export { createNetwork };

@@ -1,4 +1,3 @@
-'use strict';
 // A document with script tags and forms, for a client that can use nothing else.
 
 
@@ -68,4 +67,4 @@ function createPage() {
   return page;
 }
 
-module.exports = { createPage };
+export { createPage };

@@ -1,4 +1,3 @@
-'use strict';
 // Numbers at random that a seed repeats.
 
 /** mulberry32: from 0 to below 1. */
@@ -12,4 +11,4 @@ function createRandom(seed) {
   };
 }
 
-module.exports = { createRandom };
+export { createRandom };

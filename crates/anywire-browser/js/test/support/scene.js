@@ -1,10 +1,9 @@
-'use strict';
 // A client, a network and a server on one clock, with a record of what the application saw.
 
-const internals = require('./internals.js');
-const { Clock } = require('./clock.js');
-const { Server } = require('./server.js');
-const { createNetwork } = require('./network.js');
+import Client from '../../src/anywire.js';
+import { Clock } from './clock.js';
+import { Server } from './server.js';
+import { createNetwork } from './network.js';
 
 /**
  * Beside the client's own options: the network's `plan`, the `server`'s options, another build of
@@ -17,7 +16,7 @@ function createScene({
   const clock = new Clock();
   const server = new Server(clock, serverOptions);
   const network = createNetwork(clock, server, plan);
-  const client = new (Anywire || internals.Anywire)(url || 'ws://example.test/anywire', protocols, {
+  const client = new (Anywire || Client)(url || 'ws://example.test/anywire', protocols, {
     WebSocket: network.WebSocket,
     XMLHttpRequest: network.XMLHttpRequest,
     setTimeout: (callback, ms) => clock.setTimeout(callback, ms + lateMs()),
@@ -58,4 +57,4 @@ function createScene({
   };
 }
 
-module.exports = { createScene };
+export { createScene };

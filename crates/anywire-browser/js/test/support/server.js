@@ -1,9 +1,9 @@
-'use strict';
 // A small server of the protocol, in memory. It knows connections only as functions, and it is
 // strict: whatever the client does against PROTOCOL.md ends up in `errors`.
 
-const { decodeFrame, decodePayload, encodeFrame, encodePayload } = require('./internals.js');
-const { StreamLink } = require('./stream-link.js');
+import { decodeFrame, encodeFrame } from '../../src/wire/frame.js';
+import { decodePayload, encodePayload } from './builds.js';
+import { StreamLink } from './stream-link.js';
 
 const closeContent = ({ code, reason }) => (reason ? `${code} ${reason}` : `${code}`);
 const hex = (number) => number.toString(16).padStart(32, '0');
@@ -407,4 +407,4 @@ class Session {
   }
 }
 
-module.exports = { Server };
+export { Server };

@@ -1,8 +1,7 @@
-'use strict';
 // What the server of the tests says on one stream (PROTOCOL §13): padding, messages as they come,
 // and its end.
 
-const { encodeText } = require('./internals.js');
+import { encodeText } from '../../src/wire/text.js';
 
 const PRELUDE = '.'.repeat(2040);
 
@@ -73,4 +72,4 @@ class StreamLink {
   }
 }
 
-module.exports = { StreamLink };
+export { StreamLink };

@@ -3,11 +3,14 @@
  * but its own, and throws while it has no answer. Only in the full build.
  */
 
+import { root } from '../../root.js';
+import { ignore } from '../../transport.js';
+
 /**
  * Gives the settings what the engine has in place of a XMLHttpRequest.
  * @param {Settings} settings
  */
-function findRequest(settings) {
+export function findRequest(settings) {
   if (!settings.XMLHttpRequest && root.ActiveXObject) {
     settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
   }

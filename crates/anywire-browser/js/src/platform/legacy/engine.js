@@ -1,14 +1,16 @@
 /**
  * Owns what is asked of the engine beside its transports and its timers, with stand-ins for what old
- * ones lack. The full build's; modern/engine.js has the same names, and some more.
+ * ones lack. The full build's; modern/engine.js has the same names.
  */
 
-var IS_FULL = true;
+import { root } from '../../root.js';
 
-var TRANSPORTS = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
+export var IS_FULL = true;
+
+export var TRANSPORTS = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
 
 /** Never goes backwards, where the engine has such a clock. */
-var monotonicMs = root.performance && performance.now ? function () {
+export var monotonicMs = root.performance && performance.now ? function () {
   return performance.now();
 } : function () {
   return new Date().getTime();
@@ -32,7 +34,7 @@ function randomBytes(count) {
   return bytes;
 }
 
-function newKey() {
+export function newKey() {
   var bytes = randomBytes(16);
   var key = '';
   for (var i = 0; i < 16; i++) {
@@ -42,7 +44,7 @@ function newKey() {
 }
 
 /** @param {string} url relative to the page */
-function absoluteUrl(url) {
+export function absoluteUrl(url) {
   if (!root.document) {
     return new URL(url, root.location && root.location.href).href;
   }
@@ -52,22 +54,8 @@ function absoluteUrl(url) {
   return anchor.href;
 }
 
-/**
- * How many bytes a text takes in UTF-8.
- * @param {string} text
- */
-function utf8Length(text) {
-  var length = text.length;
-  for (var i = 0; i < text.length; i++) {
-    var unit = text.charCodeAt(i);
-    // A surrogate stands for half of a character of four bytes.
-    length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
-  }
-  return length;
-}
-
 /** @param {Uint8Array} view */
-function copyBytes(view) {
+export function copyBytes(view) {
   var bytes = new Uint8Array(view.length);
   // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
   for (var i = 0; i < view.length; i++) {
@@ -77,7 +65,7 @@ function copyBytes(view) {
 }
 
 /** @param {any} data */
-function isBlob(data) {
+export function isBlob(data) {
   return / (Blob|File)\b/.test(Object.prototype.toString.call(data));
 }
 
@@ -86,7 +74,7 @@ function isBlob(data) {
  * @param {(buffer: ArrayBuffer) => void} done
  * @param {() => void} failed
  */
-function readBlob(blob, done, failed) {
+export function readBlob(blob, done, failed) {
   var reader = new FileReader();
   reader.onload = function () {
     done(/** @type {ArrayBuffer} */ (reader.result));
@@ -96,7 +84,7 @@ function readBlob(blob, done, failed) {
 }
 
 /** How binary messages come unless the application says. */
-function chooseBinaryType() {
+export function chooseBinaryType() {
   try {
     return new Blob([]) && 'blob';
   } catch (error) {

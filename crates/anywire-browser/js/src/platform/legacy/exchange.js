@@ -1,11 +1,16 @@
 /**
  * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
  * nothing may move.
- * Leaves what is in them to poll-leg.js.
+ * Leaves what is in them to transports/poll.js.
  */
 
+import { whatFailed } from '../../endpoint.js';
+import { createTimer, soon } from '../../timers.js';
+import { ignore } from '../../transport.js';
+import { BINARY_ENCODING } from '../../wire/bytes.js';
+
 /** @type {Exchange} */
-function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
+export function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
   var isBinary = encoding === BINARY_ENCODING;
   var timer = createTimer(settings, function () {
@@ -78,7 +83,7 @@ function startExchange(settings, endpoints, encoding, body, patienceMs, answered
  * @param {any} request
  * @param {Settings} settings
  */
-function setCredentials(request, settings) {
+export function setCredentials(request, settings) {
   try {
     request.withCredentials = settings.withCredentials;
   } catch (error) {

@@ -3,6 +3,16 @@
  * Leaves the ways to files of their own.
  */
 
+import { isCrossOrigin } from '../../endpoint.js';
+import { root } from '../../root.js';
+import { isListed, POLL } from '../../transport.js';
+import { createRungs } from '../../transports/downstream.js';
+import { startScriptExchange } from '../../transports/jsonp.js';
+import { BINARY_ENCODING } from '../../wire/bytes.js';
+import { TEXT_ENCODING } from '../../wire/text.js';
+import { findRequest } from './active-request.js';
+import { startExchange } from './exchange.js';
+
 var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 
 /**
@@ -12,7 +22,7 @@ var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
  * @param {Endpoints} endpoints
  * @returns {Http | undefined}
  */
-function chooseHttp(settings, session, endpoints) {
+export function chooseHttp(settings, session, endpoints) {
   /** @type {Http} */
   var http;
   findRequest(settings);

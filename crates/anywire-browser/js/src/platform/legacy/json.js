@@ -1,10 +1,12 @@
 /**
  * Owns JSON for engines that have none: what comes from the server, and what goes up to open.
- * Only in the full build, where it stands before the engine's.
+ * The engine's own comes first. The full build's; modern/json.js has the same name.
  */
 
+import { root } from '../../root.js';
+
 /** @type {JSON} */
-var JSON = root.JSON || /** @type {any} */ ({
+export var json = root.JSON || /** @type {any} */ ({
   /** @param {string} text */
   parse: function (text) {
     // With its strings and words taken out, nothing but punctuation may be left.
@@ -29,7 +31,7 @@ var JSON = root.JSON || /** @type {any} */ ({
     var parts = [];
     for (var name in value) {
       if (value.hasOwnProperty(name)) {
-        parts.push((isArray ? '' : '"' + name + '":') + JSON.stringify(value[name]));
+        parts.push((isArray ? '' : '"' + name + '":') + json.stringify(value[name]));
       }
     }
     return isArray ? '[' + parts + ']' : '{' + parts + '}';

@@ -3,20 +3,22 @@
  * theirs, its events and errors. The full build's; modern/target.js has the same names.
  */
 
+import { EVENT_TYPES } from '../../surface.js';
+
 /**
  * @param {AnywireObject} self
  * @returns {AnywireObject} with a handler for each type, which is called before listeners
  */
-function newTarget(self) {
+export function newTarget(self) {
   self._listeners = {};
-  for (var i = 0; i < EVENTS.length; i++) {
-    self['on' + EVENTS[i]] = null;
+  for (var i = 0; i < EVENT_TYPES.length; i++) {
+    self['on' + EVENT_TYPES[i]] = null;
   }
   return self;
 }
 
 /** @param {any} members of the public object */
-function newPrototype(members) {
+export function newPrototype(members) {
   /**
    * @this {AnywireObject}
    * @param {string} type
@@ -98,7 +100,7 @@ function callListener(target, listener, event) {
  * @param {string} type
  * @param {any} members what its kind tells
  */
-function fire(target, type, members) {
+export function fire(target, type, members) {
   members.type = type;
   target.dispatchEvent(members);
 }
@@ -108,7 +110,7 @@ function fire(target, type, members) {
  * @param {string} name
  * @param {string} message
  */
-function newError(name, message) {
+export function newError(name, message) {
   var error = new Error(message);
   error.name = name;
   return error;

@@ -1,13 +1,27 @@
 /**
- * Owns the text that a message may be: no surrogate stands alone in it.
- * Leaves what it means to its callers.
+ * Owns the text of a message: no surrogate stands alone in it, and its length is that of its UTF-8. The full build's;
+ * modern/text.js has the same names.
  */
+
+/**
+ * How many bytes a text takes in UTF-8.
+ * @param {string} text
+ */
+export function utf8Length(text) {
+  var length = text.length;
+  for (var i = 0; i < text.length; i++) {
+    var unit = text.charCodeAt(i);
+    // A surrogate stands for half of a character of four bytes.
+    length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return length;
+}
 
 /**
  * The text with U+FFFD for each surrogate that stands alone, as WebSocket sends it.
  * @param {string} text
  */
-function wellFormed(text) {
+export function wellFormed(text) {
   return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
     return match.length > 1 ? match : '\uFFFD';
   });

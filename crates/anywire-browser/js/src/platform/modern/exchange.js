@@ -1,11 +1,14 @@
 /**
  * Owns one HTTP exchange over the browser's XMLHttpRequest: a body up, a body down, and how long
- * nothing may move. The modern build's; old/exchange.js is the full one's.
- * Leaves what is in them to poll-leg.js.
+ * nothing may move. The modern build's; legacy/exchange.js is the full one's.
+ * Leaves what is in them to transports/poll.js.
  */
 
+import { whatFailed } from '../../endpoint.js';
+import { createTimer } from '../../timers.js';
+
 /** @type {Exchange} */
-function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
+export function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   /** @type {XMLHttpRequest} */
   var request = new settings.XMLHttpRequest();
   var outcome = 'silent';

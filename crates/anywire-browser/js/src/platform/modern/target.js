@@ -1,16 +1,18 @@
 /**
  * Owns what the platform gives the public object: to be a target of events, its events and errors.
- * The modern build's; old/target.js has the same names for engines where nothing can inherit.
+ * The modern build's; legacy/target.js has the same names for engines where nothing can inherit.
  */
+
+import { EVENT_TYPES } from '../../surface.js';
 
 /**
  * @param {AnywireObject} self
  * @returns {AnywireObject} with a handler for each type, which is called before listeners
  */
-function newTarget(self) {
+export function newTarget(self) {
   /** @type {AnywireObject} */
   var target = Reflect.construct(EventTarget, [], self.constructor);
-  EVENTS.forEach(function (type) {
+  EVENT_TYPES.forEach(function (type) {
     target['on' + type] = null;
     target.addEventListener(type, function (/** @type {any} */ event) {
       if (target['on' + type]) {
@@ -22,9 +24,9 @@ function newTarget(self) {
 }
 
 /** @param {any} members of the public object */
-function newPrototype(members) {
+export function newPrototype(members) {
   // Both, as a class would.
-  Object.setPrototypeOf(Anywire, EventTarget);
+  Object.setPrototypeOf(members.constructor, EventTarget);
   return Object.setPrototypeOf(members, EventTarget.prototype);
 }
 
@@ -33,7 +35,7 @@ function newPrototype(members) {
  * @param {string} type
  * @param {any} members what its kind tells
  */
-function fire(target, type, members) {
+export function fire(target, type, members) {
   target.dispatchEvent(Object.assign(new Event(type), members));
 }
 
@@ -41,6 +43,6 @@ function fire(target, type, members) {
  * @param {string} name
  * @param {string} message
  */
-function newError(name, message) {
+export function newError(name, message) {
   return new DOMException(message, name);
 }

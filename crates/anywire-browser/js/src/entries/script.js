@@ -1,0 +1,9 @@
+/**
+ * What a script tag runs: it sets the global. A script tag beside a loader of modules wants that too, so only what is
+ * installed knows loaders.
+ */
+
+import Anywire from '../anywire.js';
+import { root } from '../root.js';
+
+root.Anywire = Anywire;

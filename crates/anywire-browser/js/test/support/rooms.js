@@ -1,0 +1,6 @@
+// What tests look at in engines that lack or break something.
+
+export { default as Anywire } from '../../src/anywire.js';
+export { resolveEndpoints } from '../../src/endpoint.js';
+export { fromBase64, toBase64 } from '../../src/wire/base64.js';
+export { parseJson } from '../../src/wire/json.js';
