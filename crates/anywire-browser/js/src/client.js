@@ -3,8 +3,8 @@
  * Leaves the public surface to anywire.js, and what the application may choose to settings.js.
  */
 
-import { IS_FULL, newKey } from '#platform/engine.js';
-import { chooseHttp } from '#platform/http.js';
+import { newKey } from '#platform/engine.js';
+import { chooseHttp, shownTransport } from '#platform/http.js';
 import { fire } from '#platform/target.js';
 import { createMemory } from './memory.js';
 import { createNegotiator } from './negotiation/negotiator.js';
@@ -34,7 +34,8 @@ export function createClient(socket, endpoints, protocols, options) {
   var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
       return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) :
-        IS_FULL && !bytes.buffer ? bytes : bytes.buffer;
+        // Where the engine knows no bytes they are base64.
+        bytes.buffer || bytes;
     },
     onmessage: function (data) {
       if (socket.readyState === OPEN) {
@@ -58,7 +59,7 @@ export function createClient(socket, endpoints, protocols, options) {
     }
   });
 
-  var http = chooseHttp(settings, session, endpoints);
+  var http = chooseHttp(settings, session, endpoints, tellTransport);
   /** @type {{ [leg: string]: any }} */
   var usable = {
     // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
@@ -73,12 +74,9 @@ export function createClient(socket, endpoints, protocols, options) {
   }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
 
   var carrier = '';
-  if (IS_FULL && http) {
-    http.ontransport = tellTransport;
-  }
 
   function tellTransport() {
-    setTransport(IS_FULL && carrier === POLL && http ? http.name : carrier);
+    setTransport(shownTransport(carrier, http));
   }
 
   /** @param {string} transport */

@@ -4,7 +4,7 @@
  * Leaves what it is good for to negotiation.js.
  */
 
-import { IS_FULL } from '#platform/engine.js';
+import { forgetIn } from '#platform/engine.js';
 import { root } from './root.js';
 
 export var MEMORY_MS = 600000;
@@ -47,15 +47,7 @@ export function createMemory(settings, origin) {
 
     forget: function () {
       use(function (store) {
-        delete store[name];
-        if (IS_FULL) {
-          for (var other in store) {
-            // What is remembered of its rungs begins with its name.
-            if (!other.indexOf(name)) {
-              delete store[other];
-            }
-          }
-        }
+        forgetIn(store, name);
       });
     }
   };

@@ -3,17 +3,16 @@
  * Leaves what the options mean to index.d.ts, and their checks to where they are used.
  */
 
-import { IS_FULL, monotonicMs, TRANSPORTS } from '#platform/engine.js';
+import { platformOptions } from '#platform/engine.js';
 import { root } from './root.js';
 
 /**
- * @param {any} options
+ * @param {object} [options]
  * @returns {Settings}
  */
 export function createSettings(options) {
-  /** @type {any} */
+  /** @type {Record<string, unknown>} */
   var settings = {
-    transports: TRANSPORTS,
     httpDelayMs: 300,
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
@@ -22,22 +21,23 @@ export function createSettings(options) {
     XMLHttpRequest: root.XMLHttpRequest,
     random: Math.random,
     first: [],
-    now: monotonicMs,
     date: function () {
       return new Date().getTime();
     },
     setTimeout: setTimeout,
     clearTimeout: clearTimeout
   };
-  if (IS_FULL) {
-    settings.encoding = 'auto';
-    settings.EventSource = root.EventSource;
-    settings.document = root.document;
-  }
-  for (var name in options) {
-    if (options[name] !== undefined) {
-      settings[name] = options[name];
+
+  /** @param {Record<string, unknown>} some */
+  function set(some) {
+    for (var name in some) {
+      if (some[name] !== undefined) {
+        settings[name] = some[name];
+      }
     }
   }
-  return settings;
+
+  set(platformOptions());
+  set(/** @type {Record<string, unknown>} */ (options));
+  return /** @type {any} */ (settings);
 }

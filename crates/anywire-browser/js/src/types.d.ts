@@ -166,20 +166,32 @@ interface WebSocketLeg extends Leg {
   report(trace: Trace): void;
 }
 
-/** Called when a question goes out; returns what to call when its exchange is answered. */
-type Asking = () => () => void;
+/** How what comes down is carried while HTTP carries the session: by the best there is, or by a hold. */
+type CarryDown = (isHold?: boolean) => void;
 
-/** What a rung needs of its leg. */
-interface PollLeg extends Leg {
+/** What may carry down uses this of its leg. */
+interface PollLine {
   /** The content of an attach. */
   attachment(): string;
   take(packets: Packet[]): void;
-  /** The leg carries: the next failure is a new one. */
+  /** Hold an exchange for what comes down. */
+  hold(): void;
+  /** Something else than a hold carries down, which this stops. */
+  carry(stop: () => void): void;
+  /** What carries down works: the next failure is a new one. */
   held(): void;
-  /** The rung is over: a hold follows, or else whatever there is. */
-  next(isHold: boolean): void;
+  isStopped(): boolean;
   /** Send as soon as may be, with an ack of what came, and ask for padding. */
-  acknowledge(asking: Asking): void;
+  ask(asking: Asking): void;
+}
+
+/** Called when a question goes out; returns what to call when its exchange is answered. */
+type Asking = () => () => void;
+
+/** What a stream uses of its leg. */
+interface StreamLine extends Pick<PollLine, 'attachment' | 'take' | 'held' | 'ask'> {
+  /** The stream is over: a hold follows, or else whatever there is. */
+  next(isHold: boolean): void;
 }
 
 /** Starts one exchange. Returns what aborts it, without a callback. */
@@ -193,14 +205,12 @@ type Exchange = (
 
 /** How HTTP carries the session here, and what the path has been found to bear. Outlives the legs. */
 interface Http {
-  /** What is to be shown as the transport. */
-  name: string;
-  /** That has changed. */
-  ontransport(): void;
+  /** What is to be shown as the transport, where that is not its own name. */
+  name?: string;
   encoding: Encoding;
   exchange: Exchange;
-  /** What carries down in place of holds, where that can be. */
-  rungs?: Rungs;
+  /** What may carry down in place of holds. */
+  streams?: Streams;
   /** An exchange bears no long question, nor first messages. */
   isShort?: boolean;
   /** The engine has one connection: a hold would keep a send waiting. */
@@ -209,27 +219,28 @@ interface Http {
   batchBytes: number;
 }
 
-interface Rungs {
+interface Streams {
   /** None carries now. */
   left(): void;
-  /** Begins to carry down by the best rung that has not failed here. Returns what stops it. */
-  open(leg: PollLeg, trace: Trace): (() => void) | undefined;
+  /** Begins to carry down by the best stream that has not failed here. Returns what stops it. */
+  open(line: StreamLine, trace: Trace): (() => void) | undefined;
 }
 
-interface Rung {
+/** A transport that carries down and nothing else. */
+interface DownTransport {
   name: string;
-  open: OpenRung;
+  open: OpenStream;
   memory: OriginMemory;
   /** How long padding that was asked for may be late. */
   lateMs: number;
   /** The leg in which it failed last: if something else carries in the same, the failure was its own. */
-  suspect?: PollLeg | false;
+  suspect: StreamLine | null;
   /** Whether it was proven when it failed last, and when that was known to be its own failure. */
-  wasProven?: boolean;
-  failedAt?: any;
+  wasProven: boolean;
+  failedAt: number;
 }
 
-type OpenRung = (
+type OpenStream = (
   settings: Settings, url: string, attachment: string,
   /** Something came; the packets in it are yet to be read, which may throw. */
   heard: (read: () => Packet[]) => void,

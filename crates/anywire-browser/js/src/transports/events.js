@@ -1,13 +1,13 @@
 /**
  * Owns one event stream down over the browser's EventSource (PROTOCOL §14).
- * Leaves when to make one, and what its silence means, to downstream.js. Only in the full build.
+ * Leaves when to make one, and what its silence means, to streams.js. Only in the full build.
  */
 
 import { ignore } from '../transport.js';
 import { STREAM_LETTERS } from '../wire/payload.js';
 import { readText } from '../wire/text.js';
 
-/** @type {OpenRung} */
+/** @type {OpenStream} */
 export function openEvents(settings, url, attachment, heard, ended) {
   var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
   // Where it cannot cross origins, this throws.

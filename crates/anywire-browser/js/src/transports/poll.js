@@ -1,18 +1,17 @@
 /**
  * Owns how HTTP exchanges carry a session: one that is held for what comes down, and beside it one
  * that sends (PROTOCOL §6).
- * Leaves to the negotiation when to try it, and what follows when an exchange fails.
+ * Leaves to the negotiation when to try it, and what follows when an exchange fails; to the platform what may carry
+ * down in place of the exchange that is held.
  *
  * The first exchange is not held: it opens or attaches, sends what waits, and its answer attaches
  * the leg. Only then is one held, may another send, and is the path proven by one of its own.
  */
 
-import { IS_FULL } from '#platform/engine.js';
-import { startExchange } from '#platform/exchange.js';
+import { createDownstream } from '#platform/downstream.js';
 import { SLOW_BYTES_PER_MS } from '../limits.js';
 import { createTimer } from '../timers.js';
 import { ignore, POLL } from '../transport.js';
-import { BINARY_ENCODING } from '../wire/bytes.js';
 import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js';
 import { withFaults } from '../wire/fault.js';
 import { parseJson } from '../wire/json.js';
@@ -57,21 +56,19 @@ var UNBLOCKED_MS = 500;
  * @param {Feed} feed
  * @param {number} generation
  * @param {Trace} trace
- * @returns {PollLeg}
+ * @returns {Leg}
  */
 export function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
   var limits = session.limits;
   var outbox = session.outbox;
-  var encoding = IS_FULL ? http.encoding : BINARY_ENCODING;
-  var exchangeBy = IS_FULL ? http.exchange : startExchange;
-  var carryDown = IS_FULL ? carryByRung : hold;
+  var encoding = http.encoding;
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
   // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
   var wasCleared = false;
-  // Who is to be told when the next exchange asks for padding (PROTOCOL §13.9).
+  // Called where the next exchange asks for padding (PROTOCOL §13.9), returns whom to tell of its answer.
   /** @type {Asking | null} */
   var asked = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
@@ -88,26 +85,55 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
-  var holdTimer = createTimer(settings, carryDown);
   var blockedTimer = createTimer(settings, clearHold);
+  var carryDown = createDownstream(http, trace, {
+    attachment: function () {
+      return session.attachContent(generation);
+    },
 
-  var leg = /** @type {PollLeg} */ ({
-    start: function () {
-      if (IS_FULL && http.rungs) {
-        http.rungs.left();
+    take: take,
+
+    hold: hold,
+
+    carry: function (stop) {
+      aborts.hold = stop;
+    },
+
+    held: function () {
+      feed('held');
+    },
+
+    isStopped: function () {
+      return isStopped;
+    },
+
+    ask: function (asking) {
+      asked = function () {
+        asked = null;
+        return asking();
+      };
+      if (!isSending) {
+        send();
       }
+    }
+  });
+  var holdTimer = createTimer(settings, carryDown);
+
+  /** @type {Leg} */
+  var leg = {
+    start: function () {
       exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(IS_FULL && http.isShort ? [] : upward()));
+        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
     },
 
     prove: function () {
-      if (!IS_FULL || !http.isShort) {
+      if (!http.isShort) {
         exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
       }
     },
 
     transmit: function () {
-      if (isSending || isStopped || !(IS_FULL && asked || outbox.take(outbox.base) ||
+      if (isSending || isStopped || !(asked || outbox.take(outbox.base) ||
           session.closing && outbox.base === outbox.end)) {
         return;
       }
@@ -134,51 +160,16 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
       // An exchange that was to bring our close may have been dropped on its way.
       if (farewell && session.id && !isCloseAnswered) {
-        exchangeBy(settings, endpoints, encoding,
+        http.exchange(settings, endpoints, encoding,
           encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
           limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
-  });
-
-  if (IS_FULL) {
-    leg.attachment = function () {
-      return session.attachContent(generation);
-    };
-
-    leg.take = take;
-
-    leg.held = function () {
-      feed('held');
-    };
-
-    leg.next = function (isHold) {
-      if (!isStopped) {
-        (isHold ? hold : carryDown)();
-      }
-    };
-
-    leg.acknowledge = function (asking) {
-      asked = asking;
-      if (!isSending) {
-        send();
-      }
-    };
-  }
+  };
 
   function synced() {
     sent();
     carryDown();
-  }
-
-  /** By what was proven, else by holds. */
-  function carryByRung() {
-    var stop = http.rungs && !http.isNarrow && http.rungs.open(leg, trace);
-    if (stop) {
-      aborts.hold = stop;
-    } else {
-      hold();
-    }
   }
 
   /** Whatever it would have brought comes again. */
@@ -190,9 +181,6 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function hold() {
-    if (IS_FULL && http.rungs) {
-      http.rungs.left();
-    }
     var askedMs = Math.floor(Math.min(limits.holdMs, http.holdMs));
     var startedAt = settings.now();
     var received = session.received;
@@ -211,12 +199,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function send() {
-    /** @type {any} */
-    var answered = null;
-    if (IS_FULL && asked) {
-      answered = asked();
-      asked = null;
-    }
+    var answered = asked && asked();
     sendTimer.stop();
     isSending = true;
     isFull = false;
@@ -225,10 +208,12 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     } else if (!wasCleared) {
       blockedTimer.set(BLOCKED_MS + outbox.bytes / SLOW_BYTES_PER_MS);
     }
-    exchange('send', 0, !answered ? sent : function () {
+    exchange('send', 0, function () {
       sent();
-      answered();
-    }, (answered ? attaching().concat(newPacket(PADDING, '')) : attaching()).concat(upward()));
+      if (answered) {
+        answered();
+      }
+    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
   }
 
   function sent() {
@@ -237,7 +222,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     if (clearedAt) {
       http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
       clearedAt = 0;
-      hold();
+      carryDown(true);
     }
     if (outbox.base > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
@@ -292,7 +277,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = exchangeBy(settings, endpoints, encoding, body, patienceMs,
+    aborts[slot] = http.exchange(settings, endpoints, encoding, body, patienceMs,
     function (payload) {
       if (isLong) {
         http.batchBytes *= 2;

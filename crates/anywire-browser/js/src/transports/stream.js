@@ -1,6 +1,6 @@
 /**
  * Owns one stream down over the browser's XMLHttpRequest, read while it comes (PROTOCOL §13).
- * Leaves when to make one, and what its silence means, to downstream.js. Only in the full build.
+ * Leaves when to make one, and what its silence means, to streams.js. Only in the full build.
  */
 
 import { setCredentials } from '../platform/legacy/exchange.js';
@@ -9,7 +9,7 @@ import { ATTACH, newPacket } from '../wire/packet.js';
 import { STREAM_LETTERS } from '../wire/payload.js';
 import { readText, TEXT_ENCODING } from '../wire/text.js';
 
-/** @type {OpenRung} */
+/** @type {OpenStream} */
 export function openStream(settings, url, attachment, heard, ended) {
   var request = new settings.XMLHttpRequest();
   var reader = { at: 0 };

@@ -5,16 +5,23 @@
 
 import { root } from '../../root.js';
 
-export var IS_FULL = true;
-
-export var TRANSPORTS = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
-
 /** Never goes backwards, where the engine has such a clock. */
-export var monotonicMs = root.performance && performance.now ? function () {
+var monotonicMs = root.performance && performance.now ? function () {
   return performance.now();
 } : function () {
   return new Date().getTime();
 };
+
+/** The options that have other defaults here, or that no other platform has. */
+export function platformOptions() {
+  return {
+    transports: ['websocket', 'stream', 'events', 'poll', 'jsonp'],
+    now: monotonicMs,
+    encoding: 'auto',
+    EventSource: root.EventSource,
+    document: root.document
+  };
+}
 
 /**
  * @param {number} count
@@ -90,5 +97,19 @@ export function chooseBinaryType() {
   } catch (error) {
     // Some have a Blob that cannot be made.
     return 'arraybuffer';
+  }
+}
+
+/**
+ * @param {Record<string, string>} store
+ * @param {string} name of what is remembered there of an origin
+ */
+export function forgetIn(store, name) {
+  delete store[name];
+  for (var other in store) {
+    // What is remembered of the streams of an origin begins with its name.
+    if (!other.indexOf(name)) {
+      delete store[other];
+    }
   }
 }

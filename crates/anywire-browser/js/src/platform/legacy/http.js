@@ -1,13 +1,13 @@
 /**
- * Owns which way HTTP goes in this engine, and in which encoding. Only in the full build.
- * Leaves the ways to files of their own.
+ * Owns how HTTP goes in this engine, and in which encoding. The full build's; modern/http.js has the same name.
+ * Leaves the exchanges and the streams to files of their own.
  */
 
 import { isCrossOrigin } from '../../endpoint.js';
 import { root } from '../../root.js';
 import { isListed, POLL } from '../../transport.js';
-import { createRungs } from '../../transports/downstream.js';
 import { startScriptExchange } from '../../transports/jsonp.js';
+import { createStreams } from '../../transports/streams.js';
 import { BINARY_ENCODING } from '../../wire/bytes.js';
 import { TEXT_ENCODING } from '../../wire/text.js';
 import { findRequest } from './active-request.js';
@@ -20,9 +20,10 @@ var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
  * @param {Settings} settings
  * @param {Session} session
  * @param {Endpoints} endpoints
+ * @param {() => void} ontransport what is to be shown as the transport has changed
  * @returns {Http | undefined}
  */
-export function chooseHttp(settings, session, endpoints) {
+export function chooseHttp(settings, session, endpoints, ontransport) {
   /** @type {Http} */
   var http;
   findRequest(settings);
@@ -33,7 +34,7 @@ export function chooseHttp(settings, session, endpoints) {
     isListed(settings, 'events');
   if (isWanted && canReach(endpoints.poll, settings)) {
     http = newHttp(POLL, chooseEncoding(settings), startExchange);
-    http.rungs = createRungs(session, endpoints, settings, http);
+    http.streams = createStreams(session, endpoints, settings, http, ontransport);
     return http;
   }
   if (isListed(settings, 'jsonp') && settings.document) {
@@ -41,6 +42,15 @@ export function chooseHttp(settings, session, endpoints) {
     http.isShort = true;
     return http;
   }
+}
+
+/**
+ * What the application is to see.
+ * @param {string} carrier
+ * @param {Http | undefined} http
+ */
+export function shownTransport(carrier, http) {
+  return carrier === POLL && http && http.name || carrier;
 }
 
 /**
@@ -80,7 +90,5 @@ function knowsBytes(settings) {
  * @returns {Http}
  */
 function newHttp(name, encoding, exchange) {
-  return /** @type {any} */ ({
-    name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity
-  });
+  return { name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity };
 }

@@ -5,13 +5,17 @@
 
 import { root } from '../../root.js';
 
-export var IS_FULL = false;
-
-export var TRANSPORTS = ['websocket', 'poll'];
-
 /** The date may be set; this never goes backwards. */
-export function monotonicMs() {
+function monotonicMs() {
   return performance.now();
+}
+
+/** The options that have other defaults here, or that no other platform has. */
+export function platformOptions() {
+  return {
+    transports: ['websocket', 'poll'],
+    now: monotonicMs
+  };
 }
 
 export function newKey() {
@@ -48,4 +52,12 @@ export function readBlob(blob, done, failed) {
 /** How binary messages come unless the application says. */
 export function chooseBinaryType() {
   return 'blob';
+}
+
+/**
+ * @param {Record<string, string>} store
+ * @param {string} name of what is remembered there of an origin
+ */
+export function forgetIn(store, name) {
+  delete store[name];
 }

@@ -3,15 +3,28 @@
  */
 
 import { isListed, POLL } from '../../transport.js';
+import { BINARY_ENCODING } from '../../wire/bytes.js';
+import { startExchange } from './exchange.js';
 
 /**
  * How HTTP carries a session, if it can.
  * @param {Settings} settings
  * @param {Session} _session
  * @param {Endpoints} _endpoints
+ * @param {() => void} _ontransport
  * @returns {Http | undefined}
  */
-export function chooseHttp(settings, _session, _endpoints) {
-  return isListed(settings, POLL) && settings.XMLHttpRequest ?
-    /** @type {any} */ ({ holdMs: Infinity, batchBytes: Infinity }) : undefined;
+export function chooseHttp(settings, _session, _endpoints, _ontransport) {
+  return isListed(settings, POLL) && settings.XMLHttpRequest ? {
+    encoding: BINARY_ENCODING, exchange: startExchange, holdMs: Infinity, batchBytes: Infinity
+  } : undefined;
+}
+
+/**
+ * What the application is to see.
+ * @param {string} carrier
+ * @param {Http | undefined} _http
+ */
+export function shownTransport(carrier, _http) {
+  return carrier;
 }

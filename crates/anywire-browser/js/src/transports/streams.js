@@ -1,7 +1,7 @@
 /**
- * Owns what carries down while polling carries the session: a stream or an event stream, as long as
- * it is proven at run time, else the hold of poll.js (NEGOTIATION §10).
- * Leaves to stream.js and events.js the browser's part. Only in the full build.
+ * Owns which stream carries down while HTTP carries the session, a stream or an event stream, and whether it is proven
+ * at run time (NEGOTIATION §10). Only in the full build.
+ * Leaves to stream.js and events.js the browser's part, and to poll.js the exchange that is held in place of one.
  */
 
 import { MAX_UNACKED, MAX_UNACKED_BYTES } from '../limits.js';
@@ -14,65 +14,72 @@ import { openEvents } from './events.js';
 import { openStream } from './stream.js';
 
 /** A path on which the first bytes take longer, while the connection is open, holds them back. */
-var RUNG_PROOF_MS = 1200;
+var PROOF_MS = 1200;
 /** Of an event nothing is seen until it is whole, and it may be large. */
 var EVENT_MS = 5000;
 /** Beyond the time after which the server says padding. */
 var MUTE_MS = 3000;
 /** One that ends sooner than this and brings nothing is followed by a hold. */
-var SHORT_RUNG_MS = 500;
+var SHORT_MS = 500;
 
 /**
  * @param {Session} session
  * @param {Endpoints} endpoints
  * @param {Settings} settings
  * @param {Http} http
- * @returns {Rungs}
+ * @param {() => void} ontransport what is to be shown as the transport has changed
+ * @returns {Streams}
  */
-export function createRungs(session, endpoints, settings, http) {
-  /** @type {Rung[]} */
-  var rungs = [];
+export function createStreams(session, endpoints, settings, http, ontransport) {
+  /** @type {DownTransport[]} */
+  var transports = [];
 
   /**
    * @param {string} name
    * @param {any} isUsable
-   * @param {OpenRung} open
+   * @param {OpenStream} open
    * @param {number} lateMs
    */
   function add(name, isUsable, open, lateMs) {
     if (isUsable && isListed(settings, name)) {
-      rungs.push({
+      transports.push({
         name: name, open: open, lateMs: lateMs,
-        memory: createMemory(settings, endpoints.origin + ' ' + name)
+        memory: createMemory(settings, endpoints.origin + ' ' + name),
+        suspect: null, wasProven: false, failedAt: -Infinity
       });
     }
   }
 
   // Before they told of progress, engines showed an answer at its end (Internet Explorer), threw until
   // then, or made a space of NUL in it (KHTML).
-  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream, RUNG_PROOF_MS);
+  add('stream', 'onprogress' in new settings.XMLHttpRequest(), openStream, PROOF_MS);
   add('events', settings.EventSource, openEvents, EVENT_MS);
+
+  /** @param {string} name */
+  function show(name) {
+    http.name = name;
+    ontransport();
+  }
 
   return {
     left: function () {
-      http.name = POLL;
-      http.ontransport();
+      show(POLL);
     },
 
-    open: function (leg, trace) {
-      for (var i = 0; i < rungs.length; i++) {
-        var rung = rungs[i];
+    open: function (line, trace) {
+      for (var i = 0; i < transports.length; i++) {
+        var transport = transports[i];
         // Something else carries where it did not: the line is not dead.
-        if (rung.suspect === leg) {
+        if (transport.suspect === line) {
           var now = settings.now();
-          if (!rung.wasProven || now - rung.failedAt < MEMORY_MS) {
-            rung.memory.remember('fails');
+          if (!transport.wasProven || now - transport.failedAt < MEMORY_MS) {
+            transport.memory.remember('fails');
           }
-          rung.failedAt = now;
-          rung.suspect = false;
+          transport.failedAt = now;
+          transport.suspect = null;
         }
-        if (!rung.memory.recall()) {
-          return carry(session, settings, rung, endpoints, http, leg, trace);
+        if (!transport.memory.recall()) {
+          return carry(session, settings, transport, endpoints, http, show, line, trace);
         }
       }
     }
@@ -82,20 +89,21 @@ export function createRungs(session, endpoints, settings, http) {
 /**
  * @param {Session} session
  * @param {Settings} settings
- * @param {Rung} rung
+ * @param {DownTransport} transport
  * @param {Endpoints} endpoints
  * @param {Http} http
- * @param {PollLeg} leg
+ * @param {(name: string) => void} show
+ * @param {StreamLine} line
  * @param {Trace} trace
  * @returns {() => void} stops it, without a callback
  */
-function carry(session, settings, rung, endpoints, http, leg, trace) {
+function carry(session, settings, transport, endpoints, http, show, line, trace) {
   var startedAt = settings.now();
   var received = session.received;
   var acked = received;
   var unackedBytes = 0;
   // One that follows another on the same path has been proven.
-  var isProven = http.name === rung.name;
+  var isProven = http.name === transport.name;
   // Padding was asked for; it must come soon once the exchange that asks is answered.
   var isAsked = false;
   var isAnswered = false;
@@ -112,7 +120,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
   });
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
-    leg.acknowledge(asking);
+    line.ask(asking);
   });
 
   /** The question goes out. Returns whom to tell of the answer to its exchange. */
@@ -123,13 +131,13 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     return function () {
       if (isAsked && !isOver) {
         isAnswered = true;
-        silence.set(rung.lateMs);
+        silence.set(transport.lateMs);
       }
     };
   }
 
   function wait() {
-    silence.set(isAnswered ? rung.lateMs : session.limits.paddingMs + MUTE_MS);
+    silence.set(isAnswered ? transport.lateMs : session.limits.paddingMs + MUTE_MS);
   }
 
   /** @param {() => Packet[]} read */
@@ -153,9 +161,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     if (!isProven) {
       isProven = true;
       note('ok');
-      http.name = rung.name;
-      http.ontransport();
-      leg.held();
+      show(transport.name);
+      line.held();
     }
   }
 
@@ -170,7 +177,7 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
         prove();
       }
     }
-    leg.take(packets);
+    line.take(packets);
     var unacked = session.received - acked;
     if (!isOver && unacked) {
       tell.by(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
@@ -184,8 +191,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       fail('closed');
     } else {
       stop();
-      leg.next(session.received === received &&
-        settings.now() - startedAt < SHORT_RUNG_MS);
+      line.next(session.received === received &&
+        settings.now() - startedAt < SHORT_MS);
     }
   }
 
@@ -199,10 +206,10 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        rung.suspect = leg;
-        rung.wasProven = isProven;
+        transport.suspect = line;
+        transport.wasProven = isProven;
       }
-      leg.next(true);
+      line.next(true);
     }
   }
 
@@ -212,8 +219,8 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
    */
   function note(outcome, detail) {
     // One that follows another on the same path is no attempt.
-    if (outcome !== 'ok' || http.name !== rung.name) {
-      trace.note(rung.name, isProven && outcome !== 'ok' ? 'carry' : 'proof',
+    if (outcome !== 'ok' || http.name !== transport.name) {
+      trace.note(transport.name, isProven && outcome !== 'ok' ? 'carry' : 'proof',
         settings.now() - startedAt, outcome, detail);
     }
   }
@@ -225,9 +232,9 @@ function carry(session, settings, rung, endpoints, http, leg, trace) {
     close();
   }
 
-  silence.set(RUNG_PROOF_MS);
+  silence.set(PROOF_MS);
   try {
-    close = rung.open(settings, endpoints[rung.name], leg.attachment(), heard, ended);
+    close = transport.open(settings, endpoints[transport.name], line.attachment(), heard, ended);
   } catch (error) {
     soon(settings, function () {
       fail('failed', '' + error);
