@@ -28,7 +28,7 @@ import { MAX_REASON_BYTES } from './wire/close.js';
  * @this {AnywireObject}
  * @param {string} url
  * @param {string | string[]} [protocols]
- * @param {any} [options] see index.d.ts
+ * @param {object} [options] see index.d.ts
  */
 export default function Anywire(url, protocols, options) {
   var socket = newTarget(this);
@@ -47,7 +47,7 @@ Anywire.prototype = newPrototype({
   constructor: Anywire,
 
   /**
-   * @param {any} data
+   * @param {unknown} data
    */
   send: function (data) {
     if (this.readyState === CONNECTING) {

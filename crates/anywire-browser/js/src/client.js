@@ -13,7 +13,7 @@ import { createSession } from './session.js';
 import { createSettings } from './settings.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from './surface.js';
 import { soon } from './timers.js';
-import { isListed, POLL, WEBSOCKET } from './transport.js';
+import { isListed, WEBSOCKET } from './transport.js';
 import { createPollLeg } from './transports/poll.js';
 import { createWebSocketLeg } from './transports/websocket.js';
 import { closeContent } from './wire/close.js';
@@ -23,7 +23,7 @@ import { createMessage } from './wire/message.js';
  * @param {AnywireObject} socket
  * @param {Endpoints} endpoints
  * @param {string[]} protocols
- * @param {any} options
+ * @param {object} [options]
  * @returns {Client}
  */
 export function createClient(socket, endpoints, protocols, options) {
@@ -33,9 +33,9 @@ export function createClient(socket, endpoints, protocols, options) {
 
   var session = createSession(settings, newKey(), protocols, {
     toData: function (bytes) {
-      return socket.binaryType === 'blob' ? new Blob([bytes.buffer]) :
-        // Where the engine knows no bytes they are base64.
-        bytes.buffer || bytes;
+      // Where the engine knows no bytes they are base64.
+      var buffer = /** @type {ArrayBuffer} */ (bytes.buffer);
+      return socket.binaryType === 'blob' ? new Blob([buffer]) : buffer || bytes;
     },
     onmessage: function (data) {
       if (socket.readyState === OPEN) {
@@ -60,17 +60,20 @@ export function createClient(socket, endpoints, protocols, options) {
   });
 
   var http = chooseHttp(settings, session, endpoints, tellTransport);
-  /** @type {{ [leg: string]: any }} */
+  /** @type {Record<TransportName, boolean>} */
   var usable = {
     // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
     websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
-    poll: http
+    poll: !!http
   };
-  var negotiator = createNegotiator(session, function (leg, generation, feed, trace) {
-    return leg === POLL ?
-      createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation,
-        trace) :
-      createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+  var negotiator = createNegotiator(session, {
+    websocket: function (generation, feed) {
+      return createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+    },
+
+    poll: function (generation, feed, trace) {
+      return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace);
+    }
   }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
 
   var carrier = '';
@@ -107,7 +110,7 @@ export function createClient(socket, endpoints, protocols, options) {
   }
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
-    negotiator.feed('returned', '', hasNewNetwork);
+    negotiator.feed(['returned', '', hasNewNetwork]);
   });
 
   for (var i = 0; i < settings.first.length; i++) {
@@ -115,12 +118,13 @@ export function createClient(socket, endpoints, protocols, options) {
   }
 
   socket.trace = negotiator.trace;
-  negotiator.feed('start');
+  negotiator.feed(['start']);
 
   return {
     allow: function (transport, isAllowed) {
-      if (usable[transport]) {
-        negotiator.feed('allow', transport, isAllowed);
+      var name = /** @type {TransportName} */ (transport);
+      if (usable[name]) {
+        negotiator.feed(['allow', name, isAllowed]);
       }
     },
 

@@ -20,7 +20,10 @@ var pageMemory = {};
 export function createMemory(settings, origin) {
   var name = 'anywire ' + origin;
 
-  /** @param {(store: any) => any} work on the storage, or on the page's own where there is none or it throws */
+  /**
+   * @template T
+   * @param {(store: Record<string, string>) => T} work on the storage, or on the page's own where there is none or it throws
+   */
   function use(work) {
     try {
       return work(settings.localStorage || root.localStorage);

@@ -39,8 +39,7 @@ export function createSession(clock, key, protocols, handlers) {
   var secret = '';
   var outbox = createOutbox();
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
-  /** @type {any} */
-  var limits = { heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 };
+  var limits = /** @type {Limits} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 });
   // The answer to a close is not waited for longer than until then.
   var closeBy = 0;
   var closeTimer = createTimer(clock, expire);
@@ -114,7 +113,7 @@ export function createSession(clock, key, protocols, handlers) {
       }
       if (offset === session.received) {
         // The browser may fail here. Then the message has not been received, and comes again.
-        var data = letter === TEXT ? content : handlers.toData(content);
+        var data = letter === TEXT ? content : handlers.toData(/** @type {Uint8Array} */ (content));
         session.received++;
         handlers.onmessage(data);
       }
@@ -166,7 +165,7 @@ export function createSession(clock, key, protocols, handlers) {
         handlers.onbuffer();
         handlers.ontransmit();
         if (message.content === null) {
-          readBlob(data, function (buffer) {
+          readBlob(/** @type {Blob} */ (data), function (buffer) {
             message.content = new Uint8Array(buffer);
             handlers.ontransmit();
           }, function () {
@@ -253,10 +252,10 @@ export function createSession(clock, key, protocols, handlers) {
 
 /**
  * @param {string} content
- * @returns {any} the members of PROTOCOL §3.2
+ * @returns {Opened}
  */
 function parseOpened(content) {
-  var opened = parseJson(content);
+  var opened = /** @type {Opened} */ (parseJson(content));
   if (opened.version !== 1 || !opened.session || !opened.secret ||
       !(opened.received >= 0) || !(opened.first >= 0)) {
     throw protocolError();

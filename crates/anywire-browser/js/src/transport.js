@@ -3,7 +3,9 @@
  * Leaves what carries down in place of a held poll to the platforms that have it.
  */
 
+/** @type {'websocket'} */
 export var WEBSOCKET = 'websocket';
+/** @type {'poll'} */
 export var POLL = 'poll';
 
 /**

@@ -3,7 +3,25 @@
 interface Packet {
   letter: string;
   /** Text, or the bytes of a binary message. */
-  content: any;
+  content: string | Uint8Array;
+}
+
+/** A packet that came, with a number or a close in place of a content that has such a form. */
+interface ReceivedPacket {
+  letter: string;
+  content: string | Uint8Array | number | Close;
+}
+
+/** What a packet does that came; each letter has its own form of content. */
+type PacketHandlers = { [letter: string]: (content: any, letter: string) => void };
+
+/** What `Session.send` keeps. */
+interface Message {
+  letter: string;
+  /** None while its Blob is read. */
+  content: string | Uint8Array | null;
+  /** How many its content has; of a text, in UTF-8. */
+  bytes: number;
 }
 
 /** An error that ends the session, or the exchange that it came in, with a code of PROTOCOL §8.3. */
@@ -18,8 +36,8 @@ interface Clock {
   now(): number;
   /** Milliseconds of the wall clock, which may jump. */
   date(): number;
-  setTimeout(callback: () => void, ms: number): any;
-  clearTimeout(id: any): void;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(id: unknown): void;
 }
 
 interface Timer {
@@ -33,13 +51,6 @@ interface Timer {
 interface Close {
   code: number;
   reason: string;
-}
-
-interface Message {
-  letter: string;
-  content: any;
-  /** How many its content has; of a text, in UTF-8. */
-  bytes: number;
 }
 
 interface Outbox {
@@ -77,10 +88,21 @@ interface Limits {
   [name: string]: number;
 }
 
+/** The members of PROTOCOL §3.2. */
+interface Opened {
+  version: number;
+  session: string;
+  secret: string;
+  received: number;
+  first: number;
+  protocol?: string;
+  limits: Record<string, number>;
+}
+
 interface SessionHandlers {
   /** What the application gets for these bytes. May throw, where the browser does. */
-  toData(bytes: any): any;
-  onmessage(data: any): void;
+  toData(bytes: Uint8Array): unknown;
+  onmessage(data: unknown): void;
   /** The outbox lost or won something. */
   onbuffer(): void;
   /** There is something to send. */
@@ -112,8 +134,8 @@ interface Session {
   offer(generation: number): string[];
   openContent(generation: number): string;
   attachContent(generation: number, holdMs?: number): string;
-  handleOpened(content: string): { received: number; first: number };
-  handleMessage(offset: number, letter: string, content: any): void;
+  handleOpened(content: string): Opened;
+  handleMessage(offset: number, letter: string, content: string | Uint8Array): void;
   /** Of what is acknowledged, the server counts no more than was carried. */
   handleAck(received: number, carried: number): void;
   /** Anything came from the server. */
@@ -122,7 +144,7 @@ interface Session {
   /** The server refuses the session with a code that is not for retrying. */
   handleRefusal(code: number, message: string): void;
   /** Anything that a WebSocket sends. */
-  send(data: any): void;
+  send(data: unknown): void;
   close(code: number, reason: string): void;
   /** End because nothing has carried the session for too long. */
   expire(): void;
@@ -135,20 +157,55 @@ interface Session {
 interface Encoding {
   contentType: string;
   pack(packets: Packet[]): any;
-  unpack(body: any): Packet[];
+  unpack(body: any): ReceivedPacket[];
   /** The body of an answer that is no payload. */
   toText(body: any): string;
 }
 
-/**
- * Tells the negotiation what happens: which input (their meaning is told in negotiation.rs), of
- * which leg, and what more it takes.
- */
-type Feed = (input: Input, leg?: string, a?: any, b?: any, c?: any) => void;
-type Input = 'start' | 'connected' | 'proven' | 'attached' | 'stalled' | 'heard' | 'held' | 'lost' |
-  'returned' | 'allow' | 'timeout';
+/** The transports that the negotiation knows. What carries down in place of polls is the business of polling. */
+type TransportName = 'websocket' | 'poll';
 
-/** A leg that was lost has dropped itself, and feeds nothing after that. */
+/** What happens, with what it happens to. Their meaning is told in negotiation.rs. */
+type Input =
+  | ['start' | 'connected' | 'held' | 'heard' | 'stalled' | 'timeout']
+  | ['proven' | 'attached', TransportName]
+  | ['lost', TransportName, outcome: string, detail?: string | number, retryAfterMs?: number]
+  | ['returned', '', hasNewNetwork: boolean]
+  | ['allow', TransportName, isAllowed: boolean];
+
+type Feed = (input: Input) => void;
+
+interface Inputs {
+  start(): void;
+  connected(): void;
+  proven(leg: LegState): void;
+  attached(leg: LegState): void;
+  stalled(): void;
+  heard(): void;
+  held(): void;
+  lost(leg: LegState, outcome: string, detail?: string | number, retryAfterMs?: number): void;
+  returned(_: LegState, hasNewNetwork: boolean): void;
+  allow(leg: LegState, isAllowed: boolean): void;
+  timeout(): void;
+}
+
+type InputHandler = (leg: LegState, a: unknown, b: unknown, c: unknown) => void;
+
+/** What is to be done, with what it is done to. A start with generation 0 offers nothing. */
+type Decision =
+  | ['start' | 'attach', TransportName, generation: number]
+  | ['prove' | 'check' | 'drop', TransportName]
+  | ['carrier', TransportName | '']
+  | ['remember', attachedAfterMs: number | 'fails']
+  | ['forget' | 'give up'];
+
+/** Does what was decided, to that object. */
+type Deed = (object: never, generation: number) => void;
+
+/**
+ * A leg that was lost has dropped itself, and feeds nothing after that. What a decision asks of it, it takes as the
+ * decision has it: with its own transport first.
+ */
 interface Leg {
   start(): void;
   /** Send what the session has, as far as the leg can. */
@@ -156,14 +213,19 @@ interface Leg {
   /** Send the ping that proves the leg, after what waits. */
   prove(): void;
   /** End without a word, but for the content of a close that the server is to be told. */
-  drop(_?: any, code?: number, farewell?: string | false): void;
+  drop(transport?: string, code?: number, farewell?: string | false): void;
 }
 
 interface WebSocketLeg extends Leg {
-  attach(_: any, generation: number): void;
+  attach(transport: string, generation: number): void;
   /** Ask whether the peer is there. */
   check(): void;
   report(trace: Trace): void;
+}
+
+interface LegMakers {
+  websocket(generation: number, feed: Feed): WebSocketLeg;
+  poll(generation: number, feed: Feed, trace: Trace): Leg;
 }
 
 /** How what comes down is carried while HTTP carries the session: by the best there is, or by a hold. */
@@ -173,7 +235,7 @@ type CarryDown = (isHold?: boolean) => void;
 interface PollLine {
   /** The content of an attach. */
   attachment(): string;
-  take(packets: Packet[]): void;
+  take(packets: ReceivedPacket[]): void;
   /** Hold an exchange for what comes down. */
   hold(): void;
   /** Something else than a hold carries down, which this stops. */
@@ -243,7 +305,7 @@ interface DownTransport {
 type OpenStream = (
   settings: Settings, url: string, attachment: string,
   /** Something came; the packets in it are yet to be read, which may throw. */
-  heard: (read: () => Packet[]) => void,
+  heard: (read: () => ReceivedPacket[]) => void,
   ended: () => void,
 ) => () => void;
 
@@ -266,9 +328,9 @@ interface Due {
 }
 
 /** One leg as the negotiation sees it. */
-interface Line {
-  leg: string;
-  isAllowed: any;
+interface LegState {
+  transport: TransportName;
+  isAllowed: boolean;
   /** '' while it is idle; then 'connect', 'probe', 'attach', 'proof', 'carry'. */
   phase: string;
   /** What it attaches with, if that is known from the start; else 0. */
@@ -284,16 +346,11 @@ interface Line {
 
 interface Negotiation {
   /** What carries the session, or ''. */
-  carrier: string;
-  /**
-   * What is to be done, in this order, each with its object and a generation:
-   * 'start' (leg; generation 0: offer nothing), 'prove' (leg), 'attach' (leg, generation),
-   * 'drop' (leg), 'check' (leg), 'carrier' (leg or ''), 'remember' (ms or 'fails'), 'forget',
-   * 'give up'.
-   */
-  decisions: any[];
+  carrier: TransportName | '';
+  /** To be done in this order. */
+  decisions: Decision[];
   trace: Trace;
-  feed(now: number, input: Input, leg?: string, a?: any, b?: any, c?: any): void;
+  feed(now: number, input: Input): void;
   /** When to feed 'timeout'; may be `Infinity`. */
   timeout(): number;
 }
@@ -301,7 +358,7 @@ interface Negotiation {
 interface Trace {
   /** The newest last. */
   attempts: Array<{ leg: string; phase: string; ms: number; result: string }>;
-  note(leg: string, phase: string, ms: number, outcome: string, detail?: string): void;
+  note(transport: string, phase: string, ms: number, outcome: string, detail?: string | number): void;
   /** What the server is to be told, if something did not go well. */
   reports(): Packet[];
   /** The server was told of the attempts that are reported among these, and of those before them. */
@@ -318,7 +375,7 @@ interface OriginMemory {
 /** The options, with the defaults of those that were not given. */
 interface Settings extends Clock, NegotiationSettings {
   transports: string[];
-  first: any[];
+  first: unknown[];
   WebSocket: any;
   XMLHttpRequest: any;
   EventSource: any;
@@ -347,7 +404,7 @@ interface Endpoints {
 }
 
 interface Client {
-  send(data: any): void;
+  send(data: unknown): void;
   close(code: number, reason: string): void;
   /** Allow or forbid a transport, which is dropped then. */
   allow(transport: string, isAllowed: boolean): void;

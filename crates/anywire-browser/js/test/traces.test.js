@@ -31,7 +31,7 @@ function feed(negotiation, event, now) {
     forbid: ['allow', leg, false],
     allow: ['allow', leg, true],
   };
-  negotiation.feed(now, ...(inputs[what] || [what, leg]));
+  negotiation.feed(now, inputs[what] || [what, leg]);
 }
 
 /** Runs a trace: what was decided when, and the attempts at the end. */
@@ -46,7 +46,7 @@ function run({ events, until, memory, without }) {
   };
   for (const [at, event] of [...events, [until]]) {
     for (let due; (due = negotiation.timeout()) <= at;) {
-      negotiation.feed(due, 'timeout');
+      negotiation.feed(due, ['timeout']);
       drain(due);
     }
     if (event) {

@@ -15,17 +15,17 @@ export var MIN_DELAY_MS = 100;
 export var MAX_DELAY_MS = 1000;
 
 /**
- * @param {string} leg
- * @param {any} isAllowed
- * @returns {Line}
+ * @param {TransportName} transport
+ * @param {boolean} isAllowed
+ * @returns {LegState}
  */
-export function createLine(leg, isAllowed) {
-  return /** @type {Line} */ ({ leg: leg, phase: '', failures: 0, isAllowed: isAllowed });
+export function createLegState(transport, isAllowed) {
+  return /** @type {LegState} */ ({ transport: transport, phase: '', failures: 0, isAllowed: isAllowed });
 }
 
-/** @param {Line} line */
-export function isAttached(line) {
-  return line.phase === 'proof' || line.phase === 'carry';
+/** @param {LegState} leg */
+export function isAttached(leg) {
+  return leg.phase === 'proof' || leg.phase === 'carry';
 }
 
 /**

@@ -1,8 +1,7 @@
 /**
  * Owns which leg is tried when, and which one carries the session, as plain state
  * (NEGOTIATION.md; the same rooms as negotiation.rs).
- * Leaves to negotiator.js the clock, and to do what was decided: feed one input, then take all
- * decisions.
+ * Leaves to negotiator.js the clock, and to do what was decided: feed one input, then take all decisions.
  *
  *   idle --start--> started --attached--> attached --> the carrier
  *    ^                 |                     |
@@ -11,21 +10,20 @@
 
 import { POLL, WEBSOCKET } from '../transport.js';
 import {
-  clamp, createLine, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, SILENCE_MS, STEADY_MS,
+  clamp, createLegState, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, SILENCE_MS, STEADY_MS,
 } from './leg-state.js';
 import { createTrace } from './trace.js';
 
 /**
  * @param {NegotiationSettings} settings
- * @param {{ [leg: string]: any }} allowed which legs there are
- * @param {string | number} memory of this origin: ms, 'fails' or ''
+ * @param {Record<TransportName, boolean>} allowed which legs there are
+ * @param {string} memory of this origin: ms, 'fails' or ''
  * @returns {Negotiation}
  */
 export function createNegotiation(settings, allowed, memory) {
-  var websocket = createLine(WEBSOCKET, allowed.websocket);
-  var poll = createLine(POLL, allowed.poll);
-  /** @type {{ [leg: string]: Line }} */
-  var lines = { websocket: websocket, poll: poll };
+  var websocket = createLegState(WEBSOCKET, allowed.websocket);
+  var poll = createLegState(POLL, allowed.poll);
+  var legs = { websocket: websocket, poll: poll };
   var trace = createTrace();
   // The time of the input that is being handled.
   var now = 0;
@@ -40,17 +38,17 @@ export function createNegotiation(settings, allowed, memory) {
   var wasProven = false;
 
   // What is to come when, and what it does then, in this order.
-  /** @type {any} a Due */
+  /** @type {Due} */
   var due = {};
   /** @type {{ [what: string]: () => void }} */
   var passed = {
     giveUp: function () {
-      decide('give up');
+      decide(['give up']);
     },
     grace: dropSilent,
     deadline: function () {
       dropSilent();
-      inputs.stalled(websocket);
+      inputs.stalled();
     },
     steady: function () {
       websocket.failures = 0;
@@ -60,7 +58,7 @@ export function createNegotiation(settings, allowed, memory) {
     poll: startPoll
   };
 
-  /** @type {{ [input: string]: (line: Line, a?: any, b?: any, c?: any) => void }} */
+  /** @type {Inputs} */
   var inputs = {
     start: function () {
       if (!websocket.isAllowed && !poll.isAllowed) {
@@ -80,36 +78,36 @@ export function createNegotiation(settings, allowed, memory) {
     connected: function () {
       if (websocket.phase === 'connect' && !websocket.generation) {
         enter('probe');
-        decide('prove', WEBSOCKET);
+        decide(['prove', WEBSOCKET]);
       }
     },
 
-    proven: function (line) {
-      var isProbe = line.phase === 'probe';
-      if (isProbe || line.phase === 'proof') {
-        note(line, 'ok');
-        line.isProven = true;
+    proven: function (leg) {
+      var isProbe = leg.phase === 'probe';
+      if (isProbe || leg.phase === 'proof') {
+        note(leg, 'ok');
+        leg.isProven = true;
         if (isProbe) {
           enter('attach');
-          decide('attach', WEBSOCKET, ++lastGeneration);
+          decide(['attach', WEBSOCKET, ++lastGeneration]);
         } else {
-          line.phase = 'carry';
-          websocketProven(line);
+          leg.phase = 'carry';
+          websocketProven(leg);
         }
       }
     },
 
-    attached: function (line) {
-      if (!line.phase || isAttached(line)) {
+    attached: function (leg) {
+      if (!leg.phase || isAttached(leg)) {
         return;
       }
-      note(line, 'ok');
+      note(leg, 'ok');
       isOpen = true;
       delete due.giveUp;
-      line.attachedAfter = now - line.startedAt;
-      line.phase = line.isProven ? 'carry' : 'proof';
-      if (line === websocket) {
-        due.deadline = now + clamp(2 * line.attachedAfter, MIN_PROOF_MS, SILENCE_MS);
+      leg.attachedAfter = now - leg.startedAt;
+      leg.phase = leg.isProven ? 'carry' : 'proof';
+      if (leg === websocket) {
+        due.deadline = now + clamp(2 * leg.attachedAfter, MIN_PROOF_MS, SILENCE_MS);
         delete due.grace;
         delete due.poll;
         drop(poll, 'dropped');
@@ -118,14 +116,14 @@ export function createNegotiation(settings, allowed, memory) {
         drop(websocket, 'stalled');
         retryLater(websocket);
       }
-      carry(line.leg);
+      carry(leg.transport);
       if (websocket.failures) {
         rememberFailure();
       }
-      if (line.isProven) {
-        websocketProven(line);
+      if (leg.isProven) {
+        websocketProven(leg);
       } else {
-        decide('prove', line.leg);
+        decide(['prove', leg.transport]);
       }
     },
 
@@ -149,11 +147,11 @@ export function createNegotiation(settings, allowed, memory) {
       poll.failures = 0;
     },
 
-    lost: function (line, outcome, detail, retryAfterMs) {
-      if (line.phase) {
-        note(line, outcome, detail);
+    lost: function (leg, outcome, detail, retryAfterMs) {
+      if (leg.phase) {
+        note(leg, outcome, detail);
         notBefore = Math.max(notBefore, now + (retryAfterMs || 0));
-        if (line === websocket) {
+        if (leg === websocket) {
           websocketLost();
         } else {
           pollLost(outcome);
@@ -164,11 +162,11 @@ export function createNegotiation(settings, allowed, memory) {
     returned: function (_, hasNewNetwork) {
       if (hasNewNetwork) {
         wasProven = false;
-        decide('forget');
+        decide(['forget']);
       }
       websocket.failures = poll.failures = 0;
       if (isAttached(websocket)) {
-        decide('check', WEBSOCKET);
+        decide(['check', WEBSOCKET]);
       } else {
         startWebSocket();
       }
@@ -177,13 +175,13 @@ export function createNegotiation(settings, allowed, memory) {
       }
     },
 
-    allow: function (line, isAllowed) {
-      line.isAllowed = isAllowed;
+    allow: function (leg, isAllowed) {
+      leg.isAllowed = isAllowed;
       if (!isAllowed) {
-        if (drop(line, 'dropped', 'forbidden')) {
-          (line === websocket ? websocketLost : detached)(line);
+        if (drop(leg, 'dropped', 'forbidden')) {
+          (leg === websocket ? websocketLost : detached)(leg);
         }
-      } else if (line === websocket) {
+      } else if (leg === websocket) {
         startWebSocket();
       } else if (!negotiation.carrier) {
         startPoll();
@@ -192,7 +190,7 @@ export function createNegotiation(settings, allowed, memory) {
 
     timeout: function () {
       for (var what in passed) {
-        if (due[what] <= now) {
+        if (/** @type {number} */ (due[what]) <= now) {
           delete due[what];
           passed[what]();
         }
@@ -206,28 +204,30 @@ export function createNegotiation(settings, allowed, memory) {
     decisions: [],
     trace: trace,
 
-    feed: function (time, input, leg, a, b, c) {
+    feed: function (time, input) {
       now = time;
-      inputs[input](lines[leg || WEBSOCKET], a, b, c);
+      // Each takes what its input has; only their types cannot say so.
+      /** @type {InputHandler} */ (inputs[input[0]])(legs[input[1] || WEBSOCKET], input[2], input[3], input[4]);
     },
 
     timeout: function () {
       var time = Infinity;
       for (var what in passed) {
-        time = due[what] < time ? due[what] : time;
+        var at = /** @type {number} */ (due[what]);
+        time = at < time ? at : time;
       }
       return time;
     }
   };
 
-  /** @param {Line} line */
-  function websocketProven(line) {
-    if (line === websocket) {
+  /** @param {LegState} leg */
+  function websocketProven(leg) {
+    if (leg === websocket) {
       delete due.deadline;
       websocket.isStalled = false;
       wasProven = true;
       due.steady = now + STEADY_MS;
-      decide('remember', Math.round(websocket.attachedAfter));
+      decide(['remember', Math.round(websocket.attachedAfter)]);
     }
   }
 
@@ -298,16 +298,16 @@ export function createNegotiation(settings, allowed, memory) {
   }
 
   /**
-   * @param {Line} line
+   * @param {LegState} leg
    * @param {number} generation
    */
-  function start(line, generation) {
-    delete due[line.leg];
-    line.phase = 'connect';
-    line.generation = generation;
-    line.startedAt = now;
-    line.hasStarted = true;
-    decide('start', line.leg, generation);
+  function start(leg, generation) {
+    delete due[leg.transport];
+    leg.phase = 'connect';
+    leg.generation = generation;
+    leg.startedAt = now;
+    leg.hasStarted = true;
+    decide(['start', leg.transport, generation]);
   }
 
   /**
@@ -320,44 +320,44 @@ export function createNegotiation(settings, allowed, memory) {
   }
 
   /**
-   * @param {Line} line
+   * @param {LegState} leg
    * @param {string} outcome
    * @param {string} [detail]
-   * @returns {any} whether it was under way
+   * @returns {boolean | undefined} whether it was under way
    */
-  function drop(line, outcome, detail) {
-    if (line.phase) {
-      note(line, outcome, detail);
-      idle(line);
-      decide('drop', line.leg);
+  function drop(leg, outcome, detail) {
+    if (leg.phase) {
+      note(leg, outcome, detail);
+      idle(leg);
+      decide(['drop', leg.transport]);
       return true;
     }
   }
 
   /**
    * How often it failed is kept.
-   * @param {Line} line
+   * @param {LegState} leg
    */
-  function idle(line) {
-    line.phase = '';
-    line.isProven = line.isStalled = false;
-    if (line === websocket) {
+  function idle(leg) {
+    leg.phase = '';
+    leg.isProven = leg.isStalled = false;
+    if (leg === websocket) {
       delete due.deadline;
       delete due.steady;
     }
   }
 
-  /** @param {string} leg */
-  function carry(leg) {
-    if (negotiation.carrier !== leg) {
-      negotiation.carrier = leg;
-      decide('carrier', leg);
+  /** @param {TransportName | ''} transport */
+  function carry(transport) {
+    if (negotiation.carrier !== transport) {
+      negotiation.carrier = transport;
+      decide(['carrier', transport]);
     }
   }
 
-  /** @param {Line} line */
-  function detached(line) {
-    if (negotiation.carrier === line.leg) {
+  /** @param {LegState} leg */
+  function detached(leg) {
+    if (negotiation.carrier === leg.transport) {
       carry('');
     }
   }
@@ -365,39 +365,35 @@ export function createNegotiation(settings, allowed, memory) {
   /** A WebSocket that was not proven here has failed where polling works. */
   function rememberFailure() {
     if (!wasProven && negotiation.carrier === POLL) {
-      decide('remember', 'fails');
+      decide(['remember', 'fails']);
     }
   }
 
   /**
    * The leg has failed. With full jitter above a floor, clients that were cut off together do not
    * come back together.
-   * @param {Line} line
+   * @param {LegState} leg
    */
-  function retryLater(line) {
+  function retryLater(leg) {
     var minMs = settings.backoff.minMs;
-    var ceilingMs = Math.min(settings.backoff.maxMs, minMs * Math.pow(2, ++line.failures));
-    idle(line);
-    due[line.leg] = Math.max(
+    var ceilingMs = Math.min(settings.backoff.maxMs, minMs * Math.pow(2, ++leg.failures));
+    idle(leg);
+    due[leg.transport] = Math.max(
       notBefore, now + minMs + settings.random() * Math.max(0, ceilingMs - minMs));
   }
 
   /**
-   * @param {Line} line
+   * @param {LegState} leg
    * @param {string} outcome
-   * @param {string} [detail]
+   * @param {string | number} [detail]
    */
-  function note(line, outcome, detail) {
-    trace.note(line.leg, line.phase, now - line.startedAt, outcome, detail);
+  function note(leg, outcome, detail) {
+    trace.note(leg.transport, leg.phase, now - leg.startedAt, outcome, detail);
   }
 
-  /**
-   * @param {string} what
-   * @param {string | number} [object] a leg, or what is to be remembered
-   * @param {number} [generation]
-   */
-  function decide(what, object, generation) {
-    negotiation.decisions.push([what, object, generation]);
+  /** @param {Decision} decision */
+  function decide(decision) {
+    negotiation.decisions.push(decision);
   }
 
   return negotiation;

@@ -10,37 +10,38 @@ import { createNegotiation } from './negotiation.js';
 
 /**
  * @param {Session} session
- * @param {(leg: string, generation: number, feed: Feed, trace: Trace) => Leg} newLeg
- * @param {{ [leg: string]: any }} usable which legs there are
+ * @param {LegMakers} makers
+ * @param {Record<TransportName, boolean>} usable which legs there are
  * @param {Settings} settings
  * @param {OriginMemory} memory
  * @param {(transport: string) => void} ontransport what carries the session from now on
  * @returns {Negotiator}
  */
-export function createNegotiator(session, newLeg, usable, settings, memory, ontransport) {
+export function createNegotiator(session, makers, usable, settings, memory, ontransport) {
   var isStopped = false;
-  /** @type {{ [leg: string]: any }} */
-  var legs = {};
+  // Each from its first start on, and no decision is of a leg that never was.
+  var legs = /** @type {{ websocket: WebSocketLeg, poll: Leg }} */ ({});
   var negotiation = createNegotiation(settings, usable, memory.recall());
   var timer = createTimer(settings, function () {
-    feed('timeout');
+    feed(['timeout']);
   });
   var expiry = createTimer(settings, session.expire);
 
   // What is not asked of the leg itself.
-  /** @type {{ [what: string]: (object: any, generation: number) => void }} */
+  /** @type {Record<string, Deed>} */
   var deeds = {
-    start: function (leg, generation) {
-      legs[leg] = newLeg(leg, generation, feed, negotiation.trace);
-      legs[leg].start();
+    start: function (/** @type {TransportName} */ transport, generation) {
+      var leg = makers[transport](generation, feed, negotiation.trace);
+      legs[transport] = /** @type {WebSocketLeg} */ (leg);
+      leg.start();
     },
-    'carrier': function (leg) {
+    carrier: function (/** @type {TransportName | ''} */ transport) {
       expiry.stop();
-      if (!leg) {
+      if (!transport) {
         // From now on: when the server's window began, only the server knows.
         expiry.set(session.limits.resumeWindowMs);
       }
-      ontransport(leg || 'reconnecting');
+      ontransport(transport || 'reconnecting');
     },
     remember: memory.remember,
     forget: memory.forget,
@@ -54,14 +55,13 @@ export function createNegotiator(session, newLeg, usable, settings, memory, ontr
    * What the application does meanwhile, in an event, is fed and drained within; the order holds.
    * @type {Feed}
    */
-  function feed(input, leg, a, b, c) {
+  function feed(input) {
     if (isStopped) {
       return;
     }
-    negotiation.feed(settings.now(), input, leg, a, b, c);
+    negotiation.feed(settings.now(), input);
     while (negotiation.decisions.length && !isStopped) {
-      var decision = negotiation.decisions.shift();
-      (deeds[decision[0]] || legs[decision[1]][decision[0]])(decision[1], decision[2]);
+      act(/** @type {Decision} */ (negotiation.decisions.shift()));
     }
     if (!isStopped) {
       timer.set(negotiation.timeout() - settings.now());
@@ -69,6 +69,14 @@ export function createNegotiator(session, newLeg, usable, settings, memory, ontr
         legs.websocket.report(negotiation.trace);
       }
     }
+  }
+
+  /** @param {Decision} decision */
+  function act(decision) {
+    var what = decision[0];
+    // Each deed takes what its decision has; only their types cannot say so.
+    var object = /** @type {never} */ (decision[1]);
+    (deeds[what] || /** @type {Record<string, Deed>} */ (legs[object])[what])(object, /** @type {number} */ (decision[2]));
   }
 
   return {
@@ -85,8 +93,8 @@ export function createNegotiator(session, newLeg, usable, settings, memory, ontr
       isStopped = true;
       timer.stop();
       expiry.stop();
-      for (var leg in legs) {
-        legs[leg].drop(leg, code, farewell);
+      for (var transport in legs) {
+        legs[/** @type {TransportName} */ (transport)].drop(transport, code, farewell);
       }
     }
   };

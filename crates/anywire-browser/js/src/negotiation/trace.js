@@ -22,13 +22,13 @@ export function createTrace() {
   var trace = {
     attempts: [],
 
-    note: function (leg, phase, ms, outcome, detail) {
+    note: function (transport, phase, ms, outcome, detail) {
       ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
       trace.attempts.push({
-        leg: leg, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
+        leg: transport, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
-      unreported.push(newPacket(REPORT, [++noted, leg, phase, ms, outcome].join(' ')));
+      unreported.push(newPacket(REPORT, [++noted, transport, phase, ms, outcome].join(' ')));
       trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
       unreported.splice(0, unreported.length - TRACE_LENGTH);
     },

@@ -43,7 +43,7 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
     stop = postForm(settings, endpoints.form, JSONP + (++lastCall), body, function () {
       // Nothing can be read of its answer: an exchange that sends nothing asks how far it came.
       var first = decodeText(decodeURIComponent(body.substr(2)))[0];
-      call(encoding.pack([first]));
+      call(encoding.pack([/** @type {Packet} */ (first)]));
     });
   } else {
     call(body);

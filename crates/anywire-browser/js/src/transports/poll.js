@@ -100,7 +100,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     },
 
     held: function () {
-      feed('held');
+      feed(['held']);
     },
 
     isStopped: function () {
@@ -185,7 +185,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     var startedAt = settings.now();
     var received = session.received;
     exchange('hold', askedMs, function () {
-      feed('held');
+      feed(['held']);
       if (session.received === received) {
         if (!askedMs || settings.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
           holdTimer.set(HOLD_PAUSE_MS);
@@ -240,9 +240,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** The packets that go up now. */
   function upward() {
     batchFirst = outbox.base;
-    /** @type {Packet[]} */
-    var packets = outbox.batch(
-      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH);
+    var packets = /** @type {Packet[]} */ (outbox.batch(
+      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH));
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
@@ -261,8 +260,9 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    * @returns {Packet[]}
    */
   function attaching(holdMs) {
-    return [newPacket(ATTACH, session.attachContent(generation, holdMs))]
-      .concat(trace.reports());
+    /** @type {Packet[]} */
+    var packets = [newPacket(ATTACH, session.attachContent(generation, holdMs))];
+    return packets.concat(trace.reports());
   }
 
   /**
@@ -296,7 +296,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
     }, function (outcome, detail, text, retryAfterMs) {
       // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
-      var refusal = parseJson(text);
+      var refusal = /** @type {Fault} */ (parseJson(text));
 
       function refused() {
         session.handleRefusal(refusal.code, refusal.message);
@@ -345,7 +345,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   // What each packet does.
-  /** @type {{ [letter: string]: (content: any, letter: string) => void }} */
+  /** @type {PacketHandlers} */
   var handlers = {};
 
   handlers[OPENED] = session.handleOpened;
@@ -354,13 +354,13 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     session.handleAck(content, content);
     if (!isAttached) {
       isAttached = true;
-      feed('attached', POLL);
+      feed(['attached', POLL]);
     }
   };
 
   handlers[PONG] = function () {
     // The only ping that polls send.
-    feed('proven', POLL);
+    feed(['proven', POLL]);
   };
 
   handlers[OFFSET] = function (content) {
@@ -382,7 +382,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     session.handleMessage(offset++, letter, content);
   };
 
-  /** @param {Packet[]} packets */
+  /** @param {ReceivedPacket[]} packets */
   function take(packets) {
     withFaults(function () {
       for (var i = 0; i < packets.length && !isStopped; i++) {
@@ -398,7 +398,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    */
   function lost(outcome, detail, retryAfterMs) {
     leg.drop();
-    feed('lost', POLL, outcome, detail, retryAfterMs);
+    feed(['lost', POLL, outcome, detail, retryAfterMs]);
   }
 
   return leg;

@@ -140,7 +140,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
     silence.set(isAnswered ? transport.lateMs : session.limits.paddingMs + MUTE_MS);
   }
 
-  /** @param {() => Packet[]} read */
+  /** @param {() => ReceivedPacket[]} read */
   function heard(read) {
     wait();
     withFaults(function () {
@@ -166,10 +166,10 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
     }
   }
 
-  /** @param {Packet[]} packets */
+  /** @param {ReceivedPacket[]} packets */
   function take(packets) {
     for (var i = 0; i < packets.length; i++) {
-      var bytes = packets[i].content.length || 0;
+      var bytes = /** @type {string} */ (packets[i].content).length || 0;
       if (packets[i].letter !== PADDING) {
         unackedBytes += bytes;
       } else if (!bytes) {

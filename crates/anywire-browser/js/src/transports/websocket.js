@@ -64,7 +64,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
       channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
       function () {
         if (!isStopped) {
-          feed('connected');
+          feed(['connected']);
         }
       }, receive, lost);
     },
@@ -102,7 +102,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         up++;
         upBytes += message.bytes;
         busySince = busySince || settings.now();
-        send(message.letter, message.content);
+        send(message.letter, /** @type {string | Uint8Array} */ (message.content));
       }
       if (session.closing && !isCloseSent && up === outbox.end) {
         session.isCloseSent = isCloseSent = true;
@@ -140,10 +140,10 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 
   /**
    * @param {string} letter
-   * @param {any} content
+   * @param {string | number | Uint8Array} content
    */
   function send(letter, content) {
-    channel.send(/** @type {any} */ (encodeFrame(letter, content)));
+    channel.send(encodeFrame(letter, content));
   }
 
   /**
@@ -153,7 +153,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   function lost(outcome, detail) {
     if (!isStopped) {
       leg.drop();
-      feed('lost', WEBSOCKET, outcome, detail);
+      feed(['lost', WEBSOCKET, outcome, detail]);
     }
   }
 
@@ -168,7 +168,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     // Of a stall that the proof's budget found, only the negotiation knows.
     if (isStalled || isProving) {
       isStalled = false;
-      feed('heard');
+      feed(['heard']);
     }
     withFaults(function () {
       var packet = decodeFrame(event.data);
@@ -193,7 +193,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   }
 
   // What each packet does.
-  /** @type {{ [letter: string]: (content: any, letter: string) => void }} */
+  /** @type {PacketHandlers} */
   var handlers = {};
 
   handlers[OPENED] = function (content) {
@@ -210,7 +210,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     upBytes = outbox.gone;
     down = opened.first;
     isAttached = true;
-    feed('attached', WEBSOCKET);
+    feed(['attached', WEBSOCKET]);
     if (!isStopped) {
       leg.transmit();
     }
@@ -229,7 +229,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   handlers[PONG] = function (content) {
     if (content === session.padding()) {
       isProving = false;
-      feed('proven', WEBSOCKET);
+      feed(['proven', WEBSOCKET]);
     }
   };
 
@@ -320,7 +320,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         if (outbox.bytes > LARGE_BYTES) {
           session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
         }
-        feed('stalled');
+        feed(['stalled']);
       }
     }
     acknowledgeIfDue();

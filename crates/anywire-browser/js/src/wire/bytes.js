@@ -21,11 +21,13 @@ export var BINARY_ENCODING = {
 /** @param {Packet[]} packets */
 function encodeBytes(packets) {
   var encoder = new TextEncoder();
+  /** @type {Uint8Array[]} */
   var contents = [];
   var length = 0;
   for (var i = 0; i < packets.length; i++) {
     var content = packets[i].content;
-    contents[i] = packets[i].letter === BINARY ? content : encoder.encode(content);
+    contents[i] = packets[i].letter === BINARY ? /** @type {Uint8Array} */ (content) :
+      encoder.encode(/** @type {string} */ (content));
     length += contents[i].length + 6;
   }
   var bytes = new Uint8Array(length);
@@ -62,7 +64,6 @@ function decodeBytes(bytes) {
       throw protocolError();
     }
     var letter = String.fromCharCode(bytes[at++]);
-    /** @type {any} */
     var content = new Uint8Array(bytes.subarray(at, at + length));
     packets.push(checkPacket(
       LETTERS, letter, letter === BINARY ? content : decoder.decode(content)));

@@ -10,22 +10,23 @@ var ESCAPE = '\x10';
 
 /**
  * @param {string} letter
- * @param {any} content
+ * @param {string | number | Uint8Array} content
  * @returns {string | ArrayBuffer} what WebSocket's `send` takes
  */
 export function encodeFrame(letter, content) {
   if (letter === BINARY) {
-    return content.buffer;
+    return /** @type {ArrayBuffer} */ (/** @type {Uint8Array} */ (content).buffer);
   }
   if (letter === TEXT) {
-    return content.charAt(0) === ESCAPE ? ESCAPE + content : content;
+    var text = /** @type {string} */ (content);
+    return text.charAt(0) === ESCAPE ? ESCAPE + text : text;
   }
   return ESCAPE + letter + content;
 }
 
 /**
  * @param {string | ArrayBuffer} frame
- * @returns {Packet}
+ * @returns {ReceivedPacket}
  */
 export function decodeFrame(frame) {
   if (typeof frame !== 'string') {

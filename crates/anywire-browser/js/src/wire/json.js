@@ -6,12 +6,12 @@
 import { json } from '#platform/json.js';
 
 /**
- * @param {any} text
- * @returns {any} an empty object if it is not JSON
+ * @param {string | undefined} text
+ * @returns {object} an empty one if it is not JSON
  */
 export function parseJson(text) {
   try {
-    return json.parse(text) || {};
+    return json.parse(/** @type {string} */ (text)) || {};
   } catch (error) {
     return {};
   }

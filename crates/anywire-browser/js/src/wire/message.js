@@ -9,7 +9,7 @@ import { BINARY, TEXT } from './packet.js';
 
 /**
  * A copy, since the application may reuse its buffers. The content is null while it is in a Blob.
- * @param {any} data
+ * @param {any} data whatever an application gives
  * @returns {Message}
  */
 export function createMessage(data) {

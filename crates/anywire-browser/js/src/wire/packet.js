@@ -22,6 +22,7 @@ export var REPORT = 'r';
 export var PADDING = '-';
 
 var MAX_NUMBER = 9007199254740991;
+
 /**
  * A number as PROTOCOL §1.6 wants it.
  * @param {string} text
@@ -35,9 +36,9 @@ export function parseNumber(text) {
 }
 
 /**
+ * @template T
  * @param {string} letter
- * @param {any} content
- * @returns {Packet}
+ * @param {T} content
  */
 export function newPacket(letter, content) {
   return { letter: letter, content: content };
@@ -48,17 +49,14 @@ export function newPacket(letter, content) {
  * Contents that only the server reads are not looked into.
  * @param {string} letters that may stand here
  * @param {string} letter
- * @param {any} content
- * @returns {Packet}
+ * @param {string | Uint8Array} content
+ * @returns {ReceivedPacket}
  */
 export function checkPacket(letters, letter, content) {
   if (!letter || letters.indexOf(letter) < 0 || (letter === SUPERSEDED && content)) {
     throw protocolError();
   }
-  if (letter === ACK || letter === OFFSET) {
-    content = parseNumber(content);
-  } else if (letter === CLOSE) {
-    content = parseClose(content);
-  }
-  return newPacket(letter, content);
+  var text = /** @type {string} */ (content);
+  return newPacket(letter,
+    letter === ACK || letter === OFFSET ? parseNumber(text) : letter === CLOSE ? parseClose(text) : content);
 }

@@ -46,7 +46,7 @@ export function encodeText(packets) {
   for (var i = 0; i < packets.length; i++) {
     var content = packets[i].content;
     if (packets[i].letter === BINARY) {
-      content = toBase64(content);
+      content = toBase64(/** @type {Uint8Array} */ (content));
     }
     text += content.length + ':' + packets[i].letter + content;
   }
