@@ -17,39 +17,61 @@ const PLATFORMS = JSON.parse(read('src/package.json')).imports['#platform/*'];
 
 /** For a script tag: it defines the global. */
 export function bundleScript(build) {
-  return bundle('src/entries/script.js', build, 'iife');
+  return bundle('src/entries/script.js', build, { global: 'self' });
 }
 
 /** For `require` and loaders of AMD. */
 export async function bundleUmd(build) {
-  return banner() + await bundle('src/entries/umd.js', build, 'iife');
+  return banner() + await bundle('src/entries/umd.js', build);
 }
 
 /** For `import`. */
 export async function bundleModule(build) {
-  return banner() + await bundle('src/anywire.js', build, 'es');
+  return banner() + await bundle('src/anywire.js', build, { format: 'es' });
 }
 
-/** A script, shortened: members that end in `_` are the client's own, and get letters. */
+/** A script, shortened. Members that end in `_` are the client's own, and get letters. */
 export async function minifyScript(build) {
   const { ecma } = BUILDS[build];
   const isModern = ecma > 5;
-  const { code } = await minify(await bundleScript(build), {
-    ie8: !isModern,
-    ecma: isModern ? ecma : 5,
-    compress: { passes: 3, pure_getters: true, unsafe_arrows: isModern, unsafe_methods: isModern },
-    mangle: { properties: { regex: /_$/ } },
-    format: { comments: false, ascii_only: true },
+  const options = () => ({
+    ie8: !isModern, ecma: isModern ? ecma : 5, format: { comments: false, ascii_only: true },
+  });
+  const { code: short } = await minify(await bundleScript(build), {
+    ...options(),
+    compress: {
+      passes: 3, lhs_constants: false, pure_getters: true, unsafe_arrows: isModern, unsafe_methods: isModern,
+    },
+    mangle: false,
+  });
+  const { code } = await minify(short, {
+    ...options(), compress: false, mangle: { properties: { regex: /_$/ } }, nameCache: { props: { props: letters(short) } },
   });
   return `${code}\n`;
 }
 
-/** Joins an entry, and all that it imports, for a build's platform. Whatever rollup warns of is an error. */
-export async function bundle(entry, build, format) {
+/** A letter for each member, the first ones for those that are used most; terser's own choice does not heed that. */
+function letters(code) {
+  const counts = {};
+  for (const [name] of code.matchAll(/\b[a-z]\w*_\b/gi)) {
+    counts[name] = (counts[name] || 0) + 1;
+  }
+  const alphabet = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+  const words = [...alphabet, ...alphabet.flatMap((first) => alphabet.map((second) => first + second))];
+  const names = Object.keys(counts).sort((a, b) => counts[b] - counts[a]);
+  return Object.fromEntries(names.map((name, i) => [`$${name}`, words[i]]));
+}
+
+/**
+ * Joins an entry, and all that it imports, for a build's platform. A `global` takes the place of root.js. Whatever rollup
+ * warns of is an error: a circle of imports, above all.
+ */
+export async function bundle(entry, build, { format = 'iife', global } = {}) {
   const { platform } = BUILDS[build];
   const joined = await rollup({
     input: path(entry),
-    // Where no name of the global object is known.
+    external: (id) => global && /\/root\.js$/.test(id),
+    // Of a script, that is the global object.
     context: 'this',
     plugins: [{
       name: 'platform',
@@ -62,7 +84,7 @@ export async function bundle(entry, build, format) {
   });
   // In sloppy mode, as scripts always were: engines that know the other have had errors in it.
   const { output: [{ code }] } = await joined.generate({
-    format, name: 'exported', strict: false, esModule: false, generatedCode: 'es5',
+    format, name: 'exported', strict: false, esModule: false, generatedCode: 'es5', globals: () => global, interop: 'default',
   });
   return code;
 }

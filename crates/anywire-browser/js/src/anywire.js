@@ -53,7 +53,7 @@ Anywire.prototype = newPrototype({
     if (this.readyState === CONNECTING) {
       throw newError('InvalidStateError', 'still connecting');
     }
-    this._client.send(data);
+    this._client.send_(data);
   },
 
   /**
@@ -70,7 +70,7 @@ Anywire.prototype = newPrototype({
       throw newError('SyntaxError', 'long reason');
     }
     if (this.readyState < CLOSING) {
-      this._client.close(number, reason);
+      this._client.close_(number, reason);
     }
   },
 
@@ -80,14 +80,14 @@ Anywire.prototype = newPrototype({
    * @param {string} transport 'websocket' or 'poll'
    */
   block: function (transport) {
-    this._client.allow(transport, false);
+    this._client.allow_(transport, false);
   },
 
   /**
    * @param {string} transport
    */
   unblock: function (transport) {
-    this._client.allow(transport, true);
+    this._client.allow_(transport, true);
   }
 });
 

@@ -32,27 +32,27 @@ export function createClient(socket, endpoints, protocols, options) {
   var ignoredBytes = 0;
 
   var session = createSession(settings, newKey(), protocols, {
-    toData: function (bytes) {
+    toData_: function (bytes) {
       // Where the engine knows no bytes they are base64.
       var buffer = /** @type {ArrayBuffer} */ (bytes.buffer);
       return socket.binaryType === 'blob' ? new Blob([buffer]) : buffer || bytes;
     },
-    onmessage: function (data) {
+    onmessage_: function (data) {
       if (socket.readyState === OPEN) {
         fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
       }
     },
-    onbuffer: countBuffered,
-    ontransmit: function () {
-      negotiator.transmit();
+    onbuffer_: countBuffered,
+    ontransmit_: function () {
+      negotiator.transmit_();
     },
-    onend: function (code, reason, wasClean, isToBeTold) {
-      negotiator.stop(code, isToBeTold && closeContent(code, reason));
+    onend_: function (code, reason, wasClean, isToBeTold) {
+      negotiator.stop_(code, isToBeTold && closeContent(code, reason));
       leavePage();
       socket.readyState = CLOSED;
       setTransport('');
       // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
-      if (!session.id || code >= 4960) {
+      if (!session.id_ || code >= 4960) {
         fire(socket, 'error', {});
       }
       fire(socket, 'close', { code: code, reason: reason, wasClean: !!wasClean });
@@ -87,7 +87,7 @@ export function createClient(socket, endpoints, protocols, options) {
     var isOpening = socket.readyState === CONNECTING;
     if (isOpening) {
       socket.readyState = OPEN;
-      socket.protocol = session.protocol;
+      socket.protocol = session.protocol_;
     }
     carrier = transport;
     tellTransport();
@@ -97,7 +97,7 @@ export function createClient(socket, endpoints, protocols, options) {
   }
 
   function countBuffered() {
-    socket.bufferedAmount = session.outbox.bytes + ignoredBytes;
+    socket.bufferedAmount = session.outbox_.bytes_ + ignoredBytes;
   }
 
   /** @param {string} transport */
@@ -110,43 +110,43 @@ export function createClient(socket, endpoints, protocols, options) {
   }
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
-    negotiator.feed(['returned', '', hasNewNetwork]);
+    negotiator.feed_('returned', '', hasNewNetwork);
   });
 
   for (var i = 0; i < settings.first.length; i++) {
-    session.send(settings.first[i]);
+    session.send_(settings.first[i]);
   }
 
-  socket.trace = negotiator.trace;
-  negotiator.feed(['start']);
+  socket.trace = negotiator.trace_;
+  negotiator.feed_('start');
 
   return {
-    allow: function (transport, isAllowed) {
+    allow_: function (transport, isAllowed) {
       var name = /** @type {TransportName} */ (transport);
       if (usable[name]) {
-        negotiator.feed(['allow', name, isAllowed]);
+        negotiator.feed_('allow', name, isAllowed);
       }
     },
 
-    send: function (data) {
+    send_: function (data) {
       if (socket.readyState === OPEN) {
-        session.send(data);
+        session.send_(data);
       } else {
-        ignoredBytes += createMessage(data).bytes;
+        ignoredBytes += createMessage(data).bytes_;
         countBuffered();
       }
     },
 
-    close: function (code, reason) {
+    close_: function (code, reason) {
       var isConnecting = socket.readyState === CONNECTING;
       socket.readyState = CLOSING;
       if (!isConnecting) {
-        session.close(code, reason);
+        session.close_(code, reason);
         return;
       }
-      negotiator.stop(1000);
+      negotiator.stop_(1000);
       soon(settings, function () {
-        session.end(1006, 'still connecting');
+        session.end_(1006, 'still connecting');
       });
     }
   };

@@ -5,7 +5,7 @@
 
 import { absoluteUrl } from '#platform/engine.js';
 import { newError } from '#platform/target.js';
-import { root } from './root.js';
+import root from './root.js';
 
 /**
  * @param {string} url of the mount, or of its WebSocket endpoint; relative to the page

@@ -5,7 +5,7 @@
  */
 
 import { forgetIn } from '#platform/engine.js';
-import { root } from './root.js';
+import root from './root.js';
 
 export var MEMORY_MS = 600000;
 
@@ -33,7 +33,7 @@ export function createMemory(settings, origin) {
   }
 
   return {
-    recall: function () {
+    recall_: function () {
       var parts = /^(\d+) (\d+|fails)$/.exec(use(function (store) {
         return store[name];
       }));
@@ -42,13 +42,13 @@ export function createMemory(settings, origin) {
       return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
     },
 
-    remember: function (memory) {
+    remember_: function (memory) {
       use(function (store) {
         store[name] = settings.date() + MEMORY_MS + ' ' + memory;
       });
     },
 
-    forget: function () {
+    forget_: function () {
       use(function (store) {
         forgetIn(store, name);
       });

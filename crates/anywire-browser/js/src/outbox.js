@@ -17,47 +17,47 @@ export function createOutbox() {
 
   /** @type {Outbox} */
   var outbox = {
-    base: 0,
-    end: 0,
-    bytes: 0,
-    gone: 0,
+    base_: 0,
+    end_: 0,
+    bytes_: 0,
+    gone_: 0,
 
-    push: function (message) {
+    push_: function (message) {
       messages.push(message);
-      outbox.end++;
-      outbox.bytes += message.bytes;
+      outbox.end_++;
+      outbox.bytes_ += message.bytes_;
     },
 
-    ack: function (received, carried) {
+    ack_: function (received, carried) {
       if (received > sent) {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, Math.min(received, carried) - outbox.base);
+      var acked = messages.splice(0, Math.min(received, carried) - outbox.base_);
       for (var i = 0; i < acked.length; i++) {
-        outbox.bytes -= acked[i].bytes;
-        outbox.gone += acked[i].bytes;
+        outbox.bytes_ -= acked[i].bytes_;
+        outbox.gone_ += acked[i].bytes_;
       }
-      outbox.base += acked.length;
+      outbox.base_ += acked.length;
       return acked.length > 0;
     },
 
-    take: function (offset) {
-      var message = messages[offset - outbox.base];
-      if (message && message.content !== null) {
+    take_: function (offset) {
+      var message = messages[offset - outbox.base_];
+      if (message && message.content_ !== null) {
         sent = Math.max(sent, offset + 1);
         return message;
       }
     },
 
-    batch: function (maxBytes, maxCount) {
+    batch_: function (maxBytes, maxCount) {
       var batch = [];
       while (batch.length < maxCount) {
         /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        if (!message || (maxBytes -= PACKET_BYTES + message.bytes * 4 / 3) < 0 && batch.length ||
-            !outbox.take(outbox.base + batch.length)) {
+        if (!message || (maxBytes -= PACKET_BYTES + message.bytes_ * 4 / 3) < 0 && batch.length ||
+            !outbox.take_(outbox.base_ + batch.length)) {
           break;
         }
         batch.push(message);

@@ -5,7 +5,7 @@
  * Leaves what is to be done then to the negotiation.
  */
 
-import { root } from './root.js';
+import root from './root.js';
 import { createTimer } from './timers.js';
 
 var LOOK_MS = 5000;
@@ -42,7 +42,7 @@ export function watchPage(settings, returned) {
   function look() {
     lookedAt = settings.now();
     jumpAt = settings.date() - lookedAt;
-    timer.set(LOOK_MS);
+    timer.set_(LOOK_MS);
   }
 
   /** @param {any} event */
@@ -56,7 +56,7 @@ export function watchPage(settings, returned) {
         event.type === 'visibilitychange' && page.hidden)) {
       hasNewNetwork = hasNewNetwork || isNew;
       hasReturned = true;
-      timer.set(0);
+      timer.set_(0);
     }
   }
 
@@ -80,6 +80,6 @@ export function watchPage(settings, returned) {
 
   return function () {
     each('removeEventListener');
-    timer.stop();
+    timer.stop_();
   };
 }

@@ -1,6 +1,8 @@
 /**
- * Owns the global object, also where it has no name of its own.
+ * Owns the global object, also where it has no name of its own. In a script it is `self`, see bundle.mjs.
  */
 
 /** @type {any} */
-export var root = typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this;
+var root = typeof self !== 'undefined' ? self : typeof global !== 'undefined' ? global : this;
+
+export default root;

@@ -46,55 +46,55 @@ export function createSession(clock, key, protocols, handlers) {
 
   /** @type {Session} */
   var session = {
-    id: '',
-    protocol: '',
-    bytesPerMs: 256,
-    limits: limits,
-    received: 0,
-    outbox: outbox,
-    closing: null,
-    isCloseSent: false,
-    ended: false,
-    hasDropped: false,
+    id_: '',
+    protocol_: '',
+    bytesPerMs_: 256,
+    limits_: limits,
+    received_: 0,
+    outbox_: outbox,
+    closing_: null,
+    isCloseSent_: false,
+    ended_: false,
+    hasDropped_: false,
 
-    padding: function () {
+    padding_: function () {
       return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
     },
 
-    offer: function (generation) {
+    offer_: function (generation) {
       return ['anywire.open.' + key + '.' + generation].concat(
         CAN.length ? 'anywire.can.' + CAN.join('.') : [], protocols);
     },
 
-    openContent: function (generation) {
+    openContent_: function (generation) {
       return json.stringify({
         version: 1,
         key: key,
         generation: generation,
         // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
-        holdMs: outbox.end && EARLY_HOLD_MS,
+        holdMs: outbox.end_ && EARLY_HOLD_MS,
         protocols: protocols,
         can: CAN
       });
     },
 
-    attachContent: function (generation, holdMs) {
-      return [session.id, secret, generation, session.received].join(' ') +
+    attachContent_: function (generation, holdMs) {
+      return [session.id_, secret, generation, session.received_].join(' ') +
         (holdMs === undefined ? '' : ' ' + holdMs);
     },
 
-    handleOpened: function (content) {
+    handleOpened_: function (content) {
       var opened = parseOpened(content);
-      if (session.id && session.id !== opened.session) {
+      if (session.id_ && session.id_ !== opened.session) {
         throw protocolError();
       }
-      if (opened.first > session.received) {
+      if (opened.first > session.received_) {
         throw createFault(4961, 'gap');
       }
-      if (!session.id) {
-        session.id = opened.session;
+      if (!session.id_) {
+        session.id_ = opened.session;
         secret = opened.secret;
-        session.protocol = opened.protocol || '';
+        session.protocol_ = opened.protocol || '';
       }
       for (var name in opened.limits) {
         var limit = opened.limits[name];
@@ -103,100 +103,100 @@ export function createSession(clock, key, protocols, handlers) {
           limits[name] = limit;
         }
       }
-      session.handleAck(opened.received, opened.received);
+      session.handleAck_(opened.received, opened.received);
       return opened;
     },
 
-    handleMessage: function (offset, letter, content) {
-      if (offset > session.received) {
+    handleMessage_: function (offset, letter, content) {
+      if (offset > session.received_) {
         throw createFault(4961, 'gap');
       }
-      if (offset === session.received) {
+      if (offset === session.received_) {
         // The browser may fail here. Then the message has not been received, and comes again.
-        var data = letter === TEXT ? content : handlers.toData(/** @type {Uint8Array} */ (content));
-        session.received++;
-        handlers.onmessage(data);
+        var data = letter === TEXT ? content : handlers.toData_(/** @type {Uint8Array} */ (content));
+        session.received_++;
+        handlers.onmessage_(data);
       }
     },
 
-    handleAck: function (received, carried) {
-      if (outbox.ack(received, carried)) {
-        handlers.onbuffer();
+    handleAck_: function (received, carried) {
+      if (outbox.ack_(received, carried)) {
+        handlers.onbuffer_();
         awaitClose();
       }
     },
 
-    handleHeard: function () {
+    handleHeard_: function () {
       if (isNextToClose()) {
-        closeTimer.set(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
+        closeTimer.set_(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
     },
 
-    handleClose: function (close) {
-      var own = session.closing;
+    handleClose_: function (close) {
+      var own = session.closing_;
       var isAnswer = own && own.code === close.code && own.reason === close.reason;
       if (!isAnswer) {
         // Where it crosses our own, the server's counts (PROTOCOL §8.2), and must be answered.
-        session.closing = null;
+        session.closing_ = null;
       }
-      session.end(close.code, close.reason, !!isAnswer || close.code < 4900, true);
+      session.end_(close.code, close.reason, !!isAnswer || close.code < 4900, true);
     },
 
-    handleRefusal: function (code, message) {
-      if (code === UNKNOWN_SESSION && session.closing && session.isCloseSent) {
+    handleRefusal_: function (code, message) {
+      if (code === UNKNOWN_SESSION && session.closing_ && session.isCloseSent_) {
         // The server has closed already; only its answer was lost (PROTOCOL §8.2.1).
         endWithOwnClose(true);
       } else {
-        session.end(code, message || '');
+        session.end_(code, message || '');
       }
     },
 
-    send: function (data) {
-      if (session.ended || session.hasDropped) {
+    send_: function (data) {
+      if (session.ended_ || session.hasDropped_) {
         return;
       }
       var message = createMessage(data);
-      if (message.bytes > limits.maxMessageBytes) {
+      if (message.bytes_ > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
-      } else if (outbox.bytes + message.bytes > MAX_OUTBOX_BYTES) {
+      } else if (outbox.bytes_ + message.bytes_ > MAX_OUTBOX_BYTES) {
         abortSoon(4932, 'too-slow');
       } else {
-        outbox.push(message);
-        handlers.onbuffer();
-        handlers.ontransmit();
-        if (message.content === null) {
+        outbox.push_(message);
+        handlers.onbuffer_();
+        handlers.ontransmit_();
+        if (message.content_ === null) {
           readBlob(/** @type {Blob} */ (data), function (buffer) {
-            message.content = new Uint8Array(buffer);
-            handlers.ontransmit();
+            message.content_ = new Uint8Array(buffer);
+            handlers.ontransmit_();
           }, function () {
-            session.abort(1011, 'Blob');
+            session.abort_(1011, 'Blob');
           });
         }
       }
     },
 
-    close: function (code, reason) {
-      if (session.hasDropped) {
+    close_: function (code, reason) {
+      if (session.hasDropped_) {
         return;
       }
-      session.closing = { code: code, reason: reason };
+      session.closing_ = { code: code, reason: reason };
       awaitClose();
-      handlers.ontransmit();
+      handlers.ontransmit_();
     },
 
-    expire: expire,
+    expire_: expire,
 
-    abort: function (code, reason) {
+    abort_: function (code, reason) {
       // A close that is on its way does not tell the server of this.
-      session.closing = null;
-      session.end(code, reason, false, true);
+      session.closing_ = null;
+      session.end_(code, reason, false, true);
     },
 
-    end: function (code, reason, wasClean, isToBeTold) {
-      if (!session.ended) {
-        session.ended = true;
-        closeTimer.stop();
-        handlers.onend(code, reason, wasClean, isToBeTold);
+    end_: function (code, reason, wasClean, isToBeTold) {
+      if (!session.ended_) {
+        session.ended_ = true;
+        closeTimer.stop_();
+        handlers.onend_(code, reason, wasClean, isToBeTold);
       }
     }
   };
@@ -208,25 +208,25 @@ export function createSession(clock, key, protocols, handlers) {
    * @param {string} name
    */
   function abortSoon(code, name) {
-    session.hasDropped = true;
+    session.hasDropped_ = true;
     soon(clock, function () {
-      session.abort(code, name);
+      session.abort_(code, name);
     });
   }
 
   function expire() {
-    if (session.closing) {
+    if (session.closing_) {
       endWithOwnClose(false);
-    } else if (session.id) {
-      session.end(4931, 'expired');
+    } else if (session.id_) {
+      session.end_(4931, 'expired');
     } else {
-      session.end(1006, 'no connection');
+      session.end_(1006, 'no connection');
     }
   }
 
   /** Whether nothing but the answer to our close is missing. */
   function isNextToClose() {
-    return session.closing && outbox.base === outbox.end;
+    return session.closing_ && outbox.base_ === outbox.end_;
   }
 
   /**
@@ -234,17 +234,17 @@ export function createSession(clock, key, protocols, handlers) {
    * close, each of them may take as long.
    */
   function awaitClose() {
-    if (session.closing) {
+    if (session.closing_) {
       var longestMs = Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
       closeBy = clock.now() + longestMs;
-      closeTimer.set(isNextToClose() ? limits.closeTimeoutMs : longestMs);
+      closeTimer.set_(isNextToClose() ? limits.closeTimeoutMs : longestMs);
     }
   }
 
   /** @param {boolean} wasClean */
   function endWithOwnClose(wasClean) {
-    var closing = /** @type {Close} */ (session.closing);
-    session.end(closing.code, closing.reason, wasClean);
+    var closing = /** @type {Close} */ (session.closing_);
+    session.end_(closing.code, closing.reason, wasClean);
   }
 
   return session;

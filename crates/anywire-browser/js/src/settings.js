@@ -4,7 +4,7 @@
  */
 
 import { platformOptions } from '#platform/engine.js';
-import { root } from './root.js';
+import root from './root.js';
 
 /**
  * @param {object} [options]

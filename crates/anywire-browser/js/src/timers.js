@@ -21,8 +21,8 @@ export function createTimer(clock, fire) {
   var cancel = clock.clearTimeout;
   var timer = {
     /** @param {number} ms */
-    set: function (ms) {
-      timer.stop();
+    set_: function (ms) {
+      timer.stop_();
       deadline = clock.now() + ms;
       id = later(function () {
         deadline = Infinity;
@@ -30,12 +30,12 @@ export function createTimer(clock, fire) {
       }, Math.min(ms, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
-    by: function (time) {
+    by_: function (time) {
       if (time < deadline) {
-        timer.set(time - clock.now());
+        timer.set_(time - clock.now());
       }
     },
-    stop: function () {
+    stop_: function () {
       cancel(id);
       deadline = Infinity;
     }
@@ -49,5 +49,5 @@ export function createTimer(clock, fire) {
  * @param {() => void} work
  */
 export function soon(clock, work) {
-  createTimer(clock, work).set(0);
+  createTimer(clock, work).set_(0);
 }

@@ -1,15 +1,15 @@
 // The shapes that the sources share. Only the type checker reads this file; nothing of it is built.
 
 interface Packet {
-  letter: string;
+  letter_: string;
   /** Text, or the bytes of a binary message. */
-  content: string | Uint8Array;
+  content_: string | Uint8Array;
 }
 
 /** A packet that came, with a number or a close in place of a content that has such a form. */
 interface ReceivedPacket {
-  letter: string;
-  content: string | Uint8Array | number | Close;
+  letter_: string;
+  content_: string | Uint8Array | number | Close;
 }
 
 /** What a packet does that came; each letter has its own form of content. */
@@ -17,11 +17,11 @@ type PacketHandlers = { [letter: string]: (content: any, letter: string) => void
 
 /** What `Session.send` keeps. */
 interface Message {
-  letter: string;
+  letter_: string;
   /** None while its Blob is read. */
-  content: string | Uint8Array | null;
+  content_: string | Uint8Array | null;
   /** How many its content has; of a text, in UTF-8. */
-  bytes: number;
+  bytes_: number;
 }
 
 /** An error that ends the session, or the exchange that it came in, with a code of PROTOCOL §8.3. */
@@ -42,10 +42,10 @@ interface Clock {
 
 interface Timer {
   /** Fire once after `ms`, instead of any earlier arrangement. */
-  set(ms: number): void;
+  set_(ms: number): void;
   /** Fire once, at `time` or before it. */
-  by(time: number): void;
-  stop(): void;
+  by_(time: number): void;
+  stop_(): void;
 }
 
 interface Close {
@@ -55,19 +55,19 @@ interface Close {
 
 interface Outbox {
   /** The offset of the first message that is kept. */
-  base: number;
+  base_: number;
   /** The offset of the next message that the application will send. */
-  end: number;
-  bytes: number;
+  end_: number;
+  bytes_: number;
   /** Bytes of all messages that were acknowledged. */
-  gone: number;
-  push(message: Message): void;
+  gone_: number;
+  push_(message: Message): void;
   /** Forget what the peer has received, up to this offset. Returns whether that was news. */
-  ack(received: number, carried: number): boolean;
+  ack_(received: number, carried: number): boolean;
   /** The message at an offset, which counts as sent from now on. None while there is none, or its Blob is read. */
-  take(offset: number): Message | undefined;
+  take_(offset: number): Message | undefined;
   /** The messages from the first on that can go and fit, which count as sent from now on. The first fits always. */
-  batch(maxBytes: number, maxCount: number): Message[];
+  batch_(maxBytes: number, maxCount: number): Message[];
 }
 
 /** Those limits of PROTOCOL §7 that a client needs. */
@@ -101,65 +101,65 @@ interface Opened {
 
 interface SessionHandlers {
   /** What the application gets for these bytes. May throw, where the browser does. */
-  toData(bytes: Uint8Array): unknown;
-  onmessage(data: unknown): void;
+  toData_(bytes: Uint8Array): unknown;
+  onmessage_(data: unknown): void;
   /** The outbox lost or won something. */
-  onbuffer(): void;
+  onbuffer_(): void;
   /** There is something to send. */
-  ontransmit(): void;
+  ontransmit_(): void;
   /** The session has ended. Called once, last. */
-  onend(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
+  onend_(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
 }
 
 interface Session {
   /** Empty until the server has opened the session. */
-  id: string;
-  protocol: string;
-  limits: Limits;
+  id_: string;
+  protocol_: string;
+  limits_: Limits;
   /** What the line is thought to carry at least, until it stalls with much on the way. */
-  bytesPerMs: number;
+  bytesPerMs_: number;
   /** How many messages came from the server. */
-  received: number;
-  outbox: Outbox;
+  received_: number;
+  outbox_: Outbox;
   /** The close that the application asked for and the server has not answered yet. */
-  closing: Close | null;
+  closing_: Close | null;
   /** Whether the server may have it: only its answer may have been lost. */
-  isCloseSent: boolean;
-  ended: boolean;
+  isCloseSent_: boolean;
+  ended_: boolean;
   /** A message could not be taken: nothing may follow it, and the session is about to end. */
-  hasDropped: boolean;
+  hasDropped_: boolean;
   /** What a ping holds that proves a leg. */
-  padding(): string;
+  padding_(): string;
   /** What a WebSocket that opens offers beside the protocol's version (PROTOCOL §5.1). */
-  offer(generation: number): string[];
-  openContent(generation: number): string;
-  attachContent(generation: number, holdMs?: number): string;
-  handleOpened(content: string): Opened;
-  handleMessage(offset: number, letter: string, content: string | Uint8Array): void;
+  offer_(generation: number): string[];
+  openContent_(generation: number): string;
+  attachContent_(generation: number, holdMs?: number): string;
+  handleOpened_(content: string): Opened;
+  handleMessage_(offset: number, letter: string, content: string | Uint8Array): void;
   /** Of what is acknowledged, the server counts no more than was carried. */
-  handleAck(received: number, carried: number): void;
+  handleAck_(received: number, carried: number): void;
   /** Anything came from the server. */
-  handleHeard(): void;
-  handleClose(close: Close): void;
+  handleHeard_(): void;
+  handleClose_(close: Close): void;
   /** The server refuses the session with a code that is not for retrying. */
-  handleRefusal(code: number, message: string): void;
+  handleRefusal_(code: number, message: string): void;
   /** Anything that a WebSocket sends. */
-  send(data: unknown): void;
-  close(code: number, reason: string): void;
+  send_(data: unknown): void;
+  close_(code: number, reason: string): void;
   /** End because nothing has carried the session for too long. */
-  expire(): void;
-  abort(code: number, reason: string): void;
+  expire_(): void;
+  abort_(code: number, reason: string): void;
   /** End once. The server is told if it does not know. */
-  end(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
+  end_(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
 }
 
 /** One encoding of payloads, and how XMLHttpRequest carries it. */
 interface Encoding {
-  contentType: string;
-  pack(packets: Packet[]): any;
-  unpack(body: any): ReceivedPacket[];
+  contentType_: string;
+  pack_(packets: Packet[]): any;
+  unpack_(body: any): ReceivedPacket[];
   /** The body of an answer that is no payload. */
-  toText(body: any): string;
+  toText_(body: any): string;
 }
 
 /** The transports that the negotiation knows. What carries down in place of polls is the business of polling. */
@@ -173,7 +173,9 @@ type Input =
   | ['returned', '', hasNewNetwork: boolean]
   | ['allow', TransportName, isAllowed: boolean];
 
-type Feed = (input: Input) => void;
+type Feed = (...input: Input) => void;
+/** The same for what passes an input on: it need not know which belongs to what. */
+type PassedInput = [input: Input[0], transport?: TransportName | '', a?: string | boolean, b?: string | number, c?: number];
 
 interface Inputs {
   start(): void;
@@ -207,9 +209,9 @@ type Deed = (object: never, generation: number) => void;
  * decision has it: with its own transport first.
  */
 interface Leg {
-  start(): void;
+  start_(): void;
   /** Send what the session has, as far as the leg can. */
-  transmit(): void;
+  transmit_(): void;
   /** Send the ping that proves the leg, after what waits. */
   prove(): void;
   /** End without a word, but for the content of a close that the server is to be told. */
@@ -220,7 +222,7 @@ interface WebSocketLeg extends Leg {
   attach(transport: string, generation: number): void;
   /** Ask whether the peer is there. */
   check(): void;
-  report(trace: Trace): void;
+  report_(trace: Trace): void;
 }
 
 interface LegMakers {
@@ -234,26 +236,26 @@ type CarryDown = (isHold?: boolean) => void;
 /** What may carry down uses this of its leg. */
 interface PollLine {
   /** The content of an attach. */
-  attachment(): string;
-  take(packets: ReceivedPacket[]): void;
+  attachment_(): string;
+  take_(packets: ReceivedPacket[]): void;
   /** Hold an exchange for what comes down. */
-  hold(): void;
+  hold_(): void;
   /** Something else than a hold carries down, which this stops. */
-  carry(stop: () => void): void;
+  carry_(stop: () => void): void;
   /** What carries down works: the next failure is a new one. */
-  held(): void;
-  isStopped(): boolean;
+  held_(): void;
+  isStopped_(): boolean;
   /** Send as soon as may be, with an ack of what came, and ask for padding. */
-  ask(asking: Asking): void;
+  ask_(asking: Asking): void;
 }
 
 /** Called when a question goes out; returns what to call when its exchange is answered. */
 type Asking = () => () => void;
 
 /** What a stream uses of its leg. */
-interface StreamLine extends Pick<PollLine, 'attachment' | 'take' | 'held' | 'ask'> {
+interface StreamLine extends Pick<PollLine, 'attachment_' | 'take_' | 'held_' | 'ask_'> {
   /** The stream is over: a hold follows, or else whatever there is. */
-  next(isHold: boolean): void;
+  next_(isHold: boolean): void;
 }
 
 /** Starts one exchange. Returns what aborts it, without a callback. */
@@ -268,38 +270,38 @@ type Exchange = (
 /** How HTTP carries the session here, and what the path has been found to bear. Outlives the legs. */
 interface Http {
   /** What is to be shown as the transport, where that is not its own name. */
-  name?: string;
-  encoding: Encoding;
-  exchange: Exchange;
+  name_?: string;
+  encoding_: Encoding;
+  exchange_: Exchange;
   /** What may carry down in place of holds. */
-  streams?: Streams;
+  streams_?: Streams;
   /** An exchange bears no long question, nor first messages. */
-  isShort?: boolean;
+  isShort_?: boolean;
   /** The engine has one connection: a hold would keep a send waiting. */
-  isNarrow?: boolean;
-  holdMs: number;
-  batchBytes: number;
+  isNarrow_?: boolean;
+  holdMs_: number;
+  batchBytes_: number;
 }
 
 interface Streams {
   /** None carries now. */
-  left(): void;
+  left_(): void;
   /** Begins to carry down by the best stream that has not failed here. Returns what stops it. */
-  open(line: StreamLine, trace: Trace): (() => void) | undefined;
+  open_(line: StreamLine, trace: Trace): (() => void) | undefined;
 }
 
 /** A transport that carries down and nothing else. */
 interface DownTransport {
-  name: string;
-  open: OpenStream;
-  memory: OriginMemory;
+  name_: string;
+  open_: OpenStream;
+  memory_: OriginMemory;
   /** How long padding that was asked for may be late. */
-  lateMs: number;
+  lateMs_: number;
   /** The leg in which it failed last: if something else carries in the same, the failure was its own. */
-  suspect: StreamLine | null;
+  suspect_: StreamLine | null;
   /** Whether it was proven when it failed last, and when that was known to be its own failure. */
-  wasProven: boolean;
-  failedAt: number;
+  wasProven_: boolean;
+  failedAt_: number;
 }
 
 type OpenStream = (
@@ -319,57 +321,57 @@ interface NegotiationSettings {
 
 /** What is to come when. */
 interface Due {
-  giveUp?: number;
-  grace?: number;
-  deadline?: number;
-  steady?: number;
+  giveUp_?: number;
+  grace_?: number;
+  deadline_?: number;
+  steady_?: number;
   /** The next start of a leg. */
   [leg: string]: number | undefined;
 }
 
 /** One leg as the negotiation sees it. */
 interface LegState {
-  transport: TransportName;
-  isAllowed: boolean;
+  transport_: TransportName;
+  isAllowed_: boolean;
   /** '' while it is idle; then 'connect', 'probe', 'attach', 'proof', 'carry'. */
-  phase: string;
+  phase_: string;
   /** What it attaches with, if that is known from the start; else 0. */
-  generation: number;
-  hasStarted: boolean;
-  startedAt: number;
-  attachedAfter: number;
-  isProven: boolean;
-  isStalled: boolean;
+  generation_: number;
+  hasStarted_: boolean;
+  startedAt_: number;
+  attachedAfter_: number;
+  isProven_: boolean;
+  isStalled_: boolean;
   /** In a row. */
-  failures: number;
+  failures_: number;
 }
 
 interface Negotiation {
   /** What carries the session, or ''. */
-  carrier: TransportName | '';
+  carrier_: TransportName | '';
   /** To be done in this order. */
-  decisions: Decision[];
-  trace: Trace;
-  feed(now: number, input: Input): void;
+  decisions_: Decision[];
+  trace_: Trace;
+  feed_(now: number, ...input: PassedInput): void;
   /** When to feed 'timeout'; may be `Infinity`. */
-  timeout(): number;
+  timeout_(): number;
 }
 
 interface Trace {
   /** The newest last. */
-  attempts: Array<{ leg: string; phase: string; ms: number; result: string }>;
-  note(transport: string, phase: string, ms: number, outcome: string, detail?: string | number): void;
+  attempts_: Array<{ leg: string; phase: string; ms: number; result: string }>;
+  note_(transport: string, phase: string, ms: number, outcome: string, detail?: string | number): void;
   /** What the server is to be told, if something did not go well. */
-  reports(): Packet[];
+  reports_(): Packet[];
   /** The server was told of the attempts that are reported among these, and of those before them. */
-  handleReported(packets: Packet[]): void;
+  handleReported_(packets: Packet[]): void;
 }
 
 interface OriginMemory {
   /** How many ms a WebSocket took to attach, 'fails', or ''. */
-  recall(): string;
-  remember(memory: string | number): void;
-  forget(): void;
+  recall_(): string;
+  remember_(memory: string | number): void;
+  forget_(): void;
 }
 
 /** The options, with the defaults of those that were not given. */
@@ -386,12 +388,12 @@ interface Settings extends Clock, NegotiationSettings {
 }
 
 interface Negotiator {
-  trace: Trace['attempts'];
-  feed: Feed;
+  trace_: Trace['attempts_'];
+  feed_: Feed;
   /** The session has something to send. */
-  transmit(): void;
+  transmit_(): void;
   /** Stop for good, with what the legs' `drop` takes. */
-  stop(code: number, farewell?: string | false): void;
+  stop_(code: number, farewell?: string | false): void;
 }
 
 interface Endpoints {
@@ -404,10 +406,10 @@ interface Endpoints {
 }
 
 interface Client {
-  send(data: unknown): void;
-  close(code: number, reason: string): void;
+  send_(data: unknown): void;
+  close_(code: number, reason: string): void;
   /** Allow or forbid a transport, which is dropped then. */
-  allow(transport: string, isAllowed: boolean): void;
+  allow_(transport: string, isAllowed: boolean): void;
 }
 
 /** What some engines have beside what they all have. */
@@ -426,7 +428,7 @@ interface AnywireObject {
   readyState: number;
   bufferedAmount: number;
   binaryType: string;
-  trace: Negotiator['trace'];
+  trace: Negotiator['trace_'];
   dispatchEvent(event: any): boolean;
   _listeners: { [name: string]: Array<{ listener: Listener | null; once?: boolean }> };
   _client: Client;

@@ -3,7 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert';
 import { createScene } from './support/scene.js';
-import { decodePayload, encodePayload } from './support/builds.js';
+import { decodePayload, encodePayload } from './support/packets.js';
 
 const always = (fate) => () => fate;
 

@@ -3,7 +3,8 @@
 import { test } from 'node:test';
 import assert from 'node:assert';
 import { createScene } from './support/scene.js';
-import { ENCODINGS, decodePayload, encodePayload, testFull } from './support/builds.js';
+import { ENCODINGS, testFull } from './support/builds.js';
+import { decodePayload, encodePayload } from './support/packets.js';
 
 const CARRIERS = [
   { transports: ['websocket'] },

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert';
 import { createScene } from './support/scene.js';
 import { createMemory } from '../src/memory.js';
-import { decodePayload } from './support/builds.js';
+import { decodePayload } from './support/packets.js';
 import { payload, PRELUDE, PADDING, withStreams } from './support/ladder.js';
 
 const last = (list) => list[list.length - 1];
@@ -325,7 +325,7 @@ test('a path that holds answers back is remembered until the network changes', (
   assert.deepEqual(Object.keys(localStorage), ['anywire ws://example.test stream']);
   const later = { localStorage, date: () => 1_010_000 };
   assert.equal(streaming(later).streams.length, 0);
-  createMemory({ localStorage, date: () => 0 }, 'ws://example.test').forget();
+  createMemory({ localStorage, date: () => 0 }, 'ws://example.test').forget_();
   assert.deepEqual(Object.keys(localStorage), []);
   assert.equal(streaming(later).streams.length, 1);
 });

@@ -8,7 +8,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import * as acorn from 'acorn';
 import { createScene } from './support/scene.js';
-import Anywire from '../src/anywire.js';
+import { Anywire } from './support/builds.js';
 import { load } from './support/engine.js';
 import { createPage } from './support/page.js';
 

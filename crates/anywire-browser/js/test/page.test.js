@@ -235,20 +235,20 @@ test('a memory expires, survives no clock set back, and nothing that is not one'
   let date = 1e12;
   const localStorage = {};
   const memory = createMemory({ localStorage, date: () => date }, 'ws://h');
-  assert.equal(memory.recall(), '');
-  memory.remember(60);
-  assert.equal(memory.recall(), '60');
+  assert.equal(memory.recall_(), '');
+  memory.remember_(60);
+  assert.equal(memory.recall_(), '60');
   date += 599999;
-  assert.equal(memory.recall(), '60');
+  assert.equal(memory.recall_(), '60');
   date += 1;
-  assert.equal(memory.recall(), '');
+  assert.equal(memory.recall_(), '');
   date -= 1e9;
-  assert.equal(memory.recall(), '');
-  memory.remember('fails');
-  assert.equal(memory.recall(), 'fails');
+  assert.equal(memory.recall_(), '');
+  memory.remember_('fails');
+  assert.equal(memory.recall_(), 'fails');
   localStorage['anywire ws://h'] = `${date + 1} nonsense`;
-  assert.equal(memory.recall(), '');
-  memory.forget();
+  assert.equal(memory.recall_(), '');
+  memory.forget_();
   assert.deepEqual(localStorage, {});
 });
 
@@ -259,11 +259,11 @@ test('where storing throws, the page remembers', () => {
     deleteProperty() { throw new Error('SecurityError'); },
   });
   const memory = createMemory({ localStorage, date: Date.now }, 'ws://page-alone');
-  memory.remember(5);
+  memory.remember_(5);
   const other = createMemory({ localStorage, date: Date.now }, 'ws://page-alone');
-  assert.equal(other.recall(), '5');
-  other.forget();
-  assert.equal(memory.recall(), '');
+  assert.equal(other.recall_(), '5');
+  other.forget_();
+  assert.equal(memory.recall_(), '');
 });
 
 test('first messages share the first exchange, and so does the first answer', () => {

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import vm from 'node:vm';
 import { createScene } from './support/scene.js';
-import Anywire from '../src/anywire.js';
+import { Anywire } from './support/builds.js';
 import { resolveEndpoints } from '../src/endpoint.js';
 import { load } from './support/engine.js';
 

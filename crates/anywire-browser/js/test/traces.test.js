@@ -31,7 +31,7 @@ function feed(negotiation, event, now) {
     forbid: ['allow', leg, false],
     allow: ['allow', leg, true],
   };
-  negotiation.feed(now, inputs[what] || [what, leg]);
+  negotiation.feed_(now, ...(inputs[what] || [what, leg]));
 }
 
 /** Runs a trace: what was decided when, and the attempts at the end. */
@@ -40,13 +40,13 @@ function run({ events, until, memory, without }) {
     SETTINGS, { websocket: without !== 'websocket', poll: without !== 'poll' }, memory);
   const decisions = [];
   const drain = (now) => {
-    for (const decision of negotiation.decisions.splice(0)) {
+    for (const decision of negotiation.decisions_.splice(0)) {
       decisions.push(`${now} ${say(decision)}`);
     }
   };
   for (const [at, event] of [...events, [until]]) {
-    for (let due; (due = negotiation.timeout()) <= at;) {
-      negotiation.feed(due, ['timeout']);
+    for (let due; (due = negotiation.timeout_()) <= at;) {
+      negotiation.feed_(due, 'timeout');
       drain(due);
     }
     if (event) {
@@ -54,7 +54,7 @@ function run({ events, until, memory, without }) {
       drain(at);
     }
   }
-  const attempts = negotiation.trace.attempts.map(
+  const attempts = negotiation.trace_.attempts_.map(
     ({ leg, phase, ms, result }) => `${leg} ${phase} ${ms} ${result.split(' ')[0]}`);
   return { decisions, attempts };
 }

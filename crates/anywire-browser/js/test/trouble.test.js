@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import assert from 'node:assert';
 import { createScene } from './support/scene.js';
 import { Clock } from './support/clock.js';
-import Anywire from '../src/anywire.js';
 import { resolveEndpoints } from '../src/endpoint.js';
 import { createTimer } from '../src/timers.js';
-import { decodePayload, testFull } from './support/builds.js';
+import { Anywire, testFull } from './support/builds.js';
+import { decodePayload } from './support/packets.js';
 
 const always = (fate) => () => fate;
 const last = (list) => list[list.length - 1];
@@ -174,7 +174,7 @@ test('a timer never exceeds what browsers take', () => {
   const clock = new Clock();
   let asked;
   clock.setTimeout = (callback, ms) => { asked = ms; };
-  createTimer(clock, () => {}).set(1e10);
+  createTimer(clock, () => {}).set_(1e10);
   assert.equal(asked, 1e9);
 });
 

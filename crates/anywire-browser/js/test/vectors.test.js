@@ -6,10 +6,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createSession } from '../src/session.js';
 import { isRetry, parseClose } from '../src/wire/close.js';
-import { decodeFrame, encodeFrame } from '../src/wire/frame.js';
 import { decodeAnswer } from '../src/wire/payload.js';
 import { TEXT_ENCODING } from '../src/wire/text.js';
-import { decodePayload, encodePayload } from './support/builds.js';
+import {
+  decodeFrame, decodePayload, encodeFrame, encodePayload, packText, unpackText,
+} from './support/packets.js';
 
 const load = (name) =>
   JSON.parse(readFileSync(path.join(import.meta.dirname, '../../../../tests/vectors', name), 'utf8'));
@@ -48,17 +49,17 @@ for (const { name, text, binary } of payloads.invalid) {
 const escapes = load('escapes.json');
 for (const { name, packets, body } of escapes.escaped) {
   test(`escaped body: ${name}`, () => {
-    assert.equal(TEXT_ENCODING.pack(packets.map(fromVector)), body);
+    assert.equal(packText(packets.map(fromVector)), body);
   });
 }
 for (const { name, packets, data } of escapes.lines) {
   test(`escaped answer: ${name}`, () => {
-    assert.deepEqual(TEXT_ENCODING.unpack(data), packets.map(fromVector).map(decoded));
+    assert.deepEqual(unpackText(data), packets.map(fromVector).map(decoded));
   });
 }
 for (const data of ['1:n71:t%', '1:n71:t%zz', '1:n71:t%C3', '<html>100% of it']) {
   test(`escaped answer refused: ${data}`, () => {
-    assert.throws(() => TEXT_ENCODING.unpack(data), PROTOCOL_ERROR);
+    assert.throws(() => unpackText(data), PROTOCOL_ERROR);
   });
 }
 
@@ -68,7 +69,7 @@ for (const { name, packet, text, binary } of frames.valid) {
     const expected = fromVector(packet);
     assert.deepEqual(
       decodeFrame(binary === undefined ? text : fromHex(binary)), decoded(expected));
-    const frame = encodeFrame(expected.letter, expected.content);
+    const frame = encodeFrame(expected);
     assert.equal(binary === undefined ? frame : toHex(new Uint8Array(frame)), text ?? binary);
   });
 }
@@ -92,8 +93,8 @@ for (const { name, text } of answers.invalid) {
 
 test('this client can nothing beyond version 1, and says so', () => {
   const session = createSession({ now: () => 0, setTimeout, clearTimeout }, 'key', [], {});
-  assert.deepEqual(JSON.parse(session.openContent(1)).can, []);
-  assert.deepEqual(session.offer(1), ['anywire.open.key.1']);
+  assert.deepEqual(JSON.parse(session.openContent_(1)).can, []);
+  assert.deepEqual(session.offer_(1), ['anywire.open.key.1']);
 });
 
 for (const { code, disposition } of load('close-codes.json')) {

@@ -4,6 +4,6 @@
  */
 
 import Anywire from '../anywire.js';
-import { root } from '../root.js';
+import root from '../root.js';
 
 root.Anywire = Anywire;

@@ -3,7 +3,7 @@
  */
 
 import Anywire from '../anywire.js';
-import { root } from '../root.js';
+import root from '../root.js';
 
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;

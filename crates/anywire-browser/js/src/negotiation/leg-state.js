@@ -20,12 +20,12 @@ export var MAX_DELAY_MS = 1000;
  * @returns {LegState}
  */
 export function createLegState(transport, isAllowed) {
-  return /** @type {LegState} */ ({ transport: transport, phase: '', failures: 0, isAllowed: isAllowed });
+  return /** @type {LegState} */ ({ transport_: transport, phase_: '', failures_: 0, isAllowed_: isAllowed });
 }
 
 /** @param {LegState} leg */
 export function isAttached(leg) {
-  return leg.phase === 'proof' || leg.phase === 'carry';
+  return leg.phase_ === 'proof' || leg.phase_ === 'carry';
 }
 
 /**

@@ -42,16 +42,16 @@ export function createNegotiation(settings, allowed, memory) {
   var due = {};
   /** @type {{ [what: string]: () => void }} */
   var passed = {
-    giveUp: function () {
+    giveUp_: function () {
       decide(['give up']);
     },
-    grace: dropSilent,
-    deadline: function () {
+    grace_: dropSilent,
+    deadline_: function () {
       dropSilent();
       inputs.stalled();
     },
-    steady: function () {
-      websocket.failures = 0;
+    steady_: function () {
+      websocket.failures_ = 0;
     },
     // The next start of each leg.
     websocket: startWebSocket,
@@ -61,13 +61,13 @@ export function createNegotiation(settings, allowed, memory) {
   /** @type {Inputs} */
   var inputs = {
     start: function () {
-      if (!websocket.isAllowed && !poll.isAllowed) {
-        passed.giveUp();
+      if (!websocket.isAllowed_ && !poll.isAllowed_) {
+        passed.giveUp_();
         return;
       }
-      due.giveUp = now + settings.connectTimeoutMs;
+      due.giveUp_ = now + settings.connectTimeoutMs;
       startWebSocket();
-      var delayMs = !websocket.phase || memory === 'fails' ? 0 :
+      var delayMs = !websocket.phase_ || memory === 'fails' ? 0 :
         memory ? clamp(3 * +memory, MIN_DELAY_MS, MAX_DELAY_MS) : settings.httpDelayMs;
       due.poll = now + delayMs;
       if (!delayMs) {
@@ -76,60 +76,60 @@ export function createNegotiation(settings, allowed, memory) {
     },
 
     connected: function () {
-      if (websocket.phase === 'connect' && !websocket.generation) {
+      if (websocket.phase_ === 'connect' && !websocket.generation_) {
         enter('probe');
         decide(['prove', WEBSOCKET]);
       }
     },
 
     proven: function (leg) {
-      var isProbe = leg.phase === 'probe';
-      if (isProbe || leg.phase === 'proof') {
+      var isProbe = leg.phase_ === 'probe';
+      if (isProbe || leg.phase_ === 'proof') {
         note(leg, 'ok');
-        leg.isProven = true;
+        leg.isProven_ = true;
         if (isProbe) {
           enter('attach');
           decide(['attach', WEBSOCKET, ++lastGeneration]);
         } else {
-          leg.phase = 'carry';
+          leg.phase_ = 'carry';
           websocketProven(leg);
         }
       }
     },
 
     attached: function (leg) {
-      if (!leg.phase || isAttached(leg)) {
+      if (!leg.phase_ || isAttached(leg)) {
         return;
       }
       note(leg, 'ok');
       isOpen = true;
-      delete due.giveUp;
-      leg.attachedAfter = now - leg.startedAt;
-      leg.phase = leg.isProven ? 'carry' : 'proof';
+      delete due.giveUp_;
+      leg.attachedAfter_ = now - leg.startedAt_;
+      leg.phase_ = leg.isProven_ ? 'carry' : 'proof';
       if (leg === websocket) {
-        due.deadline = now + clamp(2 * leg.attachedAfter, MIN_PROOF_MS, SILENCE_MS);
-        delete due.grace;
+        due.deadline_ = now + clamp(2 * leg.attachedAfter_, MIN_PROOF_MS, SILENCE_MS);
+        delete due.grace_;
         delete due.poll;
         drop(poll, 'dropped');
-        poll.failures = pollGeneration = 0;
+        poll.failures_ = pollGeneration = 0;
       } else if (isAttached(websocket)) {
         drop(websocket, 'stalled');
         retryLater(websocket);
       }
-      carry(leg.transport);
-      if (websocket.failures) {
+      carry(leg.transport_);
+      if (websocket.failures_) {
         rememberFailure();
       }
-      if (leg.isProven) {
+      if (leg.isProven_) {
         websocketProven(leg);
       } else {
-        decide(['prove', leg.transport]);
+        decide(['prove', leg.transport_]);
       }
     },
 
     stalled: function () {
-      if (isAttached(websocket) && !websocket.isStalled) {
-        websocket.isStalled = true;
+      if (isAttached(websocket) && !websocket.isStalled_) {
+        websocket.isStalled_ = true;
         if (!due.poll) {
           startPoll();
         }
@@ -137,18 +137,18 @@ export function createNegotiation(settings, allowed, memory) {
     },
 
     heard: function () {
-      if (websocket.isStalled) {
-        websocket.isStalled = false;
+      if (websocket.isStalled_) {
+        websocket.isStalled_ = false;
         delete due.poll;
       }
     },
 
     held: function () {
-      poll.failures = 0;
+      poll.failures_ = 0;
     },
 
     lost: function (leg, outcome, detail, retryAfterMs) {
-      if (leg.phase) {
+      if (leg.phase_) {
         note(leg, outcome, detail);
         notBefore = Math.max(notBefore, now + (retryAfterMs || 0));
         if (leg === websocket) {
@@ -164,26 +164,26 @@ export function createNegotiation(settings, allowed, memory) {
         wasProven = false;
         decide(['forget']);
       }
-      websocket.failures = poll.failures = 0;
+      websocket.failures_ = poll.failures_ = 0;
       if (isAttached(websocket)) {
         decide(['check', WEBSOCKET]);
       } else {
         startWebSocket();
       }
-      if (drop(poll, 'dropped', 'returned') || isOpen && !negotiation.carrier) {
+      if (drop(poll, 'dropped', 'returned') || isOpen && !negotiation.carrier_) {
         startPoll();
       }
     },
 
     allow: function (leg, isAllowed) {
-      leg.isAllowed = isAllowed;
+      leg.isAllowed_ = isAllowed;
       if (!isAllowed) {
         if (drop(leg, 'dropped', 'forbidden')) {
           (leg === websocket ? websocketLost : detached)(leg);
         }
       } else if (leg === websocket) {
         startWebSocket();
-      } else if (!negotiation.carrier) {
+      } else if (!negotiation.carrier_) {
         startPoll();
       }
     },
@@ -200,17 +200,17 @@ export function createNegotiation(settings, allowed, memory) {
 
   /** @type {Negotiation} */
   var negotiation = {
-    carrier: '',
-    decisions: [],
-    trace: trace,
+    carrier_: '',
+    decisions_: [],
+    trace_: trace,
 
-    feed: function (time, input) {
+    feed_: function (time, input, leg, a, b, c) {
       now = time;
-      // Each takes what its input has; only their types cannot say so.
-      /** @type {InputHandler} */ (inputs[input[0]])(legs[input[1] || WEBSOCKET], input[2], input[3], input[4]);
+      // Each takes what its input has.
+      /** @type {InputHandler} */ (inputs[input])(legs[leg || WEBSOCKET], a, b, c);
     },
 
-    timeout: function () {
+    timeout_: function () {
       var time = Infinity;
       for (var what in passed) {
         var at = /** @type {number} */ (due[what]);
@@ -223,23 +223,23 @@ export function createNegotiation(settings, allowed, memory) {
   /** @param {LegState} leg */
   function websocketProven(leg) {
     if (leg === websocket) {
-      delete due.deadline;
-      websocket.isStalled = false;
+      delete due.deadline_;
+      websocket.isStalled_ = false;
       wasProven = true;
-      due.steady = now + STEADY_MS;
-      decide(['remember', Math.round(websocket.attachedAfter)]);
+      due.steady_ = now + STEADY_MS;
+      decide(['remember', Math.round(websocket.attachedAfter_)]);
     }
   }
 
   function websocketLost() {
-    var isUnproven = !websocket.isProven;
+    var isUnproven = !websocket.isProven_;
     retryLater(websocket);
     detached(websocket);
     if (isUnproven) {
       rememberFailure();
     }
     // After a failure of its own, polling waits for its own time.
-    if (!poll.failures || !due.poll) {
+    if (!poll.failures_ || !due.poll) {
       startPoll();
     }
   }
@@ -249,24 +249,24 @@ export function createNegotiation(settings, allowed, memory) {
     idle(poll);
     if (outcome === 'superseded') {
       pollGeneration = 0;
-      if (websocket.phase) {
-        poll.failures = 0;
+      if (websocket.phase_) {
+        poll.failures_ = 0;
         if (!isAttached(websocket)) {
-          due.grace = now + GRACE_MS;
+          due.grace_ = now + GRACE_MS;
         }
         // What follows says who carries on: within the grace that is no loss to tell of.
         return;
       }
-      if (!poll.failures) {
+      if (!poll.failures_) {
         // By a WebSocket that is lost: its generation is in the way once.
-        poll.failures = 1;
+        poll.failures_ = 1;
         detached(poll);
         startPoll();
         return;
       }
     }
     detached(poll);
-    if (!isAttached(websocket) || websocket.isStalled) {
+    if (!isAttached(websocket) || websocket.isStalled_) {
       retryLater(poll);
     }
   }
@@ -278,19 +278,19 @@ export function createNegotiation(settings, allowed, memory) {
   }
 
   function startWebSocket() {
-    if (websocket.isAllowed && !websocket.phase) {
+    if (websocket.isAllowed_ && !websocket.phase_) {
       // One that starts when the session is open offers nothing, and attaches when it is proven.
-      start(websocket, isOpen ? 0 : websocket.hasStarted ? ++lastGeneration : lastGeneration);
+      start(websocket, isOpen ? 0 : websocket.hasStarted_ ? ++lastGeneration : lastGeneration);
       enter('connect');
     }
   }
 
   function startPoll() {
-    if (poll.isAllowed && !poll.phase) {
-      delete due.grace;
+    if (poll.isAllowed_ && !poll.phase_) {
+      delete due.grace_;
       // It is below the WebSocket's, which wins the race, or none came after it. One that is lost may
       // have attached all the same, and the server does not know that it is lost.
-      var isRace = websocket.phase ? !isAttached(websocket) : !websocket.hasStarted;
+      var isRace = websocket.phase_ ? !isAttached(websocket) : !websocket.hasStarted_;
       pollGeneration = (isRace || pollGeneration === lastGeneration) && pollGeneration ||
         ++lastGeneration;
       start(poll, pollGeneration);
@@ -302,12 +302,12 @@ export function createNegotiation(settings, allowed, memory) {
    * @param {number} generation
    */
   function start(leg, generation) {
-    delete due[leg.transport];
-    leg.phase = 'connect';
-    leg.generation = generation;
-    leg.startedAt = now;
-    leg.hasStarted = true;
-    decide(['start', leg.transport, generation]);
+    delete due[leg.transport_];
+    leg.phase_ = 'connect';
+    leg.generation_ = generation;
+    leg.startedAt_ = now;
+    leg.hasStarted_ = true;
+    decide(['start', leg.transport_, generation]);
   }
 
   /**
@@ -315,8 +315,8 @@ export function createNegotiation(settings, allowed, memory) {
    * @param {string} phase
    */
   function enter(phase) {
-    websocket.phase = phase;
-    due.deadline = now + SILENCE_MS;
+    websocket.phase_ = phase;
+    due.deadline_ = now + SILENCE_MS;
   }
 
   /**
@@ -326,10 +326,10 @@ export function createNegotiation(settings, allowed, memory) {
    * @returns {boolean | undefined} whether it was under way
    */
   function drop(leg, outcome, detail) {
-    if (leg.phase) {
+    if (leg.phase_) {
       note(leg, outcome, detail);
       idle(leg);
-      decide(['drop', leg.transport]);
+      decide(['drop', leg.transport_]);
       return true;
     }
   }
@@ -339,32 +339,32 @@ export function createNegotiation(settings, allowed, memory) {
    * @param {LegState} leg
    */
   function idle(leg) {
-    leg.phase = '';
-    leg.isProven = leg.isStalled = false;
+    leg.phase_ = '';
+    leg.isProven_ = leg.isStalled_ = false;
     if (leg === websocket) {
-      delete due.deadline;
-      delete due.steady;
+      delete due.deadline_;
+      delete due.steady_;
     }
   }
 
   /** @param {TransportName | ''} transport */
   function carry(transport) {
-    if (negotiation.carrier !== transport) {
-      negotiation.carrier = transport;
+    if (negotiation.carrier_ !== transport) {
+      negotiation.carrier_ = transport;
       decide(['carrier', transport]);
     }
   }
 
   /** @param {LegState} leg */
   function detached(leg) {
-    if (negotiation.carrier === leg.transport) {
+    if (negotiation.carrier_ === leg.transport_) {
       carry('');
     }
   }
 
   /** A WebSocket that was not proven here has failed where polling works. */
   function rememberFailure() {
-    if (!wasProven && negotiation.carrier === POLL) {
+    if (!wasProven && negotiation.carrier_ === POLL) {
       decide(['remember', 'fails']);
     }
   }
@@ -376,9 +376,9 @@ export function createNegotiation(settings, allowed, memory) {
    */
   function retryLater(leg) {
     var minMs = settings.backoff.minMs;
-    var ceilingMs = Math.min(settings.backoff.maxMs, minMs * Math.pow(2, ++leg.failures));
+    var ceilingMs = Math.min(settings.backoff.maxMs, minMs * Math.pow(2, ++leg.failures_));
     idle(leg);
-    due[leg.transport] = Math.max(
+    due[leg.transport_] = Math.max(
       notBefore, now + minMs + settings.random() * Math.max(0, ceilingMs - minMs));
   }
 
@@ -388,12 +388,12 @@ export function createNegotiation(settings, allowed, memory) {
    * @param {string | number} [detail]
    */
   function note(leg, outcome, detail) {
-    trace.note(leg.transport, leg.phase, now - leg.startedAt, outcome, detail);
+    trace.note_(leg.transport_, leg.phase_, now - leg.startedAt_, outcome, detail);
   }
 
   /** @param {Decision} decision */
   function decide(decision) {
-    negotiation.decisions.push(decision);
+    negotiation.decisions_.push(decision);
   }
 
   return negotiation;

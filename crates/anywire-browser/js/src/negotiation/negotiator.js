@@ -21,52 +21,52 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
   var isStopped = false;
   // Each from its first start on, and no decision is of a leg that never was.
   var legs = /** @type {{ websocket: WebSocketLeg, poll: Leg }} */ ({});
-  var negotiation = createNegotiation(settings, usable, memory.recall());
+  var negotiation = createNegotiation(settings, usable, memory.recall_());
   var timer = createTimer(settings, function () {
-    feed(['timeout']);
+    feed('timeout');
   });
-  var expiry = createTimer(settings, session.expire);
+  var expiry = createTimer(settings, session.expire_);
 
   // What is not asked of the leg itself.
   /** @type {Record<string, Deed>} */
   var deeds = {
     start: function (/** @type {TransportName} */ transport, generation) {
-      var leg = makers[transport](generation, feed, negotiation.trace);
+      var leg = makers[transport](generation, feed, negotiation.trace_);
       legs[transport] = /** @type {WebSocketLeg} */ (leg);
-      leg.start();
+      leg.start_();
     },
     carrier: function (/** @type {TransportName | ''} */ transport) {
-      expiry.stop();
+      expiry.stop_();
       if (!transport) {
         // From now on: when the server's window began, only the server knows.
-        expiry.set(session.limits.resumeWindowMs);
+        expiry.set_(session.limits_.resumeWindowMs);
       }
       ontransport(transport || 'reconnecting');
     },
-    remember: memory.remember,
-    forget: memory.forget,
+    remember: memory.remember_,
+    forget: memory.forget_,
     'give up': function () {
       // The caller may not have had its turn yet.
-      expiry.set(0);
+      expiry.set_(0);
     }
   };
 
   /**
    * What the application does meanwhile, in an event, is fed and drained within; the order holds.
-   * @type {Feed}
+   * @type {(...input: PassedInput) => void}
    */
-  function feed(input) {
+  function feed(input, leg, a, b, c) {
     if (isStopped) {
       return;
     }
-    negotiation.feed(settings.now(), input);
-    while (negotiation.decisions.length && !isStopped) {
-      act(/** @type {Decision} */ (negotiation.decisions.shift()));
+    negotiation.feed_(settings.now(), input, leg, a, b, c);
+    while (negotiation.decisions_.length && !isStopped) {
+      act(/** @type {Decision} */ (negotiation.decisions_.shift()));
     }
     if (!isStopped) {
-      timer.set(negotiation.timeout() - settings.now());
-      if (negotiation.carrier === WEBSOCKET) {
-        legs.websocket.report(negotiation.trace);
+      timer.set_(negotiation.timeout_() - settings.now());
+      if (negotiation.carrier_ === WEBSOCKET) {
+        legs.websocket.report_(negotiation.trace_);
       }
     }
   }
@@ -74,25 +74,25 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
   /** @param {Decision} decision */
   function act(decision) {
     var what = decision[0];
-    // Each deed takes what its decision has; only their types cannot say so.
+    // Each deed takes what its decision has.
     var object = /** @type {never} */ (decision[1]);
     (deeds[what] || /** @type {Record<string, Deed>} */ (legs[object])[what])(object, /** @type {number} */ (decision[2]));
   }
 
   return {
-    trace: negotiation.trace.attempts,
-    feed: feed,
+    trace_: negotiation.trace_.attempts_,
+    feed_: feed,
 
-    transmit: function () {
-      if (!isStopped && negotiation.carrier) {
-        legs[negotiation.carrier].transmit();
+    transmit_: function () {
+      if (!isStopped && negotiation.carrier_) {
+        legs[negotiation.carrier_].transmit_();
       }
     },
 
-    stop: function (code, farewell) {
+    stop_: function (code, farewell) {
       isStopped = true;
-      timer.stop();
-      expiry.stop();
+      timer.stop_();
+      expiry.stop_();
       for (var transport in legs) {
         legs[/** @type {TransportName} */ (transport)].drop(transport, code, farewell);
       }

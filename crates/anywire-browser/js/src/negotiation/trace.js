@@ -20,24 +20,24 @@ export function createTrace() {
 
   /** @type {Trace} */
   var trace = {
-    attempts: [],
+    attempts_: [],
 
-    note: function (transport, phase, ms, outcome, detail) {
+    note_: function (transport, phase, ms, outcome, detail) {
       ms = Math.round(ms);
       hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
-      trace.attempts.push({
+      trace.attempts_.push({
         leg: transport, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
       unreported.push(newPacket(REPORT, [++noted, transport, phase, ms, outcome].join(' ')));
-      trace.attempts.splice(0, trace.attempts.length - TRACE_LENGTH);
+      trace.attempts_.splice(0, trace.attempts_.length - TRACE_LENGTH);
       unreported.splice(0, unreported.length - TRACE_LENGTH);
     },
 
-    reports: function () {
+    reports_: function () {
       return hasTrouble ? unreported.slice(0, MAX_REPORTS) : [];
     },
 
-    handleReported: function (packets) {
+    handleReported_: function (packets) {
       for (var i = 0; i < packets.length; i++) {
         if (packets[i] === unreported[0]) {
           unreported.shift();

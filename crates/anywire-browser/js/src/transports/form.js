@@ -26,7 +26,7 @@ export function postForm(settings, url, name, body, posted) {
   var timer = createTimer(settings, done);
 
   function stop() {
-    timer.stop();
+    timer.stop_();
     frame.onload = frame.onreadystatechange = null;
     box.parentNode.removeChild(box);
   }
@@ -44,6 +44,6 @@ export function postForm(settings, url, name, body, posted) {
   // Its first page has been loaded by now, or comes before the answer.
   form.submit();
   frame.onload = done;
-  timer.set(FORM_MS);
+  timer.set_(FORM_MS);
   return stop;
 }

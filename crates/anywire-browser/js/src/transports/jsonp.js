@@ -6,7 +6,7 @@
 
 import { insert } from '../platform/legacy/insert.js';
 import { json } from '../platform/legacy/json.js';
-import { root } from '../root.js';
+import root from '../root.js';
 import { createTimer } from '../timers.js';
 import { ignore } from '../transport.js';
 import { decodeText } from '../wire/text.js';
@@ -43,7 +43,7 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
     stop = postForm(settings, endpoints.form, JSONP + (++lastCall), body, function () {
       // Nothing can be read of its answer: an exchange that sends nothing asks how far it came.
       var first = decodeText(decodeURIComponent(body.substr(2)))[0];
-      call(encoding.pack([/** @type {Packet} */ (first)]));
+      call(encoding.pack_([/** @type {Packet} */ (first)]));
     });
   } else {
     call(body);
@@ -72,7 +72,7 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
   });
 
   function finish() {
-    timer.stop();
+    timer.stop_();
     delete calls[number];
     script.onerror = script.onload = script.onreadystatechange = null;
     if (script.parentNode) {
@@ -104,12 +104,12 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
   script.onreadystatechange = function () {
     // Old engines tell it so, before or after they run it.
     if (/loaded|complete/.test(script.readyState)) {
-      timer.by(settings.now() + LOADED_MS);
+      timer.by_(settings.now() + LOADED_MS);
     }
   };
   script.async = true;
   script.src = address + 'c=' + number + '&' + escaped;
-  timer.set(patienceMs);
+  timer.set_(patienceMs);
   insert(settings, script);
   return finish;
 }

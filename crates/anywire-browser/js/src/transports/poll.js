@@ -59,9 +59,9 @@ var UNBLOCKED_MS = 500;
  * @returns {Leg}
  */
 export function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
-  var limits = session.limits;
-  var outbox = session.outbox;
-  var encoding = http.encoding;
+  var limits = session.limits_;
+  var outbox = session.outbox_;
+  var encoding = http.encoding_;
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
@@ -87,27 +87,27 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var sendTimer = createTimer(settings, send);
   var blockedTimer = createTimer(settings, clearHold);
   var carryDown = createDownstream(http, trace, {
-    attachment: function () {
-      return session.attachContent(generation);
+    attachment_: function () {
+      return session.attachContent_(generation);
     },
 
-    take: take,
+    take_: take,
 
-    hold: hold,
+    hold_: hold,
 
-    carry: function (stop) {
+    carry_: function (stop) {
       aborts.hold = stop;
     },
 
-    held: function () {
-      feed(['held']);
+    held_: function () {
+      feed('held');
     },
 
-    isStopped: function () {
+    isStopped_: function () {
       return isStopped;
     },
 
-    ask: function (asking) {
+    ask_: function (asking) {
       asked = function () {
         asked = null;
         return asking();
@@ -121,28 +121,28 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
 
   /** @type {Leg} */
   var leg = {
-    start: function () {
-      exchange('hold', 0, synced, (session.id ? attaching(0) :
-        [newPacket(OPEN, session.openContent(generation))]).concat(http.isShort ? [] : upward()));
+    start_: function () {
+      exchange('hold', 0, synced, (session.id_ ? attaching(0) :
+        [newPacket(OPEN, session.openContent_(generation))]).concat(http.isShort_ ? [] : upward()));
     },
 
     prove: function () {
-      if (!http.isShort) {
-        exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding())));
+      if (!http.isShort_) {
+        exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding_())));
       }
     },
 
-    transmit: function () {
-      if (isSending || isStopped || !(asked || outbox.take(outbox.base) ||
-          session.closing && outbox.base === outbox.end)) {
+    transmit_: function () {
+      if (isSending || isStopped || !(asked || outbox.take_(outbox.base_) ||
+          session.closing_ && outbox.base_ === outbox.end_)) {
         return;
       }
-      if (session.closing) {
+      if (session.closing_) {
         // At once: the page may be about to leave.
         send();
       } else if (!isFull) {
         // After this turn, so that all that is sent in it shares one request.
-        sendTimer.by(settings.now());
+        sendTimer.by_(settings.now());
       }
     },
 
@@ -151,17 +151,17 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         return;
       }
       isStopped = true;
-      session.isCloseSent = session.isCloseSent || isCloseSent && isSending;
-      sendTimer.stop();
-      holdTimer.stop();
-      blockedTimer.stop();
+      session.isCloseSent_ = session.isCloseSent_ || isCloseSent && isSending;
+      sendTimer.stop_();
+      holdTimer.stop_();
+      blockedTimer.stop_();
       for (var slot in aborts) {
         aborts[slot]();
       }
       // An exchange that was to bring our close may have been dropped on its way.
-      if (farewell && session.id && !isCloseAnswered) {
-        http.exchange(settings, endpoints, encoding,
-          encoding.pack(attaching().concat(newPacket(CLOSE, farewell))),
+      if (farewell && session.id_ && !isCloseAnswered) {
+        http.exchange_(settings, endpoints, encoding,
+          encoding.pack_(attaching().concat(newPacket(CLOSE, farewell))),
           limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -176,37 +176,37 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   function clearHold() {
     wasCleared = true;
     clearedAt = settings.now();
-    holdTimer.stop();
+    holdTimer.stop_();
     aborts.hold();
   }
 
   function hold() {
-    var askedMs = Math.floor(Math.min(limits.holdMs, http.holdMs));
+    var askedMs = Math.floor(Math.min(limits.holdMs, http.holdMs_));
     var startedAt = settings.now();
-    var received = session.received;
+    var received = session.received_;
     exchange('hold', askedMs, function () {
-      feed(['held']);
-      if (session.received === received) {
+      feed('held');
+      if (session.received_ === received) {
         if (!askedMs || settings.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
-          holdTimer.set(HOLD_PAUSE_MS);
+          holdTimer.set_(HOLD_PAUSE_MS);
           return;
         }
-        http.holdMs *= HOLD_GROWTH;
+        http.holdMs_ *= HOLD_GROWTH;
       }
       // A turn later: an engine with one request at a time would not come to what waits to be sent.
-      holdTimer.set(0);
+      holdTimer.set_(0);
     }, attaching(askedMs));
   }
 
   function send() {
     var answered = asked && asked();
-    sendTimer.stop();
+    sendTimer.stop_();
     isSending = true;
     isFull = false;
-    if (http.isNarrow) {
+    if (http.isNarrow_) {
       clearHold();
     } else if (!wasCleared) {
-      blockedTimer.set(BLOCKED_MS + outbox.bytes / SLOW_BYTES_PER_MS);
+      blockedTimer.set_(BLOCKED_MS + outbox.bytes_ / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, function () {
       sent();
@@ -218,38 +218,38 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
 
   function sent() {
     isSending = false;
-    blockedTimer.stop();
+    blockedTimer.stop_();
     if (clearedAt) {
-      http.isNarrow = http.isNarrow || settings.now() - clearedAt < UNBLOCKED_MS;
+      http.isNarrow_ = http.isNarrow_ || settings.now() - clearedAt < UNBLOCKED_MS;
       clearedAt = 0;
       carryDown(true);
     }
-    if (outbox.base > batchFirst) {
+    if (outbox.base_ > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
-    if (outbox.base < batchEnd || isCloseSent) {
+    if (outbox.base_ < batchEnd || isCloseSent) {
       // The server had no room, also not for a close: it would have answered it.
       isFull = true;
-      sendTimer.set(fullInboxMs);
+      sendTimer.set_(fullInboxMs);
       fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
-      leg.transmit();
+      leg.transmit_();
     }
   }
 
   /** The packets that go up now. */
   function upward() {
-    batchFirst = outbox.base;
-    var packets = /** @type {Packet[]} */ (outbox.batch(
-      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes), MAX_BATCH));
+    batchFirst = outbox.base_;
+    var packets = /** @type {Packet[]} */ (outbox.batch_(
+      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_), MAX_BATCH));
     batchEnd = batchFirst + packets.length;
     if (packets.length) {
       packets.unshift(newPacket(OFFSET, '' + batchFirst));
     }
     isCloseSent = false;
-    if (session.closing && batchEnd === outbox.end) {
+    if (session.closing_ && batchEnd === outbox.end_) {
       isCloseSent = true;
-      packets.push(newPacket(CLOSE, closeContent(session.closing.code, session.closing.reason)));
+      packets.push(newPacket(CLOSE, closeContent(session.closing_.code, session.closing_.reason)));
     }
     return packets;
   }
@@ -261,8 +261,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    */
   function attaching(holdMs) {
     /** @type {Packet[]} */
-    var packets = [newPacket(ATTACH, session.attachContent(generation, holdMs))];
-    return packets.concat(trace.reports());
+    var packets = [newPacket(ATTACH, session.attachContent_(generation, holdMs))];
+    return packets.concat(trace.reports_());
   }
 
   /**
@@ -272,19 +272,19 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    * @param {Packet[]} packets
    */
   function exchange(slot, holdMs, next, packets) {
-    var body = encoding.pack(packets);
+    var body = encoding.pack_(packets);
     // Its line may be slow, and bear less.
     var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange(settings, endpoints, encoding, body, patienceMs,
+    aborts[slot] = http.exchange_(settings, endpoints, encoding, body, patienceMs,
     function (payload) {
       if (isLong) {
-        http.batchBytes *= 2;
+        http.batchBytes_ *= 2;
       }
-      session.handleHeard();
-      trace.handleReported(packets);
-      isAnswer = packets[packets.length - 1].letter === CLOSE;
+      session.handleHeard_();
+      trace.handleReported_(packets);
+      isAnswer = packets[packets.length - 1].letter_ === CLOSE;
       try {
         receive(payload);
       } finally {
@@ -299,16 +299,16 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       var refusal = /** @type {Fault} */ (parseJson(text));
 
       function refused() {
-        session.handleRefusal(refusal.code, refusal.message);
+        session.handleRefusal_(refusal.code, refusal.message);
       }
 
       if (refusal.code >= 4930 && refusal.code < 5000) {
         if (refusal.code === UNKNOWN_SESSION && isAttached && isCloseSent && isSending && slot !== 'send') {
           // The exchange with our close may have ended the session; its answer says how (PROTOCOL §8.2.1).
           createTimer(settings, function () {
-            session.isCloseSent = true;
+            session.isCloseSent_ = true;
             refused();
-          }).set(CLOSE_ANSWER_MS);
+          }).set_(CLOSE_ANSWER_MS);
         } else {
           refused();
         }
@@ -317,10 +317,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
-          http.batchBytes = body.length / 2;
+          http.batchBytes_ = body.length / 2;
         }
         if (holdMs) {
-          http.holdMs = Math.max(MIN_HOLD_MS, holdMs / 2);
+          http.holdMs_ = Math.max(MIN_HOLD_MS, holdMs / 2);
         }
         if (slot === 'proof') {
           // It stays unproven; what it bears, it carries.
@@ -335,7 +335,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   function receive(body) {
     var packets;
     try {
-      packets = decodeAnswer(encoding, body, !session.id);
+      packets = decodeAnswer(encoding, body, !session.id_);
     } catch (error) {
       // Something between here and the server has answered.
       lost('refused', 'no payload');
@@ -348,19 +348,19 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** @type {PacketHandlers} */
   var handlers = {};
 
-  handlers[OPENED] = session.handleOpened;
+  handlers[OPENED] = session.handleOpened_;
 
   handlers[ACK] = function (content) {
-    session.handleAck(content, content);
+    session.handleAck_(content, content);
     if (!isAttached) {
       isAttached = true;
-      feed(['attached', POLL]);
+      feed('attached', POLL);
     }
   };
 
   handlers[PONG] = function () {
     // The only ping that polls send.
-    feed(['proven', POLL]);
+    feed('proven', POLL);
   };
 
   handlers[OFFSET] = function (content) {
@@ -369,7 +369,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
 
   handlers[CLOSE] = function (close) {
     isCloseAnswered = isAnswer;
-    session.handleClose(close);
+    session.handleClose_(close);
   };
 
   handlers[SUPERSEDED] = function () {
@@ -379,16 +379,16 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   handlers[PADDING] = ignore;
 
   handlers[TEXT] = handlers[BINARY] = function (content, letter) {
-    session.handleMessage(offset++, letter, content);
+    session.handleMessage_(offset++, letter, content);
   };
 
   /** @param {ReceivedPacket[]} packets */
   function take(packets) {
     withFaults(function () {
       for (var i = 0; i < packets.length && !isStopped; i++) {
-        handlers[packets[i].letter](packets[i].content, packets[i].letter);
+        handlers[packets[i].letter_](packets[i].content_, packets[i].letter_);
       }
-    }, session.abort);
+    }, session.abort_);
   }
 
   /**
@@ -398,7 +398,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    */
   function lost(outcome, detail, retryAfterMs) {
     leg.drop();
-    feed(['lost', POLL, outcome, detail, retryAfterMs]);
+    feed('lost', POLL, outcome, detail, retryAfterMs);
   }
 
   return leg;

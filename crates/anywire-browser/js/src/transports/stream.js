@@ -37,7 +37,7 @@ export function openStream(settings, url, attachment, heard, ended) {
   }
 
   request.open('POST', url, true);
-  request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType);
+  request.setRequestHeader('Content-Type', TEXT_ENCODING.contentType_);
   setCredentials(request, settings);
   request.onreadystatechange = function () {
     if (request.readyState > 2) {
@@ -49,7 +49,7 @@ export function openStream(settings, url, attachment, heard, ended) {
       ended();
     }
   };
-  request.send(TEXT_ENCODING.pack([newPacket(ATTACH, attachment)]));
+  request.send(TEXT_ENCODING.pack_([newPacket(ATTACH, attachment)]));
 
   return function () {
     stop();

@@ -43,9 +43,9 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
   function add(name, isUsable, open, lateMs) {
     if (isUsable && isListed(settings, name)) {
       transports.push({
-        name: name, open: open, lateMs: lateMs,
-        memory: createMemory(settings, endpoints.origin + ' ' + name),
-        suspect: null, wasProven: false, failedAt: -Infinity
+        name_: name, open_: open, lateMs_: lateMs,
+        memory_: createMemory(settings, endpoints.origin + ' ' + name),
+        suspect_: null, wasProven_: false, failedAt_: -Infinity
       });
     }
   }
@@ -57,28 +57,28 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
 
   /** @param {string} name */
   function show(name) {
-    http.name = name;
+    http.name_ = name;
     ontransport();
   }
 
   return {
-    left: function () {
+    left_: function () {
       show(POLL);
     },
 
-    open: function (line, trace) {
+    open_: function (line, trace) {
       for (var i = 0; i < transports.length; i++) {
         var transport = transports[i];
         // Something else carries where it did not: the line is not dead.
-        if (transport.suspect === line) {
+        if (transport.suspect_ === line) {
           var now = settings.now();
-          if (!transport.wasProven || now - transport.failedAt < MEMORY_MS) {
-            transport.memory.remember('fails');
+          if (!transport.wasProven_ || now - transport.failedAt_ < MEMORY_MS) {
+            transport.memory_.remember_('fails');
           }
-          transport.failedAt = now;
-          transport.suspect = null;
+          transport.failedAt_ = now;
+          transport.suspect_ = null;
         }
-        if (!transport.memory.recall()) {
+        if (!transport.memory_.recall_()) {
           return carry(session, settings, transport, endpoints, http, show, line, trace);
         }
       }
@@ -99,11 +99,11 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
  */
 function carry(session, settings, transport, endpoints, http, show, line, trace) {
   var startedAt = settings.now();
-  var received = session.received;
+  var received = session.received_;
   var acked = received;
   var unackedBytes = 0;
   // One that follows another on the same path has been proven.
-  var isProven = http.name === transport.name;
+  var isProven = http.name_ === transport.name_;
   // Padding was asked for; it must come soon once the exchange that asks is answered.
   var isAsked = false;
   var isAnswered = false;
@@ -113,31 +113,31 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
 
   var silence = createTimer(settings, function () {
     if (isProven && !isAnswered) {
-      tell.set(0);
+      tell.set_(0);
     } else {
       fail('silent', 'held back');
     }
   });
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
-    line.ask(asking);
+    line.ask_(asking);
   });
 
   /** The question goes out. Returns whom to tell of the answer to its exchange. */
   function asking() {
     isAsked = true;
-    acked = session.received;
+    acked = session.received_;
     unackedBytes = 0;
     return function () {
       if (isAsked && !isOver) {
         isAnswered = true;
-        silence.set(transport.lateMs);
+        silence.set_(transport.lateMs_);
       }
     };
   }
 
   function wait() {
-    silence.set(isAnswered ? transport.lateMs : session.limits.paddingMs + MUTE_MS);
+    silence.set_(isAnswered ? transport.lateMs_ : session.limits_.paddingMs + MUTE_MS);
   }
 
   /** @param {() => ReceivedPacket[]} read */
@@ -146,7 +146,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
     withFaults(function () {
       var packets = read();
       if (packets.length && !isProven && !isAsked) {
-        tell.by(settings.now());
+        tell.by_(settings.now());
       }
       take(packets);
     }, function () {
@@ -161,27 +161,27 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
     if (!isProven) {
       isProven = true;
       note('ok');
-      show(transport.name);
-      line.held();
+      show(transport.name_);
+      line.held_();
     }
   }
 
   /** @param {ReceivedPacket[]} packets */
   function take(packets) {
     for (var i = 0; i < packets.length; i++) {
-      var bytes = /** @type {string} */ (packets[i].content).length || 0;
-      if (packets[i].letter !== PADDING) {
+      var bytes = /** @type {string} */ (packets[i].content_).length || 0;
+      if (packets[i].letter_ !== PADDING) {
         unackedBytes += bytes;
       } else if (!bytes) {
         // The one that a stream begins with is long.
         prove();
       }
     }
-    line.take(packets);
-    var unacked = session.received - acked;
+    line.take_(packets);
+    var unacked = session.received_ - acked;
     if (!isOver && unacked) {
-      tell.by(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
-        settings.now() : settings.now() + session.limits.ackDelayMs);
+      tell.by_(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
+        settings.now() : settings.now() + session.limits_.ackDelayMs);
     }
   }
 
@@ -191,7 +191,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
       fail('closed');
     } else {
       stop();
-      line.next(session.received === received &&
+      line.next_(session.received_ === received &&
         settings.now() - startedAt < SHORT_MS);
     }
   }
@@ -206,10 +206,10 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        transport.suspect = line;
-        transport.wasProven = isProven;
+        transport.suspect_ = line;
+        transport.wasProven_ = isProven;
       }
-      line.next(true);
+      line.next_(true);
     }
   }
 
@@ -219,22 +219,22 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
    */
   function note(outcome, detail) {
     // One that follows another on the same path is no attempt.
-    if (outcome !== 'ok' || http.name !== transport.name) {
-      trace.note(transport.name, isProven && outcome !== 'ok' ? 'carry' : 'proof',
+    if (outcome !== 'ok' || http.name_ !== transport.name_) {
+      trace.note_(transport.name_, isProven && outcome !== 'ok' ? 'carry' : 'proof',
         settings.now() - startedAt, outcome, detail);
     }
   }
 
   function stop() {
     isOver = true;
-    silence.stop();
-    tell.stop();
+    silence.stop_();
+    tell.stop_();
     close();
   }
 
-  silence.set(PROOF_MS);
+  silence.set_(PROOF_MS);
   try {
-    close = transport.open(settings, endpoints[transport.name], line.attachment(), heard, ended);
+    close = transport.open_(settings, endpoints[transport.name_], line.attachment_(), heard, ended);
   } catch (error) {
     soon(settings, function () {
       fail('failed', '' + error);

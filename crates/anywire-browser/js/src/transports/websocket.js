@@ -29,8 +29,8 @@ var LARGE_BYTES = 65536;
  * @returns {WebSocketLeg}
  */
 export function createWebSocketLeg(session, url, settings, feed, generation) {
-  var limits = session.limits;
-  var outbox = session.outbox;
+  var limits = session.limits_;
+  var outbox = session.outbox_;
   /** @type {WebSocket} */
   var channel;
   var timer = createTimer(settings, tick);
@@ -58,56 +58,57 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   // What the browser had not sent yet when the ping was added to it, or it was looked at last.
   var unsent = 0;
 
-  var leg = /** @type {WebSocketLeg} */ ({
-    start: function () {
-      base = outbox.base;
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer(generation) : []),
+  /** @type {WebSocketLeg} */
+  var leg = {
+    start_: function () {
+      base = outbox.base_;
+      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer_(generation) : []),
       function () {
         if (!isStopped) {
-          feed(['connected']);
+          feed('connected');
         }
       }, receive, lost);
     },
 
     prove: function () {
       // What waits goes first.
-      leg.transmit();
+      leg.transmit_();
       isProving = true;
-      send(PING, session.padding());
+      send(PING, session.padding_());
     },
 
     attach: function (_, generation) {
-      base = outbox.base;
-      send(ATTACH, session.attachContent(generation));
+      base = outbox.base_;
+      send(ATTACH, session.attachContent_(generation));
     },
 
-    report: function (trace) {
-      var reports = trace.reports();
+    report_: function (trace) {
+      var reports = trace.reports_();
       for (var i = 0; i < reports.length; i++) {
-        send(REPORT, reports[i].content);
+        send(REPORT, reports[i].content_);
       }
-      trace.handleReported(reports);
+      trace.handleReported_(reports);
     },
 
-    transmit: function () {
+    transmit_: function () {
       if (!isAttached) {
         return;
       }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
       /** @type {Message | undefined} */
       var message;
-      while (up - outbox.base < limits.windowMessages &&
-          upBytes - outbox.gone < limits.windowBytes &&
-          (message = outbox.take(up))) {
+      while (up - outbox.base_ < limits.windowMessages &&
+          upBytes - outbox.gone_ < limits.windowBytes &&
+          (message = outbox.take_(up))) {
         up++;
-        upBytes += message.bytes;
+        upBytes += message.bytes_;
         busySince = busySince || settings.now();
-        send(message.letter, /** @type {string | Uint8Array} */ (message.content));
+        send(message.letter_, /** @type {string | Uint8Array} */ (message.content_));
       }
-      if (session.closing && !isCloseSent && up === outbox.end) {
-        session.isCloseSent = isCloseSent = true;
+      if (session.closing_ && !isCloseSent && up === outbox.end_) {
+        session.isCloseSent_ = isCloseSent = true;
         busySince = busySince || settings.now();
-        send(CLOSE, closeContent(session.closing.code, session.closing.reason));
+        send(CLOSE, closeContent(session.closing_.code, session.closing_.reason));
       }
       schedule();
     },
@@ -117,7 +118,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         pingedAt = settings.now();
         unsent = channel.bufferedAmount;
         // Of two pings that are read together the server may answer the later one alone.
-        send(PING, isProving ? session.padding() : '');
+        send(PING, isProving ? session.padding_() : '');
         schedule();
       }
     },
@@ -127,7 +128,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       }
       isStopped = true;
-      timer.stop();
+      timer.stop_();
       if (farewell && isAttached && !isCloseSent) {
         send(CLOSE, farewell);
       }
@@ -136,7 +137,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         channel.close(code && code >= 3000 ? code : 1000);
       }
     }
-  });
+  };
 
   /**
    * @param {string} letter
@@ -153,7 +154,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   function lost(outcome, detail) {
     if (!isStopped) {
       leg.drop();
-      feed(['lost', WEBSOCKET, outcome, detail]);
+      feed('lost', WEBSOCKET, outcome, detail);
     }
   }
 
@@ -164,19 +165,19 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     }
     heardAt = settings.now();
     pingedAt = 0;
-    session.handleHeard();
+    session.handleHeard_();
     // Of a stall that the proof's budget found, only the negotiation knows.
     if (isStalled || isProving) {
       isStalled = false;
-      feed(['heard']);
+      feed('heard');
     }
     withFaults(function () {
       var packet = decodeFrame(event.data);
-      var letter = packet.letter;
+      var letter = packet.letter_;
       if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq-]/.test(letter))) {
         throw protocolError();
       }
-      handlers[letter](packet.content, letter);
+      handlers[letter](packet.content_, letter);
       if (!isStopped && isAttached) {
         schedule();
       }
@@ -185,7 +186,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
       if (isAttached || code !== 4960) {
         // What *opened* says has attached, whatever it says: the server is told.
         isAttached = true;
-        session.abort(code, name);
+        session.abort_(code, name);
       } else {
         lost('closed', name);
       }
@@ -197,22 +198,22 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   var handlers = {};
 
   handlers[OPENED] = function (content) {
-    var opened = session.handleOpened(content);
+    var opened = session.handleOpened_(content);
     up = opened.received;
     if (up < base) {
       throw createFault(4934, 'state-lost');
     }
-    if (up < outbox.base) {
+    if (up < outbox.base_) {
       // It is late: a newer connection has brought more.
       lost('superseded');
       return;
     }
-    upBytes = outbox.gone;
+    upBytes = outbox.gone_;
     down = opened.first;
     isAttached = true;
-    feed(['attached', WEBSOCKET]);
+    feed('attached', WEBSOCKET);
     if (!isStopped) {
-      leg.transmit();
+      leg.transmit_();
     }
   };
 
@@ -220,16 +221,16 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     if (isRetry(close.code)) {
       lost(close.code === SUPERSEDED_CODE ? 'superseded' : 'refused', close.code);
     } else if (isAttached) {
-      session.handleClose(close);
+      session.handleClose_(close);
     } else {
-      session.handleRefusal(close.code, close.reason);
+      session.handleRefusal_(close.code, close.reason);
     }
   };
 
   handlers[PONG] = function (content) {
-    if (content === session.padding()) {
+    if (content === session.padding_()) {
       isProving = false;
-      feed(['proven', WEBSOCKET]);
+      feed('proven', WEBSOCKET);
     }
   };
 
@@ -240,9 +241,9 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     // The server counts what comes here, so nothing may be left out (PROTOCOL §5.5).
-    session.handleAck(content, up);
-    busySince = outbox.base < up || isCloseSent ? settings.now() : 0;
-    leg.transmit();
+    session.handleAck_(content, up);
+    busySince = outbox.base_ < up || isCloseSent ? settings.now() : 0;
+    leg.transmit_();
   };
 
   handlers[SUPERSEDED] = function () {
@@ -255,7 +256,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     unackedSince = unacked++ ? unackedSince : heardAt;
     // Characters for bytes is close enough for a threshold.
     unackedBytes += content.length;
-    session.handleMessage(down++, letter, content);
+    session.handleMessage_(down++, letter, content);
     // Timers of a page in the background are late, so each message looks at the time too.
     if (!isStopped) {
       acknowledgeIfDue();
@@ -272,24 +273,24 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   function acknowledge() {
     if (unacked) {
       unacked = unackedBytes = 0;
-      send(ACK, session.received);
+      send(ACK, session.received_);
     }
   }
 
   /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
   function schedule() {
     var time = dueAt();
-    timer.by(unacked ? Math.min(time, unackedSince + limits.ackDelayMs) : time);
+    timer.by_(unacked ? Math.min(time, unackedSince + limits.ackDelayMs) : time);
   }
 
   function patienceMs() {
     // Messages may be on the way before the ping (NEGOTIATION §3.4).
     return isStalled ? deadMs() :
-      Math.min(STALL_MS + outbox.bytes / session.bytesPerMs, deadMs());
+      Math.min(STALL_MS + outbox.bytes_ / session.bytesPerMs_, deadMs());
   }
 
   function deadMs() {
-    return limits.heartbeatTimeoutMs + outbox.bytes / SLOW_BYTES_PER_MS;
+    return limits.heartbeatTimeoutMs + outbox.bytes_ / SLOW_BYTES_PER_MS;
   }
 
   /** When a ping is due, or an answer to one. */
@@ -317,10 +318,10 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       } else {
         isStalled = true;
-        if (outbox.bytes > LARGE_BYTES) {
-          session.bytesPerMs = Math.max(session.bytesPerMs / 2, SLOW_BYTES_PER_MS);
+        if (outbox.bytes_ > LARGE_BYTES) {
+          session.bytesPerMs_ = Math.max(session.bytesPerMs_ / 2, SLOW_BYTES_PER_MS);
         }
-        feed(['stalled']);
+        feed('stalled');
       }
     }
     acknowledgeIfDue();

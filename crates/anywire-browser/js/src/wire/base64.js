@@ -4,7 +4,7 @@
  * Leaves what the bytes mean to text.js. Only in the full build.
  */
 
-import { root } from '../root.js';
+import root from '../root.js';
 import { protocolError } from './fault.js';
 
 var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';

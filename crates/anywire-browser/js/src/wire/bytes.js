@@ -8,12 +8,12 @@ import { LETTERS } from './payload.js';
 
 /** @type {Encoding} */
 export var BINARY_ENCODING = {
-  contentType: 'application/octet-stream',
-  pack: encodeBytes,
-  unpack: function (body) {
+  contentType_: 'application/octet-stream',
+  pack_: encodeBytes,
+  unpack_: function (body) {
     return decodeBytes(new Uint8Array(body));
   },
-  toText: function (body) {
+  toText_: function (body) {
     return new TextDecoder().decode(body || undefined);
   }
 };
@@ -25,8 +25,8 @@ function encodeBytes(packets) {
   var contents = [];
   var length = 0;
   for (var i = 0; i < packets.length; i++) {
-    var content = packets[i].content;
-    contents[i] = packets[i].letter === BINARY ? /** @type {Uint8Array} */ (content) :
+    var content = packets[i].content_;
+    contents[i] = packets[i].letter_ === BINARY ? /** @type {Uint8Array} */ (content) :
       encoder.encode(/** @type {string} */ (content));
     length += contents[i].length + 6;
   }
@@ -37,7 +37,7 @@ function encodeBytes(packets) {
       bytes[at++] = 128 | (length & 127);
     }
     bytes[at++] = length;
-    bytes[at++] = packets[i].letter.charCodeAt(0);
+    bytes[at++] = packets[i].letter_.charCodeAt(0);
     bytes.set(contents[i], at);
     at += contents[i].length;
   }

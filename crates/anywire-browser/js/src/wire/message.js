@@ -24,5 +24,5 @@ export function createMessage(data) {
     content = wellFormed('' + data);
     bytes = utf8Length(content);
   }
-  return { letter: typeof content === 'string' ? TEXT : BINARY, content: content, bytes: bytes };
+  return { letter_: typeof content === 'string' ? TEXT : BINARY, content_: content, bytes_: bytes };
 }

@@ -41,7 +41,7 @@ export function parseNumber(text) {
  * @param {T} content
  */
 export function newPacket(letter, content) {
-  return { letter: letter, content: content };
+  return { letter_: letter, content_: content };
 }
 
 /**

@@ -18,11 +18,11 @@ export var STREAM_LETTERS = 'Oqantbcs-';
  * @param {boolean} isFirst whether it must open the session
  */
 export function decodeAnswer(encoding, body, isFirst) {
-  var packets = encoding.unpack(body);
+  var packets = encoding.unpack_(body);
   var letters = '';
   for (var i = 0; i < packets.length; i++) {
-    if (packets[i].letter !== PADDING) {
-      letters += packets[i].letter;
+    if (packets[i].letter_ !== PADDING) {
+      letters += packets[i].letter_;
     }
   }
   if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {

@@ -14,16 +14,16 @@ var MAX_LENGTH_DIGITS = 16;
 
 /** @type {Encoding} */
 export var TEXT_ENCODING = {
-  contentType: 'text/plain',
+  contentType_: 'text/plain',
   // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
   // as ASCII (PROTOCOL §4.7).
-  pack: function (packets) {
+  pack_: function (packets) {
     return 'b=' + encodeURIComponent(encodeText(packets));
   },
-  unpack: function (body) {
+  unpack_: function (body) {
     return decodeText(unescapeText(body));
   },
-  toText: function (body) {
+  toText_: function (body) {
     return body;
   }
 };
@@ -44,11 +44,11 @@ function unescapeText(text) {
 export function encodeText(packets) {
   var text = '';
   for (var i = 0; i < packets.length; i++) {
-    var content = packets[i].content;
-    if (packets[i].letter === BINARY) {
+    var content = packets[i].content_;
+    if (packets[i].letter_ === BINARY) {
       content = toBase64(/** @type {Uint8Array} */ (content));
     }
-    text += content.length + ':' + packets[i].letter + content;
+    text += content.length + ':' + packets[i].letter_ + content;
   }
   return text;
 }

@@ -2,7 +2,7 @@
 
 import { bundle } from '../../bundle.mjs';
 
-const script = await bundle('test/support/rooms.js', 'anywire-full', 'iife');
+const script = await bundle('test/support/rooms.js', 'anywire-full');
 
 /** What rooms.js exports, in an engine whose global object is this. */
 export function load(engine = globalThis) {

@@ -1,11 +1,10 @@
 // What the ladder's rungs use of a browser, on a network that does what a test says: requests whose
 // answers grow, event sources, script tags and forms.
 
-import { encodeText } from '../../src/wire/text.js';
-import { decodePayload } from './builds.js';
+import { decodePayload, encodePayload } from './packets.js';
 
 /** Packets as a payload in the text encoding. */
-const payload = (...packets) => encodeText(packets.map(([letter, content]) => ({ letter, content })));
+const payload = (...packets) => encodePayload(packets.map(([letter, content]) => ({ letter, content })));
 const PRELUDE = payload(['-', '.'.repeat(2040)]);
 const PADDING = payload(['-', '']);
 

@@ -1,6 +1,6 @@
 // A client, a network and a server on one clock, with a record of what the application saw.
 
-import Client from '../../src/anywire.js';
+import { Anywire as Tested } from './builds.js';
 import { Clock } from './clock.js';
 import { Server } from './server.js';
 import { createNetwork } from './network.js';
@@ -16,7 +16,7 @@ function createScene({
   const clock = new Clock();
   const server = new Server(clock, serverOptions);
   const network = createNetwork(clock, server, plan);
-  const client = new (Anywire || Client)(url || 'ws://example.test/anywire', protocols, {
+  const client = new (Anywire || Tested)(url || 'ws://example.test/anywire', protocols, {
     WebSocket: network.WebSocket,
     XMLHttpRequest: network.XMLHttpRequest,
     setTimeout: (callback, ms) => clock.setTimeout(callback, ms + lateMs()),

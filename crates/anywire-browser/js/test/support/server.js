@@ -1,8 +1,7 @@
 // A small server of the protocol, in memory. It knows connections only as functions, and it is
 // strict: whatever the client does against PROTOCOL.md ends up in `errors`.
 
-import { decodeFrame, encodeFrame } from '../../src/wire/frame.js';
-import { decodePayload, encodePayload } from './builds.js';
+import { decodeFrame, decodePayload, encodeFrame, encodePayload } from './packets.js';
 import { StreamLink } from './stream-link.js';
 
 const closeContent = ({ code, reason }) => (reason ? `${code} ${reason}` : `${code}`);
@@ -191,7 +190,7 @@ class WebSocketLink {
   }
 
   send(letter, content) {
-    this.connection.send(encodeFrame(letter, content));
+    this.connection.send(encodeFrame({ letter, content }));
   }
 
   attach(request) {

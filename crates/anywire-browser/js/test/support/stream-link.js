@@ -1,7 +1,7 @@
 // What the server of the tests says on one stream (PROTOCOL §13): padding, messages as they come,
 // and its end.
 
-import { encodeText } from '../../src/wire/text.js';
+import { encodePayload } from './packets.js';
 
 const PRELUDE = '.'.repeat(2040);
 
@@ -18,7 +18,7 @@ class StreamLink {
 
   say(letter, content) {
     const { clock, limits } = this.server;
-    const text = encodeText([{ letter, content }]);
+    const text = encodePayload([{ letter, content }]);
     this.written += text.length;
     this.line.write(text);
     clock.clearTimeout(this.quiet);

@@ -3,7 +3,7 @@
  * but its own, and throws while it has no answer. Only in the full build.
  */
 
-import { root } from '../../root.js';
+import root from '../../root.js';
 import { ignore } from '../../transport.js';
 
 /**

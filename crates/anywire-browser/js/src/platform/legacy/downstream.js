@@ -13,31 +13,31 @@
 export function createDownstream(http, trace, line) {
   /** @type {CarryDown} */
   function carryDown(isHold) {
-    var streams = http.streams;
-    var stop = streams && !isHold && !http.isNarrow && streams.open(streamLine, trace);
+    var streams = http.streams_;
+    var stop = streams && !isHold && !http.isNarrow_ && streams.open_(streamLine, trace);
     if (stop) {
-      line.carry(stop);
+      line.carry_(stop);
     } else {
       left();
-      line.hold();
+      line.hold_();
     }
   }
 
   function left() {
-    if (http.streams) {
-      http.streams.left();
+    if (http.streams_) {
+      http.streams_.left_();
     }
   }
 
   /** @type {StreamLine} */
   var streamLine = {
-    attachment: line.attachment,
-    take: line.take,
-    held: line.held,
-    ask: line.ask,
+    attachment_: line.attachment_,
+    take_: line.take_,
+    held_: line.held_,
+    ask_: line.ask_,
 
-    next: function (isHold) {
-      if (!line.isStopped()) {
+    next_: function (isHold) {
+      if (!line.isStopped_()) {
         carryDown(isHold);
       }
     }

@@ -3,7 +3,7 @@
  * ones lack. The full build's; modern/engine.js has the same names.
  */
 
-import { root } from '../../root.js';
+import root from '../../root.js';
 
 /** Never goes backwards, where the engine has such a clock. */
 var monotonicMs = root.performance && performance.now ? function () {

@@ -20,18 +20,18 @@ export function startExchange(settings, endpoints, encoding, body, patienceMs, a
   });
 
   var wait = function () {
-    timer.set(patienceMs);
+    timer.set_(patienceMs);
   };
 
   function finish() {
-    timer.stop();
+    timer.stop_();
     request.onreadystatechange = wait = ignore;
   }
 
   wait();
   try {
     request.open('POST', endpoints.poll, true);
-    request.setRequestHeader('Content-Type', encoding.contentType);
+    request.setRequestHeader('Content-Type', encoding.contentType_);
     setCredentials(request, settings);
     if (isBinary) {
       request.responseType = 'arraybuffer';
@@ -56,7 +56,7 @@ export function startExchange(settings, endpoints, encoding, body, patienceMs, a
         answered(answer);
       } else {
         failed(status ? 'refused' : 'closed', whatFailed(status, endpoints.poll),
-          encoding.toText(answer), retryAfterMs);
+          encoding.toText_(answer), retryAfterMs);
       }
     };
     if (request.upload) {

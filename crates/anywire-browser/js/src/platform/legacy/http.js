@@ -4,7 +4,7 @@
  */
 
 import { isCrossOrigin } from '../../endpoint.js';
-import { root } from '../../root.js';
+import root from '../../root.js';
 import { isListed, POLL } from '../../transport.js';
 import { startScriptExchange } from '../../transports/jsonp.js';
 import { createStreams } from '../../transports/streams.js';
@@ -34,12 +34,12 @@ export function chooseHttp(settings, session, endpoints, ontransport) {
     isListed(settings, 'events');
   if (isWanted && canReach(endpoints.poll, settings)) {
     http = newHttp(POLL, chooseEncoding(settings), startExchange);
-    http.streams = createStreams(session, endpoints, settings, http, ontransport);
+    http.streams_ = createStreams(session, endpoints, settings, http, ontransport);
     return http;
   }
   if (isListed(settings, 'jsonp') && settings.document) {
     http = newHttp('jsonp', TEXT_ENCODING, startScriptExchange);
-    http.isShort = true;
+    http.isShort_ = true;
     return http;
   }
 }
@@ -50,7 +50,7 @@ export function chooseHttp(settings, session, endpoints, ontransport) {
  * @param {Http | undefined} http
  */
 export function shownTransport(carrier, http) {
-  return carrier === POLL && http && http.name || carrier;
+  return carrier === POLL && http && http.name_ || carrier;
 }
 
 /**
@@ -90,5 +90,5 @@ function knowsBytes(settings) {
  * @returns {Http}
  */
 function newHttp(name, encoding, exchange) {
-  return { name: name, encoding: encoding, exchange: exchange, holdMs: Infinity, batchBytes: Infinity };
+  return { name_: name, encoding_: encoding, exchange_: exchange, holdMs_: Infinity, batchBytes_: Infinity };
 }

@@ -3,7 +3,7 @@
  * The engine's own comes first. The full build's; modern/json.js has the same name.
  */
 
-import { root } from '../../root.js';
+import root from '../../root.js';
 
 /** @type {JSON} */
 export var json = root.JSON || /** @type {any} */ ({

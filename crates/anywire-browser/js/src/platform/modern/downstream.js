@@ -10,5 +10,5 @@
  * @returns {CarryDown}
  */
 export function createDownstream(_http, _trace, line) {
-  return line.hold;
+  return line.hold_;
 }

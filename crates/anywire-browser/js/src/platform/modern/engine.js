@@ -3,7 +3,7 @@
  * legacy/engine.js has the same names.
  */
 
-import { root } from '../../root.js';
+import root from '../../root.js';
 
 /** The date may be set; this never goes backwards. */
 function monotonicMs() {

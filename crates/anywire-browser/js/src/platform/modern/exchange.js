@@ -19,31 +19,31 @@ export function startExchange(settings, endpoints, encoding, body, patienceMs, a
   });
 
   function wait() {
-    timer.set(patienceMs);
+    timer.set_(patienceMs);
   }
 
   function stop() {
     request.onloadend = null;
     request.abort();
     // After that: it may have told of progress once more.
-    timer.stop();
+    timer.stop_();
   }
 
   request.upload.onprogress = request.onprogress = wait;
   request.onloadend = function () {
-    timer.stop();
+    timer.stop_();
     var status = request.status;
     if (status === 200) {
       answered(request.response);
     } else {
       failed(status ? 'refused' : 'closed', whatFailed(status, endpoints.poll),
-        encoding.toText(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
+        encoding.toText_(request.response), +(request.getResponseHeader('Retry-After') || 0) * 1000);
     }
   };
   wait();
   try {
     request.open('POST', endpoints.poll);
-    request.setRequestHeader('Content-Type', encoding.contentType);
+    request.setRequestHeader('Content-Type', encoding.contentType_);
     request.withCredentials = settings.withCredentials;
     request.responseType = 'arraybuffer';
     request.send(body);
@@ -51,7 +51,7 @@ export function startExchange(settings, endpoints, encoding, body, patienceMs, a
     // What guards a page may forbid a request.
     outcome = 'failed';
     detail = '' + error;
-    timer.set(0);
+    timer.set_(0);
   }
   return stop;
 }

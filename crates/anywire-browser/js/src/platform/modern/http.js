@@ -16,7 +16,7 @@ import { startExchange } from './exchange.js';
  */
 export function chooseHttp(settings, _session, _endpoints, _ontransport) {
   return isListed(settings, POLL) && settings.XMLHttpRequest ? {
-    encoding: BINARY_ENCODING, exchange: startExchange, holdMs: Infinity, batchBytes: Infinity
+    encoding_: BINARY_ENCODING, exchange_: startExchange, holdMs_: Infinity, batchBytes_: Infinity
   } : undefined;
 }
 
