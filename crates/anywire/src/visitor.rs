@@ -16,7 +16,7 @@ pub(crate) type Authorize = Arc<
         + Sync,
 >;
 
-/// Who asks to come in, for [`Config::authorize`].
+/// A request that asks to come in, for [`Config::authorize`](crate::Config::authorize).
 ///
 /// `Debug` hides what may be a credential, so that logs do too.
 #[derive(Clone)]
