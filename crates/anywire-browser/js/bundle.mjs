@@ -62,6 +62,21 @@ function letters(code) {
   return Object.fromEntries(names.map((name, i) => [`$${name}`, words[i]]));
 }
 
+/** What an application's bundler makes of the package's module, at the defaults of rollup and terser. */
+export async function bundleApplication(build) {
+  const module = await bundleModule(build);
+  const joined = await rollup({
+    input: 'application',
+    plugins: [{
+      name: 'application',
+      resolveId: (id) => id,
+      load: (id) => (id === 'application' ? `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');` : module),
+    }],
+  });
+  const { output: [{ code }] } = await joined.generate({ format: 'es' });
+  return (await minify(code, { module: true })).code;
+}
+
 /**
  * Joins an entry, and all that it imports, for a build's platform. A `global` takes the place of root.js. Whatever rollup
  * warns of is an error: a circle of imports, above all.
@@ -71,8 +86,8 @@ export async function bundle(entry, build, { format = 'iife', global } = {}) {
   const joined = await rollup({
     input: path(entry),
     external: (id) => global && /\/root\.js$/.test(id),
-    // Of a script, that is the global object.
-    context: 'this',
+    // What `this` is outside of functions: in a script the global object, in a module nothing.
+    context: format === 'es' ? 'globalThis' : 'this',
     plugins: [{
       name: 'platform',
       resolveId: (id) => (id.startsWith('#platform/') ?
