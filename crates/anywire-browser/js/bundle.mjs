@@ -45,7 +45,10 @@ export async function minifyScript(build) {
     mangle: false,
   });
   const { code } = await minify(short, {
-    ...options(), compress: false, mangle: { properties: { regex: /_$/ } }, nameCache: { props: { props: letters(short) } },
+    ...options(),
+    compress: false,
+    mangle: { properties: { regex: /_$/ } },
+    nameCache: { props: { props: letters(short) } },
   });
   return `${code}\n`;
 }
@@ -70,7 +73,8 @@ export async function bundleApplication(build) {
     plugins: [{
       name: 'application',
       resolveId: (id) => id,
-      load: (id) => (id === 'application' ? `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');` : module),
+      load: (id) => (id === 'application' ?
+        `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');` : module),
     }],
   });
   const { output: [{ code }] } = await joined.generate({ format: 'es' });
@@ -99,7 +103,8 @@ export async function bundle(entry, build, { format = 'iife', global } = {}) {
   });
   // In sloppy mode, as scripts always were: engines that know the other have had errors in it.
   const { output: [{ code }] } = await joined.generate({
-    format, name: 'exported', strict: false, esModule: false, generatedCode: 'es5', globals: () => global, interop: 'default',
+    format, name: 'exported', strict: false, esModule: false, generatedCode: 'es5',
+    globals: () => global, interop: 'default',
   });
   return code;
 }

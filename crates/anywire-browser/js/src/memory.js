@@ -22,7 +22,8 @@ export function createMemory(settings, origin) {
 
   /**
    * @template T
-   * @param {(store: Record<string, string>) => T} work on the storage, or on the page's own where there is none or it throws
+   * @param {(store: Record<string, string>) => T} work on the storage, or on the page's own where there is none or it
+   *   throws
    */
   function use(work) {
     try {

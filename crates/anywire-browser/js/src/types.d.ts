@@ -175,7 +175,9 @@ type Input =
 
 type Feed = (...input: Input) => void;
 /** The same for what passes an input on: it need not know which belongs to what. */
-type PassedInput = [input: Input[0], transport?: TransportName | '', a?: string | boolean, b?: string | number, c?: number];
+type PassedInput = [
+  input: Input[0], transport?: TransportName | '', a?: string | boolean, b?: string | number, c?: number,
+];
 
 interface Inputs {
   start(): void;
@@ -205,8 +207,8 @@ type Decision =
 type Deed = (object: never, generation: number) => void;
 
 /**
- * A leg that was lost has dropped itself, and feeds nothing after that. What a decision asks of it, it takes as the
- * decision has it: with its own transport first.
+ * A leg that was lost has dropped itself, and feeds nothing after that. What a decision asks of it has the decision's
+ * name, so no letter, and takes what the decision has: its own transport first.
  */
 interface Leg {
   start_(): void;
@@ -234,7 +236,7 @@ interface LegMakers {
 type CarryDown = (isHold?: boolean) => void;
 
 /** What may carry down uses this of its leg. */
-interface PollLine {
+interface HttpLeg {
   /** The content of an attach. */
   attachment_(): string;
   take_(packets: ReceivedPacket[]): void;
@@ -253,7 +255,7 @@ interface PollLine {
 type Asking = () => () => void;
 
 /** What a stream uses of its leg. */
-interface StreamLine extends Pick<PollLine, 'attachment_' | 'take_' | 'held_' | 'ask_'> {
+interface StreamLeg extends Pick<HttpLeg, 'attachment_' | 'take_' | 'held_' | 'ask_'> {
   /** The stream is over: a hold follows, or else whatever there is. */
   next_(isHold: boolean): void;
 }
@@ -287,7 +289,7 @@ interface Streams {
   /** None carries now. */
   left_(): void;
   /** Begins to carry down by the best stream that has not failed here. Returns what stops it. */
-  open_(line: StreamLine, trace: Trace): (() => void) | undefined;
+  open_(leg: StreamLeg, trace: Trace): (() => void) | undefined;
 }
 
 /** A transport that carries down and nothing else. */
@@ -298,7 +300,7 @@ interface DownTransport {
   /** How long padding that was asked for may be late. */
   lateMs_: number;
   /** The leg in which it failed last: if something else carries in the same, the failure was its own. */
-  suspect_: StreamLine | null;
+  suspect_: StreamLeg | null;
   /** Whether it was proven when it failed last, and when that was known to be its own failure. */
   wasProven_: boolean;
   failedAt_: number;

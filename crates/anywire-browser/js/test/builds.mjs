@@ -7,7 +7,7 @@ const SEEN = ['close', 'delivery', 'negotiation', 'page', 'surface', 'trouble'];
 
 run('modern', [...SEEN, 'session']);
 run('modern', SEEN, 'anywire.min.js');
-run('default', [...SEEN, 'ladder', 'old-engines'], 'anywire-full.min.js');
+run('default', [...SEEN, 'old-engines', 'streams'], 'anywire-full.min.js');
 
 function run(platform, suites, script = '') {
   console.log(`# ${platform === 'modern' ? 'modern' : 'full'}, ${script || 'sources'}`);

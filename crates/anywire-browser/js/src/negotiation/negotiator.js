@@ -76,7 +76,8 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     var what = decision[0];
     // Each deed takes what its decision has.
     var object = /** @type {never} */ (decision[1]);
-    (deeds[what] || /** @type {Record<string, Deed>} */ (legs[object])[what])(object, /** @type {number} */ (decision[2]));
+    (deeds[what] || /** @type {Record<string, Deed>} */ (legs[object])[what])(
+      object, /** @type {number} */ (decision[2]));
   }
 
   return {

@@ -66,11 +66,11 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
       show(POLL);
     },
 
-    open_: function (line, trace) {
+    open_: function (leg, trace) {
       for (var i = 0; i < transports.length; i++) {
         var transport = transports[i];
         // Something else carries where it did not: the line is not dead.
-        if (transport.suspect_ === line) {
+        if (transport.suspect_ === leg) {
           var now = settings.now();
           if (!transport.wasProven_ || now - transport.failedAt_ < MEMORY_MS) {
             transport.memory_.remember_('fails');
@@ -79,7 +79,7 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
           transport.suspect_ = null;
         }
         if (!transport.memory_.recall_()) {
-          return carry(session, settings, transport, endpoints, http, show, line, trace);
+          return carry(session, settings, transport, endpoints, http, show, leg, trace);
         }
       }
     }
@@ -93,11 +93,11 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
  * @param {Endpoints} endpoints
  * @param {Http} http
  * @param {(name: string) => void} show
- * @param {StreamLine} line
+ * @param {StreamLeg} leg
  * @param {Trace} trace
  * @returns {() => void} stops it, without a callback
  */
-function carry(session, settings, transport, endpoints, http, show, line, trace) {
+function carry(session, settings, transport, endpoints, http, show, leg, trace) {
   var startedAt = settings.now();
   var received = session.received_;
   var acked = received;
@@ -120,7 +120,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
   });
   // Acknowledges what came, and asks whether that was all.
   var tell = createTimer(settings, function () {
-    line.ask_(asking);
+    leg.ask_(asking);
   });
 
   /** The question goes out. Returns whom to tell of the answer to its exchange. */
@@ -162,7 +162,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
       isProven = true;
       note('ok');
       show(transport.name_);
-      line.held_();
+      leg.held_();
     }
   }
 
@@ -177,7 +177,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
         prove();
       }
     }
-    line.take_(packets);
+    leg.take_(packets);
     var unacked = session.received_ - acked;
     if (!isOver && unacked) {
       tell.by_(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
@@ -191,7 +191,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
       fail('closed');
     } else {
       stop();
-      line.next_(session.received_ === received &&
+      leg.next_(session.received_ === received &&
         settings.now() - startedAt < SHORT_MS);
     }
   }
@@ -206,10 +206,10 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
       note(outcome, detail);
       stop();
       if (outcome !== 'closed') {
-        transport.suspect_ = line;
+        transport.suspect_ = leg;
         transport.wasProven_ = isProven;
       }
-      line.next_(true);
+      leg.next_(true);
     }
   }
 
@@ -234,7 +234,7 @@ function carry(session, settings, transport, endpoints, http, show, line, trace)
 
   silence.set_(PROOF_MS);
   try {
-    close = transport.open_(settings, endpoints[transport.name_], line.attachment_(), heard, ended);
+    close = transport.open_(settings, endpoints[transport.name_], leg.attachment_(), heard, ended);
   } catch (error) {
     soon(settings, function () {
       fail('failed', '' + error);

@@ -1,4 +1,5 @@
-// The full build in another engine than Node's. A module is run once in a process; a script, as often as there are engines.
+// The full build in another engine than Node's. A module is run once in a process; a script, as often as there are
+// engines.
 
 import { bundle } from '../../bundle.mjs';
 

@@ -7,19 +7,19 @@
 /**
  * @param {Http} http
  * @param {Trace} trace
- * @param {PollLine} line
+ * @param {HttpLeg} leg
  * @returns {CarryDown}
  */
-export function createDownstream(http, trace, line) {
+export function createDownstream(http, trace, leg) {
   /** @type {CarryDown} */
   function carryDown(isHold) {
     var streams = http.streams_;
-    var stop = streams && !isHold && !http.isNarrow_ && streams.open_(streamLine, trace);
+    var stop = streams && !isHold && !http.isNarrow_ && streams.open_(streamLeg, trace);
     if (stop) {
-      line.carry_(stop);
+      leg.carry_(stop);
     } else {
       left();
-      line.hold_();
+      leg.hold_();
     }
   }
 
@@ -29,15 +29,15 @@ export function createDownstream(http, trace, line) {
     }
   }
 
-  /** @type {StreamLine} */
-  var streamLine = {
-    attachment_: line.attachment_,
-    take_: line.take_,
-    held_: line.held_,
-    ask_: line.ask_,
+  /** @type {StreamLeg} */
+  var streamLeg = {
+    attachment_: leg.attachment_,
+    take_: leg.take_,
+    held_: leg.held_,
+    ask_: leg.ask_,
 
     next_: function (isHold) {
-      if (!line.isStopped_()) {
+      if (!leg.isStopped_()) {
         carryDown(isHold);
       }
     }

@@ -6,9 +6,9 @@
 /**
  * @param {Http} _http
  * @param {Trace} _trace
- * @param {PollLine} line
+ * @param {HttpLeg} leg
  * @returns {CarryDown}
  */
-export function createDownstream(_http, _trace, line) {
-  return line.hold_;
+export function createDownstream(_http, _trace, leg) {
+  return leg.hold_;
 }

@@ -1,4 +1,4 @@
-// What the ladder's rungs use of a browser, on a network that does what a test says: requests whose
+// What streams use of a browser, on a network that does what a test says: requests whose
 // answers grow, event sources, script tags and forms.
 
 import { decodePayload, encodePayload } from './packets.js';

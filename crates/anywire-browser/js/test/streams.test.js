@@ -5,7 +5,7 @@ import assert from 'node:assert';
 import { createScene } from './support/scene.js';
 import { createMemory } from '../src/memory.js';
 import { decodePayload } from './support/packets.js';
-import { payload, PRELUDE, PADDING, withStreams } from './support/ladder.js';
+import { payload, PRELUDE, PADDING, withStreams } from './support/streams.js';
 
 const last = (list) => list[list.length - 1];
 const holds = ({ network }) => network.requests.filter(
@@ -17,9 +17,9 @@ function streaming({ how, ...options } = {}) {
   const scene = createScene({
     transports: ['stream', 'poll'], encoding: 'text', ...options,
     browser: (network) => {
-      const ladder = withStreams(network, how);
-      streams = ladder.streams;
-      return { XMLHttpRequest: ladder.Request };
+      const browser = withStreams(network, how);
+      streams = browser.streams;
+      return { XMLHttpRequest: browser.Request };
     },
   });
   scene.advance(200);
