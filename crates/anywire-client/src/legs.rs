@@ -29,7 +29,7 @@ impl Drop for Owned {
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) loss: Loss,
-    /// What the server itself said of the session, if it did.
+    /// What the server itself refused the leg with. Absent if something in between answered, or nothing did.
     pub(crate) refusal: Option<CloseReason>,
 }
 
@@ -39,6 +39,14 @@ impl Failure {
             loss: Loss::new(outcome, detail),
             refusal: None,
         }
+    }
+
+    /// The refusal that ends the session: one to start anew or to give up.
+    pub(crate) fn session_end(&self) -> Option<&CloseReason> {
+        self.refusal.as_ref().filter(|reason| {
+            let disposition = reason.code.disposition();
+            matches!(disposition, Disposition::StartAnew | Disposition::GiveUp)
+        })
     }
 
     /// An answer with a status that is none of success. The body is the server's if it is a refusal of PROTOCOL §8.4;
@@ -61,15 +69,14 @@ impl Failure {
             .map(|seconds: u32| std::time::Duration::from_secs(seconds.into()).min(MAX_HINT));
         if let Ok(refusal) = serde_json::from_slice::<Refusal>(body) {
             let code = CloseCode::from_u16(refusal.code);
-            match code.disposition() {
-                Disposition::Retry if code == CloseCode::SUPERSEDED => {
-                    failure.loss.outcome = Outcome::Superseded;
-                }
-                Disposition::StartAnew | Disposition::GiveUp => {
-                    failure.refusal = Some(CloseReason::new(code, &refusal.message));
-                }
-                _ => {}
+            if code == CloseCode::SUPERSEDED {
+                failure.loss.outcome = Outcome::Superseded;
             }
+            let is_ours = matches!(
+                code.disposition(),
+                Disposition::Retry | Disposition::StartAnew | Disposition::GiveUp
+            );
+            failure.refusal = is_ours.then(|| CloseReason::new(code, &refusal.message));
         }
         failure
     }

@@ -1,7 +1,7 @@
 //! What an app holds: sending, receiving, closing, and what it is told.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anywire::{Config, Denied, Limits, Principal};
@@ -341,16 +341,18 @@ async fn a_session_that_begins_with_a_lie_is_never_open() {
     }
 }
 
-/// Takes no message, holds what polls, and has forgotten the session when the close comes.
-async fn answer_polls(body: Bytes) -> warp::http::Response<Bytes> {
+/// Answers polls by hand: takes no message and holds what polls. It refuses each exchange that brings a close, with the
+/// refusals in turn.
+async fn answer_polls(body: Bytes, refusals: Arc<Mutex<Vec<(u16, &'static str)>>>) -> Answer {
     let packets = decode_payload(Encoding::Binary, body).unwrap();
     let has = |is: fn(&Packet) -> bool| packets.iter().any(is);
     let mut writer = PayloadWriter::new(Encoding::Binary);
     if has(|packet| matches!(packet, Packet::Close(_))) {
-        let refusal =
-            Bytes::from_static(br#"{"code":4930,"error":"unknown-session","message":""}"#);
-        let response = warp::http::Response::builder().status(404);
-        return response.body(refusal).unwrap();
+        let (status, refusal) = refusals.lock().unwrap().remove(0);
+        let response = warp::http::Response::builder().status(status);
+        return response
+            .body(Bytes::from_static(refusal.as_bytes()))
+            .unwrap();
     }
     if has(|packet| matches!(packet, Packet::Open(_))) {
         let opened = format!(
@@ -366,18 +368,59 @@ async fn answer_polls(body: Bytes) -> warp::http::Response<Bytes> {
     warp::http::Response::new(writer.finish())
 }
 
-#[tokio::test]
-async fn a_close_that_a_forgetful_server_never_took_is_not_told_as_taken() {
+type Answer = warp::http::Response<Bytes>;
+
+const UNKNOWN_SESSION: (u16, &str) = (
+    404,
+    r#"{"code":4930,"error":"unknown-session","message":""}"#,
+);
+
+/// What a client is told that sends a message and closes, where the closes are refused so.
+async fn told_after(refusals: &[(u16, &'static str)]) -> CloseCode {
     use warp::Filter;
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let polls = warp::body::bytes().then(answer_polls);
+    let refusals = Arc::new(Mutex::new(refusals.to_vec()));
+    let polls = warp::body::bytes().then(move |body| answer_polls(body, refusals.clone()));
     tokio::spawn(warp::serve(polls).incoming(listener).run());
-    let builder = builder(&format!("ws://{addr}/anywire")).only(Transport::Poll);
+    let builder = builder(&format!("ws://{addr}/anywire"))
+        .only(Transport::Poll)
+        .authorize(|| async { Ok("token".to_owned()) });
     let client = builder.connect().await.unwrap();
     client.send("lost").await.unwrap();
     let mine = CloseReason::new(CloseCode::NORMAL, "mine");
     let told = timeout(Duration::from_secs(20), client.close(mine)).await;
-    assert_eq!(told.expect("it ends").code, CloseCode::UNKNOWN_SESSION);
+    told.expect("it ends").code
+}
+
+#[tokio::test]
+async fn a_close_that_a_forgetful_server_never_took_is_not_told_as_taken() {
+    assert_eq!(
+        told_after(&[UNKNOWN_SESSION]).await,
+        CloseCode::UNKNOWN_SESSION
+    );
+}
+
+#[tokio::test]
+async fn a_close_that_the_server_refused_is_not_told_as_taken_when_it_forgets_the_session() {
+    for refusal in [
+        (409, r#"{"code":4900,"error":"superseded","message":""}"#),
+        (408, r#"{"code":4901,"error":"stalled","message":""}"#),
+        (503, r#"{"code":4902,"error":"overloaded","message":""}"#),
+        (503, r#"{"code":4903,"error":"draining","message":""}"#),
+        (401, r#"{"code":4966,"error":"unauthorized","message":""}"#),
+    ] {
+        let told = told_after(&[refusal, UNKNOWN_SESSION]).await;
+        assert_eq!(told, CloseCode::UNKNOWN_SESSION, "after {refusal:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_close_whose_answer_something_in_between_wrote_may_have_been_taken() {
+    let page = (502, r#"{"code":502,"message":"bad gateway"}"#);
+    assert_eq!(
+        told_after(&[page, UNKNOWN_SESSION]).await,
+        CloseCode::NORMAL
+    );
 }

@@ -291,7 +291,7 @@ impl Driver {
     }
 
     fn poll_failed(&mut self, flight: &Flight, failure: &Failure, now: Timestamp) {
-        if let Some(reason) = &failure.refusal {
+        if let Some(reason) = failure.session_end() {
             let is_credential = reason.code == CloseCode::UNAUTHORIZED;
             let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
             // A credential that was good may have run out: the next leg asks for another.
@@ -310,8 +310,8 @@ impl Driver {
             }
         }
         if flight.has_close {
-            if failure.loss.outcome == Outcome::Superseded {
-                // Nothing of it was taken.
+            if failure.refusal.is_some() {
+                // The server itself refused the exchange: it has taken nothing of it.
                 self.is_close_out = flight.was_close_out;
             }
             self.shared.lock().session.handle_close_lost();

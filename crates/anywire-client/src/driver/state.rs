@@ -92,7 +92,7 @@ impl Driver {
     /// A leg is gone. What the server itself said of the session ends it.
     pub(super) fn lost(&mut self, leg: Transport, failure: &Failure, now: Timestamp) {
         let mut state = self.shared.lock();
-        if let Some(reason) = &failure.refusal {
+        if let Some(reason) = failure.session_end() {
             end_refused(&mut state, reason, self.is_close_out, now);
         }
         state.negotiation.handle_lost(leg, &failure.loss, now);
