@@ -375,3 +375,26 @@ test('a close is answered by its own exchange, though another says before that t
   scene.advance(60000);
   assert.deepEqual(scene.seen.closes, [{ code: 4001, reason: 'first', wasClean: true }]);
 });
+
+for (const [name, refusal, code] of [
+  ['has refused', [503, { code: 4902, error: 'overloaded', message: '' }], 4930],
+  ['may have taken', [502, { code: 502, message: 'bad gateway' }], 3001],
+]) {
+  test(`a close that the server ${name} is told so when it forgets the session`, () => {
+    const scene = createScene({ transports: ['poll'] });
+    const { poll } = scene.server;
+    const refusals = [refusal, [404, { code: 4930, error: 'unknown-session', message: 'gone' }]];
+    scene.server.poll = function (contentType, body, reply) {
+      if (decodePayload(body).some(({ letter }) => letter === 'c')) {
+        const [status, told] = refusals.shift();
+        reply(status, JSON.stringify(told));
+      } else {
+        poll.call(this, contentType, body, reply);
+      }
+    };
+    scene.advance(1000);
+    scene.client.close(3001, 'mine');
+    scene.advance(60000);
+    assert.deepEqual(scene.seen.closes.map((close) => close.code), [code]);
+  });
+}

@@ -314,6 +314,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         }
         return;
       }
+      if (refusal.code >= SUPERSEDED_CODE && (slot === 'send' || !isAttached)) {
+        // The server itself has refused it, and taken nothing of it.
+        isSending = false;
+      }
       if (!refusal.code) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
