@@ -23,6 +23,10 @@ fn a_violation_names_the_frame_that_came() {
         ),
         (b"\x83\0", "a frame with an unknown opcode"),
         (
+            b"\x82\x7e\0\x7d",
+            "a frame whose length is not in its shortest form",
+        ),
+        (
             b"\x80\0",
             "a continuation frame without a message before it",
         ),

@@ -189,7 +189,7 @@ impl Decoder {
         };
         if !is_shortest {
             return Err(Violation::protocol(
-                "a packet length that is not in its shortest LEB128 form",
+                "a frame whose length is not in its shortest form",
             ));
         }
         self.check(is_final, opcode, length, message_bytes)?;
