@@ -236,10 +236,11 @@ impl Debug for TransportChanges {
 }
 
 impl TransportChanges {
-    /// Cancel safety: a future that is dropped before it is ready has told of no change; the next call tells of it.
+    /// Waits for the next change and returns what carries the session then; `None` once the session has ended.
     ///
-    /// Waits for the next change; the outer `None` is the end of the session. A change that is undone before this is
-    /// called is not told.
+    /// A change that is undone before this is called is skipped.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has skipped nothing; the next call returns the change.
     pub async fn next(&mut self) -> Option<Option<Transport>> {
         loop {
             let (transport, has_ended) = {
