@@ -14,7 +14,7 @@ use tokio::sync::{OnceCell, mpsc};
 
 use super::state::{Driver, end_refused, is_proof, open, proof};
 use crate::legs::Failure;
-use crate::legs::exchange::Path;
+use crate::legs::exchange::Exchanger;
 use crate::legs::poll::{Answered, Flight, FlightPlan, PollLeg, Slot};
 
 impl Driver {
@@ -23,7 +23,7 @@ impl Driver {
         let limits = self.shared.lock().session.limits().clone();
         let leg = PollLeg {
             generation,
-            path: Path {
+            exchanger: Exchanger {
                 http: self.config.http.clone(),
                 uri: self.config.endpoints.poll.clone(),
                 headers: self.config.headers.clone(),
@@ -139,7 +139,7 @@ impl Driver {
             })),
         });
         let mut plan = FlightPlan {
-            now,
+            began: now,
             hold: hold.unwrap_or_default(),
             received,
             ..FlightPlan::default()
@@ -221,14 +221,14 @@ impl Driver {
         let Some(leg) = &mut self.poll else {
             return;
         };
-        if flight.has_close {
+        if flight.plan.has_close {
             // It was taken, which ends the session, or left out.
-            self.is_close_out = flight.was_close_out;
+            self.is_close_out = flight.plan.was_close_out;
             self.shared.lock().session.handle_close_lost();
         }
         let mut state = self.shared.lock();
-        if flight.reported > 0 {
-            state.negotiation.handle_reported(flight.reported);
+        if flight.plan.reported > 0 {
+            state.negotiation.handle_reported(flight.plan.reported);
         }
         if !leg.is_attached {
             leg.is_attached = true;
@@ -236,11 +236,11 @@ impl Driver {
         }
         let session = &state.session;
         self.pace.bore_body(flight.body_bytes);
-        if slot == Slot::Hold && flight.hold > Duration::ZERO {
+        if slot == Slot::Hold && flight.plan.hold > Duration::ZERO {
             state.negotiation.handle_held();
-            if state.session.received() == flight.received {
-                let lasted = now.since(flight.began);
-                if lasted < SHORT_HOLD.min(flight.hold / 2) && !flight.has_proof {
+            if state.session.received() == flight.plan.received {
+                let lasted = now.since(flight.plan.began);
+                if lasted < SHORT_HOLD.min(flight.plan.hold / 2) && !flight.plan.has_proof {
                     // Something in between does not allow holds.
                     leg.hold_at = Some(now + HOLD_PAUSE);
                 } else {
@@ -250,11 +250,11 @@ impl Driver {
             return;
         }
         let acknowledged = session.acknowledged().as_u64();
-        if acknowledged > flight.batch.start {
+        if acknowledged > flight.plan.batch.start {
             leg.full_inbox = FULL_INBOX;
         }
         let is_close_unheard = leg.is_close_sent && !session.is_finished();
-        if acknowledged < flight.batch.end || is_close_unheard {
+        if acknowledged < flight.plan.batch.end || is_close_unheard {
             // The server had no room (PROTOCOL §6.6).
             leg.send_at = Some(now + leg.full_inbox);
             leg.full_inbox = (leg.full_inbox * 2).min(MAX_FULL_INBOX);
@@ -296,23 +296,23 @@ impl Driver {
             let was_attached = self.poll.as_ref().is_some_and(|leg| leg.is_attached);
             // A credential that was good may have run out: the next leg asks for another.
             if !(is_credential && was_attached && self.config.headers.token.is_some()) {
-                let is_close_out = match flight.has_close {
-                    true => flight.was_close_out,
+                let is_close_out = match flight.plan.has_close {
+                    true => flight.plan.was_close_out,
                     false => self.is_close_out,
                 };
                 end_refused(&mut self.shared.lock(), reason, is_close_out, now);
             }
         } else if failure.loss.outcome != Outcome::Superseded {
-            self.pace.failed(flight.body_bytes, flight.hold);
-            if flight.has_proof && flight.batch.is_empty() {
+            self.pace.failed(flight.body_bytes, flight.plan.hold);
+            if flight.plan.has_proof && flight.plan.batch.is_empty() {
                 // It stays unproven; what it bears, it carries.
                 return;
             }
         }
-        if flight.has_close {
+        if flight.plan.has_close {
             if failure.refusal.is_some() {
                 // The server itself refused the exchange: it has taken nothing of it.
-                self.is_close_out = flight.was_close_out;
+                self.is_close_out = flight.plan.was_close_out;
             }
             self.shared.lock().session.handle_close_lost();
         }

@@ -22,7 +22,7 @@ pub(crate) type HttpClient = Client<Connector, Full<Bytes>>;
 
 /// What the exchanges of one leg have in common.
 #[derive(Clone)]
-pub(crate) struct Path {
+pub(crate) struct Exchanger {
     pub(crate) http: HttpClient,
     pub(crate) uri: Uri,
     pub(crate) headers: Headers,
@@ -31,7 +31,7 @@ pub(crate) struct Path {
     pub(crate) max_answer_bytes: usize,
 }
 
-impl Path {
+impl Exchanger {
     /// Sends a payload and gives the answer's. Nothing may move for longer than `patience`.
     pub(crate) async fn exchange(self, body: Bytes, patience: Duration) -> Result<Bytes, Failure> {
         let asking = self.asked.get_or_try_init(|| self.headers.now());

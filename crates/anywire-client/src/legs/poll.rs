@@ -6,12 +6,12 @@ use anywire_protocol::{CloseCode, Generation, Offset, Timestamp};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::exchange::Path;
+use super::exchange::Exchanger;
 use super::{Failure, Owned};
 
 pub(crate) struct PollLeg {
     pub(crate) generation: Generation,
-    pub(crate) path: Path,
+    pub(crate) exchanger: Exchanger,
     pub(crate) tell: mpsc::Sender<Answered>,
     pub(crate) answers: mpsc::Receiver<Answered>,
     pub(crate) is_attached: bool,
@@ -34,6 +34,13 @@ pub(crate) struct PollLeg {
 /// An exchange under way.
 pub(crate) struct Flight {
     _task: Owned,
+    pub(crate) plan: FlightPlan,
+    pub(crate) body_bytes: usize,
+}
+
+/// What an exchange is for.
+#[derive(Default)]
+pub(crate) struct FlightPlan {
     pub(crate) began: Timestamp,
     /// How long the server may wait with the answer, if this is the held one.
     pub(crate) hold: Duration,
@@ -45,7 +52,7 @@ pub(crate) struct Flight {
     /// Whether it carries our close, and whether the server may have had that before.
     pub(crate) has_close: bool,
     pub(crate) was_close_out: bool,
-    pub(crate) body_bytes: usize,
+    /// What had been received when it began.
     pub(crate) received: Offset,
 }
 
@@ -78,51 +85,24 @@ impl PollLeg {
             .min()
     }
 
-    pub(crate) fn begin(
-        &mut self,
-        slot: Slot,
-        body: Bytes,
-        patience: Duration,
-        flight: FlightPlan,
-    ) {
-        let (path, tell) = (self.path.clone(), self.tell.clone());
+    pub(crate) fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, plan: FlightPlan) {
+        let (exchanger, tell) = (self.exchanger.clone(), self.tell.clone());
         let body_bytes = body.len();
         let task = Owned::spawn(async move {
-            let outcome = path.exchange(body, patience).await;
+            let outcome = exchanger.exchange(body, patience).await;
             let _ = tell.send(Answered { slot, outcome }).await;
         });
         let flight = Flight {
             _task: task,
-            began: flight.now,
-            hold: flight.hold,
-            batch: flight.batch,
-            has_proof: flight.has_proof,
-            reported: flight.reported,
-            has_close: flight.has_close,
-            was_close_out: flight.was_close_out,
+            plan,
             body_bytes,
-            received: flight.received,
         };
         match slot {
             Slot::Hold => self.hold = Some(flight),
             Slot::Send => self.send = Some(flight),
         }
     }
-}
 
-#[derive(Default)]
-pub(crate) struct FlightPlan {
-    pub(crate) now: Timestamp,
-    pub(crate) hold: Duration,
-    pub(crate) batch: std::ops::Range<u64>,
-    pub(crate) has_proof: bool,
-    pub(crate) reported: u64,
-    pub(crate) has_close: bool,
-    pub(crate) was_close_out: bool,
-    pub(crate) received: Offset,
-}
-
-impl PollLeg {
     /// Whether the session may be unknown because of our close: the exchange that brought it says how it ended
     /// (PROTOCOL §8.2.1).
     pub(crate) fn awaits_close(&self, failure: &Failure) -> bool {
