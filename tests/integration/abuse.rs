@@ -1,12 +1,16 @@
 //! Bad input gets the documented answer on every transport; nobody else's session is touched, none is leaked.
 
-use anywire::{Limits, Message, Transport};
+use std::net::SocketAddr;
+
+use anywire::{Accept, Config, HttpServer, Limits, Message, Server, Transport};
 use anywire_protocol::{CloseCode, Packet};
 use anywire_tests::http::{Answer, poll, raw, request};
 use anywire_tests::server::TestServer;
 use anywire_websocket::frame::{Encoder, Frame};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use crate::wire::{Got, Via, Wire, control, every, new_key, read, read_frame, upgrade, write};
@@ -518,5 +522,48 @@ async fn a_refusal_names_what_came() {
             text.contains(expected),
             "{method} {path} {body:.40}: {text}"
         );
+    }
+}
+
+/// Connections that are pipes in memory, so that the clock may be paused.
+struct Pipes(mpsc::Receiver<DuplexStream>);
+
+impl Accept for Pipes {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> std::io::Result<(DuplexStream, SocketAddr)> {
+        match self.0.recv().await {
+            Some(stream) => Ok((stream, SocketAddr::from(([192, 0, 2, 1], 1)))),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_too_slowly_is_refused_with_what_to_do() {
+    let server = Server::builder(Config::new()).expect("the config is sound");
+    let server = server.on_socket(|_| async {});
+    for is_warp in [true, false] {
+        let (connect, accept) = mpsc::channel(1);
+        let accept = Pipes(accept);
+        if is_warp {
+            tokio::spawn(anywire::serve(server.routes()).incoming(accept).run());
+        } else {
+            let http = HttpServer::new(server.service());
+            tokio::spawn(http.incoming(accept).run());
+        }
+        let (mut page, stream) = tokio::io::duplex(65_536);
+        connect.send(stream).await.unwrap();
+        let head = "POST /anywire/poll HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n2:p";
+        page.write_all(head.as_bytes()).await.unwrap();
+        let begun = Instant::now();
+        let mut answer = String::new();
+        page.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("\"code\":4901"), "{answer}");
+        let text = "the body came too slowly: send less at once";
+        assert!(answer.contains(text), "warp: {is_warp}: {answer}");
+        let waited = begun.elapsed().as_secs();
+        assert!((10..=11).contains(&waited), "{waited} s");
     }
 }

@@ -1,8 +1,7 @@
 //! The endpoints of this crate, a row for each. What each of them does is in the file of its name.
 
-use bytes::Buf;
-
 use crate::answer::{Answer, HttpRefusal, Style};
+use crate::request::body::BoxError;
 use crate::request::{Request, Row};
 use crate::{events, form, jsonp, poll, stream};
 
@@ -58,8 +57,7 @@ impl Endpoint {
     /// Nothing of the request was taken: [`render`](crate::render()) the refusal.
     pub async fn answer<B>(self, request: Request<'_, B>) -> Result<Answer, HttpRefusal>
     where
-        B: http_body::Body,
-        B::Data: Buf,
+        B: http_body::Body<Error: Into<BoxError>>,
     {
         match self {
             Self::Poll => poll::answer(request).await,

@@ -2,12 +2,12 @@
 
 use anywire_core::{Hub, Principal, Refusal};
 use anywire_protocol::{CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, unescape};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 
 use crate::answer::{Answer, HttpRefusal, TEXT};
-use crate::request::body::{Escape, collect};
+use crate::request::body::{BoxError, Escape, collect};
 use crate::request::head::{Head, Parsed, bounded, malformed};
 use crate::request::{Request, Row};
 
@@ -20,8 +20,7 @@ pub(crate) const ROW: Row = Row {
 
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
 where
-    B: http_body::Body,
-    B::Data: Buf,
+    B: http_body::Body<Error: Into<BoxError>>,
 {
     let Request {
         hub,

@@ -22,6 +22,6 @@ mod stream_body;
 
 pub use answer::{Answer, Body, HttpRefusal, Style, render};
 pub use endpoint::Endpoint;
-pub use request::body::{BodyError, TimedBody};
+pub use request::body::{BodyError, BoxError, TimedBody};
 pub use request::{Request, Row, query};
 pub use stream_body::StreamBody;

@@ -1,12 +1,12 @@
 //! `POST {mount}/poll`: one exchange of long polling (PROTOCOL §6).
 
 use anywire_protocol::{Transport, escape_line};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal};
 use crate::exchange::Exchange;
-use crate::request::body::collect_payload;
+use crate::request::body::{BoxError, collect_payload};
 use crate::request::{Request, Row};
 
 pub(crate) const ROW: Row = Row {
@@ -18,8 +18,7 @@ pub(crate) const ROW: Row = Row {
 
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
 where
-    B: http_body::Body,
-    B::Data: Buf,
+    B: http_body::Body<Error: Into<BoxError>>,
 {
     let Request {
         hub,

@@ -1,10 +1,9 @@
 //! `POST {mount}/stream`: one endless answer (PROTOCOL §13).
 
-use bytes::Buf;
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal};
-use crate::request::body::collect_payload;
+use crate::request::body::{BoxError, collect_payload};
 use crate::request::{Request, Row};
 use crate::stream_body::StreamBody;
 
@@ -17,8 +16,7 @@ pub(crate) const ROW: Row = Row {
 
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
 where
-    B: http_body::Body,
-    B::Data: Buf,
+    B: http_body::Body<Error: Into<BoxError>>,
 {
     let Request {
         hub,

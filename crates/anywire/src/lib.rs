@@ -44,7 +44,7 @@ mod warp;
 compile_error!("anywire has no door: enable its feature `warp` (the default) or `tower`");
 
 pub use anywire_core::{Attempts, Handler, Metrics, Outcomes, Principal, Sender, Socket};
-pub use anywire_polling::Body;
+pub use anywire_polling::{Body, BodyError, BoxError, StreamBody, TimedBody};
 pub use anywire_protocol::{
     CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, PerTransport, Report,
     SendError, SessionId, Transport, TrySendError,

@@ -4,7 +4,6 @@
 mod body;
 mod guard;
 
-use std::error::Error;
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, pending};
 use std::io;
@@ -13,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anywire_polling::TimedBody;
+use anywire_polling::{BoxError, TimedBody};
 use anywire_protocol::Limits;
 use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -30,9 +29,6 @@ use tower_service::Service;
 use self::body::LastBody;
 pub(crate) use self::guard::Guarded;
 use self::guard::{Deadlines, Phase};
-
-/// What a service and its bodies fail with.
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The address of the other end of a connection, as an extension of the request.
 ///
@@ -113,27 +109,6 @@ impl<S> HttpServer<S> {
         self.finish_within = duration;
         self
     }
-}
-
-impl<S, B> HttpServer<S>
-where
-    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError> + Send + Sync,
-    B: Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    /// Binds and serves until the process ends.
-    ///
-    /// Cancel safety: dropping the future accepts no more connections; those that were accepted go on.
-    ///
-    /// # Errors
-    /// The address cannot be bound: it is in use, or not this machine's.
-    pub async fn run(self, addr: impl Into<SocketAddr>) -> io::Result<()> {
-        self.bind(addr).await?.run().await;
-        Ok(())
-    }
 
     /// Binds; port 0 takes a free one, see [`BoundServer::local_addr`].
     ///
@@ -152,6 +127,69 @@ where
             accept,
             signal: Box::pin(pending()),
         }
+    }
+}
+
+impl<S, B> HttpServer<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError> + Send + Sync,
+    B: Body<Data: Send, Error: Into<BoxError>> + Unpin + Send + 'static,
+{
+    /// Binds and serves until the process ends.
+    ///
+    /// Cancel safety: dropping the future accepts no more connections; those that were accepted go on.
+    ///
+    /// # Errors
+    /// The address cannot be bound: it is in use, or not this machine's.
+    pub async fn run(self, addr: impl Into<SocketAddr>) -> io::Result<()> {
+        self.bind(addr).await?.run().await;
+        Ok(())
+    }
+
+    fn start<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        &self,
+        stream: I,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        mut told: watch::Receiver<()>,
+    ) {
+        let phase = Phase::default();
+        let guarded = Guarded::new(stream, self.deadlines, phase.clone());
+        let inner = TowerToHyperService::new(self.service.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            phase.begin_answer();
+            request.extensions_mut().insert(PeerAddr(peer));
+            request.extensions_mut().insert(permit.clone());
+            let answer = hyper::service::Service::call(&inner, request.map(TimedBody::new));
+            let phase = phase.clone();
+            async move {
+                let answer = answer.await?;
+                let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+                let phase = (!is_upgrade).then_some(phase);
+                Ok::<_, S::Error>(answer.map(|body| LastBody::new(body, phase)))
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // The guard's deadlines tell a slow head from an idle connection.
+            .header_read_timeout(None)
+            .max_headers(64)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(guarded), service)
+            .with_upgrades();
+        let finish_within = self.finish_within;
+        tokio::spawn(async move {
+            // How a connection broke is of no interest to anybody but its client.
+            let mut connection = pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                _ = told.changed() => {}
+            }
+            connection.as_mut().graceful_shutdown();
+            let _ = time::timeout(finish_within, connection).await;
+        });
     }
 }
 
@@ -198,6 +236,17 @@ impl<S> BoundServer<S> {
     }
 }
 
+impl<S, A> BoundServer<S, A> {
+    /// Stops when `signal` is done: accepts no more, lets answers finish, closes the rest after
+    /// [`HttpServer::finish_within`].
+    ///
+    /// To end the sessions first, let the signal do it: `async { ctrl_c().await; server.drain(within).await; }`.
+    pub fn graceful(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.signal = Box::pin(signal);
+        self
+    }
+}
+
 impl<S, A> Debug for BoundServer<S, A> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoundServer").finish_non_exhaustive()
@@ -210,19 +259,8 @@ where
     S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError> + Send + Sync,
-    B: Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    B: Body<Data: Send, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
-    /// Stops when `signal` is done: accepts no more, lets answers finish, closes the rest after
-    /// [`HttpServer::finish_within`].
-    ///
-    /// To end the sessions first, let the signal do it: `async { ctrl_c().await; server.drain(within).await; }`.
-    pub fn graceful(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.signal = Box::pin(signal);
-        self
-    }
-
     /// Serves until the signal of [`BoundServer::graceful`]; without one, until the process ends.
     ///
     /// Cancel safety: dropping the future accepts no more connections; those that were accepted go on.
@@ -262,60 +300,6 @@ where
         // WebSockets have left the connections that began them; the last words to them are on their way.
         let all = u32::try_from(max_connections).unwrap_or(u32::MAX);
         let _ = time::timeout(LAST_WORDS_WITHIN, slots.acquire_many(all)).await;
-    }
-}
-
-impl<S, B> HttpServer<S>
-where
-    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError> + Send + Sync,
-    B: Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    fn start<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
-        &self,
-        stream: I,
-        peer: SocketAddr,
-        permit: ConnectionPermit,
-        mut told: watch::Receiver<()>,
-    ) {
-        let phase = Phase::default();
-        let guarded = Guarded::new(stream, self.deadlines, phase.clone());
-        let inner = TowerToHyperService::new(self.service.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            phase.begin_answer();
-            request.extensions_mut().insert(PeerAddr(peer));
-            request.extensions_mut().insert(permit.clone());
-            let answer = hyper::service::Service::call(&inner, request.map(TimedBody::new));
-            let phase = phase.clone();
-            async move {
-                let answer = answer.await?;
-                let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-                let phase = (!is_upgrade).then_some(phase);
-                Ok::<_, S::Error>(answer.map(|body| LastBody::new(body, phase)))
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            // The guard's deadlines tell a slow head from an idle connection.
-            .header_read_timeout(None)
-            .max_headers(64)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(guarded), service)
-            .with_upgrades();
-        let finish_within = self.finish_within;
-        tokio::spawn(async move {
-            // How a connection broke is of no interest to anybody but its client.
-            let mut connection = pin!(connection);
-            tokio::select! {
-                _ = connection.as_mut() => return,
-                _ = told.changed() => {}
-            }
-            connection.as_mut().graceful_shutdown();
-            let _ = time::timeout(finish_within, connection).await;
-        });
     }
 }
 

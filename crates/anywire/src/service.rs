@@ -2,9 +2,8 @@
 //! tower. What endpoints do is left to `anywire-polling` and `upgrade.rs`.
 
 use anywire_core::Principal;
-use anywire_polling::{Answer, Body, HttpRefusal, Request, Row, Style, query, render};
+use anywire_polling::{Answer, Body, BoxError, HttpRefusal, Request, Row, Style, query, render};
 use anywire_protocol::{CloseCode, CloseReason};
-use bytes::Buf;
 use http::header::{ALLOW, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response};
 
@@ -60,8 +59,7 @@ pub(crate) async fn respond<B>(
     body: B,
 ) -> Response<Body>
 where
-    B: http_body::Body,
-    B::Data: Buf,
+    B: http_body::Body<Error: Into<BoxError>>,
 {
     let (outcome, style, origin) = match target {
         Target::Script(build, freshness) => {
@@ -114,8 +112,7 @@ impl Endpoint {
         is_own_origin: bool,
     ) -> Result<Answer, HttpRefusal>
     where
-        B: http_body::Body,
-        B::Data: Buf,
+        B: http_body::Body<Error: Into<BoxError>>,
     {
         let Row { method, .. } = self.row();
         if method == Method::POST && head.method == Method::OPTIONS && !is_own_origin {

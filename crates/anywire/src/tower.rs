@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_polling::Body;
-use bytes::Buf;
+use anywire_polling::{Body, BoxError};
 use http::{Request, Response};
 
 use crate::Server;
@@ -50,9 +49,7 @@ impl Debug for Service {
 
 impl<B> tower_service::Service<Request<B>> for Service
 where
-    B: http_body::Body + Send + 'static,
-    B::Data: Buf + Send,
-    B::Error: Send,
+    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;

@@ -1,5 +1,6 @@
 //! The body of a request, taken in whole: bounded in bytes and in time, and without its escape.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -32,8 +33,7 @@ pub(crate) async fn collect_payload<B>(
     limits: &Limits,
 ) -> Result<Payload, HttpRefusal>
 where
-    B: Body,
-    B::Data: Buf,
+    B: Body<Error: Into<BoxError>>,
 {
     let named = headers
         .get(CONTENT_TYPE)
@@ -86,8 +86,7 @@ pub(crate) async fn collect<B>(
     max_bytes: usize,
 ) -> Result<Whole, HttpRefusal>
 where
-    B: Body,
-    B::Data: Buf,
+    B: Body<Error: Into<BoxError>>,
 {
     let mut intake = Intake::new(escape, max_bytes);
     let announced = headers
@@ -127,7 +126,7 @@ fn lost(error: BodyError) -> HttpRefusal {
     HttpRefusal::new(CloseReason::new(CloseCode::STALLED, text)).closing()
 }
 
-/// A request's body that must keep coming: for 10 s, and longer the more of it has come.
+/// A request's body that must keep coming: it may take 10 s, and a second more for each 8,192 bytes that have come.
 #[derive(Debug)]
 pub struct TimedBody<B> {
     body: B,
@@ -146,6 +145,23 @@ pub enum BodyError {
     #[error("the body ended before it was whole")]
     Lost,
 }
+
+impl BodyError {
+    /// What an error of the body within means. A host may time the body too, and wrap the error.
+    fn of(error: BoxError) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
+        while let Some(error) = cause {
+            if let Some(known) = error.downcast_ref::<Self>() {
+                return *known;
+            }
+            cause = error.source();
+        }
+        Self::Lost
+    }
+}
+
+/// Any error: what the bodies of a host fail with.
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 impl<B> TimedBody<B> {
     /// The time begins now.
@@ -166,8 +182,7 @@ impl<B> TimedBody<B> {
 
 impl<B> Body for TimedBody<B>
 where
-    B: Body + Unpin,
-    B::Data: Buf,
+    B: Body<Error: Into<BoxError>> + Unpin,
 {
     type Data = B::Data;
     type Error = BodyError;
@@ -177,7 +192,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            let frame = frame.map(|frame| frame.map_err(|_| BodyError::Lost));
+            let frame = frame.map(|frame| frame.map_err(|error| BodyError::of(error.into())));
             if let Some(Ok(frame)) = &frame {
                 self.received += frame.data_ref().map_or(0, Buf::remaining) as u64;
             }
