@@ -1,6 +1,7 @@
 //! What hosts and their layers put into a request reaches the app's authorisation, over every transport.
 
 use std::future::IntoFuture;
+use std::net::SocketAddr;
 
 use anywire::{Config, Denied, Principal, Server, Socket};
 use anywire_protocol::Packet;
@@ -9,7 +10,10 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use tokio::net::TcpListener;
+use hyper::StatusCode;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use warp::Filter;
 
@@ -39,7 +43,7 @@ fn server() -> Server {
     })
 }
 
-async fn opens(addr: std::net::SocketAddr, user: &str) -> Answer {
+async fn opens(addr: SocketAddr, user: &str) -> Answer {
     let body = format!(
         r#"{{"version":1,"key":"{}","generation":1,"holdMs":1000}}"#,
         new_key()
@@ -134,4 +138,41 @@ async fn without_a_layer_nobody_comes_in() {
     tokio::spawn(anywire::serve(server().routes()).incoming(listener).run());
     let refused = poll(addr, "api/live", "1:x1").await;
     assert_eq!((refused.status, refused.code()), (401, 4966));
+}
+
+/// Opens over HTTP/2 as a page of `origin` does; the status of the answer.
+async fn opens_over_http2(addr: SocketAddr, origin: String) -> StatusCode {
+    let stream = TokioIo::new(TcpStream::connect(addr).await.unwrap());
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let body = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+    let request = hyper::Request::post(format!("http://{addr}/api/live/poll"))
+        .header("Origin", origin)
+        .header("Content-Type", "text/plain")
+        .body(format!("{}:o{body}", body.len()))
+        .unwrap();
+    assert!(!request.headers().contains_key("Host"));
+    sender.send_request(request).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn over_http2_a_page_of_the_servers_own_origin_is_let_in_and_no_other() {
+    let config = Config::new().mount("api/live");
+    let server = Server::builder(config).unwrap().on_socket(|_| async {});
+    for is_warp in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        if is_warp {
+            tokio::spawn(warp::serve(server.routes()).incoming(listener).run());
+        } else {
+            let app = Router::new().fallback_service(server.service());
+            tokio::spawn(axum::serve(listener, app).into_future());
+        }
+        let own = opens_over_http2(addr, format!("http://{addr}")).await;
+        assert_eq!(own, StatusCode::OK, "warp: {is_warp}");
+        let foreign = opens_over_http2(addr, "http://evil.example".into()).await;
+        assert_eq!(foreign, StatusCode::FORBIDDEN, "warp: {is_warp}");
+    }
 }

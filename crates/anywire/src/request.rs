@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use http::{Extensions, HeaderMap, Method};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{Extensions, HeaderMap, HeaderValue, Method};
 use hyper::upgrade::OnUpgrade;
 
 use crate::serve::ConnectionPermit;
@@ -17,4 +19,16 @@ pub(crate) struct RequestHead {
     pub(crate) permit: Option<ConnectionPermit>,
     /// What layers and filters before have put in.
     pub(crate) extensions: Extensions,
+}
+
+impl RequestHead {
+    /// Takes the authority of the request's target for the `Host` that an HTTP/2 request does not have.
+    pub(crate) fn set_missing_host(headers: &mut HeaderMap, authority: Option<&Authority>) {
+        if let Some(authority) = authority
+            && !headers.contains_key(HOST)
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            headers.insert(HOST, host);
+        }
+    }
 }

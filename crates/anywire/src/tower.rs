@@ -67,6 +67,7 @@ where
             let Some(target) = Target::find(name, &shared) else {
                 return Ok(not_found());
             };
+            RequestHead::set_missing_host(&mut parts.headers, parts.uri.authority());
             let head = RequestHead {
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),

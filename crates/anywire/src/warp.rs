@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_polling::{Body, TimedBody};
+use http::header::HOST;
+use http::uri::Authority;
 use http::{Extensions, HeaderMap, Method, Request};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -109,7 +111,7 @@ impl Server {
 fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
-        .and(warp::header::headers_cloned())
+        .and(headers())
         .and(query)
         .and(warp::ext::optional::<PeerAddr>())
         .and(warp::addr::remote())
@@ -132,6 +134,22 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
                 extensions: Extensions::new(),
             },
         )
+}
+
+/// The headers, with a `Host` also where the request came over HTTP/2.
+fn headers() -> impl Filter<Extract = (HeaderMap,), Error = Infallible> + Clone {
+    let has_host = warp::header::value(HOST.as_str()).map(|_| None);
+    let authority = has_host
+        .or(warp::host::optional())
+        .unify()
+        .or(warp::any().map(|| None))
+        .unify();
+    warp::header::headers_cloned().and(authority).map(
+        |mut headers: HeaderMap, authority: Option<Authority>| {
+            RequestHead::set_missing_host(&mut headers, authority.as_ref());
+            headers
+        },
+    )
 }
 
 /// Our response as one of warp, whose body is made of bytes or of a stream.
