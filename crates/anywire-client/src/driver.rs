@@ -163,8 +163,8 @@ impl Driver {
             Decision::DropWebSocket => self.drop_websocket(now),
             Decision::DropPoll => self.poll = None,
             Decision::CheckWebSocket => self.shared.lock().session.check(),
-            Decision::Carrier(carrier) => self.shared.status.send_modify(|status| {
-                status.transport = carrier;
+            Decision::Carrier(transport) => self.shared.status.send_modify(|status| {
+                status.transport = transport;
                 status.is_open = true;
             }),
             Decision::Remember(memory) => {

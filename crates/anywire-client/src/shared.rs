@@ -31,7 +31,7 @@ pub(crate) struct State {
     receiver: Option<Waker>,
     senders: Vec<Waker>,
     /// The app takes no messages any more.
-    pub(crate) is_deaf: bool,
+    pub(crate) has_no_reader: bool,
     /// The driver waits for room in the inbox.
     pub(crate) is_reading_paused: bool,
 }
@@ -66,7 +66,7 @@ impl Shared {
                 protocol: "".into(),
                 receiver: None,
                 senders: Vec::new(),
-                is_deaf: false,
+                has_no_reader: false,
                 is_reading_paused: false,
             }),
             changed: Notify::new(),
@@ -128,14 +128,14 @@ impl Shared {
 
     /// Nobody will take messages any more.
     pub(crate) fn deafen(&self) {
-        self.lock().is_deaf = true;
+        self.lock().has_no_reader = true;
         self.changed.notify_one();
     }
 
     /// Wakes whoever waits for what the session has now.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
-        if state.is_deaf {
+        if state.has_no_reader {
             while state.session.poll_event().is_some() {}
         }
         let has_event = state.session.has_event();

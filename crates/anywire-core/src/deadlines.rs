@@ -117,7 +117,7 @@ mod tests {
     async fn a_busy_session_enters_the_wheel_only_a_few_times() {
         use crate::{App, Flow, Hub};
         use anywire_protocol::{
-            Can, Carrier, Generation, Limits, Offset, Open, OpeningKey, Packet, Transport,
+            Can, ConnectionMode, Generation, Limits, Offset, Open, OpeningKey, Packet, Transport,
         };
 
         let app = App::task(|mut socket| async move { while socket.recv().await.is_some() {} });
@@ -131,8 +131,8 @@ mod tests {
             can: Can::NONE,
         };
         let visit = hub.open(&open, &[], None).expect("the hub is empty");
-        let (transport, carrier) = (Transport::WebSocket, Carrier::Duplex);
-        let attached = visit.attach(Offset::default(), Vec::new(), transport, carrier);
+        let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
+        let attached = visit.attach(Offset::default(), Vec::new(), transport, mode);
         let (connection, _) = attached.expect("nobody else attaches");
         for _ in 0..500 {
             let message = Packet::Message("tick".into());

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
 use anywire_protocol::{
-    AnnouncedLimits, Attach, AttachError, Attachment, Can, Carrier, CloseReason, Generation,
+    AnnouncedLimits, Attach, AttachError, Attachment, Can, CloseReason, ConnectionMode, Generation,
     Offset, Open, Opened, Packet, Transport, choose_protocol,
 };
 
@@ -69,7 +69,12 @@ impl Hub {
         let cell = self.counted(self.inner.open_raw(about))?;
         let visit = self.visit(cell, Generation::new(1), principal)?;
         visit
-            .attach(Offset::default(), Vec::new(), Transport::Raw, Carrier::Raw)
+            .attach(
+                Offset::default(),
+                Vec::new(),
+                Transport::Raw,
+                ConnectionMode::Raw,
+            )
             .map(|(connection, _)| connection)
     }
 
@@ -132,9 +137,9 @@ impl Visit {
         received: Offset,
         packets: Vec<Packet>,
         transport: Transport,
-        carrier: Carrier,
+        mode: ConnectionMode,
     ) -> Result<(Connection, Attachment), Refusal> {
-        let attached = self.take(received, packets, Some(carrier))?;
+        let attached = self.take(received, packets, Some(mode))?;
         let at = attached.expect("an attach that is not refused has a connection");
         self.cell.set_transport(transport);
         self.hub.counters.attaches[transport].add(1);
@@ -183,7 +188,7 @@ impl Visit {
         &self,
         received: Offset,
         packets: Vec<Packet>,
-        carrier: Option<Carrier>,
+        mode: Option<ConnectionMode>,
     ) -> Result<Option<Attachment>, Refusal> {
         let counters = &self.hub.counters;
         let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
@@ -193,7 +198,7 @@ impl Visit {
             .partition(|packet| matches!(packet, Packet::Report(_)));
         let taken = self.cell.step(Origin::Transport, |state, now| {
             let session = &mut state.session;
-            let taken = session.handle_request(self.generation, received, packets, carrier, now)?;
+            let taken = session.handle_request(self.generation, received, packets, mode, now)?;
             for report in reports {
                 if let Packet::Report(report) = report {
                     state.reports.take(*report, &counters.attempts);

@@ -39,7 +39,7 @@ fn connect(hub: &Hub, key: u8) -> Connection {
             Offset::new(0),
             Vec::new(),
             Transport::WebSocket,
-            Carrier::Duplex,
+            ConnectionMode::Duplex,
         )
         .unwrap()
         .0
@@ -418,7 +418,7 @@ async fn an_idle_stream_is_woken_by_the_wheel_to_pad_and_to_end() {
             Offset::new(0),
             Vec::new(),
             Transport::Stream,
-            Carrier::Stream,
+            ConnectionMode::Stream,
         )
         .unwrap();
     let begin = tokio::time::Instant::now();

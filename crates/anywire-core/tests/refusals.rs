@@ -51,14 +51,14 @@ proptest! {
     #[test]
     fn whatever_is_refused_changes_nothing(
         ways in ways(),
-        carrier in prop::sample::select(&[HOLD, Carrier::Stream, Carrier::Duplex][..]),
+        mode in prop::sample::select(&[HOLD, ConnectionMode::Stream, ConnectionMode::Duplex][..]),
     ) {
         in_virtual_time(|| {
             let scene = Scene::new(10);
             let before = scene.state();
             let refusals = scene.hub.metrics().refused;
             for (way, count) in &ways {
-                refused_by(&scene, *way, *count, carrier);
+                refused_by(&scene, *way, *count, mode);
                 assert_eq!(scene.state(), before, "{way:?}");
             }
             assert_eq!(scene.hub.metrics().refused, refusals + ways.len() as u64);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal, Visit};
 use anywire_protocol::{
-    Carrier, CloseCode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport,
+    CloseCode, ConnectionMode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport,
 };
 use bytes::Bytes;
 
@@ -37,7 +37,7 @@ impl Exchange {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
-        let carrier = |hold: Duration| Carrier::Exchange {
+        let mode = |hold: Duration| ConnectionMode::Exchange {
             hold: hold.min(limits.hold),
         };
         let connection = match head {
@@ -53,8 +53,7 @@ impl Exchange {
                     .iter()
                     .any(|packet| matches!(packet, Packet::Message(_)));
                 let hold = if asks { hold } else { Duration::ZERO };
-                let (connection, at) =
-                    visit.attach(open.received, rest, transport, carrier(hold))?;
+                let (connection, at) = visit.attach(open.received, rest, transport, mode(hold))?;
                 writer.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
                 connection
             }
@@ -65,7 +64,7 @@ impl Exchange {
                     return Ok(Self::answered(writer, limits));
                 };
                 visit
-                    .attach(attach.received, rest, transport, carrier(hold))?
+                    .attach(attach.received, rest, transport, mode(hold))?
                     .0
             }
         };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal};
-use anywire_protocol::{Carrier, Encoding, Limits, Offer, Offset, Open, Packet, Transport};
+use anywire_protocol::{ConnectionMode, Encoding, Limits, Offer, Offset, Open, Packet, Transport};
 use bytes::Bytes;
 use tokio_stream::Stream;
 
@@ -53,7 +53,8 @@ impl StreamBody {
             Head::Open(open) => (hub.open(open, &rest, principal)?, open.received),
             Head::Attach(attach) => (hub.find(attach, principal)?, attach.received),
         };
-        let (connection, at) = visit.attach(received, rest, Transport::Stream, Carrier::Stream)?;
+        let (connection, at) =
+            visit.attach(received, rest, Transport::Stream, ConnectionMode::Stream)?;
         let mut framing = Framing::payload(encoding);
         if let Head::Open(_) = head {
             framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
@@ -88,8 +89,12 @@ impl StreamBody {
                 return Err(malformed(text).into());
             }
         };
-        let (connection, at) =
-            visit.attach(received, Vec::new(), Transport::Events, Carrier::Stream)?;
+        let (connection, at) = visit.attach(
+            received,
+            Vec::new(),
+            Transport::Events,
+            ConnectionMode::Stream,
+        )?;
         let (mut framing, begin) = Framing::events(at.first);
         if let Offer::Open(_) = offer {
             framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));

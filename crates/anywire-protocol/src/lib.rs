@@ -21,7 +21,9 @@ pub use negotiation::{
     Attempt, Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, PROOF_BYTES, Phase,
     Report,
 };
-pub use session::{Attachment, Carrier, ConnectionId, Event, Fence, Role, Session, Transmit};
+pub use session::{
+    Attachment, ConnectionId, ConnectionMode, Event, Fence, Role, Session, Transmit,
+};
 pub use time::Timestamp;
 pub use transport::{PerTransport, Transport};
 pub use wire::can::Can;

@@ -21,7 +21,7 @@ use crate::{
     ProtocolError, Timestamp, TrySendError, check_size,
 };
 
-pub use self::connection::{Attachment, Carrier, ConnectionId, Fence, Transmit};
+pub use self::connection::{Attachment, ConnectionId, ConnectionMode, Fence, Transmit};
 
 /// Which side of the conversation a session is. Both run the same machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Session {
         &mut self,
         generation: Generation,
         received: Offset,
-        carrier: Carrier,
+        mode: ConnectionMode,
         now: Timestamp,
     ) -> Result<Attachment, AttachError> {
         if generation < self.generation {
@@ -108,11 +108,11 @@ impl Session {
         self.generation = generation;
         self.attaches += 1;
         let id = ConnectionId(self.attaches);
-        if self.role == Role::Server || matches!(carrier, Carrier::Duplex | Carrier::Raw) {
+        if self.role == Role::Server || mode.is_both_ways() {
             self.heartbeat = Heartbeat::start(now);
         }
-        self.connection = Some(Connection::new(id, carrier, self.outbox.base(), now));
-        if matches!(carrier, Carrier::Duplex | Carrier::Raw) {
+        self.connection = Some(Connection::new(id, mode, self.outbox.base(), now));
+        if mode.is_both_ways() {
             self.inbox.seek(Count::Connection, self.inbox.received());
         }
         Ok(Attachment {
@@ -158,7 +158,7 @@ impl Session {
     }
 
     /// A request came whose packets [`check_request`](crate::check_request) has judged: takes them, or none of them. With
-    /// a carrier it attaches.
+    /// a mode, the connection attaches.
     ///
     /// When the inbox is full, messages are left out, and a close behind them (PROTOCOL §6.6).
     ///
@@ -170,7 +170,7 @@ impl Session {
         generation: Generation,
         received: Offset,
         packets: Vec<Packet>,
-        carrier: Option<Carrier>,
+        mode: Option<ConnectionMode>,
         now: Timestamp,
     ) -> Result<Option<Attachment>, AttachError> {
         self.pass(Fence::Generation(generation), now)?;
@@ -178,8 +178,8 @@ impl Session {
             self.abort(error.into(), now);
             return Err(error.into());
         }
-        let attachment = match carrier {
-            Some(carrier) => Some(self.handle_attach(generation, received, carrier, now)?),
+        let attachment = match mode {
+            Some(mode) => Some(self.handle_attach(generation, received, mode, now)?),
             None => {
                 self.acknowledge(received, now)?;
                 None
@@ -213,7 +213,9 @@ impl Session {
         now: Timestamp,
     ) -> Result<(), AttachError> {
         self.pass(fence, now)?;
-        let is_counted = matches!(self.carrier(), Some(Carrier::Duplex | Carrier::Raw));
+        let is_counted = self
+            .connection_mode()
+            .is_some_and(ConnectionMode::is_both_ways);
         let count = match fence {
             Fence::Connection(_) if is_counted => Count::Connection,
             Fence::Connection(_) | Fence::Generation(_) => Count::Payload,
@@ -401,7 +403,7 @@ impl Session {
         }
         if let Some(reason) = self.closing.reason().filter(|_| connection.tell_close()) {
             let packet = Packet::Close(reason.clone());
-            let is_duplex = connection.carrier == Carrier::Duplex;
+            let is_duplex = connection.mode == ConnectionMode::Duplex;
             self.closing.tell();
             if self.role == Role::Client && self.closing.is_ours() && is_duplex {
                 // Pings tell whether the server that does not answer is there.
@@ -514,8 +516,8 @@ impl Session {
     /// Since when a ping is unanswered on a connection that lasts.
     pub fn unanswered_since(&self) -> Option<Timestamp> {
         self.heartbeat.pinged().filter(|_| {
-            self.carrier()
-                .is_some_and(|carrier| carrier == Carrier::Duplex)
+            self.connection_mode()
+                .is_some_and(|mode| mode == ConnectionMode::Duplex)
         })
     }
 
@@ -554,11 +556,9 @@ impl Session {
         self.generation
     }
 
-    /// What carries the session now.
-    pub fn carrier(&self) -> Option<Carrier> {
-        self.connection
-            .as_ref()
-            .map(|connection| connection.carrier)
+    /// How the connection carries the session; `None` while the session is detached.
+    pub fn connection_mode(&self) -> Option<ConnectionMode> {
+        self.connection.as_ref().map(|connection| connection.mode)
     }
 
     // Private.
@@ -566,7 +566,7 @@ impl Session {
     /// Lets a packet pass only from the newest connection, or from an exchange that is not older (PROTOCOL §6.5), and notes
     /// that the peer is alive.
     fn pass(&mut self, fence: Fence, now: Timestamp) -> Result<(), AttachError> {
-        let is_duplex = self.carrier() == Some(Carrier::Duplex);
+        let is_duplex = self.connection_mode() == Some(ConnectionMode::Duplex);
         match fence {
             Fence::Connection(id) if self.is_current(id) => self.hear(now),
             Fence::Generation(generation) if generation >= self.generation => match self.role {
@@ -664,11 +664,13 @@ impl Session {
         }
         let offset = connection.cursor;
         connection.cursor = offset.after(1);
-        match connection.carrier {
-            Carrier::Raw => return Transmit::Packet(Packet::Message(self.outbox.release(offset))),
-            Carrier::Duplex => self.heartbeat.await_ack(now),
-            Carrier::Exchange { .. } => {}
-            Carrier::Stream => connection.speak(now),
+        match connection.mode {
+            ConnectionMode::Raw => {
+                return Transmit::Packet(Packet::Message(self.outbox.release(offset)));
+            }
+            ConnectionMode::Duplex => self.heartbeat.await_ack(now),
+            ConnectionMode::Exchange { .. } => {}
+            ConnectionMode::Stream => connection.speak(now),
         }
         Transmit::Message(
             self.outbox
@@ -679,7 +681,7 @@ impl Session {
 
     fn detach(&mut self, now: Timestamp) {
         // A client's exchanges are under way when it has detached them, and the client knows what becomes of them.
-        if self.role == Role::Server || self.carrier() == Some(Carrier::Duplex) {
+        if self.role == Role::Server || self.connection_mode() == Some(ConnectionMode::Duplex) {
             self.closing.lose();
         }
         self.connection = None;
@@ -688,7 +690,7 @@ impl Session {
 
     /// A raw session ends with its connection (PROTOCOL §9).
     fn end_if_raw(&mut self) {
-        if matches!(self.carrier(), Some(Carrier::Raw)) {
+        if matches!(self.connection_mode(), Some(ConnectionMode::Raw)) {
             self.closing.end(CloseReason::new(
                 CloseCode::ABNORMAL,
                 "the connection ended",
@@ -710,7 +712,7 @@ impl Session {
         if connection.is_exchange() || is_due(connection.ends_at(&self.limits)) {
             return Transmit::Finished;
         }
-        if connection.carrier == Carrier::Stream {
+        if connection.mode == ConnectionMode::Stream {
             return match connection.take_padding(&self.limits, now) {
                 true => Transmit::Packet(Packet::Padding(0)),
                 false => Transmit::Idle,
@@ -744,7 +746,9 @@ impl Session {
     }
 
     fn heartbeat_applies(&self) -> bool {
-        matches!(self.carrier(), Some(Carrier::Duplex | Carrier::Raw)) && !self.closing.is_ended()
+        self.connection_mode()
+            .is_some_and(ConnectionMode::is_both_ways)
+            && !self.closing.is_ended()
     }
 
     /// The client waits a quarter longer, so that in an idle session only the server pings.
@@ -760,9 +764,11 @@ impl Session {
         if self.closing.is_ended() {
             return None;
         }
-        let since = match (self.role, self.carrier()) {
-            (_, Some(Carrier::Duplex | Carrier::Raw)) => return None,
-            (Role::Server, Some(Carrier::Exchange { .. } | Carrier::Stream)) => return None,
+        let since = match (self.role, self.connection_mode()) {
+            (_, Some(ConnectionMode::Duplex | ConnectionMode::Raw)) => return None,
+            (Role::Server, Some(ConnectionMode::Exchange { .. } | ConnectionMode::Stream)) => {
+                return None;
+            }
             (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
             // A client makes its exchanges itself: only an answer proves that the session lives.
             (Role::Client, _) => self.heartbeat.heard(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anywire_protocol::*;
 use proptest::prelude::*;
 
-const HOLD: Carrier = Carrier::Exchange {
+const HOLD: ConnectionMode = ConnectionMode::Exchange {
     hold: Duration::from_millis(1_500),
 };
 
@@ -29,16 +29,10 @@ fn request(
     session: &mut Session,
     generation: u64,
     packets: Vec<Packet>,
-    carrier: Option<Carrier>,
+    mode: Option<ConnectionMode>,
 ) -> Result<Option<Attachment>, AttachError> {
     let received = session.acknowledged();
-    session.handle_request(
-        Generation::new(generation),
-        received,
-        packets,
-        carrier,
-        at(1),
-    )
+    session.handle_request(Generation::new(generation), received, packets, mode, at(1))
 }
 
 fn messages(offset: u64, texts: &[&str]) -> Vec<Packet> {
@@ -150,20 +144,20 @@ fn a_full_inbox_leaves_out_messages_and_their_close_and_nothing_else() {
 
 #[test]
 fn what_only_sends_neither_detaches_nor_raises_whatever_carries_the_session() {
-    for carrier in [Carrier::Duplex, Carrier::Stream, HOLD] {
+    for mode in [ConnectionMode::Duplex, ConnectionMode::Stream, HOLD] {
         for generation in [3, 4] {
             let mut session = server();
-            let id = request(&mut session, 3, vec![], Some(carrier))
+            let id = request(&mut session, 3, vec![], Some(mode))
                 .unwrap()
                 .unwrap()
                 .id;
             request(&mut session, generation, messages(0, &["a", "b"]), None).unwrap();
-            assert!(session.is_current(id), "{carrier:?}");
-            assert_eq!(session.generation(), Generation::new(3), "{carrier:?}");
-            assert_eq!(session.received(), Offset::new(2), "{carrier:?}");
+            assert!(session.is_current(id), "{mode:?}");
+            assert_eq!(session.generation(), Generation::new(3), "{mode:?}");
+            assert_eq!(session.received(), Offset::new(2), "{mode:?}");
             let lower = request(&mut session, 2, messages(2, &["c"]), None);
-            assert_eq!(lower, Err(AttachError::Superseded), "{carrier:?}");
-            assert_eq!(session.received(), Offset::new(2), "{carrier:?}");
+            assert_eq!(lower, Err(AttachError::Superseded), "{mode:?}");
+            assert_eq!(session.received(), Offset::new(2), "{mode:?}");
         }
     }
 }
@@ -171,7 +165,7 @@ fn what_only_sends_neither_detaches_nor_raises_whatever_carries_the_session() {
 #[test]
 fn messages_of_an_exchange_do_not_move_the_count_of_the_websocket_beside_it() {
     let mut session = server();
-    let id = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+    let id = request(&mut session, 1, vec![], Some(ConnectionMode::Duplex))
         .unwrap()
         .unwrap()
         .id;
@@ -206,7 +200,7 @@ fn an_ack_of_what_a_websocket_has_not_carried_yet_leaves_nothing_out_on_it() {
             .id;
         transmit(&mut session, first, 1);
         // The client attaches before that answer has reached it.
-        let id = request(&mut session, 2, vec![], Some(Carrier::Duplex))
+        let id = request(&mut session, 2, vec![], Some(ConnectionMode::Duplex))
             .unwrap()
             .unwrap()
             .id;
@@ -250,9 +244,14 @@ fn an_attach_acknowledges_what_the_websocket_before_had_not_carried() {
         .unwrap()
         .id;
     transmit(&mut session, first, 1);
-    request(&mut session, 2, vec![], Some(Carrier::Duplex)).unwrap();
+    request(&mut session, 2, vec![], Some(ConnectionMode::Duplex)).unwrap();
     let attached = session
-        .handle_attach(Generation::new(3), Offset::new(2), Carrier::Duplex, at(1))
+        .handle_attach(
+            Generation::new(3),
+            Offset::new(2),
+            ConnectionMode::Duplex,
+            at(1),
+        )
         .unwrap();
     assert_eq!(attached.first, Offset::new(2));
     assert_eq!(session.buffered_messages(), 0);
@@ -261,7 +260,7 @@ fn an_attach_acknowledges_what_the_websocket_before_had_not_carried() {
 #[test]
 fn a_message_that_an_exchange_brought_before_is_acknowledged_on_the_websocket() {
     let mut session = server();
-    let id = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+    let id = request(&mut session, 1, vec![], Some(ConnectionMode::Duplex))
         .unwrap()
         .unwrap()
         .id;
@@ -282,7 +281,7 @@ fn a_message_that_an_exchange_brought_before_is_acknowledged_on_the_websocket() 
 #[test]
 fn an_exchange_beside_a_websocket_is_no_sign_of_life_of_it() {
     let mut session = server();
-    let id = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+    let id = request(&mut session, 1, vec![], Some(ConnectionMode::Duplex))
         .unwrap()
         .unwrap()
         .id;
@@ -295,18 +294,18 @@ fn an_exchange_beside_a_websocket_is_no_sign_of_life_of_it() {
         assert_eq!(only_sends, Ok(None));
     }
     session.handle_timeout(at(10_100));
-    assert_eq!(session.carrier(), None, "the ping was not answered");
+    assert_eq!(session.connection_mode(), None, "the ping was not answered");
 }
 
 #[test]
 fn an_attach_of_an_equal_generation_takes_over_on_every_transport() {
-    for carrier in [Carrier::Duplex, Carrier::Stream, HOLD] {
+    for mode in [ConnectionMode::Duplex, ConnectionMode::Stream, HOLD] {
         let mut session = server();
-        let first = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+        let first = request(&mut session, 1, vec![], Some(ConnectionMode::Duplex))
             .unwrap()
             .unwrap()
             .id;
-        let second = request(&mut session, 1, vec![], Some(carrier))
+        let second = request(&mut session, 1, vec![], Some(mode))
             .unwrap()
             .unwrap()
             .id;
@@ -382,8 +381,9 @@ fn lived(steps: Vec<Step>) -> Session {
         match step {
             Step::Send => drop(session.send("down".into(), at(1))),
             Step::Attach(generation, kind) => {
-                let carrier = [Carrier::Duplex, Carrier::Stream, HOLD][usize::from(kind)];
-                let attached = request(&mut session, generation, vec![], Some(carrier));
+                let mode =
+                    [ConnectionMode::Duplex, ConnectionMode::Stream, HOLD][usize::from(kind)];
+                let attached = request(&mut session, generation, vec![], Some(mode));
                 if let Ok(Some(attached)) = attached {
                     transmit(&mut session, attached.id, 1);
                     current = Some(attached.id);
@@ -422,11 +422,11 @@ proptest! {
 
         let mut session = lived(steps);
         let before = format!("{session:?}");
-        let carrier = hold.then_some(HOLD);
+        let mode = hold.then_some(HOLD);
         let texts = vec!["late"; up];
         let first = session.received().as_u64();
         if below < session.generation().as_u64() {
-            let late = request(&mut session, below, messages(first, &texts), carrier);
+            let late = request(&mut session, below, messages(first, &texts), mode);
             prop_assert_eq!(late, Err(AttachError::Superseded));
             prop_assert_eq!(&format!("{session:?}"), &before);
         }
@@ -453,7 +453,7 @@ proptest! {
             (messages(first + 1, &["new"]), CloseCode::GAP)
         };
         let acknowledged = session.acknowledged();
-        let refused = session.handle_request(generation, acknowledged, bad, carrier, at(2));
+        let refused = session.handle_request(generation, acknowledged, bad, mode, at(2));
         let Err(AttachError::Protocol(error)) = refused else {
             panic!("{refused:?}");
         };
@@ -469,12 +469,17 @@ fn both_sides_report_the_servers_close_where_two_cross() {
     let limits = Arc::new(Limits::default());
     let mut client = Session::new(Role::Client, limits, at(0));
     let mut session = server();
-    let id = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+    let id = request(&mut session, 1, vec![], Some(ConnectionMode::Duplex))
         .unwrap()
         .unwrap()
         .id;
     let own = client
-        .handle_attach(Generation::new(1), Offset::new(0), Carrier::Duplex, at(0))
+        .handle_attach(
+            Generation::new(1),
+            Offset::new(0),
+            ConnectionMode::Duplex,
+            at(0),
+        )
         .unwrap()
         .id;
     let away = CloseReason::new(CloseCode::GOING_AWAY, "the server first");
@@ -553,7 +558,12 @@ fn a_client_waits_for_the_answer_while_the_server_shows_life_but_not_beyond_the_
     let limits = Arc::new(Limits::default());
     let mut client = Session::new(Role::Client, limits, at(0));
     let id = client
-        .handle_attach(Generation::new(1), Offset::new(0), Carrier::Duplex, at(0))
+        .handle_attach(
+            Generation::new(1),
+            Offset::new(0),
+            ConnectionMode::Duplex,
+            at(0),
+        )
         .unwrap()
         .id;
     client.close(CloseCode::NORMAL.into(), at(0));
@@ -611,7 +621,12 @@ fn a_client_repeats_its_close_where_the_exchange_with_it_was_lost() {
 fn a_client_closes_where_opened_leaves_messages_out() {
     let mut client = Session::new(Role::Client, Arc::new(Limits::default()), at(0));
     let id = client
-        .handle_attach(Generation::new(1), Offset::new(0), Carrier::Duplex, at(0))
+        .handle_attach(
+            Generation::new(1),
+            Offset::new(0),
+            ConnectionMode::Duplex,
+            at(0),
+        )
         .unwrap()
         .id;
     client.seek(Offset::new(1), at(0));
@@ -625,7 +640,12 @@ fn a_client_whose_server_has_lost_what_it_acknowledged_closes() {
         let mut client = Session::new(Role::Client, Arc::new(Limits::default()), at(0));
         client.send("a".into(), at(0)).unwrap();
         let id = client
-            .handle_attach(Generation::new(1), Offset::new(0), Carrier::Duplex, at(0))
+            .handle_attach(
+                Generation::new(1),
+                Offset::new(0),
+                ConnectionMode::Duplex,
+                at(0),
+            )
             .unwrap()
             .id;
         transmit(&mut client, id, 0);
@@ -640,7 +660,7 @@ fn a_client_whose_server_has_lost_what_it_acknowledged_closes() {
             .handle_attach(
                 Generation::new(2),
                 Offset::new(received),
-                Carrier::Duplex,
+                ConnectionMode::Duplex,
                 at(1),
             )
             .unwrap();
@@ -663,7 +683,7 @@ fn an_application_closes_with_a_code_that_a_close_may_carry() {
         (3_000, 3_000),
     ] {
         let mut session = server();
-        let id = request(&mut session, 1, vec![], Some(Carrier::Duplex))
+        let id = request(&mut session, 1, vec![], Some(ConnectionMode::Duplex))
             .unwrap()
             .unwrap()
             .id;

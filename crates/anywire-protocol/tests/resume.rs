@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anywire_protocol::*;
 
-const HOLD: Carrier = Carrier::Exchange {
+const HOLD: ConnectionMode = ConnectionMode::Exchange {
     hold: Duration::from_secs(20),
 };
 
@@ -24,12 +24,12 @@ fn attach(
     session: &mut Session,
     generation: u64,
     received: u64,
-    carrier: Carrier,
+    mode: ConnectionMode,
     now: u64,
 ) -> Attachment {
     let (generation, received) = (Generation::new(generation), Offset::new(received));
     session
-        .handle_attach(generation, received, carrier, at(now))
+        .handle_attach(generation, received, mode, at(now))
         .unwrap()
 }
 
@@ -86,7 +86,7 @@ fn the_second_poll_supersedes_the_first() {
 #[test]
 fn a_stale_generation_is_refused_and_changes_nothing() {
     let mut session = server();
-    let id = attach(&mut session, 5, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 5, 0, ConnectionMode::Duplex, 0).id;
     let stale = session.handle_attach(Generation::new(4), Offset::new(0), HOLD, at(1));
     assert_eq!(stale, Err(AttachError::Superseded));
     let fence = Fence::Generation(Generation::new(4));
@@ -101,8 +101,8 @@ fn a_stale_generation_is_refused_and_changes_nothing() {
 #[test]
 fn a_superseded_connection_may_not_deliver() {
     let mut session = server();
-    let old = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
-    attach(&mut session, 2, 0, Carrier::Duplex, 1);
+    let old = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
+    attach(&mut session, 2, 0, ConnectionMode::Duplex, 1);
     let late = session.handle_packet(Fence::Connection(old), message("late"), at(2));
     assert_eq!(late, Err(AttachError::Superseded));
     assert_eq!(session.poll_event(), None);
@@ -123,7 +123,7 @@ fn a_held_poll_is_answered_when_its_hold_is_over() {
 #[test]
 fn a_silent_connection_is_pinged_then_dropped_and_the_session_resumes() {
     let mut session = server();
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
     session.send("a".into(), at(0)).unwrap();
     assert_eq!(drain(&mut session, id, 0), (vec![message("a")], "idle"));
     // Twice the ack delay without a sign of life.
@@ -136,7 +136,7 @@ fn a_silent_connection_is_pinged_then_dropped_and_the_session_resumes() {
     assert!(session.is_current(id));
     session.handle_timeout(at(10_000));
     assert_eq!(drain(&mut session, id, 10_000), (vec![], "stalled"));
-    let id = attach(&mut session, 2, 0, Carrier::Duplex, 11_000).id;
+    let id = attach(&mut session, 2, 0, ConnectionMode::Duplex, 11_000).id;
     assert_eq!(
         drain(&mut session, id, 11_000),
         (vec![message("a")], "idle")
@@ -146,7 +146,7 @@ fn a_silent_connection_is_pinged_then_dropped_and_the_session_resumes() {
 #[test]
 fn an_idle_connection_is_pinged_after_the_heartbeat_and_a_pong_keeps_it() {
     let mut session = server();
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
     assert_eq!(drain(&mut session, id, 24_999), (vec![], "idle"));
     assert_eq!(
         drain(&mut session, id, 25_000),
@@ -162,7 +162,7 @@ fn an_idle_connection_is_pinged_after_the_heartbeat_and_a_pong_keeps_it() {
 #[test]
 fn a_session_that_nobody_carries_expires_with_its_window() {
     let mut session = server();
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
     session.handle_detach(id, at(5_000));
     session.handle_timeout(at(124_999));
     assert!(session.is_open());
@@ -206,8 +206,8 @@ fn a_close_follows_the_messages_and_is_repeated_until_answered() {
         session.send("b".into(), at(0)),
         Err(TrySendError::Closed(_))
     ));
-    for (generation, carrier) in [(1, HOLD), (2, Carrier::Duplex)] {
-        let id = attach(&mut session, generation, 0, carrier, 1).id;
+    for (generation, mode) in [(1, HOLD), (2, ConnectionMode::Duplex)] {
+        let id = attach(&mut session, generation, 0, mode, 1).id;
         let packets = drain(&mut session, id, 1).0;
         assert_eq!(
             packets[packets.len() - 2..],
@@ -226,7 +226,7 @@ fn a_close_follows_the_messages_and_is_repeated_until_answered() {
 #[test]
 fn a_close_that_nobody_answers_ends_by_itself() {
     let mut session = server();
-    attach(&mut session, 1, 0, Carrier::Duplex, 0);
+    attach(&mut session, 1, 0, ConnectionMode::Duplex, 0);
     session.close(CloseCode::NORMAL.into(), at(0));
     session.handle_timeout(at(10_000));
     assert_eq!(
@@ -246,7 +246,7 @@ fn a_close_waits_for_messages_that_are_still_on_their_way() {
         None,
         "the client may come back within the resume window"
     );
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 61_000).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 61_000).id;
     drain(&mut session, id, 61_000);
     session
         .handle_packet(
@@ -267,7 +267,7 @@ fn a_close_waits_for_messages_that_are_still_on_their_way() {
 #[test]
 fn a_ping_over_its_limit_closes_the_session() {
     let mut session = server();
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
     let ping = Packet::Ping("x".repeat(32_769).into());
     let refused = session.handle_packet(Fence::Connection(id), ping, at(0));
     assert!(
@@ -279,7 +279,7 @@ fn a_ping_over_its_limit_closes_the_session() {
 fn while_the_inbox_is_full_silence_is_no_death() {
     let limits = Limits::default().max_inbox_messages(1);
     let mut session = Session::new(Role::Server, Arc::new(limits), at(0));
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
     session
         .handle_packet(Fence::Connection(id), message("a"), at(0))
         .unwrap();
@@ -295,7 +295,7 @@ fn while_the_inbox_is_full_silence_is_no_death() {
 #[test]
 fn acks_fall_due_by_time_and_by_count() {
     let mut session = server();
-    let id = attach(&mut session, 1, 0, Carrier::Duplex, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Duplex, 0).id;
     session
         .handle_packet(Fence::Connection(id), message("a"), at(100))
         .unwrap();
@@ -318,7 +318,7 @@ fn acks_fall_due_by_time_and_by_count() {
 #[test]
 fn a_raw_session_keeps_nothing_and_ends_with_its_connection() {
     let mut session = server();
-    let id = attach(&mut session, 1, 0, Carrier::Raw, 0).id;
+    let id = attach(&mut session, 1, 0, ConnectionMode::Raw, 0).id;
     session.send("a".into(), at(0)).unwrap();
     assert_eq!(drain(&mut session, id, 0), (vec![message("a")], "idle"));
     assert_eq!(session.buffered_bytes(), 0);

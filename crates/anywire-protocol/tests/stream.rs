@@ -18,7 +18,7 @@ fn server() -> Session {
 fn attach(session: &mut Session, generation: u64, received: u64, now: u64) -> ConnectionId {
     let (generation, received) = (Generation::new(generation), Offset::new(received));
     session
-        .handle_attach(generation, received, Carrier::Stream, at(now))
+        .handle_attach(generation, received, ConnectionMode::Stream, at(now))
         .unwrap()
         .id
 }
@@ -226,7 +226,7 @@ fn a_client_whose_stream_is_half_read_may_send_beside_it() {
         up(&mut client, 1, packet, 1).unwrap();
     }
     client.send("up".into(), at(2)).unwrap();
-    let hold = Carrier::Exchange {
+    let hold = ConnectionMode::Exchange {
         hold: Duration::ZERO,
     };
     let id = client

@@ -84,7 +84,7 @@ fn session(input: &str) -> Result<(), ProtocolError> {
     let attached = session.handle_attach(
         Generation::new(1),
         received,
-        Carrier::Duplex,
+        ConnectionMode::Duplex,
         Timestamp::default(),
     );
     let fence = Fence::Connection(attached.expect("it is open").id);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, AttachError, Carrier, CloseCode, Disposition, Encoding, Fence, Generation, Limits,
-    Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport, decode_payload,
+    Attach, AttachError, CloseCode, ConnectionMode, Disposition, Encoding, Fence, Generation,
+    Limits, Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport, decode_payload,
     is_answer,
 };
 use bytes::Bytes;
@@ -336,11 +336,11 @@ fn push_messages(
 ) -> bool {
     let acknowledged = session.acknowledged();
     *batch = acknowledged.as_u64()..acknowledged.as_u64();
-    let carrier = Carrier::Exchange {
+    let mode = ConnectionMode::Exchange {
         hold: Duration::ZERO,
     };
     // A newer leg has taken over: nothing is sent here.
-    let Ok(at) = session.handle_attach(generation, acknowledged, carrier, now) else {
+    let Ok(at) = session.handle_attach(generation, acknowledged, mode, now) else {
         return false;
     };
     let mut is_closing = false;

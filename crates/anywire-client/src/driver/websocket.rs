@@ -1,7 +1,7 @@
 //! How the driver carries the session on a WebSocket (PROTOCOL §5).
 
 use anywire_protocol::{
-    Attach, Carrier, CloseReason, Disposition, Fence, Generation, Offer, Opened, Outcome,
+    Attach, CloseReason, ConnectionMode, Disposition, Fence, Generation, Offer, Opened, Outcome,
     PROOF_BYTES, Packet, Timestamp, Transmit, Transport, decode_frame,
 };
 use anywire_websocket::frame::Frame;
@@ -180,9 +180,10 @@ impl Driver {
         }
         let mut state = self.shared.lock();
         let (generation, received) = (opened.generation, opened.received);
-        let attached = state
-            .session
-            .handle_attach(generation, received, Carrier::Duplex, now);
+        let attached =
+            state
+                .session
+                .handle_attach(generation, received, ConnectionMode::Duplex, now);
         match attached {
             Ok(at) => {
                 state.session.seek(opened.first, now);

@@ -57,7 +57,7 @@ pub fn messages(offset: u64, count: usize) -> Vec<Packet> {
         .collect()
 }
 
-pub const HOLD: Carrier = Carrier::Exchange {
+pub const HOLD: ConnectionMode = ConnectionMode::Exchange {
     hold: Duration::from_secs(20),
 };
 
@@ -69,9 +69,9 @@ impl Scene {
         let owner = Principal::new("ada");
         let attach = |key| {
             let visit = hub.open(&open(key, 5, 0), &[], Some(&owner)).unwrap();
-            let (transport, carrier) = (Transport::WebSocket, Carrier::Duplex);
+            let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
             let (connection, at) = visit
-                .attach(Offset::default(), Vec::new(), transport, carrier)
+                .attach(Offset::default(), Vec::new(), transport, mode)
                 .unwrap();
             (connection, visit.opened(Some(at)))
         };
@@ -150,7 +150,7 @@ pub enum Way {
     SendOlder(u64),
 }
 
-pub fn refused_by(scene: &Scene, way: Way, count: usize, carrier: Carrier) -> Refusal {
+pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -> Refusal {
     let (hub, owner) = (&scene.hub, Some(&scene.owner));
     let stranger = Principal::new("mallory");
     let secret = scene.opened.secret;
@@ -180,7 +180,7 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, carrier: Carrier) -> Re
                 .open(&open(LIVING, generation, 0), &brings, owner)
                 .unwrap();
             visit
-                .attach(Offset::default(), brings, Transport::Poll, carrier)
+                .attach(Offset::default(), brings, Transport::Poll, mode)
                 .err()
         }
         Way::WrongSecret => {
@@ -200,7 +200,7 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, carrier: Carrier) -> Re
                 .find(&scene.attach(secret, generation, 0), owner)
                 .unwrap();
             visit
-                .attach(Offset::default(), brings, Transport::Poll, carrier)
+                .attach(Offset::default(), brings, Transport::Poll, mode)
                 .err()
         }
         Way::SendOlder(generation) => {

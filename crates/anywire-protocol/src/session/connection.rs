@@ -9,9 +9,9 @@ use crate::{Generation, Limits, Message, Offset, Packet, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub(crate) u32);
 
-/// What kind of connection carries a session.
+/// How a connection carries a session: which ways, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
+pub enum ConnectionMode {
     /// Both ways, until it breaks (PROTOCOL §5).
     Duplex,
     /// Both ways, without acks; the session ends with it (PROTOCOL §9).
@@ -24,6 +24,13 @@ pub enum Carrier {
     /// Down only, until it is old; what goes up are exchanges beside it (PROTOCOL §13). A server's only: a client takes
     /// what a stream brings as packets of its leg's generation.
     Stream,
+}
+
+impl ConnectionMode {
+    /// Whether one connection carries both ways until it breaks.
+    pub(crate) fn is_both_ways(self) -> bool {
+        matches!(self, Self::Duplex | Self::Raw)
+    }
 }
 
 /// What a successful attach says.
@@ -66,7 +73,7 @@ pub enum Transmit<'a> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
-    pub(crate) carrier: Carrier,
+    pub(crate) mode: ConnectionMode,
     /// The offset of the next message to send on it.
     pub(crate) cursor: Offset,
     pub(crate) pong_owed: Option<Box<str>>,
@@ -81,10 +88,15 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, carrier: Carrier, cursor: Offset, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        mode: ConnectionMode,
+        cursor: Offset,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id,
-            carrier,
+            mode,
             cursor,
             pong_owed: None,
             attached_at: now,
@@ -98,12 +110,12 @@ impl Connection {
     }
 
     pub(crate) fn is_exchange(&self) -> bool {
-        matches!(self.carrier, Carrier::Exchange { .. })
+        matches!(self.mode, ConnectionMode::Exchange { .. })
     }
 
     /// Whether acks go out on their own, when they fall due.
     pub(crate) fn sends_acks(&self) -> bool {
-        matches!(self.carrier, Carrier::Duplex | Carrier::Stream)
+        matches!(self.mode, ConnectionMode::Duplex | ConnectionMode::Stream)
     }
 
     /// Whether to transmit now: an exchange has one chance, and waits for something worth it.
@@ -124,9 +136,9 @@ impl Connection {
 
     /// When a held exchange is answered whatever there is.
     pub(crate) fn held_until(&self) -> Option<Timestamp> {
-        match self.carrier {
-            Carrier::Exchange { hold } => Some(self.attached_at + hold),
-            Carrier::Duplex | Carrier::Raw | Carrier::Stream => None,
+        match self.mode {
+            ConnectionMode::Exchange { hold } => Some(self.attached_at + hold),
+            ConnectionMode::Duplex | ConnectionMode::Raw | ConnectionMode::Stream => None,
         }
     }
 
@@ -137,12 +149,12 @@ impl Connection {
 
     /// The peer asks whether the stream is held back (PROTOCOL §13.9).
     pub(crate) fn ask_for_padding(&mut self) {
-        self.owes_padding = self.carrier == Carrier::Stream;
+        self.owes_padding = self.mode == ConnectionMode::Stream;
     }
 
     /// When a stream says padding (PROTOCOL §13.4).
     pub(crate) fn padding_due(&self, limits: &Limits) -> Option<Timestamp> {
-        (self.carrier == Carrier::Stream).then(|| self.said_at + limits.padding)
+        (self.mode == ConnectionMode::Stream).then(|| self.said_at + limits.padding)
     }
 
     /// Whether to say padding now; marks it as said.
@@ -157,36 +169,40 @@ impl Connection {
 
     /// When a stream is so old that it ends (PROTOCOL §13.5).
     pub(crate) fn ends_at(&self, limits: &Limits) -> Option<Timestamp> {
-        (self.carrier == Carrier::Stream).then(|| self.attached_at + limits.stream_age)
+        (self.mode == ConnectionMode::Stream).then(|| self.attached_at + limits.stream_age)
     }
 
     /// Whether acks wait although they are due: on a WebSocket they tell the client that the app takes messages, and stop it
     /// while it does not (PROTOCOL §7.5). A session that has ended acknowledges in answers alone, which a stream begins as.
     pub(crate) fn withholds_ack(&self, has_ended: bool, inbox: &Inbox, limits: &Limits) -> bool {
-        match self.carrier {
-            Carrier::Exchange { .. } => false,
-            Carrier::Stream => has_ended && self.has_told_ack,
-            Carrier::Duplex | Carrier::Raw => has_ended || !inbox.has_room(limits),
+        match self.mode {
+            ConnectionMode::Exchange { .. } => false,
+            ConnectionMode::Stream => has_ended && self.has_told_ack,
+            ConnectionMode::Duplex | ConnectionMode::Raw => has_ended || !inbox.has_room(limits),
         }
     }
 
     /// Whether an ack is to go out now. An exchange carries one always, a stream at its begin.
     pub(crate) fn owes_ack(&mut self, inbox: &Inbox, limits: &Limits, now: Timestamp) -> bool {
         let is_due = |inbox: &Inbox| inbox.ack_due(limits).is_some_and(|due| due <= now);
-        match self.carrier {
-            Carrier::Raw => false,
-            Carrier::Duplex => is_due(inbox),
-            Carrier::Exchange { .. } => !std::mem::replace(&mut self.has_told_ack, true),
-            Carrier::Stream => !std::mem::replace(&mut self.has_told_ack, true) || is_due(inbox),
+        match self.mode {
+            ConnectionMode::Raw => false,
+            ConnectionMode::Duplex => is_due(inbox),
+            ConnectionMode::Exchange { .. } => !std::mem::replace(&mut self.has_told_ack, true),
+            ConnectionMode::Stream => {
+                !std::mem::replace(&mut self.has_told_ack, true) || is_due(inbox)
+            }
         }
     }
 
     /// What an ack may say here: a WebSocket carries every message, since its receiver counts them. So what it has yet to
     /// carry is kept, though the peer has it from elsewhere.
     pub(crate) fn carried(&self, received: Offset) -> Offset {
-        match self.carrier {
-            Carrier::Duplex => received.min(self.cursor),
-            Carrier::Raw | Carrier::Exchange { .. } | Carrier::Stream => received,
+        match self.mode {
+            ConnectionMode::Duplex => received.min(self.cursor),
+            ConnectionMode::Raw | ConnectionMode::Exchange { .. } | ConnectionMode::Stream => {
+                received
+            }
         }
     }
 
@@ -201,7 +217,7 @@ impl Connection {
 
     /// Whether an offset must come before the next message; marks it as told.
     pub(crate) fn tell_offset(&mut self) -> bool {
-        let is_payload = self.is_exchange() || self.carrier == Carrier::Stream;
+        let is_payload = self.is_exchange() || self.mode == ConnectionMode::Stream;
         is_payload && !std::mem::replace(&mut self.has_told_offset, true)
     }
 
@@ -212,7 +228,7 @@ impl Connection {
 
     /// Whether all has been said here once the close has: a stream ends behind it (PROTOCOL §13.2).
     pub(crate) fn ends_with_close(&self) -> bool {
-        self.carrier == Carrier::Stream && self.has_told_close
+        self.mode == ConnectionMode::Stream && self.has_told_close
     }
 
     /// Whether the close is still to be told here; marks it as told.

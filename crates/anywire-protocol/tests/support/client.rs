@@ -235,7 +235,7 @@ impl ClientShell {
                 let (generation, received) = (opened.generation, opened.received);
                 match self
                     .session
-                    .handle_attach(generation, received, Carrier::Duplex, now)
+                    .handle_attach(generation, received, ConnectionMode::Duplex, now)
                 {
                     Ok(at) => {
                         state.attached = Some(at.id);
@@ -387,13 +387,13 @@ impl ClientShell {
         if self.opened.is_some() && self.sending.is_none() && (has_news || !self.session.is_open())
         {
             self.told = self.session.received();
-            let carrier = Carrier::Exchange {
+            let mode = ConnectionMode::Exchange {
                 hold: std::time::Duration::ZERO,
             };
             let acknowledged = self.session.acknowledged();
             let at = self
                 .session
-                .handle_attach(generation, acknowledged, carrier, now);
+                .handle_attach(generation, acknowledged, mode, now);
             let head = self.head(generation, None);
             let body = self.payload(head, Some((at.unwrap().id, now)));
             self.sending = Some((self.request(generation, false, body), true));

@@ -88,7 +88,7 @@ impl ServerShell {
         }
         match self
             .session
-            .handle_attach(generation, received, Carrier::Duplex, now)
+            .handle_attach(generation, received, ConnectionMode::Duplex, now)
         {
             Ok(at) => {
                 let opened = self.opened(generation, at);
@@ -134,9 +134,9 @@ impl ServerShell {
             Packet::Attach(attach) => (attach.generation, attach.received, false),
             other => panic!("{other:?} begins a request"),
         };
-        let attached = self
-            .session
-            .handle_attach(generation, received, Carrier::Stream, now);
+        let attached =
+            self.session
+                .handle_attach(generation, received, ConnectionMode::Stream, now);
         let at = match attached {
             Ok(at) => at,
             Err(AttachError::Superseded) => {
@@ -173,14 +173,14 @@ impl ServerShell {
             other => panic!("{other:?} begins a request"),
         };
         let mut writer = PayloadWriter::new(encoding);
-        let carrier = hold.map(|hold| Carrier::Exchange {
+        let mode = hold.map(|hold| ConnectionMode::Exchange {
             hold: hold.min(self.limits.hold),
         });
         let packets: Vec<_> = packets.collect();
         check_request(&packets, &self.limits).unwrap();
         let taken = self
             .session
-            .handle_request(generation, received, packets, carrier, now);
+            .handle_request(generation, received, packets, mode, now);
         let attached = match taken {
             Ok(attached) => attached,
             Err(AttachError::Superseded) => {

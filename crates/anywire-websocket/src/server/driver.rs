@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anywire_core::{Connection, Flow, Hub, Outgoing, Principal, Refusal, Visit};
 use anywire_protocol::{
-    Attach, Carrier, CloseCode, CloseReason, Limits, Offset, Open, Opened, Packet, ProtocolError,
-    Transport, check_size,
+    Attach, CloseCode, CloseReason, ConnectionMode, Limits, Offset, Open, Opened, Packet,
+    ProtocolError, Transport, check_size,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -95,8 +95,8 @@ pub(super) fn attach(
 }
 
 fn attach_to(visit: &Visit, received: Offset) -> Result<(Connection, Opened), Refusal> {
-    let (transport, carrier) = (Transport::WebSocket, Carrier::Duplex);
-    let (connection, at) = visit.attach(received, Vec::new(), transport, carrier)?;
+    let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
+    let (connection, at) = visit.attach(received, Vec::new(), transport, mode)?;
     Ok((connection, visit.opened(Some(at))))
 }
 
