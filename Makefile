@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check surface test unit sockets hosts deps e2e dropin lab soak browsers bench fuzz middleboxes browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix soak browsers bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,7 @@ test: deps unit sockets e2e dropin ## all tests, the cheapest first: unit, socke
 	cargo test -p anywire-tests --test browsers
 
 unit: browser-tools ## the tests that need neither a browser nor root: rules, codecs, simulations, vectors
-	cargo test --workspace --all-features --exclude anywire-tests
+	cargo test --workspace --all-features --exclude anywire-compare --exclude anywire-fault-proxy --exclude anywire-tests
 	cargo test -p anywire-tests --test architecture --test simulation --test vectors
 	cd $(JS) && npm test --silent
 
@@ -33,7 +33,8 @@ unit: browser-tools ## the tests that need neither a browser nor root: rules, co
 HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages streams
 
 sockets: middleboxes ## the server and the Rust client over real sockets, under each host
-	cargo test -p anywire-tests --lib --test integration
+	cargo test -p anywire-fault-proxy -p anywire-compare -p anywire-tests --lib --examples
+	cargo test -p anywire-tests --test integration
 	@for host in warp axum hyper; do \
 		echo "== under $$host"; \
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
@@ -50,7 +51,7 @@ deps: browser-tools middleboxes ## install what the tests need, where that is po
 
 e2e: ## the browser client in headless Chromium, installed if missing and possible
 	tests/e2e/install-chromium.sh
-	cargo build -p anywire-examples --examples
+	cargo build -p anywire-examples -p anywire-compare --examples
 	cargo test -p anywire-tests --test e2e -- --test-threads 2
 
 dropin: ## three libraries that take a WebSocket, handed Anywire instead, over every transport
@@ -61,10 +62,10 @@ dropin: ## three libraries that take a WebSocket, handed Anywire instead, over e
 middleboxes:
 	tests/install-middleboxes.sh
 
-lab: middleboxes ## every bad network × both clients × every workload, as a table; LAB="--only silent" for some
+matrix: middleboxes ## every bad network × both clients × every workload, as a table; MATRIX="--only silent" for some
 	tests/e2e/install-chromium.sh
 	cargo build --release -p anywire-tests --bin anywire-matrix
-	target/release/anywire-matrix $(LAB)
+	target/release/anywire-matrix $(MATRIX)
 
 soak: ## both clients for ten minutes on a network that changes its mood; SOAK="2 7" for two, with seed 7
 	tests/e2e/install-chromium.sh

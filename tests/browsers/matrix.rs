@@ -43,21 +43,24 @@ pub fn runs(engine: &'static Engine) -> Vec<Run> {
         origin,
     };
     let mut runs = Vec::new();
-    for rung in engine.rungs() {
+    for transport in engine.transports() {
         // Script tags are there to cross origins.
-        let origin = match rung {
+        let origin = match transport {
             JSONP => Origin::Other { credentials: true },
             _ => Origin::Same,
         };
-        runs.push(run(Some(rung), origin));
+        runs.push(run(Some(transport), origin));
     }
     runs.push(run(None, Origin::Same));
     if engine.can(REQUESTS_ACROSS) {
-        for rung in engine.rungs().filter(|rung| crosses(engine, rung)) {
-            runs.push(run(Some(rung), Origin::Other { credentials: true }));
+        for transport in engine
+            .transports()
+            .filter(|transport| crosses(engine, transport))
+        {
+            runs.push(run(Some(transport), Origin::Other { credentials: true }));
             // No page keeps its cookies from a WebSocket.
-            if rung != "websocket" && engine.can(WITHOUT_COOKIES) {
-                runs.push(run(Some(rung), Origin::Other { credentials: false }));
+            if transport != "websocket" && engine.can(WITHOUT_COOKIES) {
+                runs.push(run(Some(transport), Origin::Other { credentials: false }));
             }
         }
     } else {
@@ -80,8 +83,8 @@ pub fn runs(engine: &'static Engine) -> Vec<Run> {
     runs
 }
 
-fn crosses(engine: &Engine, rung: &str) -> bool {
-    rung != JSONP && (rung != "events" || engine.can(EVENTS_ACROSS))
+fn crosses(engine: &Engine, transport: &str) -> bool {
+    transport != JSONP && (transport != "events" || engine.can(EVENTS_ACROSS))
 }
 
 impl Run {
@@ -92,13 +95,13 @@ impl Run {
             false => "without cookies",
         };
         let fact = match (self.origin, self.transport) {
-            (Origin::Same, Some(rung)) | (_, Some(rung @ JSONP)) => {
-                format!("carries a session over {rung}")
+            (Origin::Same, Some(transport)) | (_, Some(transport @ JSONP)) => {
+                format!("carries a session over {transport}")
             }
             (Origin::Same, None) => format!("reaches {}", self.reached()),
             (_, None) => format!("reaches another origin by {}", self.reached()),
-            (Origin::Other { credentials }, Some(rung)) => {
-                format!("crosses origins {} over {rung}", cookies(credentials))
+            (Origin::Other { credentials }, Some(transport)) => {
+                format!("crosses origins {} over {transport}", cookies(credentials))
             }
             (
                 Origin::WithoutHeader {
@@ -148,11 +151,11 @@ impl Run {
 
     /// The transport that carries the session in the end.
     pub fn reached(&self) -> &'static str {
-        let is_in_reach = |rung: &&str| {
-            self.origin == Origin::Same || *rung == JSONP || self.engine.can(REQUESTS_ACROSS)
+        let is_in_reach = |transport: &&str| {
+            self.origin == Origin::Same || *transport == JSONP || self.engine.can(REQUESTS_ACROSS)
         };
         self.transport
-            .or_else(|| self.engine.rungs().find(is_in_reach))
+            .or_else(|| self.engine.transports().find(is_in_reach))
             .expect("each engine can poll")
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::journal::Record;
 use crate::matrix::{Origin, Run};
-use crate::roster::{Engine, LADDER, Lack, REQUESTS_ACROSS};
+use crate::roster::{Engine, Lack, REQUESTS_ACROSS, TRANSPORTS};
 use crate::verdict::Verdict;
 
 /// A run and what came of it.
@@ -55,7 +55,7 @@ impl Outcome {
             .collect();
         json!({
             "fact": self.run.fact(), "engine": self.run.engine.name, "year": self.run.engine.year,
-            "rung": self.run.transport, "verdict": verdict, "problems": problems,
+            "transport": self.run.transport, "verdict": verdict, "problems": problems,
             "userAgent": self.record.user_agent, "connectionsCut": self.record.cut,
             "seconds": (self.seconds * 10.0).round() / 10.0, "steps": steps,
         })
@@ -123,11 +123,11 @@ pub fn write_page(outcomes: &[Outcome]) -> io::Result<()> {
 /// One row for each engine, and under them what engines cannot do, and why.
 fn table(outcomes: &[Outcome]) -> String {
     let mut table = String::from("| engine | year | reaches |");
-    LADDER
+    TRANSPORTS
         .iter()
-        .for_each(|rung| table += &format!(" {rung} |"));
+        .for_each(|transport| table += &format!(" {transport} |"));
     table += " other origin | says what is missing | verdict |\n|---|---|---|";
-    table += &"---|".repeat(LADDER.len() + 3);
+    table += &"---|".repeat(TRANSPORTS.len() + 3);
     table += "\n";
     let mut engines: Vec<&Engine> = outcomes.iter().map(|outcome| outcome.run.engine).collect();
     engines.dedup_by_key(|engine| engine.name);
@@ -152,9 +152,9 @@ fn row(engine: &Engine, outcomes: &[&Outcome]) -> String {
         engine.year,
         reached(outcomes)
     );
-    for rung in LADDER {
+    for transport in TRANSPORTS {
         // Of those that carry a session over it, the first does all steps.
-        let is_it = |run: &Run| run.transport == Some(rung) && !run.is_refused();
+        let is_it = |run: &Run| run.transport == Some(transport) && !run.is_refused();
         let first = outcomes.iter().find(|outcome| is_it(&outcome.run));
         row += &format!(" {} |", in_a_word(first.iter().map(|first| &first.verdict)));
     }

@@ -16,7 +16,7 @@ pub struct Engine {
     pub year: &'static str,
     /// Whether every test run includes it.
     pub is_everyday: bool,
-    /// What it cannot do: transports of [`LADDER`], steps of the page, what is named below them, and what it is lent.
+    /// What it cannot do: transports of [`TRANSPORTS`], steps of the page, what is named below them, and what it is lent.
     pub lacks: &'static [Lack],
     /// Which headers a server on another origin must send to it, with credentials.
     pub needed_headers: &'static [&'static str],
@@ -26,7 +26,7 @@ pub struct Engine {
 pub type Lack = (&'static str, &'static str);
 
 /// All transports, the best first.
-pub const LADDER: [&str; 5] = ["websocket", "stream", "events", "poll", "jsonp"];
+pub const TRANSPORTS: [&str; 5] = ["websocket", "stream", "events", "poll", "jsonp"];
 
 /// That requests of its pages reach other origins, and their answers the page.
 pub const REQUESTS_ACROSS: &str = "other origin";
@@ -168,8 +168,10 @@ impl Engine {
     }
 
     /// The transports that it can do, the best first.
-    pub fn rungs(&self) -> impl Iterator<Item = &'static str> {
-        LADDER.into_iter().filter(|rung| self.can(rung))
+    pub fn transports(&self) -> impl Iterator<Item = &'static str> {
+        TRANSPORTS
+            .into_iter()
+            .filter(|transport| self.can(transport))
     }
 }
 

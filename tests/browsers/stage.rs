@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anywire::{Config, Limits, Principal, Server};
-use anywire_tests::fault_proxy::{FaultProxy, Faults};
+use anywire_fault_proxy::{FaultProxy, Faults};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use warp::filters::BoxedFilter;

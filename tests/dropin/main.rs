@@ -9,7 +9,7 @@
 //! - **reconnecting-websocket** uses listeners that it adds and removes, queues, gives up what takes long to connect, and
 //!   makes a new socket at the least occasion.
 //!
-//! Each is taken through its own happy path over every rung, by the plain constructor, and by the browser's own WebSocket,
+//! Each is taken through its own happy path over every transport, by the plain constructor, and by the browser's own WebSocket,
 //! which shows that the path is one: all must tell the same. Run by `make dropin`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire::CloseReason;
+use anywire_fault_proxy::FaultProxy;
 use anywire_tests::chromium::{Browser, Page};
-use anywire_tests::fault_proxy::FaultProxy;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

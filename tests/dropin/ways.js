@@ -1,6 +1,6 @@
 // The constructors that are swapped in. Nothing else differs from one run to the next.
 
-const RUNGS = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
+const TRANSPORTS = ['websocket', 'stream', 'events', 'poll', 'jsonp'];
 
 // The browser's own, at the endpoint for clients that speak no Anywire.
 class Raw extends WebSocket {
@@ -11,10 +11,10 @@ class Raw extends WebSocket {
 
 const sockets = [];
 
-function over(rung, Build) {
+function over(transport, Build) {
   return class extends Build {
     constructor(url, protocols) {
-      super(url, protocols, { transports: [rung] });
+      super(url, protocols, { transports: [transport] });
       sockets.push(this);
     }
   };
@@ -22,7 +22,7 @@ function over(rung, Build) {
 
 // `Modern` is what the page has kept of the modern build.
 export const ways = { native: Raw, default: Anywire, modern: Modern, 'modern-poll': over('poll', Modern) };
-for (const rung of RUNGS) ways[rung] = over(rung, Anywire);
+for (const transport of TRANSPORTS) ways[transport] = over(transport, Anywire);
 
 /** For whoever looks why a way does not carry. */
 export function traces() {

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use anywire::{Config, Limits, Transport};
-use anywire_tests::fault_proxy::Faults;
+use anywire_fault_proxy::Faults;
 
-use crate::lab::Lab;
+use crate::stage::Stage;
 
 const COUNT: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_run_over_websocket() {
-    let lab = Lab::start(Config::new(), "none", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
-    lab.compare(COUNT).await;
-    assert_eq!(lab.transport().await, "websocket");
+    let stage = Stage::start(Config::new(), "none", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
+    stage.compare(COUNT).await;
+    assert_eq!(stage.transport().await, "websocket");
     assert_eq!(
-        lab.server.server.metrics().attaches[Transport::Poll],
+        stage.server.server.metrics().attaches[Transport::Poll],
         0,
         "a healthy client costs no poll"
     );
@@ -29,74 +29,75 @@ async fn without_the_constructor_messages_run_over_polling() {
         "delete window.WebSocket",
         "window.WebSocket = function () { throw Error('no') }",
     ] {
-        let lab = Lab::start(Config::new(), "none", Some(before_load)).await;
-        lab.open().await;
-        lab.begin(COUNT).await;
-        lab.compare(COUNT).await;
-        assert_eq!(lab.transport().await, "poll");
-        assert_eq!(lab.proxy.counts().upgrades_seen, 0);
+        let stage = Stage::start(Config::new(), "none", Some(before_load)).await;
+        stage.open().await;
+        stage.begin(COUNT).await;
+        stage.compare(COUNT).await;
+        assert_eq!(stage.transport().await, "poll");
+        assert_eq!(stage.proxy.counts().upgrades_seen, 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_refuses_the_upgrade_messages_run_over_polling() {
-    let lab = Lab::start(Config::new(), "refuse-upgrade", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
-    lab.compare(COUNT).await;
-    assert_eq!(lab.transport().await, "poll");
-    assert!(lab.proxy.counts().upgrades_seen >= 1);
+    let stage = Stage::start(Config::new(), "refuse-upgrade", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
+    stage.compare(COUNT).await;
+    assert_eq!(stage.transport().await, "poll");
+    assert!(stage.proxy.counts().upgrades_seen >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_swallows_the_upgrade_opening_takes_no_two_seconds() {
-    let lab = Lab::start(Config::new(), "hang-upgrade", None).await;
-    lab.evaluate("window.begun = performance.now()").await;
-    lab.open().await;
-    let took = lab
+    let stage = Stage::start(Config::new(), "hang-upgrade", None).await;
+    stage.evaluate("window.begun = performance.now()").await;
+    stage.open().await;
+    let took = stage
         .evaluate("performance.now() - begun")
         .await
         .as_f64()
         .unwrap();
     assert!(took < 2_000.0, "{took} ms");
-    lab.begin(COUNT).await;
-    lab.compare(COUNT).await;
-    assert_eq!(lab.transport().await, "poll");
+    stage.begin(COUNT).await;
+    stage.compare(COUNT).await;
+    assert_eq!(stage.transport().await, "poll");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_goes_silent_after_the_upgrade_messages_run_over_polling() {
-    let lab = Lab::start(Config::new(), "silent", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
-    lab.compare(COUNT).await;
-    assert_eq!(lab.transport().await, "poll");
+    let stage = Stage::start(Config::new(), "silent", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
+    stage.compare(COUNT).await;
+    assert_eq!(stage.transport().await, "poll");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_kills_every_websocket_after_200_ms_nothing_is_lost() {
-    let lab = Lab::start(Config::new(), "kill-after=200ms,rst", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
-    lab.compare(COUNT).await;
-    assert!(lab.proxy.counts().upgrades_passed >= 1);
+    let stage = Stage::start(Config::new(), "kill-after=200ms,rst", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
+    stage.compare(COUNT).await;
+    assert!(stage.proxy.counts().upgrades_passed >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_killed_midway_is_carried_on_by_polling_and_comes_back() {
-    let lab = Lab::start(Config::new(), "none", None).await;
-    lab.open().await;
-    assert_eq!(lab.transport().await, "websocket");
-    lab.begin(COUNT).await;
-    lab.until("run.got.length >= 300").await;
-    lab.proxy.set(Faults::of("refuse-upgrade"));
-    assert_eq!(lab.proxy.kill_websockets(), 1);
-    lab.until("run.socket.transport === 'poll' && run.got.length >= 600")
+    let stage = Stage::start(Config::new(), "none", None).await;
+    stage.open().await;
+    assert_eq!(stage.transport().await, "websocket");
+    stage.begin(COUNT).await;
+    stage.until("run.got.length >= 300").await;
+    stage.proxy.set(Faults::of("refuse-upgrade"));
+    assert_eq!(stage.proxy.kill_websockets(), 1);
+    stage
+        .until("run.socket.transport === 'poll' && run.got.length >= 600")
         .await;
-    lab.proxy.set(Faults::default());
-    lab.until("run.socket.transport === 'websocket'").await;
-    lab.compare(COUNT).await;
-    let transports = lab.evaluate("run.transports.join()").await;
+    stage.proxy.set(Faults::default());
+    stage.until("run.socket.transport === 'websocket'").await;
+    stage.compare(COUNT).await;
+    let transports = stage.evaluate("run.transports.join()").await;
     assert!(
         transports.as_str().unwrap().ends_with("poll,websocket"),
         "{transports}"
@@ -105,14 +106,14 @@ async fn a_websocket_killed_midway_is_carried_on_by_polling_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_killed_again_and_again_loses_nothing() {
-    let lab = Lab::start(Config::new(), "none", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
+    let stage = Stage::start(Config::new(), "none", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
     for got in [100, 250, 400, 700] {
-        lab.until(&format!("run.got.length >= {got}")).await;
-        lab.proxy.kill_websockets();
+        stage.until(&format!("run.got.length >= {got}")).await;
+        stage.proxy.kill_websockets();
     }
-    lab.compare(COUNT).await;
+    stage.compare(COUNT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,36 +122,36 @@ async fn a_websocket_that_falls_silent_midway_is_left_for_polling() {
         .heartbeat(Duration::from_secs(2))
         .ack_delay(Duration::from_millis(300))
         .heartbeat_timeout(Duration::from_secs(1));
-    let lab = Lab::start(Config::new().limits(limits), "none", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
-    lab.until("run.got.length >= 300").await;
-    lab.proxy.set(Faults::of("refuse-upgrade"));
-    assert_eq!(lab.proxy.mute_websockets(), 1);
-    lab.compare(COUNT).await;
-    assert_eq!(lab.transport().await, "poll");
+    let stage = Stage::start(Config::new().limits(limits), "none", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
+    stage.until("run.got.length >= 300").await;
+    stage.proxy.set(Faults::of("refuse-upgrade"));
+    assert_eq!(stage.proxy.mute_websockets(), 1);
+    stage.compare(COUNT).await;
+    assert_eq!(stage.transport().await, "poll");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn polls_whose_answers_are_lost_or_whose_requests_are_repeated_lose_and_repeat_nothing() {
     for faults in ["lose-answers=7", "repeat=3"] {
-        let lab = Lab::start(Config::new(), faults, Some("delete window.WebSocket")).await;
-        lab.open().await;
-        lab.begin(COUNT).await;
-        lab.compare(COUNT).await;
-        let counts = lab.proxy.counts();
+        let stage = Stage::start(Config::new(), faults, Some("delete window.WebSocket")).await;
+        stage.open().await;
+        stage.begin(COUNT).await;
+        stage.compare(COUNT).await;
+        let counts = stage.proxy.counts();
         assert!(counts.answers_lost + counts.repeats > 0, "{counts:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_can_block_websocket_and_let_it_go_again() {
-    let lab = Lab::start(Config::new(), "none", None).await;
-    lab.open().await;
-    lab.begin(COUNT).await;
-    lab.evaluate("run.socket.block('websocket')").await;
-    lab.until("run.socket.transport === 'poll'").await;
-    lab.evaluate("run.socket.unblock('websocket')").await;
-    lab.until("run.socket.transport === 'websocket'").await;
-    lab.compare(COUNT).await;
+    let stage = Stage::start(Config::new(), "none", None).await;
+    stage.open().await;
+    stage.begin(COUNT).await;
+    stage.evaluate("run.socket.block('websocket')").await;
+    stage.until("run.socket.transport === 'poll'").await;
+    stage.evaluate("run.socket.unblock('websocket')").await;
+    stage.until("run.socket.transport === 'websocket'").await;
+    stage.compare(COUNT).await;
 }

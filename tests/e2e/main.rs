@@ -8,9 +8,10 @@ mod chat;
 mod compare;
 mod connecting;
 mod fallback;
-mod lab;
 mod modes;
 mod origins;
 mod page_life;
-mod rungs;
+mod stage;
+
 mod surface;
+mod transports;

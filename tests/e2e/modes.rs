@@ -1,4 +1,4 @@
-//! The browser client behind every mode of the lab, judged by the oracle. `make lab` does more workloads.
+//! The browser client behind every mode of the stage, judged by the oracle. `make stage` does more workloads.
 
 use std::sync::Arc;
 use std::time::Duration;

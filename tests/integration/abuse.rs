@@ -13,13 +13,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use crate::wire::{Got, Via, Wire, control, every, new_key, read, read_frame, upgrade, write};
+use crate::wire::{Got, Variant, Wire, control, every, new_key, read, read_frame, upgrade, write};
 
 const NOBODY: &str = "00000000000000000000000000000000";
 
 /// A session that must not notice anything.
 async fn bystander(server: &TestServer) -> Wire {
-    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    let mut wire = Wire::open(server.addr, Variant::WebSocket).await;
     wire.send("before").await;
     assert_eq!(wire.recv_text().await, "before");
     wire
@@ -70,7 +70,7 @@ async fn unknown_sessions_and_wrong_secrets_look_the_same() {
 #[tokio::test]
 async fn stale_generations_are_superseded_on_both_transports() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open_with(server.addr, Via::WebSocket, new_key(), 5, &[]).await;
+    let mut wire = Wire::open_with(server.addr, Variant::WebSocket, new_key(), 5, &[]).await;
     let (id, secret) = (wire.opened.session, wire.opened.secret);
     for hold in ["", " 0", " 20000"] {
         let stale = packet('x', &format!("{id} {secret} 4 0{hold}"));
@@ -92,7 +92,7 @@ async fn stale_generations_are_superseded_on_both_transports() {
 #[tokio::test]
 async fn a_newer_connection_supersedes_the_older_one() {
     let server = TestServer::start(every()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let hold = std::time::Duration::from_secs(20);
     let held = [wire.attach_packet(Some(hold))];
     let token = format!("anywire.v1, {}", wire.attach_token(2));
@@ -201,7 +201,7 @@ async fn lies_about_offsets_close_the_liars_session() {
     .into_iter()
     .enumerate()
     {
-        let liar = Wire::open(server.addr, Via::PollText).await;
+        let liar = Wire::open(server.addr, Variant::PollText).await;
         let mut parts = rest.split('|');
         let head = format!(
             "{} {} {}",
@@ -222,8 +222,8 @@ async fn lies_about_offsets_close_the_liars_session() {
         );
     }
     // On a WebSocket too.
-    let mut liar = Wire::open(server.addr, Via::PollText).await;
-    liar.switch(Via::WebSocket).await;
+    let mut liar = Wire::open(server.addr, Variant::PollText).await;
+    liar.switch(Variant::WebSocket).await;
     let token = format!("anywire.v1, {}", liar.attach_token(7));
     let mut socket = upgrade(server.addr, "/anywire/websocket", &token)
         .await
@@ -249,13 +249,13 @@ async fn sizes_are_limited_on_every_transport() {
         .max_message_bytes(1_000)
         .max_payload_bytes(4_000);
     let server = TestServer::start(every().limits(limits)).await;
-    for via in crate::wire::ALL {
-        let mut wire = Wire::open(server.addr, via).await;
+    for variant in crate::wire::ALL {
+        let mut wire = Wire::open(server.addr, variant).await;
         for length in [999, 1_000] {
             wire.send(Message::binary(vec![1; length])).await;
             assert!(matches!(wire.recv().await, Got::Message(message) if message.len() == length));
         }
-        if via == Via::WebSocket {
+        if variant == Variant::WebSocket {
             wire.send(Message::binary(vec![1; 1_001])).await;
             let Got::Closed(reason) = wire.recv().await else {
                 panic!("taken")

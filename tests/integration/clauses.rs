@@ -14,7 +14,7 @@ use anywire_tests::server::TestServer;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use crate::line::{StreamLine, open_events};
-use crate::wire::{Via, Wire, every, new_key, read, upgrade, write};
+use crate::wire::{Variant, Wire, every, new_key, read, upgrade, write};
 
 fn packet(letter: char, content: &str) -> String {
     format!("{}:{letter}{content}", content.encode_utf16().count())
@@ -227,7 +227,7 @@ async fn an_opening_key_means_its_session_for_as_long_as_that_lives() {
 async fn a_key_whose_session_has_ended_opens_none_on_any_leg() {
     let server = TestServer::start(every()).await;
     let key = new_key();
-    let wire = Wire::open_with(server.addr, Via::PollText, key, 1, &[]).await;
+    let wire = Wire::open_with(server.addr, Variant::PollText, key, 1, &[]).await;
     let close = [
         wire.attach_packet(None),
         Packet::Close(application(3_000, "")),
@@ -261,7 +261,7 @@ async fn a_ping_is_answered_at_once_while_the_inbox_is_full() {
         .max_inbox_messages(8)
         .hold(Duration::from_secs(60));
     let (server, addr) = deaf(limits).await;
-    let wire = Wire::open(addr, Via::PollText).await;
+    let wire = Wire::open(addr, Variant::PollText).await;
     let messages = |first: u64, count: u64| {
         let offset = Packet::Offset(Offset::new(first));
         let messages = (0..count).map(|index| Packet::Message(Message::text(index.to_string())));
@@ -301,9 +301,14 @@ async fn a_ping_is_answered_at_once_while_the_inbox_is_full() {
 #[tokio::test]
 async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
     let server = TestServer::start(every()).await;
-    for carrier in [Via::WebSocket, Via::StreamText, Via::Events, Via::PollText] {
+    for carrier in [
+        Variant::WebSocket,
+        Variant::StreamText,
+        Variant::Events,
+        Variant::PollText,
+    ] {
         let key = new_key();
-        let wire = Wire::open_with(server.addr, Via::PollText, key, 3, &[]).await;
+        let wire = Wire::open_with(server.addr, Variant::PollText, key, 3, &[]).await;
         let attaches = || {
             let metrics = server.server.metrics();
             metrics.attaches[Transport::Poll]
@@ -315,7 +320,7 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
         let mut line = None;
         let mut held = None;
         match carrier {
-            Via::WebSocket => {
+            Variant::WebSocket => {
                 let offer = format!("anywire.v1, {}", wire.attach_token(3));
                 let mut opened = upgrade(server.addr, "/anywire/websocket", &offer)
                     .await
@@ -323,11 +328,11 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
                 assert!(matches!(read(&mut opened).await, Packet::Opened(_)));
                 socket = Some(opened);
             }
-            Via::Events => {
+            Variant::Events => {
                 let token = wire.attach_token(3);
                 line = Some(StreamLine::events(server.addr, &token).await);
             }
-            Via::StreamText => {
+            Variant::StreamText => {
                 let attach = [wire.attach_packet(None)];
                 line = Some(StreamLine::begin(server.addr, Encoding::Text, &attach).await);
             }
@@ -486,7 +491,7 @@ async fn sub_protocols_have_the_same_limits_on_every_leg() {
 #[tokio::test]
 async fn before_an_attach_padding_is_ignored_and_each_wrong_packet_has_its_code() {
     let server = TestServer::start(every()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let (id, secret) = (wire.opened.session, wire.opened.secret);
     let long = "x".repeat(32_769);
     for (text, code) in [

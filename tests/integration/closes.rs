@@ -17,27 +17,27 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use crate::clauses::{application, serve};
 use crate::line::StreamLine;
 use crate::wire::{
-    Got, HTTP, Via, Wire, control, every, new_key, read, read_frame, upgrade, write,
+    Got, HTTP, Variant, Wire, control, every, new_key, read, read_frame, upgrade, write,
 };
 
 #[tokio::test]
 async fn a_client_that_only_sends_is_told_of_a_close() {
     let server = TestServer::start(every()).await;
-    for (index, via) in HTTP.iter().copied().enumerate() {
-        let mut wire = Wire::open(server.addr, via).await;
+    for (index, variant) in HTTP.iter().copied().enumerate() {
+        let mut wire = Wire::open(server.addr, variant).await;
         wire.send("close:3003").await;
         let reason = application(3_003, "as you wish");
         // The app closes when it has heard; what only sends is told then, and again until it answers.
         for _ in 0..2 {
             let told = loop {
                 let answer = wire.exchange(&[wire.attach_packet(None)]).await;
-                let told = crate::wire::unpack(via, answer);
+                let told = crate::wire::unpack(variant, answer);
                 if told.len() > 1 {
                     break told;
                 }
                 tokio::task::yield_now().await;
             };
-            assert_eq!(told[1..], [Packet::Close(reason.clone())], "{via:?}");
+            assert_eq!(told[1..], [Packet::Close(reason.clone())], "{variant:?}");
         }
         wire.close(reason.clone()).await;
         assert_eq!(server.seen.wait_closed(index + 1).await[index], reason);
@@ -48,19 +48,19 @@ async fn a_client_that_only_sends_is_told_of_a_close() {
 async fn a_client_that_only_sends_is_told_of_a_drain() {
     let server = TestServer::start(every()).await;
     let mut wires = Vec::new();
-    for via in HTTP.iter().copied() {
-        wires.push(Wire::open(server.addr, via).await);
+    for variant in HTTP.iter().copied() {
+        wires.push(Wire::open(server.addr, variant).await);
     }
     let app = server.server.clone();
     let drain = tokio::spawn(async move { app.drain(Duration::from_secs(20)).await });
     while !server.server.is_draining() {
         tokio::task::yield_now().await;
     }
-    for (via, mut wire) in HTTP.iter().copied().zip(wires) {
+    for (variant, mut wire) in HTTP.iter().copied().zip(wires) {
         let answer = wire.exchange(&[wire.attach_packet(None)]).await;
-        let told = crate::wire::unpack(via, answer);
+        let told = crate::wire::unpack(variant, answer);
         let Some(Packet::Close(reason)) = told.last() else {
-            panic!("{via:?} {told:?}")
+            panic!("{variant:?} {told:?}")
         };
         assert_eq!(reason.code, CloseCode::RESTART);
         wire.close(reason.clone()).await;
@@ -73,13 +73,13 @@ async fn nothing_follows_a_close_on_a_stream() {
     let limits = Limits::default().padding(Duration::from_millis(20));
     for host in Host::ALL {
         let server = TestServer::start_under(host, every().limits(limits.clone())).await;
-        for via in [Via::StreamText, Via::StreamBinary, Via::Events] {
-            let mut wire = Wire::open(server.addr, Via::PollText).await;
-            let mut line = match via {
-                Via::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
+        for variant in [Variant::StreamText, Variant::StreamBinary, Variant::Events] {
+            let mut wire = Wire::open(server.addr, Variant::PollText).await;
+            let mut line = match variant {
+                Variant::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
                 _ => {
                     let attach = [wire.attach_packet(None)];
-                    StreamLine::begin(server.addr, via.encoding(), &attach).await
+                    StreamLine::begin(server.addr, variant.encoding(), &attach).await
                 }
             };
             wire.send("close:4000").await;
@@ -89,7 +89,7 @@ async fn nothing_follows_a_close_on_a_stream() {
                 last = Some(packet);
             }
             let expected = Packet::Close(application(4_000, "as you wish"));
-            assert_eq!(last, Some(expected), "{host:?} {via:?}");
+            assert_eq!(last, Some(expected), "{host:?} {variant:?}");
             assert_eq!(line.answer.end(), Some(End::Whole));
         }
     }
@@ -200,18 +200,18 @@ async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
             "{leg:?}"
         );
     }
-    for via in HTTP.iter().copied() {
+    for variant in HTTP.iter().copied() {
         // A page's close crosses the server's.
-        let mut wire = Wire::open(addr, via).await;
+        let mut wire = Wire::open(addr, variant).await;
         wire.close(application(3_000, "mine")).await;
-        assert_eq!(reasons.recv().await, Some(expected.clone()), "{via:?}");
+        assert_eq!(reasons.recv().await, Some(expected.clone()), "{variant:?}");
     }
 }
 
 #[tokio::test]
 async fn a_stream_that_both_close_ends_with_the_servers_reason() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::StreamText).await;
+    let mut wire = Wire::open(server.addr, Variant::StreamText).await;
     wire.send("close:4001").await;
     wire.close(application(3_000, "mine")).await;
     let Got::Closed(reason) = wire.recv().await else {

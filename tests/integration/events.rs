@@ -10,7 +10,7 @@ use anywire_tests::open_answer::{End, OpenAnswer};
 use anywire_tests::server::TestServer;
 
 use crate::line::{StreamLine, open_events};
-use crate::wire::{Got, Via, Wire, new_key};
+use crate::wire::{Got, Variant, Wire, new_key};
 
 async fn all(answer: &mut OpenAnswer) -> String {
     let mut all = Vec::new();
@@ -27,7 +27,7 @@ async fn an_event_stream_begins_with_2_kib_and_ends_so_that_the_browser_comes_ag
         .stream_age(Duration::from_millis(200));
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
-        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        let mut wire = Wire::open(server.addr, Variant::PollText).await;
         wire.send("100%\r\n").await;
         let mut answer = open_events(server.addr, &wire.attach_token(1), &[]).await;
         assert_eq!(answer.status, 200);
@@ -58,7 +58,7 @@ async fn a_browser_is_not_asked_to_come_again_behind_a_close() {
     let server = TestServer::start(Config::new().limits(limits)).await;
     let mut longest = 0;
     for bytes in (1_900..2_100).step_by(3) {
-        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        let mut wire = Wire::open(server.addr, Variant::PollText).await;
         wire.send("x".repeat(bytes)).await;
         wire.send("close:3003").await;
         let mut answer = open_events(server.addr, &wire.attach_token(1), &[]).await;
@@ -114,7 +114,7 @@ async fn a_browser_that_reconnects_by_itself_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_newer_connection_and_a_close_are_told_in_an_event() {
     let server = TestServer::start(Config::new()).await;
-    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut wire = Wire::open(server.addr, Variant::PollText).await;
     let mut first = open_events(server.addr, &wire.attach_token(1), &[]).await;
     let mut second = open_events(server.addr, &wire.attach_token(1), &[]).await;
     assert!(all(&mut first).await.ends_with("\nid: 0\ndata: 0:s\n\n"));
@@ -134,7 +134,7 @@ async fn a_newer_connection_and_a_close_are_told_in_an_event() {
 #[tokio::test]
 async fn what_is_no_offer_is_refused() {
     let server = TestServer::start(Config::new()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let good = wire.attach_token(1);
     let get = |query: String| async move {
         let path = format!("/anywire/events{query}");
@@ -166,7 +166,7 @@ async fn what_is_no_offer_is_refused() {
     }
     // The last was a lie about what was received, and closed its session.
     assert_eq!(server.seen.wait_closed(1).await[0].code.as_u16(), 4963);
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     for id in ["x", "-1", "01"] {
         let header = format!("Last-Event-ID: {id}");
         let answer = open_events(server.addr, &wire.attach_token(1), &[&header]).await;
@@ -214,7 +214,7 @@ async fn the_app_sees_its_own_parameters_and_never_the_offer() {
 #[tokio::test]
 async fn a_long_message_goes_out_in_one_event() {
     let server = TestServer::start(Config::new()).await;
-    let mut wire = Wire::open(server.addr, Via::Events).await;
+    let mut wire = Wire::open(server.addr, Variant::Events).await;
     for text in [
         "x".repeat(100_000),
         "é%\r\n".repeat(20_000),

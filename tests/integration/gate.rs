@@ -268,8 +268,8 @@ async fn other_methods_and_paths_are_told_so() {
 #[tokio::test]
 async fn transports_are_counted() {
     let server = TestServer::start(every()).await;
-    for via in ALL {
-        let mut wire = Wire::open(server.addr, via).await;
+    for variant in ALL {
+        let mut wire = Wire::open(server.addr, variant).await;
         wire.send("hello").await;
         assert_eq!(wire.recv_text().await, "hello");
     }

@@ -7,7 +7,7 @@ use anywire_tests::http::{Answer, request};
 use anywire_tests::server::TestServer;
 use serde_json::json;
 
-use crate::wire::{Via, Wire, argument, escape, every, new_key};
+use crate::wire::{Variant, Wire, argument, escape, every, new_key};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 
@@ -109,7 +109,7 @@ async fn nothing_of_a_request_gets_into_a_script_but_digits() {
     assert!(argument(&twice, 1).is_string(), "the first counts");
     assert_eq!(server.server.metrics().opened, 1);
     // What a message holds is data, whatever it says.
-    let mut wire = Wire::open(server.addr, Via::Jsonp).await;
+    let mut wire = Wire::open(server.addr, Variant::Jsonp).await;
     let nasty = "</script><script>alert(1)</script>&\u{2028}\u{2029}\"');*/";
     wire.send(nasty).await;
     assert_eq!(wire.recv_text().await, nasty);
@@ -168,7 +168,7 @@ async fn whoever_refuses_the_script_tag_is_told_by_a_call() {
 #[tokio::test]
 async fn a_form_only_sends_and_its_answer_says_nothing() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::Jsonp).await;
+    let mut wire = Wire::open(server.addr, Variant::Jsonp).await;
     let attach = format!("69:x{} {} 1 0", wire.opened.session, wire.opened.secret);
     let sends = format!("{attach}1:n09:tu\r\n&+é%\u{0}b");
     // Escaped by the client, then by the form.
@@ -220,14 +220,14 @@ async fn a_form_only_sends_and_its_answer_says_nothing() {
 #[tokio::test]
 async fn a_close_sent_by_a_form_is_answered_by_the_next_call() {
     let server = TestServer::start(every()).await;
-    let wire = Wire::open(server.addr, Via::Jsonp).await;
+    let wire = Wire::open(server.addr, Variant::Jsonp).await;
     let attach = format!("69:x{} {} 1 0", wire.opened.session, wire.opened.secret);
     let close = format!("{attach}8:c3333 bye");
     let answer = post_form(&server, &escape(close.as_bytes())).await;
     assert_eq!((answer.status, answer.text()), (200, "ok"));
     assert_eq!(server.seen.wait_closed(1).await[0].code.as_u16(), 3333);
     let answer = wire.exchange(&[wire.attach_packet(None)]).await;
-    let packets = crate::wire::unpack(Via::Jsonp, answer);
+    let packets = crate::wire::unpack(Variant::Jsonp, answer);
     assert!(
         matches!(packets.last(), Some(Packet::Close(_))),
         "{packets:?}"

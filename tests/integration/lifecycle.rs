@@ -10,18 +10,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::wire::{ALL, Got, Via, Wire, every, read_frame, unpack, upgrade, write};
+use crate::wire::{ALL, Got, Variant, Wire, every, read_frame, unpack, upgrade, write};
 
 #[tokio::test]
 async fn the_server_closes_with_its_code_after_what_it_sent() {
     let server = TestServer::start(every()).await;
-    for (index, via) in ALL.into_iter().enumerate() {
-        let mut wire = Wire::open(server.addr, via).await;
+    for (index, variant) in ALL.into_iter().enumerate() {
+        let mut wire = Wire::open(server.addr, variant).await;
         wire.send("last words").await;
         wire.send("close:4321").await;
         assert_eq!(wire.recv_text().await, "last words");
         let reason = CloseReason::new(CloseCode::application(4321).unwrap(), "as you wish");
-        assert_eq!(wire.recv().await, Got::Closed(reason.clone()), "{via:?}");
+        assert_eq!(
+            wire.recv().await,
+            Got::Closed(reason.clone()),
+            "{variant:?}"
+        );
         wire.close(reason.clone()).await;
         assert_eq!(server.seen.wait_closed(index + 1).await[index], reason);
     }
@@ -36,15 +40,15 @@ async fn the_server_closes_with_its_code_after_what_it_sent() {
 #[tokio::test]
 async fn the_client_closes_and_the_app_is_told_its_reason() {
     let server = TestServer::start(every()).await;
-    for (index, via) in ALL.into_iter().enumerate() {
-        let mut wire = Wire::open(server.addr, via).await;
+    for (index, variant) in ALL.into_iter().enumerate() {
+        let mut wire = Wire::open(server.addr, variant).await;
         wire.send("u").await;
         let reason = CloseReason::new(CloseCode::application(3333).unwrap(), "enough");
         wire.close(reason.clone()).await;
         assert_eq!(
             server.seen.wait_closed(index + 1).await[index],
             reason,
-            "{via:?}"
+            "{variant:?}"
         );
     }
     assert_eq!(server.seen.heard().len(), ALL.len());
@@ -54,8 +58,8 @@ async fn the_client_closes_and_the_app_is_told_its_reason() {
 async fn a_session_that_nobody_resumes_expires() {
     let limits = Limits::default().resume_window(Duration::from_millis(200));
     let server = TestServer::start(every().limits(limits)).await;
-    for (index, via) in ALL.into_iter().enumerate() {
-        drop(Wire::open(server.addr, via).await);
+    for (index, variant) in ALL.into_iter().enumerate() {
+        drop(Wire::open(server.addr, variant).await);
         assert_eq!(
             server.seen.wait_closed(index + 1).await[index].code,
             CloseCode::EXPIRED
@@ -92,8 +96,8 @@ async fn a_websocket_that_falls_silent_is_dropped_and_the_session_lives() {
 async fn drain_tells_everybody_and_takes_no_more() {
     let server = TestServer::start(every()).await;
     let mut wires = Vec::new();
-    for via in ALL {
-        wires.push(Wire::open(server.addr, via).await);
+    for variant in ALL {
+        wires.push(Wire::open(server.addr, variant).await);
     }
     let handle = server.server.clone();
     let drain = tokio::spawn(async move { handle.drain(Duration::from_secs(10)).await });
@@ -122,12 +126,12 @@ async fn drain_tells_everybody_and_takes_no_more() {
 #[tokio::test]
 async fn a_drain_that_takes_too_long_aborts_the_rest() {
     let server = TestServer::start(every()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     assert_eq!(server.server.drain(Duration::from_millis(50)).await, 1);
     assert_eq!(server.seen.wait_closed(1).await[0].code, CloseCode::RESTART);
     // Whoever was between two polls is told, not left to find no session.
     let told = unpack(
-        Via::PollText,
+        Variant::PollText,
         wire.exchange(&[wire.attach_packet(None)]).await,
     );
     let Some(Packet::Close(reason)) = told.last() else {
@@ -193,11 +197,11 @@ async fn a_graceful_server_answers_what_it_holds_and_ends() {
             })
             .run(),
     );
-    let wire = Wire::open(addr, Via::PollText).await;
+    let wire = Wire::open(addr, Variant::PollText).await;
     let hold = [wire.attach_packet(Some(Duration::from_secs(20)))];
     let held = wire.exchange(&hold);
     let (answer, _) = tokio::join!(held, async { stop.send(()) });
-    let packets = crate::wire::unpack(Via::PollText, answer);
+    let packets = crate::wire::unpack(Variant::PollText, answer);
     let is_restart = |packet: &Packet| matches!(packet, Packet::Close(reason) if reason.code == CloseCode::RESTART);
     assert!(packets.iter().any(is_restart), "{packets:?}");
     timeout(Duration::from_secs(10), running)
@@ -226,8 +230,8 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
         .unwrap();
     let addr = serving.local_addr();
     let running = tokio::spawn(serving.run());
-    for via in ALL {
-        let mut wire = Wire::open(addr, via).await;
+    for variant in ALL {
+        let mut wire = Wire::open(addr, variant).await;
         assert_eq!(wire.recv_text().await, "welcome");
         for text in ["a", "b"] {
             wire.send(text).await;
@@ -237,7 +241,7 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
     let mut doomed = upgrade(addr, "/anywire/raw", "").await.unwrap();
     write(&mut doomed, "panic".into()).await;
     while read_frame(&mut doomed).await.is_some() {}
-    let mut wire = Wire::open(addr, Via::WebSocket).await;
+    let mut wire = Wire::open(addr, Variant::WebSocket).await;
     assert_eq!(wire.recv_text().await, "welcome");
     running.abort();
 }
@@ -246,7 +250,7 @@ async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
 async fn a_full_server_says_so_before_anything_else() {
     let limits = Limits::default().max_sessions(1);
     let server = TestServer::start(every().limits(limits)).await;
-    let _one = Wire::open(server.addr, Via::WebSocket).await;
+    let _one = Wire::open(server.addr, Variant::WebSocket).await;
     let open = format!(
         r#"{{"version":1,"key":"{}","generation":1}}"#,
         crate::wire::new_key()

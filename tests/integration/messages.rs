@@ -9,15 +9,15 @@ use anywire_tests::server::TestServer;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use crate::wire::{
-    ALL, Got, Via, Wire, control, every, new_key, read_frame, unpack, upgrade, write,
+    ALL, Got, Variant, Wire, control, every, new_key, read_frame, unpack, upgrade, write,
 };
 
 #[tokio::test]
 async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() {
     for host in Host::ALL {
         let server = TestServer::start_under(host, every()).await;
-        for via in ALL {
-            let mut wire = Wire::open(server.addr, via).await;
+        for variant in ALL {
+            let mut wire = Wire::open(server.addr, variant).await;
             for message in [
                 Message::text("hello"),
                 Message::text(""),
@@ -31,7 +31,11 @@ async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() 
                 Message::text("é".repeat(524_288)),
             ] {
                 wire.send(message.clone()).await;
-                assert_eq!(wire.recv().await, Got::Message(message), "{host:?} {via:?}");
+                assert_eq!(
+                    wire.recv().await,
+                    Got::Message(message),
+                    "{host:?} {variant:?}"
+                );
             }
         }
     }
@@ -40,19 +44,19 @@ async fn every_kind_of_message_comes_back_on_every_transport_under_both_loops() 
 #[tokio::test]
 async fn a_session_goes_on_over_any_mix_of_transports() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut wire = Wire::open(server.addr, Variant::PollText).await;
     wire.send("send:200").await;
     let mut next = 0;
-    for via in [
-        Via::WebSocket,
-        Via::PollBinary,
-        Via::StreamText,
-        Via::Events,
-        Via::Jsonp,
-        Via::WebSocket,
-        Via::StreamBinary,
-        Via::WebSocket,
-        Via::PollText,
+    for variant in [
+        Variant::WebSocket,
+        Variant::PollBinary,
+        Variant::StreamText,
+        Variant::Events,
+        Variant::Jsonp,
+        Variant::WebSocket,
+        Variant::StreamBinary,
+        Variant::WebSocket,
+        Variant::PollText,
     ] {
         for _ in 0..20 {
             assert_eq!(wire.recv_text().await, format!("d{next}"));
@@ -60,7 +64,7 @@ async fn a_session_goes_on_over_any_mix_of_transports() {
             wire.send(format!("u{}", wire.sent)).await;
         }
         // What is on its way on the old connection is lost with it.
-        wire.switch_after_settling(via, &server).await;
+        wire.switch_after_settling(variant, &server).await;
     }
     while next < 200 {
         assert_eq!(wire.recv_text().await, format!("d{next}"));
@@ -75,10 +79,10 @@ async fn a_session_goes_on_over_any_mix_of_transports() {
 #[tokio::test]
 async fn what_is_sent_while_nobody_is_attached_waits() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    let mut wire = Wire::open(server.addr, Variant::WebSocket).await;
     wire.send("send:50").await;
     assert_eq!(wire.recv_text().await, "d0");
-    wire.switch(Via::PollText).await;
+    wire.switch(Variant::PollText).await;
     for index in 1..50 {
         assert_eq!(wire.recv_text().await, format!("d{index}"));
     }
@@ -87,7 +91,7 @@ async fn what_is_sent_while_nobody_is_attached_waits() {
 #[tokio::test]
 async fn a_repeated_or_lost_exchange_repeats_and_loses_nothing() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut wire = Wire::open(server.addr, Variant::PollText).await;
     let send = [
         wire.attach_packet(None),
         Packet::Offset(Offset::new(0)),
@@ -100,7 +104,10 @@ async fn a_repeated_or_lost_exchange_repeats_and_loses_nothing() {
     wire.send("hello").await;
     let poll = [wire.attach_packet(Some(Duration::from_secs(5)))];
     let (first, again) = (wire.exchange(&poll).await, wire.exchange(&poll).await);
-    assert_eq!(unpack(Via::PollText, first), unpack(Via::PollText, again));
+    assert_eq!(
+        unpack(Variant::PollText, first),
+        unpack(Variant::PollText, again)
+    );
     assert_eq!(wire.recv_text().await, "hello");
     assert_eq!(server.seen.heard(), ["u0"]);
 }
@@ -108,17 +115,23 @@ async fn a_repeated_or_lost_exchange_repeats_and_loses_nothing() {
 #[tokio::test]
 async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut wire = Wire::open(server.addr, Variant::PollText).await;
     let begin = std::time::Instant::now();
     let empty = wire
         .exchange(&[wire.attach_packet(Some(Duration::from_millis(300)))])
         .await;
     assert!(begin.elapsed() >= Duration::from_millis(300));
-    assert_eq!(unpack(Via::PollText, empty), [Packet::Ack(Offset::new(0))]);
+    assert_eq!(
+        unpack(Variant::PollText, empty),
+        [Packet::Ack(Offset::new(0))]
+    );
     let now = wire
         .exchange(&[wire.attach_packet(Some(Duration::ZERO))])
         .await;
-    assert_eq!(unpack(Via::PollText, now), [Packet::Ack(Offset::new(0))]);
+    assert_eq!(
+        unpack(Variant::PollText, now),
+        [Packet::Ack(Offset::new(0))]
+    );
 
     let hold = [wire.attach_packet(Some(Duration::from_secs(20)))];
     let held = wire.exchange(&hold);
@@ -132,7 +145,7 @@ async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
             .unwrap();
     };
     let (held, ()) = tokio::join!(held, push);
-    assert!(unpack(Via::PollText, held).contains(&Packet::Message("news".into())));
+    assert!(unpack(Variant::PollText, held).contains(&Packet::Message("news".into())));
     wire.received = 1;
 }
 
@@ -140,7 +153,7 @@ async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
 async fn a_burst_beyond_all_queues_comes_back_from_an_app_that_waits() {
     const COUNT: u64 = 6_000;
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    let mut wire = Wire::open(server.addr, Variant::WebSocket).await;
     let mut got = Vec::new();
     while got.len() < COUNT as usize {
         // The client keeps to the window that the server announces.
@@ -160,7 +173,7 @@ async fn a_burst_beyond_all_queues_comes_back_from_an_app_that_waits() {
 async fn a_client_that_ignores_the_window_is_slowed_and_loses_nothing() {
     const COUNT: u64 = 6_000;
     let server = TestServer::start(every()).await;
-    let mut wire = Wire::open(server.addr, Via::WebSocket).await;
+    let mut wire = Wire::open(server.addr, Variant::WebSocket).await;
     for index in 0..COUNT {
         wire.send(format!("u{index}")).await;
     }
@@ -177,8 +190,8 @@ async fn a_client_that_ignores_the_window_is_slowed_and_loses_nothing() {
 async fn a_topic_reaches_its_followers_on_every_transport() {
     let server = TestServer::start(every()).await;
     let mut wires = Vec::new();
-    for via in ALL {
-        let mut wire = Wire::open(server.addr, via).await;
+    for variant in ALL {
+        let mut wire = Wire::open(server.addr, variant).await;
         wire.send("topic:news").await;
         assert_eq!(wire.recv_text().await, "subscribed");
         wires.push(wire);
@@ -194,8 +207,8 @@ async fn a_topic_reaches_its_followers_on_every_transport() {
 async fn a_follower_that_does_not_read_is_closed_and_slows_nobody() {
     let limits = Limits::default().max_outbox_messages(16);
     let server = TestServer::start(every().limits(limits)).await;
-    let mut lazy = Wire::open(server.addr, Via::PollText).await;
-    let mut keen = Wire::open(server.addr, Via::WebSocket).await;
+    let mut lazy = Wire::open(server.addr, Variant::PollText).await;
+    let mut keen = Wire::open(server.addr, Variant::WebSocket).await;
     for wire in [&mut lazy, &mut keen] {
         wire.send("topic:news").await;
         assert_eq!(wire.recv_text().await, "subscribed");
@@ -214,7 +227,7 @@ async fn a_follower_that_does_not_read_is_closed_and_slows_nobody() {
 #[tokio::test]
 async fn an_unattached_websocket_answers_pings_and_attaches_by_packet() {
     let server = TestServer::start(every()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
         .await
         .unwrap();
@@ -239,8 +252,8 @@ async fn an_unattached_websocket_answers_pings_and_attaches_by_packet() {
 async fn opening_is_idempotent_and_the_app_runs_once() {
     let server = TestServer::start(every().protocols(["b", "a"])).await;
     let key = new_key();
-    let poll = Wire::open_with(server.addr, Via::PollText, key, 1, &["a", "b"]).await;
-    let socket = Wire::open_with(server.addr, Via::WebSocket, key, 2, &["a", "b"]).await;
+    let poll = Wire::open_with(server.addr, Variant::PollText, key, 1, &["a", "b"]).await;
+    let socket = Wire::open_with(server.addr, Variant::WebSocket, key, 2, &["a", "b"]).await;
     assert_eq!(poll.opened.session, socket.opened.session);
     assert_eq!(poll.opened.secret, socket.opened.secret);
     assert_eq!(socket.opened.protocol, "a");

@@ -10,9 +10,9 @@ use anywire_tests::open_answer::{End, OpenAnswer};
 use anywire_tests::server::TestServer;
 
 use crate::line::StreamLine;
-use crate::wire::{Via, Wire};
+use crate::wire::{Variant, Wire};
 
-const EACH: [Via; 3] = [Via::StreamText, Via::StreamBinary, Via::Events];
+const EACH: [Variant; 3] = [Variant::StreamText, Variant::StreamBinary, Variant::Events];
 
 /// Attaches a stream by hand, with the generation that the wire has.
 async fn attach(server: &TestServer, wire: &Wire) -> StreamLine {
@@ -32,7 +32,7 @@ async fn rest(line: &mut StreamLine) -> Vec<Packet> {
 async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new()).await;
-        let wire = Wire::open(server.addr, Via::PollText).await;
+        let wire = Wire::open(server.addr, Variant::PollText).await;
         let attach = format!("{} {} 1 0", wire.opened.session, wire.opened.secret);
         let body = format!("{}:x{attach}", attach.len());
         let mut answer = OpenAnswer::post(
@@ -66,11 +66,11 @@ async fn a_stream_begins_with_2_kib_that_nobody_may_hold_back() {
 async fn streams_rotate_by_bytes_and_lose_and_repeat_nothing() {
     let limits = Limits::default().max_stream_bytes(4_096);
     let server = TestServer::start(Config::new().limits(limits)).await;
-    for via in EACH {
-        let mut wire = Wire::open(server.addr, via).await;
+    for variant in EACH {
+        let mut wire = Wire::open(server.addr, variant).await;
         wire.send("send:400").await;
         for index in 0..400 {
-            assert_eq!(wire.recv_text().await, format!("d{index}"), "{via:?}");
+            assert_eq!(wire.recv_text().await, format!("d{index}"), "{variant:?}");
         }
         // A message longer than a stream may be is whole all the same.
         let long = Message::text("é".repeat(20_000));
@@ -91,7 +91,7 @@ async fn a_quiet_stream_pads_and_an_old_one_ends_whole() {
         .stream_age(Duration::from_millis(400));
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
-        let wire = Wire::open(server.addr, Via::PollText).await;
+        let wire = Wire::open(server.addr, Variant::PollText).await;
         let mut line = attach(&server, &wire).await;
         let packets = rest(&mut line).await;
         assert_eq!(line.answer.end(), Some(End::Whole));
@@ -107,7 +107,7 @@ async fn to_http_1_0_a_stream_is_its_connection() {
     let limits = Limits::default().stream_age(Duration::from_millis(200));
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new().limits(limits.clone())).await;
-        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        let mut wire = Wire::open(server.addr, Variant::PollText).await;
         wire.send("hello").await;
         let attach = format!("{} {} 1 0", wire.opened.session, wire.opened.secret);
         let body = format!("{}:x{attach}", attach.len());
@@ -132,7 +132,7 @@ async fn to_http_1_0_a_stream_is_its_connection() {
 #[tokio::test]
 async fn a_newer_connection_takes_over_and_the_stream_is_told() {
     let server = TestServer::start(Config::new()).await;
-    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut wire = Wire::open(server.addr, Variant::PollText).await;
     let mut first = attach(&server, &wire).await;
     assert_eq!(first.next().await, Some(Packet::Ack(Offset::new(0))));
     let mut second = attach(&server, &wire).await;
@@ -145,7 +145,7 @@ async fn a_newer_connection_takes_over_and_the_stream_is_told() {
     let told = rest(&mut second).await;
     assert_eq!(told.last(), Some(&Packet::Superseded), "{told:?}");
     // An older generation is refused, as anywhere.
-    wire.switch(Via::WebSocket).await;
+    wire.switch(Variant::WebSocket).await;
     let mut stale = wire.attach_packet(None);
     if let Packet::Attach(attach) = &mut stale {
         attach.generation = Generation::new(1);
@@ -161,7 +161,7 @@ async fn a_newer_connection_takes_over_and_the_stream_is_told() {
 #[tokio::test]
 async fn what_is_no_request_for_a_stream_is_refused_whole() {
     let server = TestServer::start(Config::new()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let (id, secret) = (wire.opened.session, wire.opened.secret);
     let packet = |letter: char, content: &str| format!("{}:{letter}{content}", content.len());
     let good = packet('x', &format!("{id} {secret} 1 0"));
@@ -197,7 +197,7 @@ async fn what_is_no_request_for_a_stream_is_refused_whole() {
 #[tokio::test]
 async fn a_ping_is_answered_and_messages_are_taken_with_the_request() {
     let server = TestServer::start(Config::new()).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let packets = [
         wire.attach_packet(None),
         Packet::Padding(3),
@@ -218,22 +218,25 @@ async fn a_ping_is_answered_and_messages_are_taken_with_the_request() {
 
 #[tokio::test]
 async fn padding_in_an_exchange_is_answered_on_the_stream_after_what_waits() {
-    for via in EACH {
+    for variant in EACH {
         let server = TestServer::start(Config::new()).await;
-        let mut wire = Wire::open(server.addr, Via::PollText).await;
+        let mut wire = Wire::open(server.addr, Variant::PollText).await;
         wire.send("topic:news").await;
         assert_eq!(wire.recv_text().await, "subscribed");
         for text in ["one", "two", "three"] {
             server.server.publish("news", text);
         }
-        let mut line = match via {
-            Via::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
-            Via::StreamBinary => {
+        let mut line = match variant {
+            Variant::Events => StreamLine::events(server.addr, &wire.attach_token(1)).await,
+            Variant::StreamBinary => {
                 StreamLine::begin(server.addr, Encoding::Binary, &[wire.attach_packet(None)]).await
             }
             _ => attach(&server, &wire).await,
         };
-        assert!(matches!(line.next().await, Some(Packet::Ack(_))), "{via:?}");
+        assert!(
+            matches!(line.next().await, Some(Packet::Ack(_))),
+            "{variant:?}"
+        );
         let question = [wire.attach_packet(None), Packet::Padding(0)];
         let answer = wire.exchange(&question).await;
         assert_eq!((answer.status, &answer.body[..]), (200, &b"1:a1"[..]));
@@ -245,7 +248,7 @@ async fn padding_in_an_exchange_is_answered_on_the_stream_after_what_waits() {
             .iter()
             .filter(|packet| matches!(packet, Packet::Message(_)))
             .count();
-        assert_eq!(messages, 3, "{via:?}: {said:?}");
+        assert_eq!(messages, 3, "{variant:?}: {said:?}");
     }
 }
 
@@ -255,7 +258,7 @@ async fn a_full_inbox_does_not_keep_the_server_from_the_question() {
         .max_inbox_messages(1)
         .max_outbox_messages(1);
     let server = TestServer::start(Config::new().limits(limits)).await;
-    let wire = Wire::open(server.addr, Via::PollText).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
     let mut line = attach(&server, &wire).await;
     assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(0))));
     // The echo of the first fills the outbox, so the app takes the second and no third.
@@ -285,7 +288,7 @@ async fn a_reader_that_takes_nothing_is_dropped_and_its_session_resumes_or_expir
         serve.write_stall(Duration::from_millis(300))
     };
     let server = TestServer::start_tuned(config, tuned).await;
-    let mut wire = Wire::open(server.addr, Via::PollText).await;
+    let mut wire = Wire::open(server.addr, Variant::PollText).await;
     wire.send("topic:news").await;
     assert_eq!(wire.recv_text().await, "subscribed");
     let line = attach(&server, &wire).await;

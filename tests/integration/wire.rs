@@ -23,9 +23,9 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::line::StreamLine;
 
-/// How a session is carried.
+/// A transport in one of its encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+pub enum Variant {
     WebSocket,
     PollText,
     PollBinary,
@@ -38,26 +38,26 @@ pub enum Via {
     Jsonp,
 }
 
-pub const ALL: [Via; 8] = [
-    Via::WebSocket,
-    Via::PollText,
-    Via::PollBinary,
-    Via::PollEscaped,
-    Via::StreamText,
-    Via::StreamBinary,
-    Via::Events,
-    Via::Jsonp,
+pub const ALL: [Variant; 8] = [
+    Variant::WebSocket,
+    Variant::PollText,
+    Variant::PollBinary,
+    Variant::PollEscaped,
+    Variant::StreamText,
+    Variant::StreamBinary,
+    Variant::Events,
+    Variant::Jsonp,
 ];
 
 /// All but the WebSocket.
-pub const HTTP: &[Via] = (&ALL as &[Via]).split_at(1).1;
+pub const HTTP: &[Variant] = (&ALL as &[Variant]).split_at(1).1;
 
 /// A config that offers every transport.
 pub fn every() -> Config {
     Config::new().allow_jsonp()
 }
 
-impl Via {
+impl Variant {
     fn is_stream(self) -> bool {
         matches!(self, Self::StreamText | Self::StreamBinary | Self::Events)
     }
@@ -90,7 +90,7 @@ pub struct Wire {
     pub sent: u64,
     /// What the server has acknowledged on a WebSocket.
     pub acked: u64,
-    via: Via,
+    variant: Variant,
     socket: Option<WebSocketStream<TcpStream>>,
     stream: Option<StreamLine>,
     queue: VecDeque<Packet>,
@@ -99,19 +99,19 @@ pub struct Wire {
 const DEADLINE: Duration = Duration::from_secs(20);
 
 impl Wire {
-    pub async fn open(addr: SocketAddr, via: Via) -> Self {
-        Self::open_with(addr, via, new_key(), 1, &[]).await
+    pub async fn open(addr: SocketAddr, variant: Variant) -> Self {
+        Self::open_with(addr, variant, new_key(), 1, &[]).await
     }
 
     pub async fn open_with(
         addr: SocketAddr,
-        via: Via,
+        variant: Variant,
         key: OpeningKey,
         generation: u64,
         protocols: &[&str],
     ) -> Self {
-        match via {
-            Via::WebSocket => {
+        match variant {
+            Variant::WebSocket => {
                 let mut offer = format!("anywire.v1, anywire.open.{key}.{generation}");
                 for protocol in protocols {
                     offer += &format!(", {protocol}");
@@ -120,15 +120,15 @@ impl Wire {
                 let Packet::Opened(opened) = read(&mut socket).await else {
                     panic!("not opened")
                 };
-                Self::new(addr, *opened, via, Some(socket))
+                Self::new(addr, *opened, variant, Some(socket))
             }
-            Via::PollText
-            | Via::PollBinary
-            | Via::PollEscaped
-            | Via::StreamText
-            | Via::StreamBinary
-            | Via::Events
-            | Via::Jsonp => {
+            Variant::PollText
+            | Variant::PollBinary
+            | Variant::PollEscaped
+            | Variant::StreamText
+            | Variant::StreamBinary
+            | Variant::Events
+            | Variant::Jsonp => {
                 let open = Open {
                     key,
                     generation: Generation::new(generation),
@@ -138,27 +138,27 @@ impl Wire {
                     can: anywire_protocol::Can::NONE,
                 };
                 let open = Packet::Open(Box::new(open));
-                if via.is_stream() {
-                    let mut line = if via == Via::Events {
+                if variant.is_stream() {
+                    let mut line = if variant == Variant::Events {
                         let offer = format!("anywire.open.{key}.{generation}");
                         let tokens = [&offer[..]].into_iter().chain(protocols.iter().copied());
                         StreamLine::events(addr, &tokens.collect::<Vec<_>>().join(",")).await
                     } else {
-                        StreamLine::begin(addr, via.encoding(), &[open]).await
+                        StreamLine::begin(addr, variant.encoding(), &[open]).await
                     };
                     let Some(Packet::Opened(opened)) = line.next().await else {
                         panic!("not opened")
                     };
-                    let mut wire = Self::new(addr, *opened, via, None);
+                    let mut wire = Self::new(addr, *opened, variant, None);
                     wire.stream = Some(line);
                     return wire;
                 }
-                let answer = exchange(addr, via, &[open]).await;
-                let mut packets = VecDeque::from(unpack(via, answer));
+                let answer = exchange(addr, variant, &[open]).await;
+                let mut packets = VecDeque::from(unpack(variant, answer));
                 let Some(Packet::Opened(opened)) = packets.pop_front() else {
                     panic!("not opened")
                 };
-                let mut wire = Self::new(addr, *opened, via, None);
+                let mut wire = Self::new(addr, *opened, variant, None);
                 wire.queue = packets;
                 wire
             }
@@ -168,7 +168,7 @@ impl Wire {
     fn new(
         addr: SocketAddr,
         opened: Opened,
-        via: Via,
+        variant: Variant,
         socket: Option<WebSocketStream<TcpStream>>,
     ) -> Self {
         let generation = opened.generation.as_u64();
@@ -179,7 +179,7 @@ impl Wire {
             received: 0,
             sent: 0,
             acked: 0,
-            via,
+            variant,
             socket,
             stream: None,
             queue: VecDeque::new(),
@@ -187,12 +187,12 @@ impl Wire {
     }
 
     /// Lets go of the connection and carries on over another.
-    pub async fn switch(&mut self, via: Via) {
+    pub async fn switch(&mut self, variant: Variant) {
         self.generation += 1;
-        self.via = via;
+        self.variant = variant;
         self.socket = None;
         self.stream = None;
-        if via == Via::WebSocket {
+        if variant == Variant::WebSocket {
             let offer = format!("anywire.v1, {}", self.attach_token(self.generation));
             let mut socket = upgrade(self.addr, "/anywire/websocket", &offer)
                 .await
@@ -211,15 +211,15 @@ impl Wire {
     }
 
     /// Waits until the server's app has everything, then switches.
-    pub async fn switch_after_settling(&mut self, via: Via, server: &TestServer) {
+    pub async fn switch_after_settling(&mut self, variant: Variant, server: &TestServer) {
         // The first message was the command; the others are recorded.
         server.seen.wait_heard(self.sent as usize - 1).await;
-        self.switch(via).await;
+        self.switch(variant).await;
     }
 
     /// Acknowledges what has come, where nothing else does.
     async fn ack(&mut self) {
-        if self.via.is_stream() {
+        if self.variant.is_stream() {
             let answer = self.exchange(&[self.attach_packet(None)]).await;
             assert_eq!(answer.status, 200, "{answer:?}");
             return;
@@ -250,7 +250,7 @@ impl Wire {
 
     /// Sends one exchange and returns the raw answer.
     pub async fn exchange(&self, packets: &[Packet]) -> Answer {
-        exchange(self.addr, self.via, packets).await
+        exchange(self.addr, self.variant, packets).await
     }
 
     pub async fn send(&mut self, message: impl Into<Message>) {
@@ -307,21 +307,21 @@ impl Wire {
             let packet = match (self.queue.pop_front(), &mut self.socket) {
                 (Some(packet), _) => packet,
                 (None, Some(socket)) => read(socket).await,
-                (None, None) if self.via.is_stream() => match self.next_on_stream().await {
+                (None, None) if self.variant.is_stream() => match self.next_on_stream().await {
                     Some(packet) => packet,
                     None => continue,
                 },
                 (None, None) => {
                     let poll = self.attach_packet(Some(Duration::from_secs(5)));
                     let answer = self.exchange(&[poll]).await;
-                    self.queue = unpack(self.via, answer).into();
+                    self.queue = unpack(self.variant, answer).into();
                     continue;
                 }
             };
             match packet {
                 Packet::Message(message) => {
                     self.received += 1;
-                    if self.socket.is_some() || self.via.is_stream() {
+                    if self.socket.is_some() || self.variant.is_stream() {
                         self.ack().await;
                     }
                     return Got::Message(message);
@@ -338,11 +338,11 @@ impl Wire {
     /// The next packet of the stream; `None` when it has rotated.
     async fn next_on_stream(&mut self) -> Option<Packet> {
         if self.stream.is_none() {
-            let line = if self.via == Via::Events {
+            let line = if self.variant == Variant::Events {
                 StreamLine::events(self.addr, &self.attach_token(self.generation)).await
             } else {
                 let attach = self.attach_packet(None);
-                StreamLine::begin(self.addr, self.via.encoding(), &[attach]).await
+                StreamLine::begin(self.addr, self.variant.encoding(), &[attach]).await
             };
             self.stream = Some(line);
         }
@@ -444,15 +444,15 @@ pub async fn write(socket: &mut WebSocketStream<TcpStream>, frame: WsMessage) {
         .unwrap();
 }
 
-async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
-    let encoding = via.encoding();
+async fn exchange(addr: SocketAddr, variant: Variant, packets: &[Packet]) -> Answer {
+    let encoding = variant.encoding();
     let mut writer = PayloadWriter::new(encoding);
     packets.iter().for_each(|packet| writer.push(packet));
-    if via == Via::Jsonp {
+    if variant == Variant::Jsonp {
         return call(addr, packets, &writer.finish()).await;
     }
-    let (content_type, body) = match via {
-        Via::PollEscaped => (
+    let (content_type, body) = match variant {
+        Variant::PollEscaped => (
             "application/x-www-form-urlencoded",
             escape(&writer.finish()).into(),
         ),
@@ -460,7 +460,7 @@ async fn exchange(addr: SocketAddr, via: Via, packets: &[Packet]) -> Answer {
     };
     let content_type = format!("Content-Type: {content_type}");
     let mut answer = request(addr, "POST", "/anywire/poll", &[&content_type], &body).await;
-    if via == Via::PollEscaped && answer.status == 200 {
+    if variant == Variant::PollEscaped && answer.status == 200 {
         answer.body = unescape_answer(&answer.body);
     }
     answer
@@ -532,12 +532,12 @@ pub fn escape(payload: &[u8]) -> String {
     escaped
 }
 
-pub fn unpack(via: Via, answer: Answer) -> Vec<Packet> {
+pub fn unpack(variant: Variant, answer: Answer) -> Vec<Packet> {
     assert_eq!(
         answer.status,
         200,
         "{}",
         String::from_utf8_lossy(&answer.body)
     );
-    decode_payload(via.encoding(), answer.body.into()).unwrap()
+    decode_payload(variant.encoding(), answer.body.into()).unwrap()
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anywire::{Config, Message, Server, Socket};
-use anywire_tests::fault_proxy::{FaultProxy, Faults};
+use anywire_fault_proxy::{FaultProxy, Faults};
 use anywire_tests::oracle::{Ledger, Way, Workload};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};

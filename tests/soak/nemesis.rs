@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anywire_tests::fault_proxy::Faults;
+use anywire_fault_proxy::Faults;
 use tokio::time::{Instant, sleep};
 
 use crate::flow::{Flow, Peer};

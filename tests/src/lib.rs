@@ -3,7 +3,6 @@
 pub mod capture;
 pub mod chromium;
 pub mod directory;
-pub mod fault_proxy;
 pub mod host;
 pub mod http;
 pub mod middlebox;

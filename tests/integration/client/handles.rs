@@ -9,8 +9,8 @@ use anywire_client::{
     Client, CloseCode, CloseReason, ConnectError, Message, OriginMemory, SendError, Transport,
     TrySendError,
 };
+use anywire_fault_proxy::{FaultProxy, Faults};
 use anywire_protocol::{Encoding, Offset, Packet, PayloadWriter, decode_frame, decode_payload};
-use anywire_tests::fault_proxy::{FaultProxy, Faults};
 use anywire_tests::server::TestServer;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};

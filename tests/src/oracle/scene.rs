@@ -7,8 +7,8 @@ use anywire_client::{Client, ClientBuilder, OriginMemory};
 
 use super::mode::PRODUCT_PATIENCE;
 use super::{Between, OracleServer, Workload};
-use crate::fault_proxy::{FaultProxy, Faults};
 use crate::middlebox::{Middlebox, MiddleboxError, Product};
+use anywire_fault_proxy::{FaultProxy, Faults};
 
 /// A server for one session, and what is between it and its client.
 pub struct Scene {

@@ -10,11 +10,11 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::{Fate, State};
-use crate::fault_proxy::live::raise;
+use crate::live::raise;
 
 /// What a proxy says here reaches the client over the line; dropping it closes the connection after that.
 #[derive(Debug)]
-pub(in crate::fault_proxy) struct End {
+pub(crate) struct End {
     pipe: DuplexStream,
     state: Arc<State>,
 }
@@ -25,12 +25,12 @@ impl End {
     }
 
     /// A request may come: its chance of a cut is drawn.
-    pub(in crate::fault_proxy) fn draw_cut(&self) {
+    pub(crate) fn draw_cut(&self) {
         self.state.cuts().draw();
     }
 
     /// Says how the connection closes when this is dropped and all has reached the client.
-    pub(in crate::fault_proxy) fn finish(&self, is_reset: bool) {
+    pub(crate) fn finish(&self, is_reset: bool) {
         let fate = if is_reset {
             Fate::FinishByReset
         } else {
@@ -40,7 +40,7 @@ impl End {
     }
 
     /// Resets the connection now.
-    pub(in crate::fault_proxy) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         raise(&self.state.fate, Fate::Reset);
     }
 }

@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt;
 use super::bench::{
     Bench, POLL, UPGRADE, ask, ends, hear, hear_nothing, hear_out, is_reset, within,
 };
-use crate::fault_proxy::Faults;
+use crate::Faults;
 
 #[tokio::test]
 async fn an_upgraded_connection_carries_bytes_both_ways() {

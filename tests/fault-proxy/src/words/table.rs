@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fault_proxy::faults::{Buffer, Faults, Upgrade};
+use crate::faults::{Buffer, Faults, Upgrade};
 
 /// A word, what it says of the proxy, and the field that it stands for.
 pub(super) struct Word {

@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::AsyncWriteExt;
 
 use super::bench::{Bench, POLL, ask, ends, hear, is_reset, within};
-use crate::fault_proxy::Faults;
+use crate::Faults;
 
 #[tokio::test]
 async fn a_lost_answer_was_given_by_the_server() {

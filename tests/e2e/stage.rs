@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anywire::Config;
+use anywire_fault_proxy::{FaultProxy, Faults};
 use anywire_tests::chromium::{Browser, Page, PageOptions};
-use anywire_tests::fault_proxy::{FaultProxy, Faults};
 use anywire_tests::server::TestServer;
 use serde_json::Value;
 
@@ -13,14 +13,14 @@ const HARNESS: &str = include_str!("harness.js");
 /// How long anything may take here.
 const DEADLINE: Duration = Duration::from_secs(40);
 
-pub struct Lab {
+pub struct Stage {
     pub server: TestServer,
     pub proxy: FaultProxy,
     pub page: Page,
     browser: Browser,
 }
 
-impl Lab {
+impl Stage {
     /// A page behind a proxy with these faults, in its words. `before_load` runs before the page's own scripts.
     pub async fn start(config: Config, faults: &str, before_load: Option<&str>) -> Self {
         let server = TestServer::start(config).await;
@@ -68,7 +68,7 @@ impl Lab {
         self.open_with("{}").await;
     }
 
-    /// As [`Lab::open`], with options.
+    /// As [`Stage::open`], with options.
     pub async fn open_with(&self, options: &str) {
         self.evaluate(&format!("harness.start({options})")).await;
         self.until("run.opens === 1").await;
@@ -90,7 +90,7 @@ impl Lab {
         }
     }
 
-    /// As [`Lab::until`], while the page comes back from another and there may be none to ask for a moment.
+    /// As [`Stage::until`], while the page comes back from another and there may be none to ask for a moment.
     pub async fn until_shown(&self, condition: &str) {
         let shown = tokio::time::timeout(DEADLINE, async {
             loop {
@@ -121,7 +121,7 @@ impl Lab {
         self.evaluate(&format!("harness.exchange({count})")).await;
     }
 
-    /// Waits for all messages of [`Lab::begin`] and compares both sides' sequences exactly.
+    /// Waits for all messages of [`Stage::begin`] and compares both sides' sequences exactly.
     pub async fn compare(&self, count: usize) {
         self.until(&format!("run.got.length >= {count}")).await;
         let heard = self.server.seen.wait_heard(count).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{NONE, WORDS};
-use crate::fault_proxy::{Buffer, Faults, Upgrade};
+use crate::{Buffer, Faults, Upgrade};
 
 #[test]
 fn every_word_is_shown_as_it_is_read() {

@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::fault_proxy::{FaultProxy, Faults};
+use crate::{FaultProxy, Faults};
 
 /// A proxy and the server behind it, which reports every request line and everything said after an upgrade.
 pub(super) struct Bench {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::fault_proxy::faults::Faults;
+use crate::faults::Faults;
 
 /// The bytes that may still pass.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{READ_BYTES, State};
-use crate::fault_proxy::{cuts::Direction, wire::write_in_steps};
+use crate::{cuts::Direction, wire::write_in_steps};
 
 /// One direction of a line.
 pub(super) struct Lane<'a> {

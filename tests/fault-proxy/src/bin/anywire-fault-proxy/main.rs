@@ -1,4 +1,4 @@
-//! `anywire-lab`: the fault proxy of the tests, to stand in front of any server by hand.
+//! `anywire-fault-proxy`: the fault proxy of the tests, to stand in front of any server by hand.
 //!
 //! What it is told is left to `arguments`, what the faults do to the library.
 
@@ -6,7 +6,7 @@ mod arguments;
 
 use std::{process::ExitCode, time::Duration};
 
-use anywire_tests::fault_proxy::{Counts, FaultProxy, Faults};
+use anywire_fault_proxy::{Counts, FaultProxy, Faults};
 
 use crate::arguments::Arguments;
 
@@ -50,7 +50,7 @@ async fn watch(proxy: &FaultProxy, told: Arguments) -> ! {
 }
 
 fn fail(why: &str) -> ExitCode {
-    eprintln!("anywire-lab: {why}");
+    eprintln!("anywire-fault-proxy: {why}");
     ExitCode::FAILURE
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::table::Field;
-use crate::fault_proxy::faults::{Buffer, Faults, Upgrade};
+use crate::faults::{Buffer, Faults, Upgrade};
 
 impl Field {
     /// Whether its word, or one that excludes it, was read before. Headers add up.

@@ -10,7 +10,7 @@ use tokio::{
 use super::bench::{
     Bench, HALVES, LARGE, LARGE_BYTES, POLL, UPGRADE, ask, ends, hear, hear_out, is_reset, within,
 };
-use crate::fault_proxy::Faults;
+use crate::Faults;
 
 #[tokio::test]
 async fn a_delay_is_paid_once_each_way_and_not_for_each_piece() {

@@ -1,8 +1,8 @@
-//! The command line of `anywire-lab`.
+//! The command line of `anywire-fault-proxy`.
 
 use std::net::SocketAddr;
 
-use anywire_tests::fault_proxy::Faults;
+use anywire_fault_proxy::Faults;
 
 /// How the proxy is to run.
 pub struct Arguments {
@@ -58,7 +58,7 @@ impl Arguments {
 pub const USAGE: &str = "\
 A proxy that misbehaves on command, in front of a server.
 
-  anywire-lab --upstream 127.0.0.1:3030 [--listen 127.0.0.1:8080] [--faults WORD,WORD…] [--seed 7]
+  anywire-fault-proxy --upstream 127.0.0.1:3030 [--listen 127.0.0.1:8080] [--faults WORD,WORD…] [--seed 7]
 
 It prints its address, and then what has passed whenever that has changed.
 
