@@ -12,6 +12,5 @@ mod modes;
 mod origins;
 mod page_life;
 mod stage;
-
 mod surface;
 mod transports;

@@ -1,11 +1,10 @@
 //! `GET {mount}/events`: server-sent events (PROTOCOL §14).
 
 use anywire_core::Refusal;
-use anywire_protocol::{Offer, Offset};
+use anywire_protocol::{Offer, Offset, ProtocolError};
 use http::{HeaderName, Method};
 
 use crate::answer::{Answer, HttpRefusal};
-use crate::request::head::malformed;
 use crate::request::query;
 use crate::request::{Request, Row};
 use crate::stream_body::StreamBody;
@@ -24,9 +23,9 @@ pub(crate) fn answer<B>(request: &Request<'_, B>) -> Result<Answer, HttpRefusal>
 
 fn begin<B>(request: &Request<'_, B>) -> Result<StreamBody, Refusal> {
     let tokens = query::parameter(request.query, "offer")
-        .ok_or_else(|| malformed("a query without a parameter `offer`"))??;
-    let tokens =
-        str::from_utf8(&tokens).map_err(|_| malformed("an offer with bytes that are not ASCII"))?;
+        .ok_or_else(|| ProtocolError::malformed("a query without a parameter `offer`"))??;
+    let tokens = str::from_utf8(&tokens)
+        .map_err(|_| ProtocolError::malformed("an offer with bytes that are not ASCII"))?;
     let offer = Offer::parse(tokens.split(',').map(str::trim))?;
     let seen = match request.headers.get(LAST_EVENT_ID) {
         // A browser that has seen no event yet may say so by an empty id.

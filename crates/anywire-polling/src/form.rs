@@ -1,14 +1,16 @@
 //! `POST {mount}/form`: what a page sends that can read no answer (PROTOCOL §15.5).
 
 use anywire_core::{Hub, Principal, Refusal};
-use anywire_protocol::{CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, unescape};
+use anywire_protocol::{
+    CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, ProtocolError, unescape,
+};
 use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 
 use crate::answer::{Answer, HttpRefusal, TEXT};
 use crate::request::body::{BoxError, Escape, collect};
-use crate::request::head::{Head, Parsed, bounded, malformed};
+use crate::request::head::{Head, Parsed, bounded};
 use crate::request::{Request, Row};
 
 pub(crate) const ROW: Row = Row {
@@ -55,9 +57,10 @@ fn take(hub: &Hub, field: Bytes, principal: Option<&Principal>) -> Result<(), Re
         Head::Attach(attach) if attach.hold.is_none() => {
             hub.find(&attach, principal)?.receive(attach.received, rest)
         }
-        _ => {
-            Err(malformed("a form that does not begin with an attach packet without holdMs").into())
-        }
+        _ => Err(ProtocolError::malformed(
+            "a form that does not begin with an attach packet without holdMs",
+        )
+        .into()),
     }
 }
 

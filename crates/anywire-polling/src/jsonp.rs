@@ -1,12 +1,12 @@
 //! `GET {mount}/jsonp`: long polling by script tags (PROTOCOL §15). How the script looks is left to `call.rs`.
 
-use anywire_protocol::{Encoding, Transport};
+use anywire_protocol::{Encoding, ProtocolError, Transport};
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal, Style};
 use crate::exchange::Exchange;
 use crate::poll::escape;
-use crate::request::head::{bounded, malformed};
+use crate::request::head::bounded;
 use crate::request::query;
 use crate::request::{Request, Row};
 
@@ -29,10 +29,12 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         query,
         ..
     } = request;
-    let number = call_number(query)
-        .ok_or_else(|| malformed("a query without a parameter `c` that is a number"))?;
-    let payload = query::parameter(query, "b")
-        .ok_or_else(|| malformed("a query without a parameter `b`, the payload"))??;
+    let number = call_number(query).ok_or_else(|| {
+        ProtocolError::malformed("a query without a parameter `c` that is a number")
+    })?;
+    let payload = query::parameter(query, "b").ok_or_else(|| {
+        ProtocolError::malformed("a query without a parameter `b`, the payload")
+    })??;
     let payload = bounded(payload, hub.limits())?;
     let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, principal)?;
     let payload = escape(&exchange.answer().await?);

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal};
-use anywire_protocol::{ConnectionMode, Encoding, Limits, Offer, Offset, Open, Packet, Transport};
+use anywire_protocol::{
+    ConnectionMode, Encoding, Limits, Offer, Offset, Open, Packet, ProtocolError, Transport,
+};
 use bytes::Bytes;
 use tokio_stream::Stream;
 
 use crate::framing::Framing;
-use crate::request::head::{Head, Parsed, malformed};
+use crate::request::head::{Head, Parsed};
 
 /// The body of an answer that carries a session until it ends. Dropping it detaches.
 ///
@@ -47,7 +49,10 @@ impl StreamBody {
             Head::Attach(attach) => attach.hold,
         };
         if hold.is_some() {
-            return Err(malformed("holdMs on a stream, which is not held: leave it out").into());
+            return Err(ProtocolError::malformed(
+                "holdMs on a stream, which is not held: leave it out",
+            )
+            .into());
         }
         let (visit, received) = match &head {
             Head::Open(open) => (hub.open(open, &rest, principal)?, open.received),
@@ -86,7 +91,7 @@ impl StreamBody {
             Offer::Later { .. } => {
                 let text =
                     "an event stream opens or attaches: offer anywire.open… or anywire.attach…";
-                return Err(malformed(text).into());
+                return Err(ProtocolError::malformed(text).into());
             }
         };
         let (connection, at) = visit.attach(

@@ -16,7 +16,8 @@ impl ProtocolError {
         Self { code, what }
     }
 
-    pub(crate) const fn malformed(what: &'static str) -> Self {
+    /// A rule broken by what came, not by how much or when: code 4960.
+    pub const fn malformed(what: &'static str) -> Self {
         Self::new(CloseCode::PROTOCOL_ERROR, what)
     }
 

@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::head::{malformed, too_large};
+use super::head::too_large;
 use crate::answer::HttpRefusal;
 
 /// A payload that came whole.
@@ -297,7 +297,7 @@ impl Intake {
 
 fn may_be_plain(escape: Escape) -> Result<(), ProtocolError> {
     match escape {
-        Escape::Always => Err(malformed(
+        Escape::Always => Err(ProtocolError::malformed(
             "a form body that is not one field, `b`, with an escaped payload",
         )),
         Escape::Never | Escape::Maybe => Ok(()),

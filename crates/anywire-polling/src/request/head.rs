@@ -27,7 +27,7 @@ impl Parsed {
             Some(Packet::Attach(attach)) => Head::Attach(attach),
             _ => {
                 let text = "a payload whose first packet is neither open nor attach";
-                return Err(malformed(text).into());
+                return Err(ProtocolError::malformed(text).into());
             }
         };
         let rest: Vec<_> = packets.collect();
@@ -47,8 +47,4 @@ pub(crate) fn bounded(payload: Bytes, limits: &Limits) -> Result<Bytes, Protocol
 pub(crate) const fn too_large() -> ProtocolError {
     let text = "a payload of more than maxPayloadBytes: send less at once";
     ProtocolError::new(CloseCode::TOO_LARGE, text)
-}
-
-pub(crate) const fn malformed(what: &'static str) -> ProtocolError {
-    ProtocolError::new(CloseCode::PROTOCOL_ERROR, what)
 }

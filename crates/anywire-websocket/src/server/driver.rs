@@ -356,7 +356,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Packet::Attach(request) => attach(&self.hub, &request, principal.as_ref()),
                 _ => {
                     let text = "a packet before open or attach that is neither ping nor padding";
-                    Err(ProtocolError::new(CloseCode::PROTOCOL_ERROR, text).into())
+                    Err(ProtocolError::malformed(text).into())
                 }
             };
             match attached {
@@ -501,7 +501,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 
 fn held() -> Refusal {
     let text = "holdMs on a WebSocket: only exchanges are held, leave it out";
-    ProtocolError::new(CloseCode::PROTOCOL_ERROR, text).into()
+    ProtocolError::malformed(text).into()
 }
 
 fn after(duration: Duration) -> Pin<Box<Sleep>> {
