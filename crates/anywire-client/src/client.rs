@@ -205,25 +205,26 @@ impl Sender {
         self.shared.close(reason.into());
     }
 
-    /// What carries the session now; `None` while nothing does, and after the end.
+    /// The transport that carries the session now; `None` while the client reconnects, and after the end.
     pub fn transport(&self) -> Option<Transport> {
         self.shared.status.borrow().transport
     }
 
-    /// Tells of each change of what carries the session.
+    /// The changes of transport from now on, as [`TransportChanges::next`] returns them.
     pub fn transport_changes(&self) -> TransportChanges {
         let mut status = self.shared.status.subscribe();
         let known = status.borrow_and_update().transport;
         TransportChanges { status, known }
     }
 
-    /// Why the transport is what it is: the last attempts to connect, the oldest first (NEGOTIATION §9).
+    /// The client's last attempts to connect, the oldest first, with what became of each: why the transport is what it is
+    /// (NEGOTIATION §9).
     pub fn attempts(&self) -> Vec<Attempt> {
         self.shared.lock().negotiation.trace().cloned().collect()
     }
 }
 
-/// The changes of what carries a session.
+/// The changes of a session's transport; see [`Client::transport_changes`].
 pub struct TransportChanges {
     status: watch::Receiver<Status>,
     known: Option<Transport>,
@@ -236,7 +237,8 @@ impl Debug for TransportChanges {
 }
 
 impl TransportChanges {
-    /// Waits for the next change and returns what carries the session then; `None` once the session has ended.
+    /// Waits for the next change and returns the transport then, `Some(None)` while the client reconnects; `None` once the
+    /// session has ended.
     ///
     /// A change that is undone before this is called is skipped.
     ///

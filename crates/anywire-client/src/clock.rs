@@ -73,7 +73,7 @@ mod tests {
         // It is set back: that is no sleep.
         watch.wall += HOUR;
         assert!(!watch.has_slept(None));
-        // The monotonic clock went on while nobody ran.
+        // The monotonic clock went on while no task ran.
         let deadline = Instant::now();
         tokio::time::advance(HOUR).await;
         assert!(watch.has_slept(Some(deadline)));

@@ -1,5 +1,5 @@
 //! The task behind a client: it feeds the session and the negotiation what the legs and the app do, and does what they
-//! ask. How each leg speaks is left to `driver/websocket.rs` and `driver/poll.rs`.
+//! ask. `driver/websocket.rs` and `driver/poll.rs` say how each leg speaks.
 
 mod poll;
 mod state;
@@ -186,7 +186,7 @@ impl Driver {
         }
     }
 
-    /// The app has gone before there was a session: nobody is to be told.
+    /// Ends a session that the app closed before any server knew it.
     fn leave_unopened(&mut self, now: Timestamp) {
         let mut state = self.shared.lock();
         if self.names.is_none() && !state.session.is_open() {
@@ -246,7 +246,7 @@ impl Driver {
         }
     }
 
-    /// Whether nothing is left to say, or nobody to say it to.
+    /// Whether the driver may end: all has been said, no server knows the session, or the last words had their time.
     fn is_over(&self) -> bool {
         let state = self.shared.lock();
         let Some(until) = self.linger_until else {

@@ -1,4 +1,4 @@
-//! The legs as bytes: each runs as a task that the driver owns. What the packets mean is left to the driver.
+//! The legs as bytes: each runs as a task that the driver owns. The driver knows what the packets mean.
 
 pub(crate) mod exchange;
 pub(crate) mod pace;

@@ -66,7 +66,7 @@ pub(crate) fn network() -> Option<IpAddr> {
         socket.connect((to, DISCARD_PORT)).ok()?;
         Some(socket.local_addr().ok()?.ip())
     };
-    // Addresses for documentation: they belong to nobody.
+    // Addresses for documentation: no machine has them.
     let (v4, v6) = (
         Ipv4Addr::new(192, 0, 2, 1),
         Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1),

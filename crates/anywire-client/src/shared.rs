@@ -126,13 +126,13 @@ impl Shared {
         received
     }
 
-    /// Nobody will take messages any more.
+    /// The app will take no more messages: those that come are dropped.
     pub(crate) fn deafen(&self) {
         self.lock().has_no_reader = true;
         self.changed.notify_one();
     }
 
-    /// Wakes whoever waits for what the session has now.
+    /// Wakes the tasks that wait for what the session has now: a message, room in the outbox, the end.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
         if state.has_no_reader {

@@ -53,7 +53,7 @@ impl Connection {
         let fence = Fence::Connection(self.id);
         let mut messages = 0;
         let outcome = self.cell.step(Origin::Connection, |state, now| {
-            // Whatever the app sends meanwhile is transmitted next; nobody need be woken for it.
+            // Whatever the app sends meanwhile is transmitted next; no task need be woken for it.
             if state.session.is_current(self.id) {
                 state.connection = None;
             }

@@ -1,4 +1,4 @@
-//! A count that many tasks add to. What is counted is left to `metrics.rs` and `reports.rs`.
+//! A count that many tasks add to. `metrics.rs` and `reports.rs` say what is counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! One wheel of deadlines, and the one task that turns it. What a deadline is for is left to the wheel's owner.
+//! One wheel of deadlines, and the one task that turns it. The wheel's owner knows what a deadline is for.
 //!
 //! A session has at most one entry that counts, at or before its real deadline; when that comes too early, the session
 //! enters itself again. So moving a deadline back costs nothing, and an idle session owns no timer.
@@ -33,7 +33,7 @@ impl<D> Default for Deadlines<D> {
 /// Delay before an overdue deadline is checked again: 1 s.
 const OVERDUE_TICKS: u64 = 100;
 
-/// How finely deadlines are told apart.
+/// The wheel's tick: deadlines within one are due together.
 const TICK: Duration = Duration::from_millis(10);
 
 /// The tick to wake at for a deadline `at`: later than `now`, and not after it by more than a tick.

@@ -28,7 +28,7 @@ pub(crate) fn dispatch(cell: &Arc<SessionCell>, handler: &dyn Handler) {
             }
         }));
         if outcome.is_err() {
-            // The panic hook has told of it. This session cannot go on, but the app is told of its end. The thread goes
+            // The panic hook has printed it. This session cannot go on, but the app hears of its end. The thread goes
             // on: it may belong to another session.
             calls.retain(|call| matches!(call, Call::Event(Event::Closed(_))));
             let reason = CloseReason::new(CloseCode::INTERNAL, "the application failed");

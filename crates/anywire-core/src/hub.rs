@@ -96,8 +96,8 @@ impl Hub {
 
     /// Sends a message to every session that follows `topic`; returns to how many.
     ///
-    /// The bytes are shared, not copied. A session whose outbox is full is closed with 4932: a slow reader slows nobody
-    /// but itself.
+    /// The bytes are shared, not copied. A session whose outbox is full is closed with 4932: a slow reader slows
+    /// only itself.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
         self.inner.topics.publish(topic, &message.into())
     }

@@ -2,7 +2,7 @@
 //!
 //! A [`Hub`] holds this node's sessions. Transports come to it through [`Hub::open`] and [`Hub::find`], attach a
 //! [`Connection`], and feed it packets. Apps see a [`Socket`] (one async function per session) or a [`Handler`]
-//! (callbacks). The rules of the conversation are left to `anywire-protocol`.
+//! (callbacks). `anywire-protocol` holds the rules of the conversation.
 
 #![warn(missing_debug_implementations)]
 

@@ -1,4 +1,4 @@
-//! Counters that answer "how is it going?". Publishing them is left to apps.
+//! Counters that answer "how is it going?". Apps publish them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

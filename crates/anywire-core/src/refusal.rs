@@ -1,4 +1,4 @@
-//! Why a client is not let in.
+//! Why a client is not let in. `answer.rs` of `anywire-polling` gives a refusal its HTTP status.
 
 use anywire_protocol::{AttachError, CloseCode, CloseReason, ProtocolError};
 

@@ -54,23 +54,23 @@ pub struct Attempts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcomes {
-    /// The phase went well.
+    /// The attempt succeeded.
     pub ok: u64,
-    /// Somebody answered, and said no.
+    /// The server, or something in between, refused.
     pub refused: u64,
-    /// The connection ended.
+    /// The connection closed or broke.
     pub closed: u64,
-    /// Nothing came in time, before the leg had attached.
+    /// No byte came in time, before the leg had attached.
     pub silent: u64,
-    /// Nothing came in time, after it had.
+    /// No byte came in time, after the leg had attached.
     pub stalled: u64,
-    /// A newer connection took over.
+    /// A newer connection of the session took over.
     pub superseded: u64,
-    /// It was no longer needed.
+    /// The client no longer needed the attempt.
     pub dropped: u64,
-    /// It could not even be tried.
+    /// The attempt could not begin: no address, no route, a browser's block.
     pub failed: u64,
-    /// A word that this server does not know.
+    /// The client named an outcome that this server does not know.
     pub other: u64,
 }
 

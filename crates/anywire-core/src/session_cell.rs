@@ -1,5 +1,6 @@
 //! A session alive on this server: plain state behind a short lock, with the wakers of the tasks that wait for it. It owns
-//! no task and no timer. What the state means is left to `anywire-protocol`, the app's callbacks to `dispatch.rs`.
+//! no task and no timer. `anywire-protocol` knows what the state means, `dispatch.rs`
+//! calls the app.
 
 use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -74,7 +75,7 @@ pub(crate) struct State {
     pub(crate) connection: Option<Waker>,
     /// The connection withholds acks, or does not read, because the inbox is full.
     is_reading_paused: bool,
-    /// Whoever waits for room in the outbox.
+    /// The tasks that wait for room in the outbox.
     pub(crate) senders: Vec<Waker>,
     /// The app's `recv`.
     receiver: Option<Waker>,
@@ -206,7 +207,7 @@ impl SessionCell {
         output
     }
 
-    /// Looks at or changes the state in a way that wakes nobody.
+    /// Looks at or changes the state in a way that wakes no task.
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.lock())
     }

@@ -62,7 +62,7 @@ impl Topics {
         });
     }
 
-    /// Sends to all followers; returns to how many. One whose outbox is full is closed, so that it slows nobody.
+    /// Sends to all followers; returns to how many. One whose outbox is full is closed, so that it slows no other.
     pub(crate) fn publish(&self, name: &str, message: &Message) -> usize {
         let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else {
             return 0;

@@ -152,8 +152,10 @@ impl Visit {
         Ok((connection, at))
     }
 
-    /// What tells the client of its session, and of an attach if there is one (PROTOCOL §3.2). Without one, nothing is said
-    /// on the connection but what has been received and acknowledged.
+    /// The *opened* packet's content: the session's id, secret and limits, and where each direction goes on (PROTOCOL §3.2).
+    ///
+    /// `at` is what [`Visit::attach`] returned. `None` stands for an exchange that attaches nothing: the counts are then what
+    /// the server has received, and what the client has acknowledged.
     pub fn opened(&self, at: Option<Attachment>) -> Opened {
         let (received, first) = match at {
             Some(at) => (at.received, at.first),

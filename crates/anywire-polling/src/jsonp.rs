@@ -1,4 +1,4 @@
-//! `GET {mount}/jsonp`: long polling by script tags (PROTOCOL §15). How the script looks is left to `call.rs`.
+//! `GET {mount}/jsonp`: long polling by script tags (PROTOCOL §15). `call.rs` writes the script.
 
 use anywire_protocol::{Encoding, ProtocolError, Transport};
 use http::Method;

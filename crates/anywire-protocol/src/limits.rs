@@ -44,8 +44,8 @@ pub struct Limits {
     pub padding: Duration,
     /// Age at which a stream ends and the client makes another. Default 55 s; some proxies cut at 60 s.
     pub stream_age: Duration,
-    /// Bytes after which a stream ends likewise. Default 128 KiB. Browsers keep all of a stream in memory while it lasts; too
-    /// small costs a request for each.
+    /// Bytes of a stream after which it ends and the client makes another. Default 128 KiB. Too large costs memory in
+    /// browsers, which keep all of a stream while it lasts; too small costs a request per so many bytes.
     pub max_stream_bytes: usize,
     /// How long a session without a connection lives. Default 120 s.
     pub resume_window: Duration,

@@ -198,7 +198,9 @@ impl Negotiation {
         }
     }
 
-    /// The client is back, from sleep or on another network (NEGOTIATION §7.1).
+    /// The device woke up, or its network changed: forgets pauses and failures, and tries at once (NEGOTIATION §7.1).
+    ///
+    /// `has_new_network` also forgets which transports this network was known to bear.
     pub fn handle_returned(&mut self, has_new_network: bool, now: Timestamp) {
         if has_new_network {
             self.was_proven = false;

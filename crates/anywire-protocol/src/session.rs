@@ -131,7 +131,7 @@ impl Session {
         self.inbox.seek(Count::Connection, first);
     }
 
-    /// What was given our close, an exchange of a client's, has not delivered it: the peer is told again.
+    /// The exchange that carried a client's close has failed or was not answered: the close goes out again.
     pub fn handle_close_lost(&mut self) {
         self.closing.lose();
     }
@@ -320,7 +320,10 @@ impl Session {
         self.heartbeat.ask();
     }
 
-    /// Time has passed. Call it when [`Session::poll_timeout`] says, then drain.
+    /// Does what is due at `now`: pings, drops a silent connection, ends a session that was detached for too long.
+    ///
+    /// Call it when the moment that [`Session::poll_timeout`] returned has come; earlier calls do nothing. Then drain
+    /// [`Session::poll_transmit`] and [`Session::poll_event`].
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.outbox.shrink();
         self.inbox.shrink();

@@ -1,4 +1,4 @@
-//! The moment that shells pass in. Reading a clock is left to them.
+//! The moment that shells pass in. They read the clock.
 
 use std::ops::Add;
 use std::time::Duration;

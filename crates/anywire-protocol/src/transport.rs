@@ -1,4 +1,4 @@
-//! The kinds of connection, by name and by number. How each of them connects is left to shells.
+//! The kinds of connection, by name and by number. Shells connect.
 
 use std::ops::{Index, IndexMut};
 
@@ -45,7 +45,7 @@ impl Transport {
 pub struct PerTransport<T>([T; Transport::ALL.len()]);
 
 impl<T> PerTransport<T> {
-    /// A table whose rows `row` makes.
+    /// A table; `row` is called once for each transport and returns its value.
     pub fn from_fn(mut row: impl FnMut(Transport) -> T) -> Self {
         Self(Transport::ALL.map(&mut row))
     }

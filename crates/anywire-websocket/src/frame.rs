@@ -1,4 +1,4 @@
-//! The frame codec, without I/O (RFC 6455 §5). Who closes when is left to connections.
+//! The frame codec, without I/O (RFC 6455 §5). Connections decide when to close.
 
 mod decoder;
 mod encoder;

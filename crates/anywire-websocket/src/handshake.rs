@@ -1,4 +1,4 @@
-//! The upgrade, on both sides (RFC 6455 §4). Origin and authorisation are left to the gate.
+//! The upgrade, on both sides (RFC 6455 §4). The gate judges origin and authorisation.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,5 +1,5 @@
 //! RFC 6455 for Anywire: handshake checks and a sans-IO frame codec for both roles; with the feature `server`, the
-//! connection that carries a session over a byte stream. What packets mean is left to `anywire-protocol`.
+//! connection that carries a session over a byte stream. `anywire-protocol` knows what packets mean.
 
 #![warn(missing_debug_implementations)]
 

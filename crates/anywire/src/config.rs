@@ -93,6 +93,10 @@ impl Config {
     /// Asks a function about origins that are not listed: `true` lets the page in, cookies and all. It sees
     /// `scheme://host[:port]`, never `null`. Default: none. It is asked at each request, so keep it cheap.
     ///
+    /// It is not asked about pages of the server's own host and port. `Host` does not tell `http` from `https`, so a page
+    /// of the other scheme there counts as the server's own, but its browser lets it read nothing: list it with
+    /// [`Config::allow_origin`] if it is to come in.
+    ///
     /// ```
     /// use anywire::Config;
     ///
@@ -114,7 +118,7 @@ impl Config {
     /// are refused.
     ///
     /// They come without credentials: a request with `Cookie` or `Authorization` is refused with 4965. Any site can put a
-    /// visitor into a sandboxed frame, so with cookies it would act in everybody's name. A page of such an origin builds its
+    /// visitor into a sandboxed frame, so with cookies it would act in each visitor's name. A page of such an origin builds its
     /// client with `withCredentials: false`, and says who it is by a token in the query, which [`Config::authorize`] sees.
     pub fn allow_opaque_origins(mut self) -> Self {
         self.allows_opaque_origins = true;
@@ -133,8 +137,8 @@ impl Config {
         self
     }
 
-    /// Asks the app about every request, on every transport: a principal, or a refusal. Default: everybody, without a
-    /// principal.
+    /// Asks the app about every request, on every transport: a principal, or a refusal. Default: every request is let in,
+    /// and sessions have no principal.
     ///
     /// It is called for each poll too, so keep it cheap. A session is bound to the principal that opened it.
     pub fn authorize<F>(mut self, authorize: impl Fn(Visitor) -> F + Send + Sync + 'static) -> Self
@@ -148,8 +152,8 @@ impl Config {
     /// Turns on JSONP and forms, for pages on another origin whose browser can make no other request across origins
     /// (Internet Explorer up to 7, and its like). Off by default; WebSocket, streams and polls need none of it.
     ///
-    /// A script can be included from any page, and runs there: whoever gets a visitor's browser to fetch one sends that
-    /// visitor's cookies. The gate lets in only pages of the server's own or a listed origin, but all that it has to go by
+    /// A script can be included from any page, and runs there: a site that gets a visitor's browser to fetch one sends
+    /// that visitor's cookies. The gate lets in only pages of the server's own or a listed origin, but all that it has to go by
     /// is a `Referer`. So let [`Config::authorize`] ask for more than a cookie, such as a token in the query that other pages
     /// cannot know, before you turn this on.
     pub fn allow_jsonp(mut self) -> Self {

@@ -121,7 +121,7 @@ fn passes(config: &Config, origin: &str) -> bool {
     Origin::parse(origin).is_some() && allows.is_some_and(|allows| allows(origin))
 }
 
-/// Any site can make such a page of anybody's browser, so it must not bring that one's credentials (PROTOCOL §10.4).
+/// Any site can make a visitor's browser show such a page, so it must not bring the visitor's credentials (PROTOCOL §10.4).
 fn judge_opaque(config: &Config, headers: &HeaderMap) -> Result<CrossOrigin, Refusal> {
     if !config.allows_opaque_origins {
         let text = "the opaque origin null is not allowed: see Config::allow_opaque_origins";

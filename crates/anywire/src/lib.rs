@@ -2,7 +2,7 @@
 //!
 //! An app gets a *session*: an ordered stream of messages both ways that outlives the connections which carry it.
 //! Every message accepted by `send` arrives once and in order while the session lives, over any mix of transports;
-//! when that cannot be kept, both sides are told why.
+//! when that cannot be kept, both sides learn why.
 //!
 //! ```no_run
 //! use anywire::{Config, Server, Socket};

@@ -19,7 +19,7 @@ pub(crate) struct Scripts {
 struct Script {
     /// Its name in its versioned address, with which its tags begin.
     hash: String,
-    /// The smallest first; the last one everybody accepts.
+    /// The smallest first; every client accepts the last.
     forms: [Form; 3],
 }
 

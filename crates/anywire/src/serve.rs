@@ -1,8 +1,8 @@
 //! A server loop shaped like `warp::serve`, with the deadlines, limits and drain that it lacks. What is served is left to
 //! any tower service.
 
-mod body;
 mod guard;
+mod last_body;
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, pending};
@@ -26,9 +26,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time;
 use tower_service::Service;
 
-use self::body::LastBody;
 pub(crate) use self::guard::Guarded;
 use self::guard::{Deadlines, Phase};
+use self::last_body::LastBody;
 
 /// The address of the other end of a connection, as an extension of the request.
 ///
@@ -181,7 +181,7 @@ where
             .with_upgrades();
         let finish_within = self.finish_within;
         tokio::spawn(async move {
-            // How a connection broke is of no interest to anybody but its client.
+            // How a connection broke concerns its client only.
             let mut connection = pin!(connection);
             tokio::select! {
                 _ = connection.as_mut() => return,

@@ -68,7 +68,7 @@ impl Server {
 
     /// Sends a message to every session that follows `topic`; returns to how many.
     ///
-    /// A session whose outbox is full is closed with 4932: a slow reader slows nobody but itself.
+    /// A session whose outbox is full is closed with 4932: a slow reader slows only itself.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
         self.shared.hub.publish(topic, message)
     }

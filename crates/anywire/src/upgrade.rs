@@ -104,7 +104,7 @@ fn begin(
     })
 }
 
-/// Gets the socket out of the HTTP stack, whoever served it, and carries the session on it.
+/// Takes the socket out of the HTTP stack of any host, and carries the session on it.
 ///
 /// The connection gets a task of its own, which is no larger than it needs.
 fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPermit>) {

@@ -1,4 +1,5 @@
-//! What the driver holds, and what its legs share. When it wakes up and what it does then is left to `driver.rs`.
+//! What the driver holds, and what its legs share. `driver.rs` decides when it wakes up and what it does
+//! then.
 
 use std::net::IpAddr;
 use std::sync::Arc;

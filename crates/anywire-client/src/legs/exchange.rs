@@ -1,4 +1,4 @@
-//! One HTTP exchange: a body up, a body down (PROTOCOL §6). What is in them is left to the driver.
+//! One HTTP exchange: a body up, a body down (PROTOCOL §6). The driver writes and reads both.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Polling: the exchanges under way. What goes into them, and what comes of them, is left to the driver.
+//! Polling: the exchanges under way. The driver decides what goes into them and reads the
+//! answers.
 
 use std::time::Duration;
 

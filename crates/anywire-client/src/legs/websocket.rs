@@ -66,7 +66,7 @@ impl WebSocketLeg {
     pub(crate) fn flush(&mut self) {
         if !self.is_writing && !self.out.is_empty() {
             self.is_writing = true;
-            // A writer that is gone is told of elsewhere.
+            // If the writer has ended, its own event says so.
             let _ = self.channel.write.try_send(std::mem::take(&mut self.out));
         }
     }
@@ -101,7 +101,7 @@ pub(crate) struct Beginning {
 
 /// A WebSocket's task, and the ways to and from it.
 pub(crate) struct Channel {
-    /// What happens; the task waits while nobody takes it.
+    /// What happens; the task waits while the driver does not take it.
     pub(crate) happened: mpsc::Receiver<Happened>,
     /// One buffer at a time: the next when it was [`Happened::Written`].
     pub(crate) write: mpsc::Sender<Vec<u8>>,

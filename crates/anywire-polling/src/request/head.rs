@@ -1,4 +1,4 @@
-//! What a payload says: which session it is for, and what it brings. Attaching is left to the endpoints.
+//! What a payload says: which session it is for, and what it brings. The endpoints attach.
 
 use anywire_core::Refusal;
 use anywire_protocol::{

@@ -29,7 +29,7 @@ words! {
     Outcome {
         /// The phase went well.
         Ok = "ok",
-        /// Somebody answered, and said no.
+        /// The server, or something in between, refused.
         Refused = "refused",
         /// The connection ended.
         Closed = "closed",
@@ -75,7 +75,7 @@ impl Display for Attempt {
     }
 }
 
-/// An attempt as the server is told (PROTOCOL §7.6). The words are the client's: a server counts those that it knows.
+/// An attempt as the client reports it to the server (PROTOCOL §7.6). The words are the client's: a server counts those that it knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Counts from 1 in a session.

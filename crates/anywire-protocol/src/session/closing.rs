@@ -1,5 +1,5 @@
 //! How a session ends: with one reason, told to the app once and to the peer until it has heard (PROTOCOL §8.1).
-//! Who asks for the end is left to the session.
+//! The session knows which side asked for the end.
 
 use crate::{CloseReason, Timestamp};
 
@@ -54,7 +54,7 @@ impl Closing {
         }
     }
 
-    /// Ends at once; the peer is told until it answers or `until`.
+    /// Ends at once; the close is repeated to the peer until it answers, or until `until`.
     pub(crate) fn abort(&mut self, reason: CloseReason, until: Timestamp) {
         if !self.is_ended() {
             *self = Self::ended(reason, Telling::Until(until));

@@ -1,4 +1,4 @@
-//! The connection that carries a session now, as the session sees it. Sockets are left to shells.
+//! The connection that carries a session now, as the session sees it. Shells hold the sockets.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct Attachment {
     pub first: Offset,
 }
 
-/// By what right a packet comes.
+/// Identifies the sender of a packet, so that packets of a superseded connection are rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
     /// On a connection that carries the session.
@@ -210,7 +210,7 @@ impl Connection {
     pub(crate) fn skip_to(&mut self, base: Offset) {
         if self.cursor < base {
             self.cursor = base;
-            // Whoever counts on from the offset that it was told must be told anew.
+            // The client counts on from the last offset that it heard, so it must hear the new one.
             self.has_told_offset = false;
         }
     }

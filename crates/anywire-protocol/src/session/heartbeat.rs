@@ -49,7 +49,7 @@ impl Heartbeat {
         self.awaiting = None;
     }
 
-    /// Somebody wants to know now.
+    /// The shell asks for a ping now, whatever was heard before.
     pub(crate) fn ask(&mut self) {
         self.is_asked = self.pinged.is_none();
     }

@@ -1,4 +1,4 @@
-//! Messages in order, none twice. What the app does with them is left to it.
+//! Messages in order, none twice. The app takes them one by one.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Close codes and reasons (PROTOCOL §8). When to close is left to the session.
+//! Close codes and reasons (PROTOCOL §8). The session decides when to close.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -86,7 +86,7 @@ codes! {
     DRAINING = 4903, "draining";
     /// No such session, wrong secret, or other principal.
     UNKNOWN_SESSION = 4930, "unknown-session";
-    /// Nobody attached within the resume window.
+    /// No connection attached within the resume window.
     EXPIRED = 4931, "expired";
     /// The outbox was full and its owner chose to close.
     TOO_SLOW = 4932, "too-slow";

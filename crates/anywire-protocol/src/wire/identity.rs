@@ -1,4 +1,4 @@
-//! Who is who: session ids, secrets, opening keys, generations, offsets. Making random ones is left to shells.
+//! Who is who: session ids, secrets, opening keys, generations, offsets. Shells make random ones.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;

@@ -1,5 +1,5 @@
 //! How a session is opened and attached to: the *open*, *attach* and *opened* packets.
-//! Whether it is allowed is left to shells.
+//! Shells decide whether it is allowed.
 
 use std::time::Duration;
 

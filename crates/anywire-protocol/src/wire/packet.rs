@@ -1,4 +1,4 @@
-//! Packets, and how a WebSocket frame holds one (PROTOCOL §3, §5.4). Payloads are left to `payload.rs`.
+//! Packets, and how a WebSocket frame holds one (PROTOCOL §3, §5.4). `payload.rs` joins packets to payloads.
 
 use bytes::BufMut;
 

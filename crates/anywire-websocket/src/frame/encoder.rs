@@ -29,7 +29,7 @@ impl Encoder {
         Self { next_mask: None }
     }
 
-    /// An encoder that masks, for a client. `next_mask` gives four bytes that nobody can predict, fresh at each call
+    /// An encoder that masks, for a client. `next_mask` gives four unpredictable bytes, fresh at each call
     /// (RFC 6455 §5.3).
     pub fn client(next_mask: impl FnMut() -> [u8; 4] + Send + 'static) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What comes in on a WebSocket: frames to packets. Handing them on is left to the driver.
+//! What comes in on a WebSocket: frames to packets. The driver hands them on.
 
 use anywire_protocol::{CloseCode, CloseReason, Message, Packet, ProtocolError, decode_frame};
 
