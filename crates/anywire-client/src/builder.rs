@@ -217,7 +217,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Opens the session. Dropping the future ends the attempt.
+    /// Opens the session.
+    ///
+    /// Cancel safety: dropping the future ends the attempt.
     ///
     /// # Errors
     /// See [`ConnectError`].

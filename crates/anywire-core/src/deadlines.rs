@@ -1,4 +1,5 @@
-//! One wheel of deadlines, and the one task that turns it. The wheel's owner knows what a deadline is for.
+//! One wheel of deadlines, and the one task that turns it. The wheel's owner knows what a deadline is for: the hub's are
+//! those of `Session::poll_timeout` in `anywire-protocol`.
 //!
 //! A session has at most one entry that counts, at or before its real deadline; when that comes too early, the session
 //! enters itself again. So moving a deadline back costs nothing, and an idle session owns no timer.

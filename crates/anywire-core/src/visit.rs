@@ -110,7 +110,9 @@ impl Hub {
     }
 }
 
-/// An authenticated request for a session; no connection is attached yet.
+/// A client's request that the hub has let in; no connection is attached yet.
+///
+/// [`Visit::attach`] makes a connection of it. Dropping it attaches nothing, and the session stays.
 pub struct Visit {
     hub: Arc<HubState>,
     cell: Arc<SessionCell>,

@@ -1,4 +1,5 @@
-//! What an endpoint answers, and the one place where that becomes a response (PROTOCOL §8.4, §10.3).
+//! What an endpoint answers, and the one place where that becomes a response (PROTOCOL §8.4). `gate.rs` of
+//! `anywire` adds the headers for other origins.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -50,8 +50,10 @@ impl Endpoint {
         }
     }
 
-    /// Answers a request. A poll with a hold waits for something to say; dropping the future lets the session go, and
-    /// nothing is lost, since the outbox keeps what the client has not acknowledged.
+    /// Answers a request. A poll with a hold waits for something to say.
+    ///
+    /// Cancel safety: dropping the future detaches the session and loses nothing: the outbox keeps what the client has not
+    /// acknowledged.
     ///
     /// # Errors
     /// Nothing of the request was taken: [`render`](crate::render()) the refusal.

@@ -47,7 +47,8 @@ pub struct Limits {
     /// Bytes of a stream after which it ends and the client makes another. Default 128 KiB. Too large costs memory in
     /// browsers, which keep all of a stream while it lasts; too small costs a request per so many bytes.
     pub max_stream_bytes: usize,
-    /// How long a session without a connection lives. Default 120 s.
+    /// How long a session without a connection lives. Default 120 s. `Session::handle_timeout` ends it then. Too short
+    /// ends sessions of sleeping devices; too long keeps the outboxes of clients that do not come back.
     pub resume_window: Duration,
     /// How long after its session's end an opening key is remembered. Default 30 s. Too short, and a late repeat of an open
     /// makes a second session; longer costs about 70 bytes for each session that ended meanwhile.

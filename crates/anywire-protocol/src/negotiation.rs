@@ -177,7 +177,8 @@ impl Negotiation {
         }
     }
 
-    /// A hold was answered: polling works, and a failure after it is a new one.
+    /// The server answered a held poll: polling works. Its count of failures returns to 0, so the next pause is that of a
+    /// first failure.
     pub fn handle_held(&mut self) {
         self.poll.failures = 0;
     }
@@ -302,7 +303,7 @@ impl Negotiation {
 
     // Questions.
 
-    /// What carries the session.
+    /// The leg that carries the session now. `None` before the first one does, and while none does after a loss.
     pub fn carrier(&self) -> Option<Transport> {
         self.carrier
     }

@@ -288,7 +288,9 @@ impl Session {
         }
     }
 
-    /// Bytes came that are no packet yet, or the peer took bytes that waited: it is alive.
+    /// Bytes came that are no packet yet, or the peer took bytes that waited: restarts the heartbeat's silence.
+    ///
+    /// Does nothing if `id` is not the current connection.
     pub fn handle_alive(&mut self, id: ConnectionId, now: Timestamp) {
         if self.is_current(id) {
             self.hear(now);

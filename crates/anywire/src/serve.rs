@@ -198,7 +198,9 @@ pub trait Accept: Send {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// The next connection, and who is at its other end. The future may be dropped at any time.
+    /// Waits for the next connection, and returns it with the address of its other end.
+    ///
+    /// Cancel safety: the server drops the future at a shutdown; a connection that was not returned is not served.
     ///
     /// # Errors
     /// No connection now; the server goes on to ask.

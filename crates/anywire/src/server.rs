@@ -11,7 +11,10 @@ use anywire_protocol::{Message, SessionId};
 use crate::script::Scripts;
 use crate::{Config, ConfigError};
 
-/// Sessions and the routes that lead to them. Clones share them.
+/// Holds an app's sessions, and makes the routes that lead to them. Clones, and the routes, share the sessions.
+///
+/// When the last of them and the last connection are gone, the open sessions end; call [`Server::drain`] before, to end
+/// them in order.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,

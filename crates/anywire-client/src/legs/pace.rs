@@ -1,4 +1,5 @@
-//! What the path bears, as far as it is known: how long a hold may be, and how much goes into one body.
+//! What the path bears, as far as it is known: how long a hold may be, and how much goes into one body. The pause after a
+//! failure is in `negotiation/settings.rs` of `anywire-protocol`.
 
 use std::time::Duration;
 

@@ -126,7 +126,10 @@ fn lost(error: BodyError) -> HttpRefusal {
     HttpRefusal::new(CloseReason::new(CloseCode::STALLED, text)).closing()
 }
 
-/// A request's body that must keep coming: it may take 10 s, and a second more for each 8,192 bytes that have come.
+/// A request's body that must come at a least average speed.
+///
+/// It fails with [`BodyError::TimedOut`] if it waits for bytes when more than 10 s, and a second for each 8,192 bytes
+/// received, have passed since [`TimedBody::new`].
 #[derive(Debug)]
 pub struct TimedBody<B> {
     body: B,

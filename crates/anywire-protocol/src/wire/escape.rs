@@ -56,10 +56,10 @@ impl Unescaper {
         Ok(())
     }
 
-    /// Nothing more comes.
+    /// Ends the body, once all of it was pushed.
     ///
     /// # Errors
-    /// Refuse the whole body.
+    /// The body ends within an escape, such as `%4`: refuse all of it.
     pub fn finish(self) -> Result<(), ProtocolError> {
         match self.escape {
             Escape::None => Ok(()),

@@ -1,4 +1,4 @@
-//! Masking (RFC 6455 §5.3).
+//! Masking (RFC 6455 §5.3). `decoder.rs` says which frames must be masked, `encoder.rs` where masks come from.
 
 /// Masks or unmasks `data` in place; `offset` is how much of the frame came before.
 pub(crate) fn apply_mask(data: &mut [u8], mask: [u8; 4], offset: usize) {
