@@ -20,8 +20,12 @@ import { newError, newPrototype, newTarget } from '#platform/target.js';
 import { utf8Length, wellFormed } from '#platform/text.js';
 import { createClient } from './client.js';
 import { resolveEndpoints } from './endpoint.js';
+import { append, exec, indexOf, round } from './language.js';
+import root from './root.js';
 import { CLOSING, CONNECTING } from './surface.js';
 import { MAX_REASON_BYTES } from './wire/close.js';
+
+var iterator = root.Symbol && root.Symbol.iterator;
 
 /**
  * @constructor
@@ -31,6 +35,9 @@ import { MAX_REASON_BYTES } from './wire/close.js';
  * @param {object} [options] see index.d.ts
  */
 export default function Anywire(url, protocols, options) {
+  if (!(this instanceof Anywire && arguments.length)) {
+    throw new TypeError('new Anywire(url)');
+  }
   var socket = newTarget(this);
   var endpoints = resolveEndpoints('' + url);
   socket.url = endpoints.url;
@@ -61,7 +68,7 @@ Anywire.prototype = newPrototype({
    * @param {string} [reason]
    */
   close: function (code, reason) {
-    var number = code === undefined ? 1000 : Math.round(code);
+    var number = code === undefined ? 1000 : round(code);
     if (number !== 1000 && !(number >= 3000 && number < 4900)) {
       throw newError('InvalidAccessError', 'code ' + code);
     }
@@ -98,17 +105,37 @@ for (var state = STATES.length; state--;) {
 }
 
 /**
- * @param {string | string[]} [protocols]
+ * What WebSocket takes for a sequence, or one.
+ * @param {any} some
+ */
+function listOf(some) {
+  if (some && typeof some === 'object') {
+    if (some.length >= 0) {
+      return append([], some);
+    }
+    if (iterator && some[iterator]) {
+      var list = [];
+      var rest = some[iterator]();
+      for (var step; !(step = rest.next()).done;) {
+        list[list.length] = step.value;
+      }
+      return list;
+    }
+  }
+  return [some];
+}
+
+/**
+ * @param {unknown} [protocols]
  * @returns {string[]}
  */
 function checkProtocols(protocols) {
-  /** @type {string[]} */
-  var list = protocols === undefined ? [] : [].concat(/** @type {any} */ (protocols));
+  var list = protocols === undefined ? [] : listOf(protocols);
   var seen = ' ';
   for (var i = 0; i < list.length; i++) {
     list[i] += '';
-    if (!/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/.test(list[i]) ||
-        seen.indexOf(' ' + list[i] + ' ') >= 0) {
+    if (!exec(/^(?!anywire\.)[!#$%&'*+\-.\^_`|~0-9A-Za-z]+$/, list[i]) ||
+        indexOf(seen, ' ' + list[i] + ' ') >= 0) {
       throw newError('SyntaxError', 'protocol ' + list[i]);
     }
     seen += list[i] + ' ';

@@ -3,12 +3,13 @@
  * Leaves the public surface to anywire.js, and what the application may choose to settings.js.
  */
 
-import { newKey } from '#platform/engine.js';
 import { chooseHttp, shownTransport } from '#platform/http.js';
 import { fire } from '#platform/target.js';
+import { has } from './language.js';
 import { createMemory } from './memory.js';
 import { createNegotiator } from './negotiation/negotiator.js';
 import { watchPage } from './page.js';
+import root from './root.js';
 import { createSession } from './session.js';
 import { createSettings } from './settings.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from './surface.js';
@@ -17,7 +18,10 @@ import { isListed, WEBSOCKET } from './transport.js';
 import { createPollLeg } from './transports/poll.js';
 import { createWebSocketLeg } from './transports/websocket.js';
 import { closeContent } from './wire/close.js';
+import { newKey } from './wire/key.js';
 import { createMessage } from './wire/message.js';
+
+var PageBlob = root.Blob;
 
 /**
  * @param {AnywireObject} socket
@@ -35,7 +39,7 @@ export function createClient(socket, endpoints, protocols, options) {
     toData_: function (bytes) {
       // Where the engine knows no bytes they are base64.
       var buffer = /** @type {ArrayBuffer} */ (bytes.buffer);
-      return socket.binaryType === 'blob' ? new Blob([buffer]) : buffer || bytes;
+      return socket.binaryType === 'blob' ? new PageBlob([buffer]) : buffer || bytes;
     },
     onmessage_: function (data) {
       if (socket.readyState === OPEN) {
@@ -123,7 +127,7 @@ export function createClient(socket, endpoints, protocols, options) {
   return {
     allow_: function (transport, isAllowed) {
       var name = /** @type {TransportName} */ (transport);
-      if (usable[name]) {
+      if (has(usable, name) && usable[name]) {
         negotiator.feed_('allow', name, isAllowed);
       }
     },

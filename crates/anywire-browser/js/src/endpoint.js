@@ -5,6 +5,7 @@
 
 import { absoluteUrl } from '#platform/engine.js';
 import { newError } from '#platform/target.js';
+import { exec, indexOf } from './language.js';
 import root from './root.js';
 
 /**
@@ -12,8 +13,8 @@ import root from './root.js';
  * @returns {Endpoints}
  */
 export function resolveEndpoints(url) {
-  var parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?(?:#|$)/
-    .exec(absoluteUrl(url));
+  var parts = exec(
+    /^(?:http|ws)(s?:\/\/[^\/?#]+)(([^?#]*?)(?:\/websocket)?\/?)(\?[^#]*)?$/, absoluteUrl(url));
   if (!parts) {
     throw newError('SyntaxError', 'URL ' + url);
   }
@@ -30,7 +31,7 @@ export function resolveEndpoints(url) {
 /** @param {string} url */
 export function isCrossOrigin(url) {
   var page = root.location;
-  return page && page.host && url.indexOf(page.protocol + '//' + page.host + '/');
+  return page && page.host && indexOf(url, page.protocol + '//' + page.host + '/');
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { forgetIn } from '#platform/engine.js';
+import { exec } from './language.js';
 import root from './root.js';
 
 export var MEMORY_MS = 600000;
@@ -35,7 +36,7 @@ export function createMemory(settings, origin) {
 
   return {
     recall_: function () {
-      var parts = /^(\d+) (\d+|fails)$/.exec(use(function (store) {
+      var parts = exec(/^(\d+) (\d+|fails)$/, use(function (store) {
         return store[name];
       }));
       var leftMs = parts ? +parts[1] - settings.date() : 0;

@@ -4,6 +4,7 @@
  * Leaves to its caller when a message goes, by which leg, and how much is too much.
  */
 
+import { max, min, splice } from './language.js';
 import { createFault } from './wire/fault.js';
 
 /** More than a packet adds to its content in either encoding. */
@@ -23,7 +24,7 @@ export function createOutbox() {
     gone_: 0,
 
     push_: function (message) {
-      messages.push(message);
+      messages[messages.length] = message;
       outbox.end_++;
       outbox.bytes_ += message.bytes_;
     },
@@ -33,7 +34,7 @@ export function createOutbox() {
         throw createFault(4963, 'bad-ack');
       }
       // An ack may come late, after a higher one.
-      var acked = messages.splice(0, Math.min(received, carried) - outbox.base_);
+      var acked = splice(messages, 0, min(received, carried) - outbox.base_);
       for (var i = 0; i < acked.length; i++) {
         outbox.bytes_ -= acked[i].bytes_;
         outbox.gone_ += acked[i].bytes_;
@@ -45,7 +46,7 @@ export function createOutbox() {
     take_: function (offset) {
       var message = messages[offset - outbox.base_];
       if (message && message.content_ !== null) {
-        sent = Math.max(sent, offset + 1);
+        sent = max(sent, offset + 1);
         return message;
       }
     },
@@ -60,7 +61,7 @@ export function createOutbox() {
             !outbox.take_(outbox.base_ + batch.length)) {
           break;
         }
-        batch.push(message);
+        batch[batch.length] = message;
       }
       return batch;
     }

@@ -5,6 +5,7 @@
  * Leaves what is to be done then to the negotiation.
  */
 
+import { has } from './language.js';
 import root from './root.js';
 import { createTimer } from './timers.js';
 
@@ -69,7 +70,7 @@ export function watchPage(settings, returned) {
       change: connection
     };
     for (var type in targets) {
-      if (targets[type] && targets[type][method]) {
+      if (has(targets, type) && targets[type] && targets[type][method]) {
         targets[type][method](type, listener);
       }
     }

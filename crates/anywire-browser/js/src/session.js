@@ -4,12 +4,12 @@
  */
 
 import { readBlob } from '#platform/engine.js';
-import { json } from '#platform/json.js';
+import { append, Bytes, join, max, min, own } from './language.js';
 import { createOutbox } from './outbox.js';
 import { createTimer, soon } from './timers.js';
 import { UNKNOWN_SESSION } from './wire/close.js';
 import { createFault, protocolError } from './wire/fault.js';
-import { parseJson } from './wire/json.js';
+import { readJson } from './wire/json.js';
 import { createMessage } from './wire/message.js';
 import { TEXT } from './wire/packet.js';
 
@@ -58,28 +58,24 @@ export function createSession(clock, key, protocols, handlers) {
     hasDropped_: false,
 
     padding_: function () {
-      return new Array(Math.min(PROOF_BYTES, limits.maxPingBytes) + 1).join('.');
+      return join(new Array(min(PROOF_BYTES, limits.maxPingBytes) + 1), '.');
     },
 
     offer_: function (generation) {
-      return ['anywire.open.' + key + '.' + generation].concat(
-        CAN.length ? 'anywire.can.' + CAN.join('.') : [], protocols);
+      var can = CAN.length ? ['anywire.can.' + join(CAN, '.')] : [];
+      return append(append(['anywire.open.' + key + '.' + generation], can), protocols);
     },
 
     openContent_: function (generation) {
-      return json.stringify({
-        version: 1,
-        key: key,
-        generation: generation,
-        // So that a first answer may share the exchange with first messages (PROTOCOL §6.3).
-        holdMs: outbox.end_ && EARLY_HOLD_MS,
-        protocols: protocols,
-        can: CAN
-      });
+      // A page may have told JSON how to write lists. With a hold a first answer may share the exchange with first
+      // messages (PROTOCOL §6.3).
+      return '{"version":1,"key":"' + key + '","generation":' + generation +
+        ',"holdMs":' + (outbox.end_ && EARLY_HOLD_MS) +
+        ',"protocols":' + jsonList(protocols) + ',"can":' + jsonList(CAN) + '}';
     },
 
     attachContent_: function (generation, holdMs) {
-      return [session.id_, secret, generation, session.received_].join(' ') +
+      return join([session.id_, secret, generation, session.received_], ' ') +
         (holdMs === undefined ? '' : ' ' + holdMs);
     },
 
@@ -97,7 +93,7 @@ export function createSession(clock, key, protocols, handlers) {
         session.protocol_ = opened.protocol || '';
       }
       for (var name in opened.limits) {
-        var limit = opened.limits[name];
+        var limit = own(opened.limits, name);
         // A server that holds nothing says so with 0, which makes no sense elsewhere.
         if (limit > 0 || (limit === 0 && name === 'holdMs')) {
           limits[name] = limit;
@@ -128,13 +124,13 @@ export function createSession(clock, key, protocols, handlers) {
 
     handleHeard_: function () {
       if (isNextToClose()) {
-        closeTimer.set_(Math.min(limits.closeTimeoutMs, closeBy - clock.now()));
+        closeTimer.set_(min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
     },
 
     handleClose_: function (close) {
-      var own = session.closing_;
-      var isAnswer = own && own.code === close.code && own.reason === close.reason;
+      var sent = session.closing_;
+      var isAnswer = sent && sent.code === close.code && sent.reason === close.reason;
       if (!isAnswer) {
         // Where it crosses our own, the server's counts (PROTOCOL §8.2), and must be answered.
         session.closing_ = null;
@@ -166,7 +162,7 @@ export function createSession(clock, key, protocols, handlers) {
         handlers.ontransmit_();
         if (message.content_ === null) {
           readBlob(/** @type {Blob} */ (data), function (buffer) {
-            message.content_ = new Uint8Array(buffer);
+            message.content_ = new Bytes(buffer);
             handlers.ontransmit_();
           }, function () {
             session.abort_(1011, 'Blob');
@@ -235,7 +231,7 @@ export function createSession(clock, key, protocols, handlers) {
    */
   function awaitClose() {
     if (session.closing_) {
-      var longestMs = Math.max(limits.closeTimeoutMs, limits.resumeWindowMs);
+      var longestMs = max(limits.closeTimeoutMs, limits.resumeWindowMs);
       closeBy = clock.now() + longestMs;
       closeTimer.set_(isNextToClose() ? limits.closeTimeoutMs : longestMs);
     }
@@ -250,12 +246,18 @@ export function createSession(clock, key, protocols, handlers) {
   return session;
 }
 
+/** @param {string[]} tokens none of which needs an escape */
+function jsonList(tokens) {
+  return tokens.length ? '["' + join(tokens, '","') + '"]' : '[]';
+}
+
 /**
  * @param {string} content
  * @returns {Opened}
  */
 function parseOpened(content) {
-  var opened = /** @type {Opened} */ (parseJson(content));
+  var opened = /** @type {Opened} */ (readJson(
+    content, ['version', 'session', 'secret', 'received', 'first', 'protocol', 'limits']));
   if (opened.version !== 1 || !opened.session || !opened.secret ||
       !(opened.received >= 0) || !(opened.first >= 0)) {
     throw protocolError();

@@ -4,7 +4,14 @@
  */
 
 import { platformOptions } from '#platform/engine.js';
+import { date, has, random } from './language.js';
 import root from './root.js';
+
+// As they are at load: a page may put others in their place, this client among them.
+var WebSocket = root.WebSocket;
+var XMLHttpRequest = root.XMLHttpRequest;
+var setTimeout = root.setTimeout;
+var clearTimeout = root.clearTimeout;
 
 /**
  * @param {object} [options]
@@ -17,21 +24,20 @@ export function createSettings(options) {
     connectTimeoutMs: 20000,
     backoff: { minMs: 500, maxMs: 30000 },
     withCredentials: true,
-    WebSocket: root.WebSocket,
-    XMLHttpRequest: root.XMLHttpRequest,
-    random: Math.random,
+    WebSocket: WebSocket,
+    XMLHttpRequest: XMLHttpRequest,
+    random: random,
     first: [],
-    date: function () {
-      return new Date().getTime();
-    },
+    date: date,
     setTimeout: setTimeout,
-    clearTimeout: clearTimeout
+    clearTimeout: clearTimeout,
+    localStorage: undefined
   };
 
   /** @param {Record<string, unknown>} some */
   function set(some) {
     for (var name in some) {
-      if (some[name] !== undefined) {
+      if (has(some, name) && some[name] !== undefined) {
         settings[name] = some[name];
       }
     }

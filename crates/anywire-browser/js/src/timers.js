@@ -3,6 +3,8 @@
  * Leaves the time itself to the clock, which is a parameter everywhere.
  */
 
+import { min } from './language.js';
+
 /** Browsers fire at once where a timer is longer than 24 days; this is half of that. */
 var MAX_TIMEOUT_MS = 1e9;
 
@@ -27,7 +29,7 @@ export function createTimer(clock, fire) {
       id = later(function () {
         deadline = Infinity;
         fire();
-      }, Math.min(ms, MAX_TIMEOUT_MS));
+      }, min(ms, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
     by_: function (time) {

@@ -3,6 +3,8 @@
  * Leaves what carries down in place of a held poll to the platforms that have it.
  */
 
+import { indexOf } from './language.js';
+
 /** @type {'websocket'} */
 export var WEBSOCKET = 'websocket';
 /** @type {'poll'} */
@@ -14,7 +16,7 @@ export var POLL = 'poll';
  */
 export function isListed(settings, transport) {
   // No name is a part of another.
-  return ('' + settings.transports).indexOf(transport) >= 0;
+  return indexOf('' + settings.transports, transport) >= 0;
 }
 
 /** The callback of what has stopped. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert';
 import { createScene } from './support/scene.js';
 import { ENCODINGS, testFull } from './support/builds.js';
+import { engine, load } from './support/engine.js';
 import { decodePayload, encodePayload } from './support/packets.js';
 
 const CARRIERS = [
@@ -70,16 +71,6 @@ for (const carrier of CARRIERS) {
     assert.deepEqual(texts, ['5', 'null']);
   });
 }
-
-/** What browsers have for it beside `Blob.arrayBuffer`, and Node has not. */
-globalThis.FileReader = class {
-  readAsArrayBuffer(blob) {
-    blob.arrayBuffer().then((buffer) => {
-      this.result = buffer;
-      this.onload();
-    }, () => this.onerror());
-  }
-};
 
 test('a Blob keeps its place, also before a close', async () => {
   const scene = createScene();
@@ -169,16 +160,11 @@ test('binary messages come as Blobs, unless asked otherwise', async () => {
 });
 
 testFull('without encoders payloads are text', () => {
-  const { TextEncoder } = globalThis;
-  delete globalThis.TextEncoder;
-  try {
-    const scene = createScene({ transports: ['poll'] });
-    scene.advance(100);
-    assert.equal(typeof scene.network.requests[0].body, 'string');
-    assert.match(scene.network.requests[0].headers['content-type'], /^text\/plain/);
-  } finally {
-    globalThis.TextEncoder = TextEncoder;
-  }
+  const { Anywire } = load(engine({ TextEncoder: undefined }));
+  const scene = createScene({ Anywire, transports: ['poll'] });
+  scene.advance(100);
+  assert.equal(typeof scene.network.requests[0].body, 'string');
+  assert.match(scene.network.requests[0].headers['content-type'], /^text\/plain/);
 });
 
 test('a received message is acknowledged within ackDelayMs', () => {

@@ -9,7 +9,7 @@ import vm from 'node:vm';
 import { createScene } from './support/scene.js';
 import { Anywire } from './support/builds.js';
 import { resolveEndpoints } from '../src/endpoint.js';
-import { load } from './support/engine.js';
+import { engine, load } from './support/engine.js';
 
 const require = createRequire(import.meta.url);
 const dist = (file) => path.join(import.meta.dirname, '../dist', file);
@@ -65,21 +65,38 @@ test('a relative URL belongs to the page', () => {
 });
 
 test('a browser without URL resolves with a link', () => {
-  globalThis.document = {
+  const document = {
     createElement: () => ({
-      set href(value) { this.value = `http://page.test${value}`; },
+      set href(value) { this.value = /^\w+:/.test(value) ? value : `http://page.test${value}`; },
       get href() { return this.value; },
     }),
   };
-  try {
-    assert.equal(load().resolveEndpoints('/anywire').poll, 'http://page.test/anywire/poll');
-  } finally {
-    delete globalThis.document;
+  const { resolveEndpoints } = load(engine({ URL: undefined, document }));
+  assert.equal(resolveEndpoints('/anywire').poll, 'http://page.test/anywire/poll');
+  // Its links take anything, and write a query in the document's charset.
+  assert.equal(resolveEndpoints('/a?q=€').poll, 'http://page.test/a/poll?q=%E2%82%AC');
+  for (const url of ['ws://localhost:99999/', 'ws://[::1/', 'ws://h h/', 'ftp://h/', 'ws://h/#', 'ws://h/a#b', 'ws://']) {
+    assert.throws(() => resolveEndpoints(url), { name: 'SyntaxError' }, url);
   }
 });
 
+test('sub-protocols are what WebSocket takes for a sequence, or one', () => {
+  const offered = (protocols) => createScene({ protocols }).websocket.protocols.slice(2);
+  assert.deepEqual(offered(new Set(['a', 'b'])), ['a', 'b']);
+  assert.deepEqual(offered((function* () { yield 'a'; yield 1; })()), ['a', '1']);
+  assert.deepEqual(offered(['a']), ['a']);
+  assert.deepEqual(offered('a'), ['a']);
+  assert.deepEqual(offered([]), []);
+  assert.throws(() => offered({}), { name: 'SyntaxError' });
+});
+
 test('wrong arguments throw what a WebSocket throws', () => {
-  assert.throws(() => new Anywire('ftp://h/'), { name: 'SyntaxError' });
+  for (const url of ['ftp://h/', 'ws://localhost:99999/', 'ws://[::1/', 'ws://h h/', 'ws://h/#', 'ws://h/a#b', 'ws://']) {
+    assert.throws(() => new Anywire(url), { name: 'SyntaxError' }, url);
+  }
+  assert.throws(() => new Anywire(), TypeError);
+  assert.throws(() => Anywire('ws://h/'), TypeError);
+  assert.throws(() => Anywire.call({}, 'ws://h/'), TypeError);
   for (const protocols of ['', 'a b', ['a', 'a'], 'anywire.v1', 'é']) {
     assert.throws(() => new Anywire('ws://h/', protocols), { name: 'SyntaxError' });
   }

@@ -3,6 +3,8 @@
  * Leaves what becomes of it to negotiation.js.
  */
 
+import { max, min } from '../language.js';
+
 /** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
 export var SILENCE_MS = 5000;
 export var MIN_PROOF_MS = 1000;
@@ -30,9 +32,9 @@ export function isAttached(leg) {
 
 /**
  * @param {number} value
- * @param {number} min
- * @param {number} max
+ * @param {number} least
+ * @param {number} most
  */
-export function clamp(value, min, max) {
-  return Math.max(min, Math.min(max, value));
+export function clamp(value, least, most) {
+  return max(least, min(most, value));
 }

@@ -8,6 +8,7 @@
  *    '-----------------'---- lost, drop -----'
  */
 
+import { max, min, own, pow, round } from '../language.js';
 import { POLL, WEBSOCKET } from '../transport.js';
 import {
   clamp, createLegState, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, SILENCE_MS, STEADY_MS,
@@ -130,7 +131,7 @@ export function createNegotiation(settings, allowed, memory) {
     stalled: function () {
       if (isAttached(websocket) && !websocket.isStalled_) {
         websocket.isStalled_ = true;
-        if (!due.poll) {
+        if (!own(due, POLL)) {
           startPoll();
         }
       }
@@ -150,7 +151,7 @@ export function createNegotiation(settings, allowed, memory) {
     lost: function (leg, outcome, detail, retryAfterMs) {
       if (leg.phase_) {
         note(leg, outcome, detail);
-        notBefore = Math.max(notBefore, now + (retryAfterMs || 0));
+        notBefore = max(notBefore, now + (retryAfterMs || 0));
         if (leg === websocket) {
           websocketLost();
         } else {
@@ -190,7 +191,7 @@ export function createNegotiation(settings, allowed, memory) {
 
     timeout: function () {
       for (var what in passed) {
-        if (/** @type {number} */ (due[what]) <= now) {
+        if (/** @type {number} */ (own(due, what)) <= now) {
           delete due[what];
           passed[what]();
         }
@@ -213,7 +214,7 @@ export function createNegotiation(settings, allowed, memory) {
     timeout_: function () {
       var time = Infinity;
       for (var what in passed) {
-        var at = /** @type {number} */ (due[what]);
+        var at = /** @type {number} */ (own(due, what));
         time = at < time ? at : time;
       }
       return time;
@@ -227,7 +228,7 @@ export function createNegotiation(settings, allowed, memory) {
       websocket.isStalled_ = false;
       wasProven = true;
       due.steady_ = now + STEADY_MS;
-      decide(['remember', Math.round(websocket.attachedAfter_)]);
+      decide(['remember', round(websocket.attachedAfter_)]);
     }
   }
 
@@ -239,7 +240,7 @@ export function createNegotiation(settings, allowed, memory) {
       rememberFailure();
     }
     // After a failure of its own, polling waits for its own time.
-    if (!poll.failures_ || !due.poll) {
+    if (!poll.failures_ || !own(due, POLL)) {
       startPoll();
     }
   }
@@ -376,10 +377,10 @@ export function createNegotiation(settings, allowed, memory) {
    */
   function retryLater(leg) {
     var minMs = settings.backoff.minMs;
-    var ceilingMs = Math.min(settings.backoff.maxMs, minMs * Math.pow(2, ++leg.failures_));
+    var ceilingMs = min(settings.backoff.maxMs, minMs * pow(2, ++leg.failures_));
     idle(leg);
-    due[leg.transport_] = Math.max(
-      notBefore, now + minMs + settings.random() * Math.max(0, ceilingMs - minMs));
+    due[leg.transport_] = max(
+      notBefore, now + minMs + settings.random() * max(0, ceilingMs - minMs));
   }
 
   /**
@@ -393,7 +394,7 @@ export function createNegotiation(settings, allowed, memory) {
 
   /** @param {Decision} decision */
   function decide(decision) {
-    negotiation.decisions_.push(decision);
+    negotiation.decisions_[negotiation.decisions_.length] = decision;
   }
 
   return negotiation;

@@ -4,6 +4,7 @@
  * Leaves each decision to negotiation.js, and to the legs how they carry the session.
  */
 
+import { has, own, splice } from '../language.js';
 import { createTimer } from '../timers.js';
 import { WEBSOCKET } from '../transport.js';
 import { createNegotiation } from './negotiation.js';
@@ -61,7 +62,7 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     }
     negotiation.feed_(settings.now(), input, leg, a, b, c);
     while (negotiation.decisions_.length && !isStopped) {
-      act(/** @type {Decision} */ (negotiation.decisions_.shift()));
+      act(/** @type {Decision} */ (splice(negotiation.decisions_, 0, 1)[0]));
     }
     if (!isStopped) {
       timer.set_(negotiation.timeout_() - settings.now());
@@ -76,7 +77,7 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     var what = decision[0];
     // Each deed takes what its decision has.
     var object = /** @type {never} */ (decision[1]);
-    (deeds[what] || /** @type {Record<string, Deed>} */ (legs[object])[what])(
+    (own(deeds, what) || /** @type {Record<string, Deed>} */ (legs[object])[what])(
       object, /** @type {number} */ (decision[2]));
   }
 
@@ -95,7 +96,9 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
       timer.stop_();
       expiry.stop_();
       for (var transport in legs) {
-        legs[/** @type {TransportName} */ (transport)].drop(transport, code, farewell);
+        if (has(legs, transport)) {
+          legs[/** @type {TransportName} */ (transport)].drop(transport, code, farewell);
+        }
       }
     }
   };

@@ -4,11 +4,22 @@
  * Leaves what an attempt is to negotiation.js.
  */
 
+import { exec, join, round, splice } from '../language.js';
 import { newPacket, REPORT } from '../wire/packet.js';
 
 var TRACE_LENGTH = 64;
 /** In one go. */
 var MAX_REPORTS = 16;
+
+/**
+ * @template T
+ * @param {T[]} list
+ * @param {T} last
+ */
+function keep(list, last) {
+  list[list.length] = last;
+  splice(list, 0, list.length - TRACE_LENGTH);
+}
 
 /** @returns {Trace} */
 export function createTrace() {
@@ -23,24 +34,26 @@ export function createTrace() {
     attempts_: [],
 
     note_: function (transport, phase, ms, outcome, detail) {
-      ms = Math.round(ms);
-      hasTrouble = hasTrouble || !/^(ok|dropped)/.test(outcome);
-      trace.attempts_.push({
+      ms = round(ms);
+      hasTrouble = hasTrouble || !exec(/^(ok|dropped)/, outcome);
+      keep(trace.attempts_, {
         leg: transport, phase: phase, ms: ms, result: outcome + (detail ? ' ' + detail : '')
       });
-      unreported.push(newPacket(REPORT, [++noted, transport, phase, ms, outcome].join(' ')));
-      trace.attempts_.splice(0, trace.attempts_.length - TRACE_LENGTH);
-      unreported.splice(0, unreported.length - TRACE_LENGTH);
+      keep(unreported, newPacket(REPORT, join([++noted, transport, phase, ms, outcome], ' ')));
     },
 
     reports_: function () {
-      return hasTrouble ? unreported.slice(0, MAX_REPORTS) : [];
+      var packets = [];
+      for (var i = 0; hasTrouble && i < MAX_REPORTS && i < unreported.length; i++) {
+        packets[i] = unreported[i];
+      }
+      return packets;
     },
 
     handleReported_: function (packets) {
       for (var i = 0; i < packets.length; i++) {
         if (packets[i] === unreported[0]) {
-          unreported.shift();
+          splice(unreported, 0, 1);
         }
       }
     }

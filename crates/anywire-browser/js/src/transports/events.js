@@ -3,16 +3,17 @@
  * Leaves when to make one, and what its silence means, to streams.js. Only in the full build.
  */
 
+import { escape, indexOf, replace, unescape } from '../language.js';
 import { ignore } from '../transport.js';
 import { STREAM_LETTERS } from '../wire/payload.js';
 import { readText } from '../wire/text.js';
 
 /** @type {OpenStream} */
 export function openEvents(settings, url, attachment, heard, ended) {
-  var offer = 'anywire.v1,anywire.attach.' + attachment.split(' ').join('.');
+  var offer = 'anywire.v1,anywire.attach.' + replace(attachment, / /g, '.');
   // Where it cannot cross origins, this throws.
   var source = new settings.EventSource(
-    url + (url.indexOf('?') < 0 ? '?' : '&') + 'offer=' + encodeURIComponent(offer),
+    url + (indexOf(url, '?') < 0 ? '?' : '&') + 'offer=' + escape(offer),
     { withCredentials: settings.withCredentials });
 
   function stop() {
@@ -23,7 +24,7 @@ export function openEvents(settings, url, attachment, heard, ended) {
   source.onmessage = function (/** @type {MessageEvent} */ event) {
     heard(function () {
       var reader = { at: 0 };
-      return readText(reader, decodeURIComponent(event.data), STREAM_LETTERS);
+      return readText(reader, unescape(event.data), STREAM_LETTERS);
     });
   };
   // It ends only to come again by itself, with an offer that may be too old.

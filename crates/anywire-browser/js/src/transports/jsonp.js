@@ -4,8 +4,8 @@
  * Leaves what is too long for an address to form.js, and what is in an exchange to poll.js.
  */
 
+import { exec, has, indexOf, substring, unescape } from '../language.js';
 import { insert } from '../platform/legacy/insert.js';
-import { json } from '../platform/legacy/json.js';
 import root from '../root.js';
 import { createTimer } from '../timers.js';
 import { ignore } from '../transport.js';
@@ -26,7 +26,7 @@ var calls = {};
 export function startScriptExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   /** @type {() => void} */
   var stop = ignore;
-  var address = endpoints.jsonp + (endpoints.jsonp.indexOf('?') < 0 ? '?' : '&');
+  var address = endpoints.jsonp + (indexOf(endpoints.jsonp, '?') < 0 ? '?' : '&');
 
   /** @param {string} escaped */
   function call(escaped) {
@@ -34,7 +34,7 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
       if (typeof argument === 'string') {
         answered(argument);
       } else {
-        failed('refused', 'jsonp', json.stringify(argument));
+        failed('refused', 'jsonp', argument);
       }
     }, failed);
   }
@@ -42,7 +42,7 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
   if (address.length + body.length > MAX_ADDRESS) {
     stop = postForm(settings, endpoints.form, JSONP + (++lastCall), body, function () {
       // Nothing can be read of its answer: an exchange that sends nothing asks how far it came.
-      var first = decodeText(decodeURIComponent(body.substr(2)))[0];
+      var first = decodeText(unescape(substring(body, 2, body.length)))[0];
       call(encoding.pack_([/** @type {Packet} */ (first)]));
     });
   } else {
@@ -93,7 +93,7 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
     answered(argument);
   };
   root[JSONP] = function (/** @type {number} */ number, /** @type {any} */ argument) {
-    if (calls.hasOwnProperty(number)) {
+    if (has(calls, '' + number)) {
       calls[number](argument);
     }
   };
@@ -103,7 +103,7 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
   };
   script.onreadystatechange = function () {
     // Old engines tell it so, before or after they run it.
-    if (/loaded|complete/.test(script.readyState)) {
+    if (exec(/loaded|complete/, script.readyState)) {
       timer.by_(settings.now() + LOADED_MS);
     }
   };

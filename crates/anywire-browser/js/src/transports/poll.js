@@ -9,12 +9,13 @@
  */
 
 import { createDownstream } from '#platform/downstream.js';
+import { append, floor, has, max, min } from '../language.js';
 import { SLOW_BYTES_PER_MS } from '../limits.js';
 import { createTimer } from '../timers.js';
 import { ignore, POLL } from '../transport.js';
 import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js';
 import { withFaults } from '../wire/fault.js';
-import { parseJson } from '../wire/json.js';
+import { readJson } from '../wire/json.js';
 import {
   ACK, ATTACH, BINARY, CLOSE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, PONG, SUPERSEDED, TEXT,
 } from '../wire/packet.js';
@@ -122,13 +123,13 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** @type {Leg} */
   var leg = {
     start_: function () {
-      exchange('hold', 0, synced, (session.id_ ? attaching(0) :
-        [newPacket(OPEN, session.openContent_(generation))]).concat(http.isShort_ ? [] : upward()));
+      exchange('hold', 0, synced, append(session.id_ ? attaching(0) :
+        [newPacket(OPEN, session.openContent_(generation))], http.isShort_ ? [] : upward()));
     },
 
     prove: function () {
       if (!http.isShort_) {
-        exchange('proof', 0, ignore, attaching().concat(newPacket(PING, session.padding_())));
+        exchange('proof', 0, ignore, append(attaching(), [newPacket(PING, session.padding_())]));
       }
     },
 
@@ -156,12 +157,14 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       holdTimer.stop_();
       blockedTimer.stop_();
       for (var slot in aborts) {
-        aborts[slot]();
+        if (has(aborts, slot)) {
+          aborts[slot]();
+        }
       }
       // An exchange that was to bring our close may have been dropped on its way.
       if (farewell && session.id_ && !isCloseAnswered) {
         http.exchange_(settings, endpoints, encoding,
-          encoding.pack_(attaching().concat(newPacket(CLOSE, farewell))),
+          encoding.pack_(append(attaching(), [newPacket(CLOSE, farewell)])),
           limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -181,13 +184,13 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function hold() {
-    var askedMs = Math.floor(Math.min(limits.holdMs, http.holdMs_));
+    var askedMs = floor(min(limits.holdMs, http.holdMs_));
     var startedAt = settings.now();
     var received = session.received_;
     exchange('hold', askedMs, function () {
       feed('held');
       if (session.received_ === received) {
-        if (!askedMs || settings.now() - startedAt < Math.min(SHORT_HOLD_MS, askedMs / 2)) {
+        if (!askedMs || settings.now() - startedAt < min(SHORT_HOLD_MS, askedMs / 2)) {
           holdTimer.set_(HOLD_PAUSE_MS);
           return;
         }
@@ -213,7 +216,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       if (answered) {
         answered();
       }
-    }, attaching().concat(answered ? newPacket(PADDING, '') : [], upward()));
+    }, append(append(attaching(), answered ? [newPacket(PADDING, '')] : []), upward()));
   }
 
   function sent() {
@@ -231,7 +234,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       // The server had no room, also not for a close: it would have answered it.
       isFull = true;
       sendTimer.set_(fullInboxMs);
-      fullInboxMs = Math.min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
+      fullInboxMs = min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
     } else {
       leg.transmit_();
     }
@@ -240,16 +243,14 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** The packets that go up now. */
   function upward() {
     batchFirst = outbox.base_;
-    var packets = /** @type {Packet[]} */ (outbox.batch_(
-      Math.min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_), MAX_BATCH));
-    batchEnd = batchFirst + packets.length;
-    if (packets.length) {
-      packets.unshift(newPacket(OFFSET, '' + batchFirst));
-    }
+    var messages = /** @type {Packet[]} */ (outbox.batch_(
+      min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_), MAX_BATCH));
+    batchEnd = batchFirst + messages.length;
+    var packets = append(messages.length ? [newPacket(OFFSET, '' + batchFirst)] : [], messages);
     isCloseSent = false;
     if (session.closing_ && batchEnd === outbox.end_) {
       isCloseSent = true;
-      packets.push(newPacket(CLOSE, closeContent(session.closing_.code, session.closing_.reason)));
+      packets[packets.length] = newPacket(CLOSE, closeContent(session.closing_.code, session.closing_.reason));
     }
     return packets;
   }
@@ -262,7 +263,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   function attaching(holdMs) {
     /** @type {Packet[]} */
     var packets = [newPacket(ATTACH, session.attachContent_(generation, holdMs))];
-    return packets.concat(trace.reports_());
+    return append(packets, trace.reports_());
   }
 
   /**
@@ -296,7 +297,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
     }, function (outcome, detail, text, retryAfterMs) {
       // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
-      var refusal = /** @type {Fault} */ (parseJson(text));
+      var refusal = /** @type {Fault} */ (readJson(text, ['code', 'message']));
 
       function refused() {
         session.handleRefusal_(refusal.code, refusal.message);
@@ -324,7 +325,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           http.batchBytes_ = body.length / 2;
         }
         if (holdMs) {
-          http.holdMs_ = Math.max(MIN_HOLD_MS, holdMs / 2);
+          http.holdMs_ = max(MIN_HOLD_MS, holdMs / 2);
         }
         if (slot === 'proof') {
           // It stays unproven; what it bears, it carries.

@@ -42,11 +42,11 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
    */
   function add(name, isUsable, open, lateMs) {
     if (isUsable && isListed(settings, name)) {
-      transports.push({
+      transports[transports.length] = {
         name_: name, open_: open, lateMs_: lateMs,
         memory_: createMemory(settings, endpoints.origin + ' ' + name),
         suspect_: null, wasProven_: false, failedAt_: -Infinity
-      });
+      };
     }
   }
 

@@ -4,6 +4,7 @@
  * Leaves to the negotiation when to try it, how far it is, and what follows when it is lost.
  */
 
+import { append, has, indexOf, max, min } from '../language.js';
 import { MAX_UNACKED, MAX_UNACKED_BYTES, SLOW_BYTES_PER_MS } from '../limits.js';
 import { createTimer, soon } from '../timers.js';
 import { ignore, WEBSOCKET } from '../transport.js';
@@ -62,7 +63,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   var leg = {
     start_: function () {
       base = outbox.base_;
-      channel = openWebSocket(settings, url, ['anywire.v1'].concat(generation ? session.offer_(generation) : []),
+      channel = openWebSocket(settings, url, append(['anywire.v1'], generation ? session.offer_(generation) : []),
       function () {
         if (!isStopped) {
           feed('connected');
@@ -174,7 +175,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     withFaults(function () {
       var packet = decodeFrame(event.data);
       var letter = packet.letter_;
-      if (!handlers[letter] || (isAttached ? letter === OPENED : !/[Ocpq-]/.test(letter))) {
+      if (!has(handlers, letter) || (isAttached ? letter === OPENED : indexOf('Ocpq-', letter) < 0)) {
         throw protocolError();
       }
       handlers[letter](packet.content_, letter);
@@ -280,13 +281,13 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   /** Arranges the next tick: for an ack or a ping that is due, or a ping that nobody answers. */
   function schedule() {
     var time = dueAt();
-    timer.by_(unacked ? Math.min(time, unackedSince + limits.ackDelayMs) : time);
+    timer.by_(unacked ? min(time, unackedSince + limits.ackDelayMs) : time);
   }
 
   function patienceMs() {
     // Messages may be on the way before the ping (NEGOTIATION §3.4).
     return isStalled ? deadMs() :
-      Math.min(STALL_MS + outbox.bytes_ / session.bytesPerMs_, deadMs());
+      min(STALL_MS + outbox.bytes_ / session.bytesPerMs_, deadMs());
   }
 
   function deadMs() {
@@ -301,7 +302,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     // The server pings first in an idle session, so the client waits a quarter longer.
     var time = heardAt + limits.heartbeatMs * 1.25;
     return busySince ?
-      Math.min(time, Math.max(heardAt, busySince) + 2 * limits.ackDelayMs) : time;
+      min(time, max(heardAt, busySince) + 2 * limits.ackDelayMs) : time;
   }
 
   function tick() {
@@ -319,7 +320,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
       } else {
         isStalled = true;
         if (outbox.bytes_ > LARGE_BYTES) {
-          session.bytesPerMs_ = Math.max(session.bytesPerMs_ / 2, SLOW_BYTES_PER_MS);
+          session.bytesPerMs_ = max(session.bytesPerMs_ / 2, SLOW_BYTES_PER_MS);
         }
         feed('stalled');
       }

@@ -4,7 +4,7 @@
  * Leaves what the bytes mean to text.js. Only in the full build.
  */
 
-import root from '../root.js';
+import { Bytes, charAt, exec, indexOf, replace, substring } from '../language.js';
 import { protocolError } from './fault.js';
 
 var DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -16,14 +16,14 @@ export function toBase64(bytes) {
   // Nothing is read behind the end, where some throw.
   for (var i = 0; i < bytes.length; i++) {
     var shift = i % 3 * 2 + 2;
-    text += DIGITS.charAt(rest | bytes[i] >> shift);
+    text += charAt(DIGITS, rest | bytes[i] >> shift);
     rest = bytes[i] << 6 - shift & 63;
     if (shift > 4) {
-      text += DIGITS.charAt(rest);
+      text += charAt(DIGITS, rest);
       rest = 0;
     }
   }
-  return i % 3 ? text + DIGITS.charAt(rest) + '=='.substring(i % 3 - 1) : text;
+  return i % 3 ? text + charAt(DIGITS, rest) + substring('==', i % 3 - 1, 2) : text;
 }
 
 /**
@@ -31,19 +31,19 @@ export function toBase64(bytes) {
  * @param {string} text
  */
 export function fromBase64(text) {
-  if (text.length % 4 || !/^[A-Za-z0-9+\/]*={0,2}$/.test(text)) {
+  if (text.length % 4 || !exec(/^[A-Za-z0-9+\/]*={0,2}$/, text)) {
     throw protocolError();
   }
-  if (!root.Uint8Array) {
+  if (!Bytes) {
     return text;
   }
-  var bytes = new Uint8Array(text.replace(/=/g, '').length * 3 >> 2);
+  var bytes = new Bytes(replace(text, /=/g, '').length * 3 >> 2);
   for (var i = 0; i < bytes.length; i++) {
     // Where it begins, in digits of six bits.
     var at = i * 4 / 3 | 0;
     var shift = i % 3 * 2;
-    bytes[i] = 255 & (DIGITS.indexOf(text.charAt(at)) << shift + 2 |
-      DIGITS.indexOf(text.charAt(at + 1)) >> 4 - shift);
+    bytes[i] = 255 & (indexOf(DIGITS, charAt(text, at)) << shift + 2 |
+      indexOf(DIGITS, charAt(text, at + 1)) >> 4 - shift);
   }
   return bytes;
 }

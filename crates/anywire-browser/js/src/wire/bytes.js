@@ -2,6 +2,7 @@
  * Owns the binary encoding of payloads (PROTOCOL §4.2).
  */
 
+import { Bytes, Decoder, Encoder, charCodeAt, fromCharCode } from '../language.js';
 import { protocolError } from './fault.js';
 import { BINARY, checkPacket } from './packet.js';
 import { LETTERS } from './payload.js';
@@ -11,16 +12,16 @@ export var BINARY_ENCODING = {
   contentType_: 'application/octet-stream',
   pack_: encodeBytes,
   unpack_: function (body) {
-    return decodeBytes(new Uint8Array(body));
+    return decodeBytes(new Bytes(body));
   },
   toText_: function (body) {
-    return new TextDecoder().decode(body || undefined);
+    return new Decoder().decode(body || undefined);
   }
 };
 
 /** @param {Packet[]} packets */
 function encodeBytes(packets) {
-  var encoder = new TextEncoder();
+  var encoder = new Encoder();
   /** @type {Uint8Array[]} */
   var contents = [];
   var length = 0;
@@ -30,14 +31,14 @@ function encodeBytes(packets) {
       encoder.encode(/** @type {string} */ (content));
     length += contents[i].length + 6;
   }
-  var bytes = new Uint8Array(length);
+  var bytes = new Bytes(length);
   var at = 0;
   for (i = 0; i < packets.length; i++) {
     for (length = contents[i].length; length > 127; length >>= 7) {
       bytes[at++] = 128 | (length & 127);
     }
     bytes[at++] = length;
-    bytes[at++] = packets[i].letter_.charCodeAt(0);
+    bytes[at++] = charCodeAt(packets[i].letter_, 0);
     bytes.set(contents[i], at);
     at += contents[i].length;
   }
@@ -47,7 +48,7 @@ function encodeBytes(packets) {
 /** @param {Uint8Array} bytes */
 function decodeBytes(bytes) {
   // Without these options a byte order mark would vanish, and broken UTF-8 would pass.
-  var decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  var decoder = new Decoder('utf-8', { fatal: true, ignoreBOM: true });
   var packets = [];
   var at = 0;
   while (at < bytes.length) {
@@ -63,10 +64,10 @@ function decodeBytes(bytes) {
     if (!(group < 128) || (!group && scale > 128) || at + 1 + length > bytes.length) {
       throw protocolError();
     }
-    var letter = String.fromCharCode(bytes[at++]);
-    var content = new Uint8Array(bytes.subarray(at, at + length));
-    packets.push(checkPacket(
-      LETTERS, letter, letter === BINARY ? content : decoder.decode(content)));
+    var letter = fromCharCode(bytes[at++]);
+    var content = new Bytes(bytes.subarray(at, at + length));
+    packets[packets.length] = checkPacket(
+      LETTERS, letter, letter === BINARY ? content : decoder.decode(content));
     at += length;
   }
   return packets;

@@ -4,6 +4,7 @@
  */
 
 import { utf8Length } from '#platform/text.js';
+import { exec } from '../language.js';
 import { protocolError } from './fault.js';
 
 /** "A newer connection carries the session." */
@@ -18,7 +19,7 @@ export var MAX_REASON_BYTES = 123;
  */
 export function parseClose(content) {
   // The codes are those that a WebSocket's close may carry (PROTOCOL §3.5).
-  var parts = /^(10(?:0[0-37-9]|1[0-4])|[34]\d{3})(?: ([\s\S]*))?$/.exec(content);
+  var parts = exec(/^(10(?:0[0-37-9]|1[0-4])|[34]\d{3})(?: ([\s\S]*))?$/, content);
   var reason = parts && parts[2] || '';
   if (!parts || utf8Length(reason) > MAX_REASON_BYTES) {
     throw protocolError();

@@ -3,6 +3,7 @@
  * Leaves what a packet is to packet.js.
  */
 
+import { Bytes, charAt, substring } from '../language.js';
 import { BINARY, checkPacket, newPacket, TEXT } from './packet.js';
 
 /** Begins every text frame that is not simply a message. */
@@ -19,7 +20,7 @@ export function encodeFrame(letter, content) {
   }
   if (letter === TEXT) {
     var text = /** @type {string} */ (content);
-    return text.charAt(0) === ESCAPE ? ESCAPE + text : text;
+    return charAt(text, 0) === ESCAPE ? ESCAPE + text : text;
   }
   return ESCAPE + letter + content;
 }
@@ -30,13 +31,13 @@ export function encodeFrame(letter, content) {
  */
 export function decodeFrame(frame) {
   if (typeof frame !== 'string') {
-    return newPacket(BINARY, new Uint8Array(frame));
+    return newPacket(BINARY, new Bytes(frame));
   }
-  if (frame.charAt(0) !== ESCAPE) {
+  if (charAt(frame, 0) !== ESCAPE) {
     return newPacket(TEXT, frame);
   }
-  if (frame.charAt(1) === ESCAPE) {
-    return newPacket(TEXT, frame.substr(1));
+  if (charAt(frame, 1) === ESCAPE) {
+    return newPacket(TEXT, substring(frame, 1, frame.length));
   }
-  return checkPacket('oxOapqcsr-', frame.charAt(1), frame.substr(2));
+  return checkPacket('oxOapqcsr-', charAt(frame, 1), substring(frame, 2, frame.length));
 }

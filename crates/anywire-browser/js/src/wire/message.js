@@ -5,6 +5,7 @@
 
 import { copyBytes, isBlob } from '#platform/engine.js';
 import { utf8Length, wellFormed } from '#platform/text.js';
+import { Bytes } from '../language.js';
 import { BINARY, TEXT } from './packet.js';
 
 /**
@@ -19,7 +20,7 @@ export function createMessage(data) {
     bytes = data.size;
   } else if (data && data.byteLength >= 0) {
     bytes = data.byteLength;
-    content = copyBytes(new Uint8Array(data.buffer || data, data.byteOffset || 0, bytes));
+    content = copyBytes(new Bytes(data.buffer || data, data.byteOffset || 0, bytes));
   } else {
     content = wellFormed('' + data);
     bytes = utf8Length(content);

@@ -4,6 +4,7 @@
  * the legs.
  */
 
+import { exec, indexOf } from '../language.js';
 import { parseClose } from './close.js';
 import { protocolError } from './fault.js';
 
@@ -28,7 +29,7 @@ var MAX_NUMBER = 9007199254740991;
  * @param {string} text
  */
 export function parseNumber(text) {
-  var number = /^(0|[1-9]\d{0,15})$/.test(text) ? +text : NaN;
+  var number = exec(/^(0|[1-9]\d{0,15})$/, text) ? +text : NaN;
   if (!(number <= MAX_NUMBER)) {
     throw protocolError();
   }
@@ -53,7 +54,7 @@ export function newPacket(letter, content) {
  * @returns {ReceivedPacket}
  */
 export function checkPacket(letters, letter, content) {
-  if (!letter || letters.indexOf(letter) < 0 || (letter === SUPERSEDED && content)) {
+  if (!letter || indexOf(letters, letter) < 0 || (letter === SUPERSEDED && content)) {
     throw protocolError();
   }
   var text = /** @type {string} */ (content);

@@ -4,6 +4,7 @@
  * Leaves the encodings to files of their own, and the single packet to packet.js.
  */
 
+import { charAt, exec } from '../language.js';
 import { protocolError } from './fault.js';
 import { OPENED, PADDING } from './packet.js';
 
@@ -25,7 +26,7 @@ export function decodeAnswer(encoding, body, isFirst) {
       letters += packets[i].letter_;
     }
   }
-  if (!/^O?q?a(n[tb]*)?c?$/.test(letters) || (isFirst && letters.charAt(0) !== OPENED)) {
+  if (!exec(/^O?q?a(n[tb]*)?c?$/, letters) || (isFirst && charAt(letters, 0) !== OPENED)) {
     throw protocolError();
   }
   return packets;

@@ -3,6 +3,7 @@
  * bytes, and for answers that are read while they come. Only in the full build.
  */
 
+import { charAt, escape, indexOf, substring, unescape } from '../language.js';
 import { wellFormed } from '../platform/legacy/text.js';
 import { fromBase64, toBase64 } from './base64.js';
 import { protocolError } from './fault.js';
@@ -18,7 +19,7 @@ export var TEXT_ENCODING = {
   // Engines have changed text on its way (to a Unicode normal form, or ended it at NUL): it goes up
   // as ASCII (PROTOCOL §4.7).
   pack_: function (packets) {
-    return 'b=' + encodeURIComponent(encodeText(packets));
+    return 'b=' + escape(encodeText(packets));
   },
   unpack_: function (body) {
     return decodeText(unescapeText(body));
@@ -34,7 +35,7 @@ export var TEXT_ENCODING = {
  */
 function unescapeText(text) {
   try {
-    return decodeURIComponent(text);
+    return unescape(text);
   } catch (error) {
     throw protocolError();
   }
@@ -72,7 +73,7 @@ export function decodeText(text) {
 export function readText(reader, text, letters) {
   var packets = [];
   for (;;) {
-    var colon = text.indexOf(':', reader.at);
+    var colon = indexOf(text, ':', reader.at);
     if (colon < 0) {
       if (text.length - reader.at > MAX_LENGTH_DIGITS) {
         throw protocolError();
@@ -80,18 +81,18 @@ export function readText(reader, text, letters) {
       return packets;
     }
     var start = colon + 2;
-    var end = start + parseNumber(text.substring(reader.at, colon));
+    var end = start + parseNumber(substring(text, reader.at, colon));
     if (end > text.length) {
       return packets;
     }
-    var letter = text.charAt(colon + 1);
-    var content = text.substring(start, end);
+    var letter = charAt(text, colon + 1);
+    var content = substring(text, start, end);
     // A length may end inside a surrogate pair; what it cuts is not text.
     if (wellFormed(content) !== content) {
       throw protocolError();
     }
-    packets.push(checkPacket(
-      letters, letter, letter === BINARY ? fromBase64(content) : content));
+    packets[packets.length] = checkPacket(
+      letters, letter, letter === BINARY ? fromBase64(content) : content);
     reader.at = end;
   }
 }

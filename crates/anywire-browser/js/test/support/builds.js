@@ -5,7 +5,17 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
-const isFull = !process.execArgv.includes('--conditions=modern');
+export const isFull = !process.execArgv.includes('--conditions=modern');
+
+/** What browsers have to read a Blob beside its `arrayBuffer`, and Node has not. */
+globalThis.FileReader = class {
+  readAsArrayBuffer(blob) {
+    blob.arrayBuffer().then((buffer) => {
+      this.result = buffer;
+      this.onload();
+    }, () => this.onerror());
+  }
+};
 
 export const Anywire = process.env.SCRIPT ?
   loadScript(process.env.SCRIPT) : (await import('../../src/anywire.js')).default;

@@ -34,7 +34,9 @@ function createNetwork(clock, server, plan = {}) {
       if (this.fate === 'throws') {
         throw new Error('not here');
       }
-      Object.assign(this, { url, protocols, readyState: 0, sent: [], bufferedAmount: 0 });
+      // A list may be of the page's realm.
+      const offered = Array.from(protocols);
+      Object.assign(this, { url, protocols: offered, readyState: 0, sent: [], bufferedAmount: 0 });
       network.websockets.push(this);
       this.up = createLine();
       this.down = createLine();

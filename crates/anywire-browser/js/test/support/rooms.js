@@ -3,4 +3,4 @@
 export { default as Anywire } from '../../src/anywire.js';
 export { resolveEndpoints } from '../../src/endpoint.js';
 export { fromBase64, toBase64 } from '../../src/wire/base64.js';
-export { parseJson } from '../../src/wire/json.js';
+export { readJson } from '../../src/wire/json.js';

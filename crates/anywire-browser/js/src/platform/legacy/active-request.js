@@ -6,12 +6,14 @@
 import root from '../../root.js';
 import { ignore } from '../../transport.js';
 
+var ActiveX = root.ActiveXObject;
+
 /**
  * Gives the settings what the engine has in place of a XMLHttpRequest.
  * @param {Settings} settings
  */
 export function findRequest(settings) {
-  if (!settings.XMLHttpRequest && root.ActiveXObject) {
+  if (!settings.XMLHttpRequest && ActiveX) {
     settings.XMLHttpRequest = /** @type {any} */ (ActiveRequest);
   }
 }
@@ -22,7 +24,7 @@ export function findRequest(settings) {
  */
 function ActiveRequest() {
   var self = this;
-  var request = new root.ActiveXObject('Microsoft.XMLHTTP');
+  var request = new ActiveX('Microsoft.XMLHTTP');
 
   self.onreadystatechange = ignore;
   self.open = function (/** @type {string} */ method, /** @type {string} */ url) {

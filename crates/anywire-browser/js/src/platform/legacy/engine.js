@@ -3,14 +3,22 @@
  * ones lack. The full build's; modern/engine.js has the same names.
  */
 
+import { Bytes, date, escape, exec, floor, indexOf, random, replace } from '../../language.js';
 import root from '../../root.js';
+import { take } from './take.js';
+
+var clock = root.performance;
+var crypto = root.crypto;
+var Address = root.URL;
+var PageBlob = root.Blob;
+var Reader = root.FileReader;
+var EventSource = root.EventSource;
+var toTag = /*#__PURE__*/ take(Object.prototype.toString);
 
 /** Never goes backwards, where the engine has such a clock. */
-var monotonicMs = root.performance && performance.now ? function () {
-  return performance.now();
-} : function () {
-  return new Date().getTime();
-};
+var monotonicMs = clock && clock.now ? function () {
+  return clock.now();
+} : date;
 
 /** The options that have other defaults here, or that no other platform has. */
 export function platformOptions() {
@@ -18,7 +26,7 @@ export function platformOptions() {
     transports: ['websocket', 'stream', 'events', 'poll', 'jsonp'],
     now: monotonicMs,
     encoding: 'auto',
-    EventSource: root.EventSource,
+    EventSource: EventSource,
     document: root.document
   };
 }
@@ -27,43 +35,58 @@ export function platformOptions() {
  * @param {number} count
  * @returns {any} an array of bytes
  */
-function randomBytes(count) {
+export function randomBytes(count) {
   /** @type {any} */
   var bytes = [];
-  if (root.crypto && crypto.getRandomValues) {
-    bytes = new Uint8Array(count);
+  if (crypto && crypto.getRandomValues) {
+    bytes = new Bytes(count);
     // Its first implementations return nothing.
     crypto.getRandomValues(bytes);
   }
   while (bytes.length < count) {
-    bytes.push(Math.floor(Math.random() * 256));
+    bytes[bytes.length] = floor(random() * 256);
   }
   return bytes;
 }
 
-export function newKey() {
-  var bytes = randomBytes(16);
-  var key = '';
-  for (var i = 0; i < 16; i++) {
-    key += (bytes[i] + 256).toString(16).substr(1);
-  }
-  return key;
+/** An address as an anchor gives it: what is none, it gives as it is. */
+var ADDRESS =
+  /^(?:http|ws)s?:\/\/(?:[^\/?#@]*@)?(?:\[[\da-f:.]+\]|[^\/?#@:\[\]\s]+)(?::(\d{1,5}))?(?:[\/?#]|$)/i;
+var MAX_PORT = 65535;
+
+/** Engines have had a URL that is no constructor. */
+var canParse = false;
+try {
+  canParse = new Address('http://a/?').host === 'a';
+} catch (error) {
+  // There is none.
 }
 
-/** @param {string} url relative to the page */
+/**
+ * @param {string} url relative to the document
+ * @returns {string} nothing if it is no address
+ */
 export function absoluteUrl(url) {
-  if (!root.document) {
-    return new URL(url, root.location && root.location.href).href;
+  var page = root.document;
+  try {
+    if (canParse) {
+      return new Address(url, page ? page.baseURI : root.location && root.location.href).href;
+    }
+    var anchor = page.createElement('a');
+    // It would write a query in the document's charset.
+    anchor.href = replace(url, /\?.*/, function (/** @type {string} */ query) {
+      return replace(query, /[^\x00-\x7f]+/g, escape);
+    });
+    var parts = exec(ADDRESS, anchor.href);
+    return parts && !(+parts[1] > MAX_PORT) ? anchor.href : '';
+  } catch (error) {
+    return '';
   }
-  // The way that every browser has.
-  var anchor = document.createElement('a');
-  anchor.href = url;
-  return anchor.href;
 }
 
 /** @param {Uint8Array} view */
 export function copyBytes(view) {
-  var bytes = new Uint8Array(view.length);
+  var bytes = new Bytes(view.length);
   // Asked for a copy of a view, KHTML gives one of what its buffer begins with.
   for (var i = 0; i < view.length; i++) {
     bytes[i] = view[i];
@@ -73,7 +96,7 @@ export function copyBytes(view) {
 
 /** @param {any} data */
 export function isBlob(data) {
-  return / (Blob|File)\b/.test(Object.prototype.toString.call(data));
+  return !!exec(/ (Blob|File)\b/, toTag(data));
 }
 
 /**
@@ -82,7 +105,7 @@ export function isBlob(data) {
  * @param {() => void} failed
  */
 export function readBlob(blob, done, failed) {
-  var reader = new FileReader();
+  var reader = new Reader();
   reader.onload = function () {
     done(/** @type {ArrayBuffer} */ (reader.result));
   };
@@ -93,7 +116,7 @@ export function readBlob(blob, done, failed) {
 /** How binary messages come unless the application says. */
 export function chooseBinaryType() {
   try {
-    return new Blob([]) && 'blob';
+    return new PageBlob([]) && 'blob';
   } catch (error) {
     // Some have a Blob that cannot be made.
     return 'arraybuffer';
@@ -108,7 +131,7 @@ export function forgetIn(store, name) {
   delete store[name];
   for (var other in store) {
     // What is remembered of the streams of an origin begins with its name.
-    if (!other.indexOf(name)) {
+    if (!indexOf(other, name)) {
       delete store[other];
     }
   }

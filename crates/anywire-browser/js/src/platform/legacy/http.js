@@ -4,6 +4,7 @@
  */
 
 import { isCrossOrigin } from '../../endpoint.js';
+import { Bytes, Decoder, Encoder, replace } from '../../language.js';
 import root from '../../root.js';
 import { isListed, POLL } from '../../transport.js';
 import { startScriptExchange } from '../../transports/jsonp.js';
@@ -12,6 +13,8 @@ import { BINARY_ENCODING } from '../../wire/bytes.js';
 import { TEXT_ENCODING } from '../../wire/text.js';
 import { findRequest } from './active-request.js';
 import { startExchange } from './exchange.js';
+
+var PageBlob = root.Blob;
 
 var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 
@@ -28,7 +31,7 @@ export function chooseHttp(settings, session, endpoints, ontransport) {
   var http;
   findRequest(settings);
   for (var i = 0; i < REQUESTS.length; i++) {
-    endpoints[REQUESTS[i]] = endpoints.poll.replace(/\/poll(\?|$)/, '/' + REQUESTS[i] + '$1');
+    endpoints[REQUESTS[i]] = replace(endpoints.poll, /\/poll(\?|$)/, '/' + REQUESTS[i] + '$1');
   }
   var isWanted = isListed(settings, POLL) || isListed(settings, 'stream') ||
     isListed(settings, 'events');
@@ -76,7 +79,7 @@ function chooseEncoding(settings) {
  */
 function knowsBytes(settings) {
   try {
-    return root.TextEncoder && root.TextDecoder && new Blob([new Uint8Array(1)]).size === 1 &&
+    return Encoder && Decoder && new PageBlob([new Bytes(1)]).size === 1 &&
       'responseType' in new settings.XMLHttpRequest();
   } catch (error) {
     return false;

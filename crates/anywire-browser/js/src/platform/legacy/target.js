@@ -3,6 +3,7 @@
  * theirs, its events and errors. The full build's; modern/target.js has the same names.
  */
 
+import { append, own, splice } from '../../language.js';
 import { EVENT_TYPES } from '../../surface.js';
 
 /**
@@ -32,7 +33,7 @@ export function newPrototype(members) {
         return;
       }
     }
-    listeners.push({ listener: listener, once: options && options.once });
+    listeners[listeners.length] = { listener: listener, once: options && own(options, 'once') };
   };
 
   /**
@@ -45,7 +46,7 @@ export function newPrototype(members) {
     for (var i = listeners.length; i--;) {
       if (listeners[i].listener === listener) {
         // Where it is about to be called, it must not be.
-        listeners.splice(i, 1)[0].listener = null;
+        splice(listeners, i, 1)[0].listener = null;
       }
     }
   };
@@ -56,8 +57,7 @@ export function newPrototype(members) {
    */
   members.dispatchEvent = function (event) {
     /** @type {AnywireObject['_listeners']['']} */
-    var listeners = [{ listener: this['on' + event.type] }]
-      .concat(this._listeners['on' + event.type] || []);
+    var listeners = append([{ listener: this['on' + event.type] }], this._listeners['on' + event.type] || []);
     try {
       event.target = event.currentTarget = this;
     } catch (error) {

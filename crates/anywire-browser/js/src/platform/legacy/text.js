@@ -3,6 +3,8 @@
  * modern/text.js has the same names.
  */
 
+import { charCodeAt, replace } from '../../language.js';
+
 /**
  * How many bytes a text takes in UTF-8.
  * @param {string} text
@@ -10,7 +12,7 @@
 export function utf8Length(text) {
   var length = text.length;
   for (var i = 0; i < text.length; i++) {
-    var unit = text.charCodeAt(i);
+    var unit = charCodeAt(text, i);
     // A surrogate stands for half of a character of four bytes.
     length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
   }
@@ -22,7 +24,7 @@ export function utf8Length(text) {
  * @param {string} text
  */
 export function wellFormed(text) {
-  return text.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (match) {
+  return replace(text, /[\uD800-\uDBFF][\uDC00-\uDFFF]|[\uD800-\uDFFF]/g, function (/** @type {string} */ match) {
     return match.length > 1 ? match : '\uFFFD';
   });
 }

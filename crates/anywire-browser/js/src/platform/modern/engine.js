@@ -3,11 +3,16 @@
  * legacy/engine.js has the same names.
  */
 
+import { Bytes } from '../../language.js';
 import root from '../../root.js';
+
+var clock = root.performance;
+var crypto = root.crypto;
+var Address = root.URL;
 
 /** The date may be set; this never goes backwards. */
 function monotonicMs() {
-  return performance.now();
+  return clock.now();
 }
 
 /** The options that have other defaults here, or that no other platform has. */
@@ -18,20 +23,26 @@ export function platformOptions() {
   };
 }
 
-export function newKey() {
-  return crypto.getRandomValues(new Uint8Array(16)).reduce(function (key, number) {
-    return key + (number + 256).toString(16).slice(1);
-  }, '');
+/** @param {number} count */
+export function randomBytes(count) {
+  return crypto.getRandomValues(new Bytes(count));
 }
 
-/** @param {string} url relative to the page */
+/**
+ * @param {string} url relative to the document
+ * @returns {string} nothing if it is no address
+ */
 export function absoluteUrl(url) {
-  return new URL(url, root.location).href;
+  try {
+    return new Address(url, root.document ? root.document.baseURI : root.location).href;
+  } catch (error) {
+    return '';
+  }
 }
 
 /** @param {Uint8Array} view */
 export function copyBytes(view) {
-  return new Uint8Array(view);
+  return new Bytes(view);
 }
 
 /** @param {any} data */

@@ -1,5 +1,5 @@
 /**
- * Owns JSON, which is the engine's. The modern build's; legacy/json.js has the same name where there is none.
+ * Owns reading JSON, which the engine does. The modern build's; legacy/json.js has the same name where there is none.
  */
 
-export var json = JSON;
+export var parse = JSON.parse;

@@ -3,7 +3,14 @@
  * The modern build's; legacy/target.js has the same names for engines where nothing can inherit.
  */
 
+import root from '../../root.js';
 import { EVENT_TYPES } from '../../surface.js';
+
+var construct = Reflect.construct;
+var assign = Object.assign;
+var Target = root.EventTarget;
+var PageEvent = root.Event;
+var PageError = root.DOMException;
 
 /**
  * @param {AnywireObject} self
@@ -11,23 +18,31 @@ import { EVENT_TYPES } from '../../surface.js';
  */
 export function newTarget(self) {
   /** @type {AnywireObject} */
-  var target = Reflect.construct(EventTarget, [], self.constructor);
-  EVENT_TYPES.forEach(function (type) {
-    target['on' + type] = null;
-    target.addEventListener(type, function (/** @type {any} */ event) {
-      if (target['on' + type]) {
-        target['on' + type](event);
-      }
-    });
-  });
+  var target = construct(Target, [], self.constructor);
+  for (var i = 0; i < EVENT_TYPES.length; i++) {
+    addHandler(target, EVENT_TYPES[i]);
+  }
   return target;
+}
+
+/**
+ * @param {AnywireObject} target
+ * @param {string} type
+ */
+function addHandler(target, type) {
+  target['on' + type] = null;
+  target.addEventListener(type, function (/** @type {any} */ event) {
+    if (target['on' + type]) {
+      target['on' + type](event);
+    }
+  });
 }
 
 /** @param {any} members of the public object */
 export function newPrototype(members) {
   // Both, as a class would.
-  Object.setPrototypeOf(members.constructor, EventTarget);
-  return Object.setPrototypeOf(members, EventTarget.prototype);
+  Object.setPrototypeOf(members.constructor, Target);
+  return Object.setPrototypeOf(members, Target.prototype);
 }
 
 /**
@@ -36,7 +51,7 @@ export function newPrototype(members) {
  * @param {any} members what its kind tells
  */
 export function fire(target, type, members) {
-  target.dispatchEvent(Object.assign(new Event(type), members));
+  target.dispatchEvent(assign(new PageEvent(type), members));
 }
 
 /**
@@ -44,5 +59,5 @@ export function fire(target, type, members) {
  * @param {string} message
  */
 export function newError(name, message) {
-  return new DOMException(message, name);
+  return new PageError(message, name);
 }

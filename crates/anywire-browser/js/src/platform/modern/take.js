@@ -1,0 +1,11 @@
+/**
+ * Owns taking a method of the language from its prototype. The modern build's; legacy/take.js has the same name.
+ */
+
+var call = Function.prototype.call;
+
+/**
+ * A method as a function of its object, which looks nothing up when it is called.
+ * @type {(method: Function) => any}
+ */
+export var take = /*#__PURE__*/ call.bind(call.bind, call);
