@@ -72,7 +72,7 @@ test('every other script is one', () => {
 
 test('the commands name what there is', () => {
   const makefile = ['Makefile', 'crates/anywire-browser/js/package.json'].map(read).join('\n');
-  const cargo = ['examples/Cargo.toml', 'tests/Cargo.toml'].map(read).join('\n');
+  const cargo = ['examples/Cargo.toml', 'examples/compare/Cargo.toml', 'tests/Cargo.toml', 'tests/fault-proxy/Cargo.toml'].map(read).join('\n');
   const lines = of('sh').flatMap(({ code }) => code.split('\n'));
   const inText = PAGES.flatMap((file) => read(file).match(/`(make|cargo run|npm run) [^`]+`/g) || []);
   const commands = lines.concat(inText.map((command) => command.slice(1, -1)));
