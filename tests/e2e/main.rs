@@ -11,6 +11,7 @@ mod fallback;
 mod modes;
 mod origins;
 mod page_life;
+mod pages;
 mod stage;
 mod surface;
 mod transports;

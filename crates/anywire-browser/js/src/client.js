@@ -5,6 +5,7 @@
 
 import { chooseHttp, shownTransport } from '#platform/http.js';
 import { fire } from '#platform/target.js';
+import { createDispatch } from './dispatch.js';
 import { has } from './language.js';
 import { createMemory } from './memory.js';
 import { createNegotiator } from './negotiation/negotiator.js';
@@ -13,7 +14,6 @@ import root from './root.js';
 import { createSession } from './session.js';
 import { createSettings } from './settings.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from './surface.js';
-import { soon } from './timers.js';
 import { isListed, WEBSOCKET } from './transport.js';
 import { createPollLeg } from './transports/poll.js';
 import { createWebSocketLeg } from './transports/websocket.js';
@@ -35,6 +35,8 @@ export function createClient(socket, endpoints, protocols, options) {
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
+  var dispatch = createDispatch(settings);
+
   var session = createSession(settings, newKey(), protocols, {
     toData_: function (bytes) {
       // Where the engine knows no bytes they are base64.
@@ -42,9 +44,11 @@ export function createClient(socket, endpoints, protocols, options) {
       return socket.binaryType === 'blob' ? new PageBlob([buffer]) : buffer || bytes;
     },
     onmessage_: function (data) {
-      if (socket.readyState === OPEN) {
-        fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
-      }
+      dispatch(function () {
+        if (socket.readyState === OPEN) {
+          fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
+        }
+      });
     },
     onbuffer_: countBuffered,
     ontransmit_: function () {
@@ -53,13 +57,7 @@ export function createClient(socket, endpoints, protocols, options) {
     onend_: function (code, reason, wasClean, isToBeTold) {
       negotiator.stop_(code, isToBeTold && closeContent(code, reason));
       leavePage();
-      socket.readyState = CLOSED;
-      setTransport('');
-      // Who holds a WebSocket hears of no error when it is lost; nor here when a session is.
-      if (!session.id_ || code >= 4960) {
-        fire(socket, 'error', {});
-      }
-      fire(socket, 'close', { code: code, reason: reason, wasClean: !!wasClean });
+      tellEnd(code, reason, wasClean);
     }
   });
 
@@ -81,22 +79,60 @@ export function createClient(socket, endpoints, protocols, options) {
   }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
 
   var carrier = '';
+  var wasCarried = false;
+
+  // The application has closed before it heard of an open: the rest is between the session and the server.
+  var hasLeft = false;
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   * @param {boolean} [wasClean]
+   */
+  function tellEnd(code, reason, wasClean) {
+    if (hasLeft) {
+      return;
+    }
+    dispatch(function () {
+      socket.readyState = CLOSED;
+      setTransport('');
+    });
+    // A WebSocket that is lost tells of no error; nor does a session here.
+    if (!session.id_ || code >= 4960) {
+      dispatch(function () {
+        fire(socket, 'error', {});
+      });
+    }
+    dispatch(function () {
+      fire(socket, 'close', { code: code, reason: reason, wasClean: !!wasClean });
+    });
+  }
 
   function tellTransport() {
-    setTransport(shownTransport(carrier, http));
+    var shown = shownTransport(carrier, http);
+    dispatch(function () {
+      if (hasLeft || socket.readyState === CLOSED) {
+        return;
+      }
+      if (shown && socket.readyState === CONNECTING) {
+        socket.readyState = OPEN;
+        socket.protocol = session.protocol_;
+      }
+      setTransport(shown);
+    });
   }
 
   /** @param {string} transport */
   function carriedBy(transport) {
-    var isOpening = socket.readyState === CONNECTING;
-    if (isOpening) {
-      socket.readyState = OPEN;
-      socket.protocol = session.protocol_;
-    }
     carrier = transport;
     tellTransport();
-    if (isOpening && socket.readyState === OPEN) {
-      fire(socket, 'open', {});
+    if (!wasCarried) {
+      wasCarried = true;
+      dispatch(function () {
+        if (socket.readyState === OPEN) {
+          fire(socket, 'open', {});
+        }
+      });
     }
   }
 
@@ -133,7 +169,7 @@ export function createClient(socket, endpoints, protocols, options) {
     },
 
     send_: function (data) {
-      if (socket.readyState === OPEN) {
+      if (socket.readyState === OPEN && !session.ended_) {
         session.send_(data);
       } else {
         ignoredBytes += createMessage(data).bytes_;
@@ -144,14 +180,15 @@ export function createClient(socket, endpoints, protocols, options) {
     close_: function (code, reason) {
       var isConnecting = socket.readyState === CONNECTING;
       socket.readyState = CLOSING;
-      if (!isConnecting) {
-        session.close_(code, reason);
-        return;
+      if (isConnecting) {
+        // A session that the server may have opened is closed when it is known.
+        tellEnd(1006, 'still connecting', false);
+        hasLeft = true;
+        negotiator.feed_('leave');
+        code = 1000;
+        reason = '';
       }
-      negotiator.stop_(1000);
-      soon(settings, function () {
-        session.end_(1006, 'still connecting');
-      });
+      session.close_(code, reason);
     }
   };
 }

@@ -100,6 +100,7 @@ export function createSession(clock, key, protocols, handlers) {
         }
       }
       session.handleAck_(opened.received, opened.received);
+      awaitClose();
       return opened;
     },
 
@@ -230,7 +231,8 @@ export function createSession(clock, key, protocols, handlers) {
    * close, each of them may take as long.
    */
   function awaitClose() {
-    if (session.closing_) {
+    // Before that there are no limits, and the negotiation's own time bounds it.
+    if (session.closing_ && session.id_) {
       var longestMs = max(limits.closeTimeoutMs, limits.resumeWindowMs);
       closeBy = clock.now() + longestMs;
       closeTimer.set_(isNextToClose() ? limits.closeTimeoutMs : longestMs);

@@ -6,6 +6,7 @@
 import { platformOptions } from '#platform/engine.js';
 import { date, has, random } from './language.js';
 import root from './root.js';
+import { takeTurns } from './turns.js';
 
 // As they are at load: a page may put others in their place, this client among them.
 var WebSocket = root.WebSocket;
@@ -29,6 +30,7 @@ export function createSettings(options) {
     random: random,
     first: [],
     date: date,
+    turns: takeTurns,
     setTimeout: setTimeout,
     clearTimeout: clearTimeout,
     localStorage: undefined

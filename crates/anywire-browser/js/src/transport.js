@@ -3,8 +3,6 @@
  * Leaves what carries down in place of a held poll to the platforms that have it.
  */
 
-import { indexOf } from './language.js';
-
 /** @type {'websocket'} */
 export var WEBSOCKET = 'websocket';
 /** @type {'poll'} */
@@ -15,8 +13,12 @@ export var POLL = 'poll';
  * @param {string} transport
  */
 export function isListed(settings, transport) {
-  // No name is a part of another.
-  return indexOf('' + settings.transports, transport) >= 0;
+  for (var i = 0; i < settings.transports.length; i++) {
+    if (settings.transports[i] === transport) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** The callback of what has stopped. */

@@ -167,7 +167,7 @@ type TransportName = 'websocket' | 'poll';
 
 /** What happens, with what it happens to. Their meaning is told in negotiation.rs. */
 type Input =
-  | ['start' | 'connected' | 'held' | 'heard' | 'stalled' | 'timeout']
+  | ['start' | 'connected' | 'held' | 'heard' | 'stalled' | 'leave' | 'timeout']
   | ['proven' | 'attached', TransportName]
   | ['lost', TransportName, outcome: string, detail?: string | number, retryAfterMs?: number]
   | ['returned', '', hasNewNetwork: boolean]
@@ -189,6 +189,7 @@ interface Inputs {
   held(): void;
   lost(leg: LegState, outcome: string, detail?: string | number, retryAfterMs?: number): void;
   returned(_: LegState, hasNewNetwork: boolean): void;
+  leave(): void;
   allow(leg: LegState, isAllowed: boolean): void;
   timeout(): void;
 }
@@ -385,6 +386,8 @@ interface Settings extends Clock, NegotiationSettings {
   EventSource: any;
   document: any;
   localStorage?: any;
+  /** Calls `pump` in turns, see turns.js, until it returns false. */
+  turns(pump: () => boolean): void;
   encoding: 'auto' | 'text' | 'binary';
   withCredentials: boolean;
 }

@@ -312,6 +312,21 @@ test('close() while connecting: error, then close 1006, and never open', () => {
   }
 });
 
+for (const transports of [['websocket'], ['poll'], ['websocket', 'poll']]) {
+  test(`close() while connecting leaves no session behind: ${transports}`, () => {
+    for (let ms = 0; ms < 120; ms += 5) {
+      const scene = createScene({ transports });
+      scene.advance(ms);
+      scene.client.close();
+      scene.advance(2000);
+      const { session } = scene;
+      assert.ok(!session || session.ended, `after ${ms} ms: ${JSON.stringify(session?.closing)}`);
+      assert.equal(scene.seen.closes.length, 1);
+      assert.deepEqual(scene.server.errors, []);
+    }
+  });
+}
+
 test('a WebSocket that is refused with a final code while opening ends it', () => {
   const scene = createScene();
   scene.server.websocket = (protocols, connection) => {

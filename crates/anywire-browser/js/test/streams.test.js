@@ -42,6 +42,7 @@ test('a stream carries down, what comes is acknowledged, and the transport says 
   scene.advance(50);
   assert.equal(scene.client.transport, 'stream');
   scene.streams[0].grow(down(scene, 'one') + down(scene, 'two'));
+  scene.advance(0);
   assert.deepEqual(scene.seen.messages, ['one', 'two']);
   scene.advance(1100);
   assert.equal(scene.session.first, 2, 'acknowledged');
@@ -81,6 +82,7 @@ test('a stream may be cut anywhere', () => {
   for (const unit of whole.split('')) {
     scene.streams[0].grow(unit);
   }
+  scene.advance(0);
   assert.deepEqual(scene.seen.messages, ['é😀:3:t', '']);
 });
 
@@ -93,6 +95,7 @@ test('a stream that rotates is followed by another, and what it cut comes again'
   assert.equal(scene.streams.length, 2);
   assert.match(scene.streams[1].packets[0].content, / 1$/);
   scene.streams[1].grow(PRELUDE + payload(['n', '1'], ['t', 'two']));
+  scene.advance(0);
   assert.deepEqual(scene.seen.messages, ['one', 'two']);
   assert.deepEqual(scene.seen.transports, ['poll', 'stream']);
 });
@@ -145,6 +148,7 @@ test('a stream that rotates before it is proven is followed by another, which is
 test('a stream whose bytes all come at its end is left, and they count', () => {
   const scene = streaming();
   scene.streams[0].finishStream(PRELUDE + down(scene, 'one'));
+  scene.advance(0);
   assert.deepEqual(scene.seen.messages, ['one']);
   scene.advance(100);
   assert.equal(scene.streams.length, 1);
@@ -255,6 +259,7 @@ test('a stream slow enough to be asked meanwhile is kept while it brings somethi
     stream.grow(unit);
   }
   stream.grow(PADDING);
+  scene.advance(0);
   assert.deepEqual(scene.seen.messages, ['a slow message']);
   assert.equal(scene.client.transport, 'stream');
 });
@@ -296,6 +301,7 @@ test('a stream that a newer connection took over attaches above it', () => {
 test('the server closes over a stream', () => {
   const scene = streaming();
   scene.streams[0].grow(PRELUDE + payload(['c', '3001 bye']));
+  scene.advance(0);
   assert.deepEqual(scene.seen.closes, [{ code: 3001, reason: 'bye', wasClean: true }]);
   assert.equal(scene.streams[0].isAborted, true);
 });
@@ -352,8 +358,10 @@ test('an event stream carries down where a stream does not, and is made anew whe
   source.onmessage({ data: payload(['a', '0']) });
   scene.advance(100);
   source.onmessage({ data: PADDING });
+  scene.advance(0);
   assert.equal(scene.client.transport, 'events');
   source.onmessage({ data: down(scene, 'a\r\n%').replace(/[%\r\n]/g, encodeURIComponent) });
+  scene.advance(0);
   assert.deepEqual(scene.seen.messages, ['a\r\n%']);
   source.onerror();
   assert.equal(source.isClosed, true);

@@ -189,6 +189,7 @@ test('an expiry while closing has the page\'s code, a refusal without words no r
   refused.session.send('down');
   refused.advance(100);
   last(refused.network.requests).finish(404, '{"code":4930}');
+  refused.advance(0);
   assert.deepEqual(refused.seen.closes, [{ code: 4930, reason: '', wasClean: false }]);
 });
 

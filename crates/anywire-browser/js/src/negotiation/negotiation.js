@@ -35,6 +35,8 @@ export function createNegotiation(settings, allowed, memory) {
   var pollGeneration = 1;
   // Before this the server wants no attempt.
   var notBefore = 0;
+  // The application wants no session any more: a leg that may have opened one goes on, no other starts.
+  var isLeaving = false;
   // Since the network changed.
   var wasProven = false;
 
@@ -176,6 +178,13 @@ export function createNegotiation(settings, allowed, memory) {
       }
     },
 
+    leave: function () {
+      isLeaving = true;
+      // Dropped while it connects, a WebSocket may be about to open a session: until the budget ends it may show.
+      due.poll = due.websocket = due.deadline_ = undefined;
+      leaveIfIdle();
+    },
+
     allow: function (leg, isAllowed) {
       leg.isAllowed_ = isAllowed;
       if (!isAllowed) {
@@ -278,8 +287,16 @@ export function createNegotiation(settings, allowed, memory) {
     }
   }
 
+  /** @returns {boolean} whether nothing may start */
+  function leaveIfIdle() {
+    if (isLeaving && !websocket.phase_ && !poll.phase_) {
+      passed.giveUp_();
+    }
+    return isLeaving;
+  }
+
   function startWebSocket() {
-    if (websocket.isAllowed_ && !websocket.phase_) {
+    if (!leaveIfIdle() && websocket.isAllowed_ && !websocket.phase_) {
       // One that starts when the session is open offers nothing, and attaches when it is proven.
       start(websocket, isOpen ? 0 : websocket.hasStarted_ ? ++lastGeneration : lastGeneration);
       enter('connect');
@@ -287,7 +304,7 @@ export function createNegotiation(settings, allowed, memory) {
   }
 
   function startPoll() {
-    if (poll.isAllowed_ && !poll.phase_) {
+    if (!leaveIfIdle() && poll.isAllowed_ && !poll.phase_) {
       delete due.grace_;
       // It is below the WebSocket's, which wins the race, or none came after it. One that is lost may
       // have attached all the same, and the server does not know that it is lost.

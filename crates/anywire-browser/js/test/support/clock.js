@@ -13,6 +13,10 @@ class Clock {
       this.due.push(entry);
       return entry;
     };
+    /** A turn is a task that comes at once. */
+    this.turns = (pump) => {
+      this.setTimeout(() => pump() && this.turns(pump), 0);
+    };
     this.clearTimeout = (entry) => {
       this.due = this.due.filter((other) => other !== entry);
     };

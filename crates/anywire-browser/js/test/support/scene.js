@@ -22,6 +22,7 @@ function createScene({
     setTimeout: (callback, ms) => clock.setTimeout(callback, ms + lateMs()),
     clearTimeout: clock.clearTimeout,
     now: clock.now,
+    turns: clock.turns,
     date: () => clock.now() + clock.jump,
     localStorage: {},
     random: () => 0.5,

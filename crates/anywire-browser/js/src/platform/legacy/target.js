@@ -4,7 +4,13 @@
  */
 
 import { append, own, splice } from '../../language.js';
+import root from '../../root.js';
 import { EVENT_TYPES } from '../../surface.js';
+import { take } from './take.js';
+
+/** @type {(listener: Function, target: object, event: any) => void} */
+var call = take(Function.prototype.call);
+var later = root.setTimeout;
 
 /**
  * @param {AnywireObject} self
@@ -84,12 +90,12 @@ export function newPrototype(members) {
 function callListener(target, listener, event) {
   try {
     if (typeof listener === 'function') {
-      listener.call(target, event);
+      call(listener, target, event);
     } else if (listener && listener.handleEvent) {
       listener.handleEvent(event);
     }
   } catch (error) {
-    setTimeout(function () {
+    later(function () {
       throw error;
     }, 0);
   }
