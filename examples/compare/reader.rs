@@ -111,7 +111,7 @@ impl Reader {
             Some(attach) => Offer::Attach(attach),
         };
         let offer = offer.tokens().join("%2C");
-        let path = format!("/{MOUNT}/events?offer={offer}");
+        let path = format!("/{MOUNT}/events?anywire.offer={offer}");
         let mut answer = connection.get(&path).await?;
         let mut acks = Acks::new(self.address);
         let mut text = Vec::new();

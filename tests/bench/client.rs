@@ -185,7 +185,7 @@ impl Client {
                 let credential = self.credential.replace(' ', ".");
                 let offer = format!("anywire.v1%2Canywire.attach.{credential}.{}", self.received);
                 let request = format!(
-                    "GET /anywire/events?offer={offer} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    "GET /anywire/events?anywire.offer={offer} HTTP/1.1\r\nHost: localhost\r\n\r\n"
                 );
                 self.stream.write_all(request.as_bytes()).await?;
                 self.read_head().await.map(drop)

@@ -143,21 +143,33 @@ async fn what_is_no_offer_is_refused() {
     let id = wire.opened.session;
     for (query, expected) in [
         (String::new(), (400, 4960)),
-        ("?offer=".into(), (400, 4962)),
-        ("?offer=anywire.v1".into(), (400, 4960)),
-        (format!("?offer={good}"), (400, 4962)),
-        ("?offer=anywire.v2,anywire.open.x.1".into(), (400, 4962)),
-        ("?offer=anywire.v1,anywire.open.x.1".into(), (400, 4960)),
-        ("?offer=anywire.v1,%".into(), (400, 4960)),
-        ("?offer=anywire.v1,%ff".into(), (400, 4960)),
-        (format!("?offer=anywire.v1,{good},{good}"), (400, 4960)),
-        (format!("?offer=anywire.v1,{good}.5000"), (400, 4960)),
+        ("?anywire.offer=".into(), (400, 4962)),
+        ("?anywire.offer=anywire.v1".into(), (400, 4960)),
+        (format!("?anywire.offer={good}"), (400, 4962)),
         (
-            format!("?offer=anywire.v1,anywire.attach.{id}.{id}.1.0"),
+            "?anywire.offer=anywire.v2,anywire.open.x.1".into(),
+            (400, 4962),
+        ),
+        (
+            "?anywire.offer=anywire.v1,anywire.open.x.1".into(),
+            (400, 4960),
+        ),
+        ("?anywire.offer=anywire.v1,%".into(), (400, 4960)),
+        ("?anywire.offer=anywire.v1,%ff".into(), (400, 4960)),
+        (
+            format!("?anywire.offer=anywire.v1,{good},{good}"),
+            (400, 4960),
+        ),
+        (
+            format!("?anywire.offer=anywire.v1,{good}.5000"),
+            (400, 4960),
+        ),
+        (
+            format!("?anywire.offer=anywire.v1,anywire.attach.{id}.{id}.1.0"),
             (404, 4930),
         ),
         (
-            format!("?offer=anywire.v1,{}9", &good[..good.len() - 1]),
+            format!("?anywire.offer=anywire.v1,{}9", &good[..good.len() - 1]),
             (400, 4963),
         ),
     ] {
@@ -172,7 +184,7 @@ async fn what_is_no_offer_is_refused() {
         let answer = open_events(server.addr, &wire.attach_token(1), &[&header]).await;
         assert_eq!(answer.status, 400, "{id}");
     }
-    let long = |bytes| format!("?offer=anywire.v1,{}", "x".repeat(bytes));
+    let long = |bytes| format!("?anywire.offer=anywire.v1,{}", "x".repeat(bytes));
     let answer = get(long(20_000)).await;
     assert_eq!((answer.status, answer.code()), (400, 4960));
     // Other hosts take longer heads, so the offer itself is judged.
@@ -198,7 +210,7 @@ async fn the_app_sees_its_own_parameters_and_never_the_offer() {
         }
     });
     let server = TestServer::start(config).await;
-    let offer = format!("offer=anywire.v1,anywire.open.{}.1", new_key());
+    let offer = format!("anywire.offer=anywire.v1,anywire.open.{}.1", new_key());
     let open = |path: String| async move {
         let head = format!(
             "GET /anywire/events?{path} HTTP/1.1\r\nHost: {}\r\n\r\n",

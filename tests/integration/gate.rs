@@ -4,6 +4,8 @@ use anywire::{Config, Denied, Principal, Transport};
 use anywire_protocol::Packet;
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::wire::{ALL, Wire, every, new_key, upgrade};
 
@@ -391,4 +393,73 @@ async fn the_own_origin_has_one_port_and_no_scheme() {
         let answer = request(server.addr, "POST", "/anywire/poll", &[&header], b"").await;
         assert_eq!(answer.status, status, "{origin}");
     }
+}
+
+#[tokio::test]
+async fn the_scripts_are_public() {
+    let server = TestServer::start(Config::new()).await;
+    for script in ["client.js", "client-modern.js"] {
+        let path = format!("/anywire/{script}");
+        let first = request(server.addr, "GET", &path, &[], b"").await;
+        let etag = format!("If-None-Match: {}", first.header("etag").unwrap());
+        let foreign = ["Origin: https://elsewhere.example", etag.as_str()];
+        let known = request(server.addr, "GET", &path, &foreign, b"").await;
+        assert_eq!((first.status, known.status), (200, 304), "{script}");
+        for answer in [first, known] {
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+            let policy = answer.header("cross-origin-resource-policy");
+            assert_eq!(policy, Some("cross-origin"), "{script}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_applications_own_parameters_never_collide() {
+    // As an application may name them, on every endpoint.
+    const OWN: &str = "b=1&c=2&offer=3&anywire=4&call=5";
+    let config = Config::new().allow_jsonp().authorize(|visitor| async move {
+        match visitor.query.as_str() {
+            OWN => Ok(Principal::new("ada")),
+            other => Err(Denied::unauthenticated(format!("the query is {other}"))),
+        }
+    });
+    let server = TestServer::start(config).await;
+    let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+    let body = format!("{}:o{open}", open.len());
+    let escaped = crate::wire::escape(body.as_bytes());
+    let offer = format!("anywire.v1,anywire.open.{}.1", new_key());
+    let text = "Content-Type: text/plain";
+    for (method, path, body) in [
+        ("POST", format!("poll?{OWN}"), body.as_str()),
+        ("POST", format!("stream?{OWN}"), body.as_str()),
+        ("GET", format!("events?{OWN}&anywire.offer={offer}"), ""),
+        (
+            "GET",
+            format!("jsonp?{OWN}&anywire.c=7&anywire.{escaped}"),
+            "",
+        ),
+    ] {
+        let path = format!("/anywire/{path}");
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{text}\r\nContent-Length: {}\r\n\r\n{body}",
+            server.addr,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4_096];
+        let mut length = 0;
+        while !String::from_utf8_lossy(&answer[..length]).contains("session") {
+            let read = stream.read(&mut answer[length..]).await.unwrap();
+            assert!(read > 0, "{path}: {}", String::from_utf8_lossy(&answer));
+            length += read;
+        }
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        assert!(!answer.contains("4960"), "{path}: {answer}");
+    }
+    let offer = offer.replace(',', ", ");
+    let upgraded = upgrade(server.addr, &format!("/anywire/websocket?{OWN}"), &offer).await;
+    assert!(upgraded.is_ok(), "a WebSocket");
 }

@@ -42,7 +42,7 @@ fn open() -> String {
 async fn neither_is_there_until_the_owner_turns_it_on() {
     for host in Host::ALL {
         let server = TestServer::start_under(host, Config::new()).await;
-        let query = format!("?c=1&{}", escape(open().as_bytes()));
+        let query = format!("?anywire.c=1&anywire.{}", escape(open().as_bytes()));
         assert_eq!(get(&server, &query, &[]).await.status, 404);
         let form = request(server.addr, "POST", "/anywire/form", &[FORM], b"b=").await;
         assert_eq!(form.status, 404);
@@ -54,9 +54,17 @@ async fn neither_is_there_until_the_owner_turns_it_on() {
 async fn an_answer_is_a_script_and_nothing_else() {
     for host in Host::ALL {
         let server = TestServer::start_under(host, every()).await;
-        let query = format!("?c=9007199254740991&{}", escape(open().as_bytes()));
+        let query = format!(
+            "?anywire.c=9007199254740991&anywire.{}",
+            escape(open().as_bytes())
+        );
         let opened = get(&server, &query, &[]).await;
-        let refused = get(&server, "?c=9007199254740991&b=garbage", &[]).await;
+        let refused = get(
+            &server,
+            "?anywire.c=9007199254740991&anywire.b=garbage",
+            &[],
+        )
+        .await;
         assert!(argument(&opened, 9_007_199_254_740_991).is_string());
         assert_eq!(
             argument(&refused, 9_007_199_254_740_991)["code"],
@@ -98,14 +106,24 @@ async fn nothing_of_a_request_gets_into_a_script_but_digits() {
         "99999999999999999999",
         "CWSMIKI0hCD0Up0IZUnnnnnnnn",
     ] {
-        let answer = get(&server, &format!("?c={number}&{payload}"), &[]).await;
+        let answer = get(
+            &server,
+            &format!("?anywire.c={number}&anywire.{payload}"),
+            &[],
+        )
+        .await;
         assert_eq!((answer.status, answer.code()), (400, 4960), "{number}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert!(!answer.text().contains("alert"), "{number}");
     }
     let without = get(&server, &format!("?{payload}"), &[]).await;
     assert_eq!((without.status, without.code()), (400, 4960));
-    let twice = get(&server, &format!("?c=1&c=alert&{payload}"), &[]).await;
+    let twice = get(
+        &server,
+        &format!("?anywire.c=1&anywire.c=alert&anywire.{payload}"),
+        &[],
+    )
+    .await;
     assert!(argument(&twice, 1).is_string(), "the first counts");
     assert_eq!(server.server.metrics().opened, 1);
     // What a message holds is data, whatever it says.
@@ -130,27 +148,36 @@ async fn whoever_refuses_the_script_tag_is_told_by_a_call() {
     let server = TestServer::start(config).await;
     let payload = escape(open().as_bytes());
     let code = |answer: Answer| argument(&answer, 1)["code"].clone();
-    let good = format!("?c=1&user=ada&{payload}");
+    let good = format!("?anywire.c=1&user=ada&anywire.{payload}");
     let evil = ["Referer: https://evil.example/page"];
     assert_eq!(code(get(&server, &good, &evil).await), json!(4965));
     let cookies = ["Cookie: user=ada"];
     assert_eq!(code(get(&server, &good, &cookies).await), json!(4965));
     let cross_site = ["Sec-Fetch-Site: cross-site"];
     assert_eq!(code(get(&server, &good, &cross_site).await), json!(4965));
-    assert_eq!(code(get(&server, "?c=1&b=x", &[]).await), json!(4966));
-    assert_eq!(code(get(&server, "?c=1&user=ada", &[]).await), json!(4960));
     assert_eq!(
-        code(get(&server, "?c=1&user=ada&b=%", &[]).await),
+        code(get(&server, "?anywire.c=1&anywire.b=x", &[]).await),
+        json!(4966)
+    );
+    assert_eq!(
+        code(get(&server, "?anywire.c=1&user=ada", &[]).await),
         json!(4960)
     );
-    let long = format!("?c=1&user=ada&b={}", "1".repeat(1_501));
+    assert_eq!(
+        code(get(&server, "?anywire.c=1&user=ada&anywire.b=%", &[]).await),
+        json!(4960)
+    );
+    let long = format!("?anywire.c=1&user=ada&anywire.b={}", "1".repeat(1_501));
     assert_eq!(code(get(&server, &long, &[]).await), json!(4964));
     let nobody = "69:x00000000000000000000000000000000 00000000000000000000000000000000 1 0";
-    let nobody = format!("?c=1&user=ada&{}", escape(nobody.as_bytes()));
+    let nobody = format!(
+        "?anywire.c=1&user=ada&anywire.{}",
+        escape(nobody.as_bytes())
+    );
     assert_eq!(code(get(&server, &nobody, &[]).await), json!(4930));
     assert_eq!(server.server.metrics().opened, 0);
     assert!(argument(&get(&server, &good, &[]).await, 1).is_string());
-    let oversized = format!("?c=1&user=ada&b={}", "1".repeat(30_000));
+    let oversized = format!("?anywire.c=1&user=ada&anywire.b={}", "1".repeat(30_000));
     // Other hosts take longer heads, so the script tag is told by a call.
     let status = if server.host == Host::Anywire {
         431

@@ -109,7 +109,7 @@ impl EventLines {
 pub async fn open_events(addr: SocketAddr, tokens: &str, headers: &[&str]) -> OpenAnswer {
     let offer = escape(format!("anywire.v1,{tokens}").as_bytes());
     let mut head = format!(
-        "GET /anywire/events?offer={} HTTP/1.1\r\nHost: {addr}\r\n",
+        "GET /anywire/events?anywire.offer={} HTTP/1.1\r\nHost: {addr}\r\n",
         &offer[2..]
     );
     for header in headers {

@@ -487,7 +487,7 @@ async fn call(addr: SocketAddr, packets: &[Packet], payload: &[u8]) -> Answer {
         let body = escape(escaped.as_bytes());
         return request(addr, "POST", "/anywire/form", &form, body.as_bytes()).await;
     }
-    let path = format!("/anywire/jsonp?c=7&{escaped}");
+    let path = format!("/anywire/jsonp?anywire.c=7&anywire.{escaped}");
     let mut answer = request(addr, "GET", &path, &[], b"").await;
     match argument(&answer, 7) {
         serde_json::Value::String(payload) => answer.body = unescape_answer(payload.as_bytes()),

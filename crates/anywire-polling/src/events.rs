@@ -12,7 +12,7 @@ use crate::stream_body::StreamBody;
 pub(crate) const ROW: Row = Row {
     name: "events",
     method: Method::GET,
-    own_parameters: &["offer"],
+    own_parameters: &["anywire.offer"],
     is_opt_in: false,
 };
 
@@ -22,8 +22,8 @@ pub(crate) fn answer<B>(request: &Request<'_, B>) -> Result<Answer, HttpRefusal>
 }
 
 fn begin<B>(request: &Request<'_, B>) -> Result<StreamBody, Refusal> {
-    let tokens = query::parameter(request.query, "offer")
-        .ok_or_else(|| ProtocolError::malformed("a query without a parameter `offer`"))??;
+    let tokens = query::parameter(request.query, "anywire.offer")
+        .ok_or_else(|| ProtocolError::malformed("a query without a parameter `anywire.offer`"))??;
     let tokens = str::from_utf8(&tokens)
         .map_err(|_| ProtocolError::malformed("an offer with bytes that are not ASCII"))?;
     let offer = Offer::parse(tokens.split(',').map(str::trim))?;

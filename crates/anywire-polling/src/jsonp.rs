@@ -13,7 +13,7 @@ use crate::request::{Request, Row};
 pub(crate) const ROW: Row = Row {
     name: "jsonp",
     method: Method::GET,
-    own_parameters: &["b", "c"],
+    own_parameters: &["anywire.b", "anywire.c"],
     is_opt_in: true,
 };
 
@@ -30,10 +30,10 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         ..
     } = request;
     let number = call_number(query).ok_or_else(|| {
-        ProtocolError::malformed("a query without a parameter `c` that is a number")
+        ProtocolError::malformed("a query without a parameter `anywire.c` that is a number")
     })?;
-    let payload = query::parameter(query, "b").ok_or_else(|| {
-        ProtocolError::malformed("a query without a parameter `b`, the payload")
+    let payload = query::parameter(query, "anywire.b").ok_or_else(|| {
+        ProtocolError::malformed("a query without a parameter `anywire.b`, the payload")
     })??;
     let payload = bounded(payload, hub.limits())?;
     let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, principal)?;
@@ -45,7 +45,7 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
 
 /// The number of the call that the script tag waits for.
 fn call_number(query: &str) -> Option<u64> {
-    let value = query::parameter(query, "c")?.ok()?;
+    let value = query::parameter(query, "anywire.c")?.ok()?;
     let text = str::from_utf8(&value).ok()?;
     let number: u64 = text.parse().ok()?;
     (number < 1 << 53 && number.to_string() == text).then_some(number)

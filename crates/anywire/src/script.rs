@@ -4,7 +4,8 @@ use anywire_browser::{Client, FULL, MODERN};
 use anywire_polling::Answer;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, USER_AGENT, VARY,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, ETAG,
+    IF_NONE_MATCH, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -85,7 +86,13 @@ impl Scripts {
         let answer = answer
             .with(CACHE_CONTROL, HeaderValue::from_static(cache))
             .with(VARY, HeaderValue::from_static("accept-encoding"))
-            .with(ETAG, form.etag.clone());
+            .with(ETAG, form.etag.clone())
+            // It is public: pages of any origin may load it by `import()`, with `crossorigin`, or under COEP.
+            .with(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
+            .with(
+                CROSS_ORIGIN_RESOURCE_POLICY,
+                HeaderValue::from_static("cross-origin"),
+            );
         match form.coding {
             Some(coding) if !is_known => {
                 answer.with(CONTENT_ENCODING, HeaderValue::from_static(coding))
@@ -161,6 +168,9 @@ fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
 }
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// How long a copy of the script is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -353,7 +353,7 @@ test('an event stream carries down where a stream does not, and is made anew whe
   scene.advance(200);
   const [source] = EventSource.made;
   assert.match(decodeURIComponent(source.url),
-    /\/events\?offer=anywire\.v1,anywire\.attach\.[0-9a-f]{32}\.[0-9a-f]{32}\.\d+\.0$/);
+    /\/events\?anywire\.offer=anywire\.v1,anywire\.attach\.[0-9a-f]{32}\.[0-9a-f]{32}\.\d+\.0$/);
   assert.equal(source.options.withCredentials, true);
   source.onmessage({ data: payload(['a', '0']) });
   scene.advance(100);

@@ -13,7 +13,7 @@ export function openEvents(settings, url, attachment, heard, ended) {
   var offer = 'anywire.v1,anywire.attach.' + replace(attachment, / /g, '.');
   // Where it cannot cross origins, this throws.
   var source = new settings.EventSource(
-    url + (indexOf(url, '?') < 0 ? '?' : '&') + 'offer=' + escape(offer),
+    url + (indexOf(url, '?') < 0 ? '?' : '&') + 'anywire.offer=' + escape(offer),
     { withCredentials: settings.withCredentials });
 
   function stop() {

@@ -108,7 +108,8 @@ function callScript(settings, address, escaped, patienceMs, answered, failed) {
     }
   };
   script.async = true;
-  script.src = address + 'c=' + number + '&' + escaped;
+  // It begins `b=`.
+  script.src = address + 'anywire.c=' + number + '&anywire.' + escaped;
   timer.set_(patienceMs);
   insert(settings, script);
   return finish;

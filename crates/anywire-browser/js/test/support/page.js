@@ -27,7 +27,7 @@ function createPage() {
           script.onreadystatechange?.();
         });
       } else if (page.fate === 'ok') {
-        const [, number, body] = /[?&]c=(\d+)&(b=.*)$/.exec(script.src);
+        const [, number, body] = /[?&]anywire\.c=(\d+)&anywire\.(b=.*)$/.exec(script.src);
         post(body, ({ status, responseText }) => globalThis.anywire_jsonp(
           +number, status === 200 ? responseText : JSON.parse(responseText)));
       }
