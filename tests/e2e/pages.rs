@@ -16,6 +16,22 @@ const WRECK: &str = include_str!("pages/wreck.js");
 /// What a page that awaits does with a session.
 const AWAITING: &str = include_str!("pages/awaiting.js");
 
+/// Loads the script that its query names: by a tag with its digest, or as a module.
+const ISOLATED: &str = r"<!doctype html><script type=module>
+    const [load, url] = location.search.slice(1).split('&');
+    if (load === 'import') {
+        await import(url);
+    } else {
+        const bytes = await (await fetch(url)).arrayBuffer();
+        const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+        const script = document.createElement('script');
+        script.crossOrigin = 'anonymous';
+        script.integrity = 'sha256-' + btoa(String.fromCharCode(...digest));
+        script.src = url;
+        document.head.append(script);
+    }
+</script>";
+
 /// Builds, by the script's name, and the transports that each has.
 const BUILDS: [(&str, &[&str]); 2] = [
     (
@@ -58,6 +74,7 @@ async fn serve() -> (Server, SocketAddr) {
             "before" => [FRAMEWORK, ""],
             "after" => ["", FRAMEWORK],
             "wreck" => ["", WRECK],
+            "at-once" => [ "var loaded = false; onload = function () { loaded = true; };", "awaiting.stay()"],
             _ => ["", ""],
         };
         warp::reply::html(format!(
@@ -65,9 +82,21 @@ async fn serve() -> (Server, SocketAddr) {
              <script src=/anywire/{build}></script><script>{AWAITING}</script><script>{after}</script>"
         ))
     });
+    // It may make no script of a text.
+    let guarded = warp::path("guarded").map(|| {
+        let page = warp::reply::html("<!doctype html><script src=/anywire/client.js></script>");
+        let guard = "require-trusted-types-for 'script'";
+        warp::reply::with_header(page, "content-security-policy", guard)
+    });
+    // It takes nothing from elsewhere that does not say that it may.
+    let isolated = warp::path("isolated").map(|| {
+        let page = warp::reply::html(ISOLATED);
+        let page = warp::reply::with_header(page, "cross-origin-embedder-policy", "require-corp");
+        warp::reply::with_header(page, "cross-origin-opener-policy", "same-origin")
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let routes = server.routes().or(page);
+    let routes = server.routes().or(page).or(guarded).or(isolated);
     tokio::spawn(anywire::serve(routes).incoming(listener).run());
     (server, addr)
 }
@@ -124,6 +153,56 @@ async fn pages_whose_frameworks_change_the_language_carry_a_session() {
                     page.console()
                 );
             }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn script_tags_do_not_keep_a_page_from_having_loaded() {
+    let (_server, addr) = serve().await;
+    let browser = Browser::launch().await.unwrap();
+    let url = format!("http://{addr}/page/client.js/at-once");
+    let page = browser.page(url).await.unwrap();
+    page.wait_for("loaded && awaiting.outcome === 'hello'", DEADLINE)
+        .await
+        .unwrap_or_else(|error| panic!("{error} {:?}", page.console()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_forbids_made_scripts_falls_through() {
+    let (_server, addr) = serve().await;
+    let browser = Browser::launch().await.unwrap();
+    let url = format!("http://{addr}/guarded");
+    let page = browser.page(url).await.unwrap();
+    for (transports, outcome) in [
+        ("'jsonp'", "trace[0].result.startsWith('failed')"),
+        ("'jsonp', 'poll'", "transport === 'poll'"),
+    ] {
+        let open = format!(
+            "window.socket = new Anywire('/anywire', [], {{ transports: [{transports}] }}); 0"
+        );
+        page.evaluate::<Value>(&open).await.unwrap();
+        page.wait_for(&format!("socket.{outcome}"), DEADLINE)
+            .await
+            .unwrap_or_else(|error| panic!("{transports}: {error} {:?}", page.console()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_another_origin_load_the_scripts() {
+    let (_server, addr) = serve().await;
+    let (_, elsewhere) = serve().await;
+    let browser = Browser::launch().await.unwrap();
+    for build in ["client.js", "client-modern.js"] {
+        for load in ["tag", "import"] {
+            let url = format!("http://{elsewhere}/isolated?{load}&http://{addr}/anywire/{build}");
+            let page = browser.page(url).await.unwrap();
+            page.wait_for(
+                "typeof Anywire === 'function' && crossOriginIsolated",
+                DEADLINE,
+            )
+            .await
+            .unwrap_or_else(|error| panic!("{build} {load}: {error} {:?}", page.console()));
         }
     }
 }

@@ -92,6 +92,12 @@ var awaiting = (function () {
       this.outcome = true;
     },
 
+    /** A session by script tags that begins while the page is loading. */
+    stay: function () {
+      var self = this;
+      open('jsonp').onmessage = function (event) { self.outcome = event.data; };
+    },
+
     /** How many ms it takes to hear so many messages. */
     burst: async function (transport, count) {
       var socket = open(transport);

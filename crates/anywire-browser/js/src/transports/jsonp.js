@@ -7,13 +7,15 @@
 import { exec, has, indexOf, substring, unescape } from '../language.js';
 import { insert } from '../platform/legacy/insert.js';
 import root from '../root.js';
-import { createTimer } from '../timers.js';
+import { createTimer, soon } from '../timers.js';
 import { ignore } from '../transport.js';
 import { decodeText } from '../wire/text.js';
 import { postForm } from './form.js';
 
 /** Addresses that are longer are cut on some paths. */
 var MAX_ADDRESS = 1900;
+/** How often a page is looked at that is loading. */
+var LOOK_MS = 50;
 /** A script that has loaded and not called by then will not. */
 var LOADED_MS = 500;
 
@@ -39,16 +41,36 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
     }, failed);
   }
 
-  if (address.length + body.length > MAX_ADDRESS) {
+  function post() {
     stop = postForm(settings, endpoints.form, JSONP + (++lastCall), body, function () {
       // Nothing can be read of its answer: an exchange that sends nothing asks how far it came.
       var first = decodeText(unescape(substring(body, 2, body.length)))[0];
       call(encoding.pack_([/** @type {Packet} */ (first)]));
     });
-  } else {
-    call(body);
   }
+
+  function begin() {
+    try {
+      if (exec(/loading|interactive/, settings.document.readyState)) {
+        // A script that is on its way keeps the page from having loaded.
+        wait.set_(LOOK_MS);
+      } else if (address.length + body.length > MAX_ADDRESS) {
+        post();
+      } else {
+        call(body);
+      }
+    } catch (error) {
+      // What guards a page may forbid scripts and forms that are made.
+      soon(settings, function () {
+        failed('failed', '' + error);
+      });
+    }
+  }
+
+  var wait = createTimer(settings, begin);
+  begin();
   return function () {
+    wait.stop_();
     stop();
     answered = failed = ignore;
   };
