@@ -12,8 +12,8 @@ use anywire_protocol::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use self::state::LARGE_BYTES;
 pub(crate) use self::state::{Config, Driver};
+use self::state::{LARGE_BYTES, end_refused};
 use crate::legs::Failure;
 use crate::legs::poll::PollLeg;
 use crate::legs::websocket::WebSocketLeg;
@@ -182,6 +182,18 @@ impl Driver {
                 let text = "no transport could reach the server";
                 let reason = CloseReason::new(CloseCode::ABNORMAL, text);
                 self.shared.lock().session.abort(reason, now);
+            }
+            Decision::Missing => {
+                let uri = &self.config.endpoints.poll;
+                let host = uri.authority().map_or("", |authority| authority.as_str());
+                let text = format!("no Anywire at {host}{}", uri.path());
+                self.has_given_up = self.names.is_none();
+                let code = match self.has_given_up {
+                    true => CloseCode::ABNORMAL,
+                    false => CloseCode::UNKNOWN_SESSION,
+                };
+                let reason = CloseReason::new(code, &text);
+                end_refused(&mut self.shared.lock(), &reason, self.is_close_out, now);
             }
         }
     }

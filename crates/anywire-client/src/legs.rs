@@ -78,6 +78,8 @@ impl Failure {
             );
             failure.refusal = is_ours.then(|| CloseReason::new(code, &refusal.message));
         }
+        failure.loss.is_missing =
+            failure.refusal.is_none() && matches!(status.as_u16(), 404 | 405 | 501);
         failure
     }
 }

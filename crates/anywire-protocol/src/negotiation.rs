@@ -43,6 +43,8 @@ pub struct Negotiation {
     grace_until: Option<Timestamp>,
     /// When the WebSocket counts as steady.
     steady_at: Option<Timestamp>,
+    /// Since when exchanges are answered as by a server that has no Anywire (NEGOTIATION §4.5).
+    missing_since: Option<Timestamp>,
     /// Whether the WebSocket was proven since the network changed.
     was_proven: bool,
     memory: Option<Memory>,
@@ -70,6 +72,7 @@ impl Negotiation {
             give_up_at: None,
             grace_until: None,
             steady_at: None,
+            missing_since: None,
             was_proven: false,
             memory,
             random: Box::new(random),
@@ -143,6 +146,7 @@ impl Negotiation {
         self.note(leg, Outcome::Ok, "", now);
         self.is_open = true;
         self.give_up_at = None;
+        self.missing_since = None;
         let state = self.leg_mut(leg);
         state.attach(now);
         let is_proven = state.is_proven;
@@ -181,6 +185,7 @@ impl Negotiation {
     /// first failure.
     pub fn handle_held(&mut self) {
         self.poll.failures = 0;
+        self.missing_since = None;
     }
 
     /// The leg has ended without being told to.
@@ -195,7 +200,11 @@ impl Negotiation {
         if leg == Transport::WebSocket {
             self.websocket_lost(now);
         } else {
+            self.missing_since = loss.is_missing.then(|| self.missing_since.unwrap_or(now));
             self.poll_lost(loss.outcome, now);
+            if let Some(since) = self.missing_since {
+                self.poll_missing(since, now);
+            }
         }
     }
 
@@ -403,6 +412,24 @@ impl Negotiation {
         self.detached(Transport::Poll);
         if !self.websocket.is_attached() || self.websocket.is_stalled {
             self.poll.retry_at = Some(self.after_failure(Transport::Poll, now));
+        }
+    }
+
+    fn poll_missing(&mut self, since: Timestamp, now: Timestamp) {
+        let (patience, is_alone) = if self.is_open {
+            (settings::GONE, !self.websocket.is_attached())
+        } else {
+            let has_websocket_failed = self.websocket.failures > 0 || !self.websocket.is_allowed;
+            (settings::NOT_HERE, has_websocket_failed)
+        };
+        let last = since + patience;
+        if now < last {
+            self.poll.retry_at = self.poll.retry_at.map(|next| match self.is_open {
+                true => next.min(last).max(self.not_before),
+                false => next.max(last),
+            });
+        } else if is_alone {
+            self.decisions.push_back(Decision::Missing);
         }
     }
 

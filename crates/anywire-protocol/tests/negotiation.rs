@@ -48,6 +48,7 @@ fn say(decision: Decision) -> String {
         Decision::Remember(Memory::Fails) => "remember fails".to_owned(),
         Decision::Forget => "forget".to_owned(),
         Decision::GiveUp => "give up".to_owned(),
+        Decision::Missing => "missing".to_owned(),
     }
 }
 
@@ -66,6 +67,7 @@ fn feed(negotiation: &mut Negotiation, event: &str, now: Timestamp) {
             loss.retry_after = rest
                 .first()
                 .map(|ms| Duration::from_millis(ms.parse().unwrap()));
+            loss.is_missing = rest.get(1) == Some(&"404");
             negotiation.handle_lost(leg(name), &loss, now);
         }
         ["returned"] => negotiation.handle_returned(false, now),

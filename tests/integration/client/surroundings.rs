@@ -4,10 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anywire::{Accept, Config, Denied, Principal, Server};
-use anywire_client::{Client, ClientBuilder, OriginMemory, Transport, rustls};
+use anywire_client::{
+    Client, ClientBuilder, CloseCode, ConnectError, OriginMemory, Transport, rustls,
+};
+use anywire_fault_proxy::FaultProxy;
 use anywire_tests::middlebox::{Middlebox, Product};
 use anywire_tests::server::TestServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -417,4 +420,58 @@ async fn addresses_are_written_as_browsers_write_them() {
             echoes(builder).await.unwrap();
         }
     }
+}
+
+/// A server that knows no path, in place of one that has gone.
+async fn serve_404(listener: TcpListener) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 8\r\nConnection: close\r\n\r\nNot here";
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut request = [0; 65_536];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(ANSWER).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_path_is_told_soon() {
+    let server = TestServer::start(Config::new()).await;
+    let begun = Instant::now();
+    let url = format!("ws://{}/wrong", server.addr);
+    let error = builder(&url).connect().await.unwrap_err();
+    println!("told after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4));
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("http 404"), "{error}");
+}
+
+#[tokio::test]
+async fn a_session_whose_server_is_gone_behind_a_page_ends_within_20_s() {
+    let server = TestServer::start(Config::new()).await;
+    let proxy = FaultProxy::start(server.addr);
+    let mut client = builder(&proxy.url("/anywire").replace("http", "ws"))
+        .connect()
+        .await
+        .unwrap();
+    let addr = proxy.addr();
+    drop(proxy);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let elsewhere = listener.local_addr().unwrap();
+    tokio::spawn(serve_404(listener));
+    // The first lets go of the address when its task ends.
+    let _proxy = loop {
+        match FaultProxy::bind(addr, elsewhere.to_string(), 0) {
+            Ok(proxy) => break proxy,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let begun = Instant::now();
+    let told = timeout(Duration::from_secs(40), client.recv()).await;
+    println!("told after {:?}", begun.elapsed());
+    assert_eq!(told, Ok(None));
+    let reason = client.close_reason().unwrap();
+    assert_eq!(reason.code, CloseCode::UNKNOWN_SESSION);
+    assert!(reason.text().starts_with("no Anywire at "), "{reason}");
 }

@@ -6,7 +6,7 @@
 import { chooseHttp, shownTransport } from '#platform/http.js';
 import { fire } from '#platform/target.js';
 import { createDispatch } from './dispatch.js';
-import { has } from './language.js';
+import { has, replace } from './language.js';
 import { createMemory } from './memory.js';
 import { createNegotiator } from './negotiation/negotiator.js';
 import { watchPage } from './page.js';
@@ -17,7 +17,7 @@ import { CLOSED, CLOSING, CONNECTING, OPEN } from './surface.js';
 import { isListed, WEBSOCKET } from './transport.js';
 import { createPollLeg } from './transports/poll.js';
 import { createWebSocketLeg } from './transports/websocket.js';
-import { closeContent } from './wire/close.js';
+import { closeContent, UNKNOWN_SESSION } from './wire/close.js';
 import { newKey } from './wire/key.js';
 import { createMessage } from './wire/message.js';
 
@@ -57,7 +57,7 @@ export function createClient(socket, endpoints, protocols, options) {
     onend_: function (code, reason, wasClean, isToBeTold) {
       negotiator.stop_(code, isToBeTold && closeContent(code, reason));
       leavePage();
-      tellEnd(code, reason, wasClean);
+      tellEnd(code, usable.websocket || usable.poll ? reason : 'no WebSocket here', wasClean);
     }
   });
 
@@ -76,7 +76,14 @@ export function createClient(socket, endpoints, protocols, options) {
     poll: function (generation, feed, trace) {
       return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace);
     }
-  }, usable, settings, createMemory(settings, endpoints.origin), carriedBy);
+  }, usable, settings, createMemory(settings, endpoints.origin), carriedBy, function (status) {
+    var reason = status + ': no Anywire at ' + replace(endpoints.poll, /\?.*/, '');
+    if (session.id_) {
+      session.handleRefusal_(UNKNOWN_SESSION, reason);
+    } else {
+      session.end_(1006, reason);
+    }
+  });
 
   var carrier = '';
   var wasCarried = false;
@@ -143,8 +150,8 @@ export function createClient(socket, endpoints, protocols, options) {
   /** @param {string} transport */
   function setTransport(transport) {
     var previous = socket.transport;
+    socket.transport = transport;
     if (transport !== previous) {
-      socket.transport = transport;
       fire(socket, 'transport', { transport: transport, previous: previous });
     }
   }

@@ -32,8 +32,7 @@ export function createSettings(options) {
     date: date,
     turns: takeTurns,
     setTimeout: setTimeout,
-    clearTimeout: clearTimeout,
-    localStorage: undefined
+    clearTimeout: clearTimeout
   };
 
   /** @param {Record<string, unknown>} some */

@@ -202,6 +202,7 @@ type Decision =
   | ['prove' | 'check' | 'drop', TransportName]
   | ['carrier', TransportName | '']
   | ['remember', attachedAfterMs: number | 'fails']
+  | ['missing', status: string]
   | ['forget' | 'give up'];
 
 /** Does what was decided, to that object. */

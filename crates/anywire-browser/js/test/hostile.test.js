@@ -47,7 +47,8 @@ function run(seed) {
         () => `dies ${random() * pick([50, 3000])}`,
         () => `stalls ${random() * 3000}`, () => `buffers ${Math.round(random() * 9000)}`,
       ]),
-      poll: fate(constantly('throws', 'lost', 'unanswered', 'twice', 'html', 'hangs', 502, 404)),
+      // A page that says 404 for long ends a session, which has tests of its own.
+      poll: fate(constantly('throws', 'lost', 'unanswered', 'twice', 'html', 'hangs', 502, 403)),
       latency: () => (isHostile ? random() * pick([5, 50, 500]) : 10),
     },
   });

@@ -18,15 +18,16 @@ function say([what, object, generation]) {
     start: `start ${object} ${generation || 'later'}`,
     attach: `attach ${generation}`,
     carrier: `carrier ${object || 'none'}`,
+    missing: 'missing',
     remember: object === 'fails' ? 'remember fails' : `remember works ${object}`,
   };
   return said[what] || `${what} ${object || ''}`.trim();
 }
 
 function feed(negotiation, event, now) {
-  const [what, leg, outcome, retryAfterMs] = event.split(' ');
+  const [what, leg, outcome, retryAfterMs, status] = event.split(' ');
   const inputs = {
-    lost: ['lost', leg, outcome, '', +retryAfterMs],
+    lost: ['lost', leg, outcome, status ? `http ${status}` : '', +retryAfterMs],
     network: ['returned', '', true],
     forbid: ['allow', leg, false],
     allow: ['allow', leg, true],

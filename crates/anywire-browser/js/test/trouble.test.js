@@ -227,3 +227,50 @@ test('the surface forgives what a WebSocket forgives', () => {
   scene.client.close(1000.4);
   assert.equal(scene.client.readyState, 2);
 });
+
+test('a wrong path is told within two seconds, with its status and address', () => {
+  for (const status of [404, 405, 501]) {
+    const scene = createScene({
+      url: 'ws://example.test/wrong?token=secret', plan: { websocket: always('refused'), poll: always(status) },
+    });
+    scene.advance(2000);
+    const reason = `${status}: no Anywire at http://example.test/wrong/poll`;
+    assert.deepEqual(scene.seen.closes, [{ code: 1006, reason, wasClean: false }]);
+    assert.deepEqual(scene.seen.events, ['error', 'close']);
+  }
+});
+
+test('a session whose server is gone, and whose proxy shows a page, is at an end within 20 s', () => {
+  for (const transports of [['websocket', 'poll'], ['poll']]) {
+    const scene = createScene({ transports });
+    scene.advance(1000);
+    scene.network.plan.websocket = always('refused');
+    scene.network.plan.poll = always(404);
+    scene.websocket?.die(1006);
+    scene.session.send('lost');
+    scene.advance(14000);
+    assert.deepEqual(scene.seen.closes, [], 'it may come back');
+    scene.advance(6000);
+    assert.deepEqual(scene.seen.closes.map(({ code }) => code), [4930]);
+    assert.match(scene.seen.closes[0].reason, /^404: no Anywire at /);
+  }
+});
+
+test('a page that is shown for less long is borne', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(1000);
+  scene.network.plan.poll = always(404);
+  scene.session.send('late');
+  scene.advance(10000);
+  scene.network.plan.poll = always('ok');
+  scene.advance(30000);
+  assert.deepEqual(scene.seen.closes, []);
+  assert.deepEqual(scene.seen.messages, ['late']);
+});
+
+test('an engine that has no transport says so', () => {
+  const scene = createScene({ WebSocket: null, XMLHttpRequest: null, transports: ['websocket', 'poll'] });
+  scene.advance(10);
+  const reason = 'no WebSocket here';
+  assert.deepEqual(scene.seen.closes, [{ code: 1006, reason, wasClean: false }]);
+});

@@ -33,6 +33,8 @@ pub enum Decision {
     Forget,
     /// No leg has attached in time.
     GiveUp,
+    /// There is no Anywire at the address, or none any more (NEGOTIATION §4.5): end the session.
+    Missing,
 }
 
 /// How a leg was lost.
@@ -44,6 +46,9 @@ pub struct Loss {
     pub detail: String,
     /// How long the server wants no attempt.
     pub retry_after: Option<Duration>,
+    /// Whether the answer was 404, 405 or 501, without a code of the protocol's: another server, or a proxy, has no such
+    /// endpoint.
+    pub is_missing: bool,
 }
 
 impl Loss {
@@ -53,6 +58,7 @@ impl Loss {
             outcome,
             detail: detail.into(),
             retry_after: None,
+            is_missing: false,
         }
     }
 }

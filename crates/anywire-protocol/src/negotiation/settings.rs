@@ -87,6 +87,10 @@ pub(super) fn proof_budget(attached_after: Duration) -> Duration {
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
 /// How long a WebSocket that seems to have superseded polling may take to say so.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
+/// How long answers that know no endpoint are borne before a session is open.
+pub(super) const NOT_HERE: Duration = Duration::from_secs(1);
+/// How long they are borne while it lives.
+pub(super) const GONE: Duration = Duration::from_secs(15);
 /// After so long a proven WebSocket was worth it.
 pub(super) const STEADY: Duration = Duration::from_secs(10);
 

@@ -10,6 +10,9 @@ export var SILENCE_MS = 5000;
 export var MIN_PROOF_MS = 1000;
 /** How long a WebSocket that seems to have superseded polling may take to say so. */
 export var GRACE_MS = 1000;
+/** How long answers that know no endpoint are borne, before a session is open and while it lives. */
+export var NOT_HERE_MS = 1000;
+export var GONE_MS = 15000;
 /** After so long a proven WebSocket was worth it. */
 export var STEADY_MS = 10000;
 /** How long the WebSocket is alone where it was proven before. */

@@ -8,12 +8,16 @@
  *    '-----------------'---- lost, drop -----'
  */
 
-import { max, min, own, pow, round } from '../language.js';
+import { exec, max, min, own, pow, round } from '../language.js';
 import { POLL, WEBSOCKET } from '../transport.js';
 import {
-  clamp, createLegState, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, SILENCE_MS, STEADY_MS,
+  clamp, createLegState, GONE_MS, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, NOT_HERE_MS,
+  SILENCE_MS, STEADY_MS,
 } from './leg-state.js';
 import { createTrace } from './trace.js';
+
+/** The answer of a server that knows no such endpoint, as whatFailed has it. */
+var MISSING = /^http (40[45]|501)$/;
 
 /**
  * @param {NegotiationSettings} settings
@@ -37,6 +41,8 @@ export function createNegotiation(settings, allowed, memory) {
   var notBefore = 0;
   // The application wants no session any more: a leg that may have opened one goes on, no other starts.
   var isLeaving = false;
+  // Since when exchanges are answered as by a server that has no Anywire, or 0.
+  var missingSince = 0;
   // Since the network changed.
   var wasProven = false;
 
@@ -106,6 +112,7 @@ export function createNegotiation(settings, allowed, memory) {
       }
       note(leg, 'ok');
       isOpen = true;
+      missingSince = 0;
       delete due.giveUp_;
       leg.attachedAfter_ = now - leg.startedAt_;
       leg.phase_ = leg.isProven_ ? 'carry' : 'proof';
@@ -147,7 +154,7 @@ export function createNegotiation(settings, allowed, memory) {
     },
 
     held: function () {
-      poll.failures_ = 0;
+      poll.failures_ = missingSince = 0;
     },
 
     lost: function (leg, outcome, detail, retryAfterMs) {
@@ -157,7 +164,12 @@ export function createNegotiation(settings, allowed, memory) {
         if (leg === websocket) {
           websocketLost();
         } else {
+          var missing = exec(MISSING, detail);
+          missingSince = missing ? missingSince || now : 0;
           pollLost(outcome);
+          if (missing) {
+            handleMissing(missing[1]);
+          }
         }
       }
     },
@@ -278,6 +290,18 @@ export function createNegotiation(settings, allowed, memory) {
     detached(poll);
     if (!isAttached(websocket) || websocket.isStalled_) {
       retryLater(poll);
+    }
+  }
+
+  /** @param {string} status */
+  function handleMissing(status) {
+    var last = missingSince + (isOpen ? GONE_MS : NOT_HERE_MS);
+    if (now < last) {
+      // Where it is open no later than then, else no earlier.
+      due.poll = isOpen ? max(notBefore, min(/** @type {number} */ (due.poll), last)) :
+        max(/** @type {number} */ (due.poll), last);
+    } else if (isOpen ? !isAttached(websocket) : websocket.failures_ || !websocket.isAllowed_) {
+      decide(['missing', status]);
     }
   }
 

@@ -16,9 +16,10 @@ import { createNegotiation } from './negotiation.js';
  * @param {Settings} settings
  * @param {OriginMemory} memory
  * @param {(transport: string) => void} ontransport what carries the session from now on
+ * @param {(status: string) => void} onmissing there is no Anywire at the address
  * @returns {Negotiator}
  */
-export function createNegotiator(session, makers, usable, settings, memory, ontransport) {
+export function createNegotiator(session, makers, usable, settings, memory, ontransport, onmissing) {
   var isStopped = false;
   // Each from its first start on, and no decision is of a leg that never was.
   var legs = /** @type {{ websocket: WebSocketLeg, poll: Leg }} */ ({});
@@ -44,6 +45,7 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
       }
       ontransport(transport || 'reconnecting');
     },
+    missing: onmissing,
     remember: memory.remember_,
     forget: memory.forget_,
     'give up': function () {

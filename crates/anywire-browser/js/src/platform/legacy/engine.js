@@ -54,13 +54,8 @@ var ADDRESS =
   /^(?:http|ws)s?:\/\/(?:[^\/?#@]*@)?(?:\[[\da-f:.]+\]|[^\/?#@:\[\]\s]+)(?::(\d{1,5}))?(?:[\/?#]|$)/i;
 var MAX_PORT = 65535;
 
-/** Engines have had a URL that is no constructor. */
-var canParse = false;
-try {
-  canParse = new Address('http://a/?').host === 'a';
-} catch (error) {
-  // There is none.
-}
+/** Engines have had a URL that does not parse. */
+var canParse = Address && Address.prototype && 'href' in Address.prototype;
 
 /**
  * @param {string} url relative to the document
