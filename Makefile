@@ -54,9 +54,9 @@ e2e: ## the browser client in headless Chromium, installed if missing and possib
 	cargo build -p anywire-examples -p anywire-compare --examples
 	cargo test -p anywire-tests --test e2e -- --test-threads 2
 
-dropin: ## three libraries that take a WebSocket, handed Anywire instead, over every transport
+dropin: browser-tools ## three libraries that take a WebSocket, handed Anywire instead, over every transport
 	tests/e2e/install-chromium.sh
-	@cd tests/dropin && (test node_modules -nt package-lock.json || npm ci --no-audit --no-fund) && npm run --silent build
+	@cd tests/dropin && (test node_modules -nt package-lock.json || npm ci --no-audit --no-fund) && npm run --silent build && npm run --silent check-types
 	cargo test -p anywire-tests --test dropin -- --test-threads 2
 
 middleboxes:

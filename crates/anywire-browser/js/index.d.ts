@@ -10,11 +10,11 @@ declare class Anywire {
    * Opens a session.
    *
    * @param url Where the server mounts Anywire, such as `/anywire`: relative to the page, or
-   *   absolute with ws:, wss:, http: or https:. A query is sent with every request,
-   *   a fragment is not.
+   *   absolute with ws:, wss:, http: or https:. A query is sent with every request.
+   *   A fragment throws a SyntaxError, as with a WebSocket.
    * @param protocols Sub-protocols of the application, the preferred one first.
    */
-  constructor(url: string | URL, protocols?: string | string[], options?: Anywire.Options);
+  constructor(url: string | Anywire.Address, protocols?: string | string[], options?: Anywire.Options);
 
   readonly CONNECTING: 0;
   readonly OPEN: 1;
@@ -37,11 +37,12 @@ declare class Anywire {
   /** The latest attempts to connect and what became of them, at most 64, the newest last. */
   readonly trace: ReadonlyArray<Anywire.Attempt>;
 
-  onopen: ((this: Anywire, event: Anywire.Event) => void) | null;
-  onmessage: ((this: Anywire, event: Anywire.MessageEvent) => void) | null;
-  onerror: ((this: Anywire, event: Anywire.Event) => void) | null;
-  onclose: ((this: Anywire, event: Anywire.CloseEvent) => void) | null;
-  ontransport: ((this: Anywire, event: Anywire.TransportEvent) => void) | null;
+  // `this` is the Anywire. It is not typed as one, since a WebSocket's handler takes a WebSocket.
+  onopen: ((this: any, event: Anywire.Event) => any) | null;
+  onmessage: ((this: any, event: Anywire.MessageEvent) => any) | null;
+  onerror: ((this: any, event: Anywire.Event) => any) | null;
+  onclose: ((this: any, event: Anywire.CloseEvent) => any) | null;
+  ontransport: ((this: any, event: Anywire.TransportEvent) => any) | null;
 
   /**
    * Sends a message. Once it returns, the message arrives, once and in order, as long as the
@@ -52,7 +53,7 @@ declare class Anywire {
    *
    * Throws an InvalidStateError while the session is connecting.
    */
-  send(data: string | ArrayBuffer | ArrayBufferView | Blob): void;
+  send(data: Anywire.Data): void;
 
   /**
    * Closes the session, after everything that was sent.
@@ -70,11 +71,16 @@ declare class Anywire {
   unblock(transport: 'websocket' | 'poll'): void;
 
   addEventListener<K extends keyof Anywire.EventMap>(
-    type: K, listener: Anywire.Listener<Anywire.EventMap[K]> | null,
-    options?: { once?: boolean } | boolean,
+    type: K, listener: Anywire.Listener<Anywire.EventMap[K]> | null, options?: boolean | Anywire.ListenerOptions,
+  ): void;
+  addEventListener(
+    type: string, listener: Anywire.Listener<any> | null, options?: boolean | Anywire.ListenerOptions,
   ): void;
   removeEventListener<K extends keyof Anywire.EventMap>(
-    type: K, listener: Anywire.Listener<Anywire.EventMap[K]> | null,
+    type: K, listener: Anywire.Listener<Anywire.EventMap[K]> | null, options?: boolean | { capture?: boolean },
+  ): void;
+  removeEventListener(
+    type: string, listener: Anywire.Listener<any> | null, options?: boolean | { capture?: boolean },
   ): void;
   dispatchEvent(event: { type: string }): boolean;
 }
@@ -97,7 +103,7 @@ declare namespace Anywire {
      * Messages to send with the open: over polling a first answer may then come with it, one round trip earlier.
      * For applications that begin with a question; without an answer within a second the session opens without one.
      */
-    first?: Array<string | ArrayBuffer | ArrayBufferView | Blob>;
+    first?: Data[];
     /**
      * How long polling lets the WebSocket go ahead where nothing is remembered of the origin, in ms. Default: 300.
      */
@@ -146,28 +152,59 @@ declare namespace Anywire {
     result: string;
   }
 
-  interface Event {
+  /** What a message may be. */
+  type Data = string | ArrayBuffer | ArrayBufferView | BlobLike;
+
+  /** A `Blob`, in programs whose types know it and in others. */
+  interface BlobLike {
+    readonly size: number;
     readonly type: string;
-    readonly target: Anywire;
-    readonly currentTarget: Anywire;
+    slice(start?: number, end?: number): BlobLike;
   }
 
-  interface MessageEvent extends Event {
+  /** A `URL`, likewise. */
+  interface Address {
+    readonly href: string;
+    toString(): string;
+  }
+
+  /** In the full build only `once` counts. */
+  interface ListenerOptions {
+    once?: boolean;
+    capture?: boolean;
+    passive?: boolean;
+    signal?: any;
+  }
+
+  /** The members that every event has, whatever the program's types know. */
+  interface PlainEvent {
+    readonly type: string;
+    readonly target: any;
+    readonly currentTarget: any;
+  }
+
+  interface PlainMessageEvent extends PlainEvent {
     readonly data: any;
     readonly origin: string;
-    readonly lastEventId: '';
+    readonly lastEventId: string;
   }
 
-  interface CloseEvent extends Event {
+  interface PlainCloseEvent extends PlainEvent {
     readonly code: number;
     readonly reason: string;
     readonly wasClean: boolean;
   }
 
-  interface TransportEvent extends Event {
+  // Where the program's types have the events of the web (`lib` "dom" or "webworker"), they are those, so that what takes a
+  // WebSocket takes an Anywire. README.md says which members are there.
+  type Event = typeof globalThis extends { Event: { prototype: infer E } } ? E : PlainEvent;
+  type MessageEvent = typeof globalThis extends { MessageEvent: { prototype: infer E } } ? E : PlainMessageEvent;
+  type CloseEvent = typeof globalThis extends { CloseEvent: { prototype: infer E } } ? E : PlainCloseEvent;
+
+  type TransportEvent = Event & {
     readonly transport: Transport;
     readonly previous: Transport;
-  }
+  };
 
   interface EventMap {
     open: Event;
@@ -177,7 +214,7 @@ declare namespace Anywire {
     transport: TransportEvent;
   }
 
-  type Listener<E> = ((this: Anywire, event: E) => void) | { handleEvent(event: E): void };
+  type Listener<E> = ((this: any, event: E) => any) | { handleEvent(event: E): any };
 }
 
 export = Anywire;

@@ -1,6 +1,6 @@
 // Checked by `npm run check`, never run: the declared types allow what the README shows.
 
-import Anywire = require('../index');
+import Anywire = require('../../index');
 
 const socket = new Anywire('/anywire', ['chat'], {
   transports: ['stream', 'poll'],
