@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix soak browsers bench fuzz middleboxes browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix soak browsers packages bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,7 @@ test: deps unit sockets e2e dropin ## all tests, the cheapest first: unit, socke
 unit: browser-tools ## the tests that need neither a browser nor root: rules, codecs, simulations, vectors
 	cargo test --workspace --all-features --exclude anywire-compare --exclude anywire-fault-proxy --exclude anywire-tests
 	cargo test -p anywire-tests --test architecture --test simulation --test vectors
+	cargo test -p anywire-tests --doc
 	cd $(JS) && npm test --silent
 
 # What a host can influence runs under those that are not our own loop too; `make hosts` runs all.
@@ -45,6 +46,9 @@ hosts: middleboxes ## all tests over sockets under all hosts: our loop, warp::se
 		echo "== under $$host"; \
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration || exit 1; \
 	done
+
+packages: browser-tools ## pack the crates and the npm package, and use what was packed where there is no workspace
+	tests/packages.sh
 
 deps: browser-tools middleboxes ## install what the tests need, where that is possible; it says what it does
 	tests/e2e/install-chromium.sh

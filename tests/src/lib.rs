@@ -10,3 +10,18 @@ pub mod open_answer;
 pub mod oracle;
 pub mod server;
 pub mod simulation;
+
+/// Compiles the README's code.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+/// Compiles the code of the page on moving from other libraries.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/comparison.md")]
+struct Comparison;
+
+/// Compiles the code of the page on running a server.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operating.md")]
+struct Operating;

@@ -2,7 +2,7 @@
 // is not. With --check it writes nothing and fails when a script is not what it would write, or is too large, or when
 // README.md states other sizes.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { BUILDS, bundleApplication, bundleModule, bundleUmd, minifyScript } from './bundle.mjs';
 
@@ -38,6 +38,11 @@ for (const build of Object.keys(BUILDS)) {
   console.log(`import '${name}': ${applicationBytes} bytes with gzip in an application`);
   checkStated(file, bytes);
   checkStated(`import '${name}'`, applicationBytes);
+}
+if (mode === '--package') {
+  for (const license of ['LICENSE-APACHE', 'LICENSE-MIT']) {
+    copyFileSync(path(`../../../${license}`), path(license));
+  }
 }
 for (const problem of problems) {
   console.error(problem);

@@ -42,3 +42,8 @@ pub use connect::Connector;
 pub use connect::rustls;
 pub use error::ConnectError;
 pub use memory::OriginMemory;
+
+/// Compiles the code of the crate's page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

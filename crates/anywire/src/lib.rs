@@ -58,17 +58,7 @@ pub use visitor::{Denied, Visitor};
 #[cfg(feature = "warp")]
 pub use warp::{WarpService, serve};
 
-/// Compiles the README's code.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+/// Compiles the code of the crate's page.
+#[cfg(all(doctest, feature = "warp"))]
+#[doc = include_str!("../README.md")]
 struct Readme;
-
-/// Compiles the code of the page on moving from other libraries.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/comparison.md")]
-struct Comparison;
-
-/// Compiles the code of the page on running a server.
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/operating.md")]
-struct Operating;

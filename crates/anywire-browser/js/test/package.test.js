@@ -38,7 +38,9 @@ test('the package can be required and imported, and has its types', () => {
     const tsc = path.join(home, 'node_modules/.bin/tsc');
     run(tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2020', '--types', '', 'take.ts');
     const files = readdirSync(path.join(folder, 'node_modules/anywire')).sort();
-    assert.deepEqual(files, ['README.md', 'dist', 'index.d.mts', 'index.d.ts', 'package.json']);
+    assert.deepEqual(files, [
+      'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'dist', 'full', 'index.d.mts', 'index.d.ts', 'package.json',
+    ]);
   } finally {
     rmSync(folder, { recursive: true });
   }
