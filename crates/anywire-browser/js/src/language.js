@@ -6,8 +6,10 @@
 import { take } from '#platform/take.js';
 import root from './root.js';
 
-var text = String.prototype;
-var list = Array.prototype;
+// Of values, since a page may have replaced the types.
+var text = '';
+/** @type {any[]} */
+var list = [];
 
 /** @type {(text: string, at: number) => string} */
 export var charAt = /*#__PURE__*/ take(text.charAt);
@@ -26,7 +28,7 @@ export var join = /*#__PURE__*/ take(list.join);
 /** @type {<T>(list: T[], from: number, count: number) => T[]} */
 export var splice = /*#__PURE__*/ take(list.splice);
 /** @type {(object: object, name: PropertyKey) => boolean} */
-export var has = /*#__PURE__*/ take(Object.prototype.hasOwnProperty);
+export var has = /*#__PURE__*/ take({}.hasOwnProperty);
 
 export var max = Math.max;
 export var min = Math.min;

@@ -44,7 +44,8 @@ test('every script opens a session, says hello if it says anything, and is told 
       scene = createScene({ url: new URL(url, 'ws://example.test').href, protocols, ...options });
       return scene.client;
     }
-    vm.runInNewContext(script, { Anywire, show, console: { log: show } });
+    const setTimeout = (work, ms) => scene.clock.setTimeout(work, ms);
+    vm.runInNewContext(script, { Anywire, show, console: { log: show }, setTimeout });
     scene.advance(1000);
     assert.equal(scene.client.readyState, 1, script);
     const said = scene.session.inbox.join();
@@ -53,6 +54,22 @@ test('every script opens a session, says hello if it says anything, and is told 
     scene.advance(1000);
     assert.equal(/back/.test(shown.join()), /onmessage/.test(script), `${shown} from ${script}`);
     assert.deepEqual(scene.server.errors, []);
+  }
+});
+
+test('the script that opens another session after one has ended does so, where that helps', () => {
+  const [script] = SCRIPTS.filter((text) => /setTimeout\(connect/.test(text));
+  for (const [code, opened] of [[1012, 2], [4930, 2], [4931, 2], [1000, 1], [3001, 1], [4966, 1]]) {
+    const scenes = [];
+    function Anywire(url) {
+      scenes.push(createScene({ url: new URL(url, 'ws://example.test').href }));
+      return scenes.at(-1).client;
+    }
+    vm.runInNewContext(script, { Anywire, setTimeout: (work) => scenes[0].clock.setTimeout(work, 1000) });
+    scenes[0].advance(1000);
+    scenes[0].session.close(code, '');
+    scenes[0].advance(10000);
+    assert.equal(scenes.length, opened, `after ${code}`);
   }
 });
 

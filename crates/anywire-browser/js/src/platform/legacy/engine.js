@@ -13,7 +13,7 @@ var Address = root.URL;
 var PageBlob = root.Blob;
 var Reader = root.FileReader;
 var EventSource = root.EventSource;
-var toTag = /*#__PURE__*/ take(Object.prototype.toString);
+var toTag = /*#__PURE__*/ take({}.toString);
 
 /** Never goes backwards, where the engine has such a clock. */
 var monotonicMs = clock && clock.now ? function () {

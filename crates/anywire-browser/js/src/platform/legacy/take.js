@@ -2,8 +2,11 @@
  * Owns taking a method of the language from its prototype. The full build's; modern/take.js has the same name.
  */
 
-var call = Function.prototype.call;
-var bind = Function.prototype.bind;
+// Of a function, since a page may have replaced Function itself.
+/** @type {Function} */
+var call = take.call;
+/** @type {Function} */
+var bind = take.bind;
 
 /**
  * A method as a function of its object. Where functions can be bound, it looks nothing up when it is called.

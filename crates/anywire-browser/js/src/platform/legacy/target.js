@@ -9,7 +9,7 @@ import { EVENT_TYPES } from '../../surface.js';
 import { take } from './take.js';
 
 /** @type {(listener: Function, target: object, event: any) => void} */
-var call = take(Function.prototype.call);
+var call = take(take.call);
 var later = root.setTimeout;
 
 /**

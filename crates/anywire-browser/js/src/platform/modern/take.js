@@ -2,7 +2,9 @@
  * Owns taking a method of the language from its prototype. The modern build's; legacy/take.js has the same name.
  */
 
-var call = Function.prototype.call;
+// Of a function, since a page may have replaced Function itself.
+/** @type {Function} */
+var call = isNaN.call;
 
 /**
  * A method as a function of its object, which looks nothing up when it is called.
