@@ -9,7 +9,8 @@
   var lanes = [];
   var settings = null;
   // Between this clock and the server's: zero on one machine, unless somebody looks on through a tunnel.
-  var clock = { offset: 0, bestTrip: Infinity };
+  var clock = { offset: 0, bestTrip: Infinity, answers: 0 };
+  var CLOCK_ANSWERS = 5;
   var chart, controls, shownWire = 'websocket', isHeld = false;
 
   function own() {
@@ -17,6 +18,10 @@
   }
   function now() {
     return own() + clock.offset;
+  }
+  // NaN until the two clocks have been compared: a delay by the first guess would be wrong.
+  function settledNow() {
+    return clock.answers < CLOCK_ANSWERS ? NaN : now();
   }
 
   var control = new Anywire('/control');
@@ -34,7 +39,7 @@
     hello: function (hello) {
       settings = hello.settings;
       hello.lanes.forEach(function (lane, place) {
-        lanes[place].start(lane.port, now, function () { return settings; });
+        lanes[place].start(lane.port, settledNow, function () { return settings; });
       });
       controls = new Compare.Controls(find('#sliders'), find('#break'), settings, function (settings) {
         lanes.forEach(function (lane) { lane.forget(); });
@@ -45,7 +50,7 @@
       setTimeout(function () {
         lanes.forEach(function (lane) { lane.stats.settle(); });
       }, SETTLED_MS);
-      for (var i = 0; i < 5; i++) {
+      for (var i = 0; i < CLOCK_ANSWERS; i++) {
         setTimeout(askClock, i * 300);
       }
     },
@@ -56,6 +61,7 @@
     },
     clock: function (answer) {
       var trip = own() - answer.sent;
+      clock.answers += 1;
       if (trip < clock.bestTrip) {
         clock.bestTrip = trip;
         // Half a fast trip is less than what two clocks of one machine differ by in rounding.

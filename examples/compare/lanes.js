@@ -37,7 +37,9 @@
       var words = message.split(' ', 2);
       var came = clock();
       lane.stats.take(parseInt(words[0], 10), parseFloat(words[1]), came);
-      lane.timeline.deliver(parseFloat(words[1]), came);
+      if (came >= 0) {
+        lane.timeline.deliver(parseFloat(words[1]), came);
+      }
     }
     if (this.kind === 'short-poll') {
       return Compare.shortPoll(url, got, settings);

@@ -19,7 +19,7 @@
     this.readings = [];
   };
 
-  // An event came: its number, when it was made and when it came, in ms of the server's clock.
+  // An event came: its number, when it was made and when it came, in ms of the server's clock; NaN while that is unknown.
   Stats.prototype.take = function (number, made, came) {
     if (number <= this.last) {
       this.repeats += 1;
@@ -30,7 +30,9 @@
     }
     this.last = number;
     this.received += 1;
-    this.deliveries.push({ made: made, came: came, ms: Math.max(0, came - made) });
+    if (came >= 0) {
+      this.deliveries.push({ made: made, came: came, ms: Math.max(0, came - made) });
+    }
   };
 
   // The relay was read.

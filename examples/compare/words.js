@@ -34,7 +34,7 @@
     'websocket-how': [
       'One request turns the connection into a channel of frames, both ways. An event costs a header of 2 to 4 bytes and no request, but some proxies break it, and then this session goes on over long polling.',
       '요청 한 번으로 연결이 양방향 프레임 통로로 바뀝니다. 이벤트마다 헤더 2~4바이트만 붙고 요청은 들지 않지만, 이를 막는 프록시도 있으며 그럴 때 이 세션은 롱 폴링으로 이어집니다.'],
-    median: ['delay, ms', '지연, ms'], p95: ['95 % within', '95% 이내'], bytesPerEvent: ['bytes / event', '바이트 / 이벤트'],
+    median: ['delay, ms', '지연, ms'], p95: ['95 % within', 'p95 (95백분위)'], bytesPerEvent: ['bytes / event', '바이트 / 이벤트'],
     requestsPerSecond: ['requests / s', '요청 / 초'], cpu: ['CPU µs / event', 'CPU µs / 이벤트'],
     waiting: ['waiting', '대기'], gaps: ['lost', '유실'], repeats: ['repeated', '중복'],
     viaNone: ['reconnecting', '다시 연결 중'],
@@ -54,8 +54,8 @@
     reduced: [
       'This browser is too old for the chart of the last minute. All numbers above are complete.',
       '이 브라우저는 오래되어 최근 1분 차트를 그리지 못합니다. 위의 수치는 모두 그대로 측정한 값입니다.'],
-    wire: ['What is on the wire', '실제로 오가는 바이트'], wireLane: ['Whose bytes', '볼 방식'],
-    hold: ['Hold still', '멈춰 보기'],
+    wire: ['What is on the wire', '실제로 오가는 바이트'], wireLane: ['Whose bytes', '표시할 방식'],
+    hold: ['Hold still', '일시 정지'],
     request: ['Request', '요청'], answer: ['Answer', '응답'],
     chunk: ['Latest chunk', '마지막 조각'], frame: ['Latest frame', '마지막 프레임'],
     ofBytes: ['bytes', '바이트'], nothing: ['Nothing yet.', '아직 없습니다.'],
