@@ -13,6 +13,9 @@ pub const PAGE_CLOSE: (u16, &str) = (3_000, "the page: caf\u{e9} \u{2713}");
 /// What the app closes with, as `!close` asks it to.
 pub const APP_CLOSE: (u16, &str) = (4_899, "the app: caf\u{e9} \u{2713}");
 
+/// The sub-protocol of sessions that the page closes as soon as it opens them.
+pub const ABANDONED: &str = "abandoned";
+
 /// The sub-protocol of sessions that the app closes as soon as they open.
 pub const CLOSES: &str = "closes";
 
@@ -34,6 +37,12 @@ struct Upward {
 
 /// Serves one session. `cut` counts how often connections were cut.
 pub async fn serve(mut socket: Socket, journal: Arc<Journal>, cut: watch::Receiver<usize>) {
+    if socket.protocol() == ABANDONED {
+        journal.note(|record| record.abandoned += 1);
+        while socket.recv().await.is_some() {}
+        journal.note(|record| record.abandoned -= 1);
+        return;
+    }
     let mut number = 0;
     journal.note(|record| {
         number = record.opened;

@@ -27,6 +27,8 @@ pub struct Record {
     pub opened: usize,
     /// Which sessions have ended and why, in the order in which they opened.
     pub closed: Vec<(usize, CloseReason)>,
+    /// How many sessions live that the page has closed as soon as it opened them.
+    pub abandoned: usize,
     /// How many connections were cut.
     pub cut: usize,
     /// How many requests of sessions came with cookies, and how many without.

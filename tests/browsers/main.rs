@@ -105,7 +105,9 @@ async fn visit(run: &Run) -> (Verdict, Record) {
     }
     // The app may see the last close a moment after the page.
     let sessions = closes(run).len();
-    let is_over = |record: &Record| record.end.is_none() || record.closed.len() >= sessions;
+    let is_over = |record: &Record| {
+        record.end.is_none() || (record.closed.len() >= sessions && record.abandoned == 0)
+    };
     let record = stage.journal.wait(AFTERMATH, is_over).await;
     let printed = engine.end().await;
     if !record.is_loaded {

@@ -62,18 +62,26 @@ pub const ENGINES: [Engine; 19] = [
     ),
     modern("chromium-65", "Chromium 65", "2018"),
     modern("chromium-49", "Chromium 49", "2016"),
-    everyday(middle("qtwebkit", "QtWebKit 602", "2016", &[])),
+    everyday(middle(
+        "qtwebkit",
+        "QtWebKit 602",
+        "2016",
+        &[("awaited", JOBS_AS_TASKS)],
+    )),
     everyday(middle(
         "qtwebkit-without-websocket",
         "QtWebKit 602 without WebSocket",
         "2016",
-        &[("websocket", "taken away before the page's scripts run")],
+        &[
+            ("websocket", "taken away before the page's scripts run"),
+            ("awaited", JOBS_AS_TASKS),
+        ],
     )),
     middle(
         "phantomjs-2.1",
         "PhantomJS 2.1 (WebKit 538, as Safari 7)",
         "2013",
-        &[],
+        &[("awaited", NO_PROMISES)],
     ),
     everyday(middle(
         "phantomjs-1.9",
@@ -85,6 +93,7 @@ pub const ENGINES: [Engine; 19] = [
                 "that of a draft (hixie-76), which carries texts only",
             ),
             (EVENTS_ACROSS, "its EventSource throws"),
+            ("awaited", NO_PROMISES),
         ],
     )),
     oldest(
@@ -103,6 +112,7 @@ pub const ENGINES: [Engine; 19] = [
                 "no frame loads in it as it is run here, and what is long goes by a form into one",
             ),
             (REQUESTS_ACROSS, "its XMLHttpRequest throws"),
+            ("awaited", NO_PROMISES),
         ],
     ),
     oldest("htmlunit-ie11", "HtmlUnit as IE 11", "2013", HTMLUNIT_11),
@@ -125,6 +135,7 @@ pub const ENGINES: [Engine; 19] = [
             ),
             ("binary", NO_BYTES),
             (REQUESTS_ACROSS, NO_CORS),
+            ("awaited", NO_PROMISES),
         ],
     ),
 ];
@@ -136,6 +147,7 @@ const HTMLUNIT: &[Lack] = &[
     ("binary", NO_BYTES),
     (WITHOUT_COOKIES, ALWAYS_COOKIES),
     (HEADERS_HEEDED, NO_HEADERS_HEEDED),
+    ("awaited", NO_PROMISES),
 ];
 
 const HTMLUNIT_6: &[Lack] = &[
@@ -144,6 +156,7 @@ const HTMLUNIT_6: &[Lack] = &[
     ("events", NONE),
     ("binary", NO_BYTES),
     (REQUESTS_ACROSS, NO_CORS),
+    ("awaited", NO_PROMISES),
 ];
 
 const HTMLUNIT_11: &[Lack] = &[
@@ -152,6 +165,7 @@ const HTMLUNIT_11: &[Lack] = &[
     ("events", NONE),
     (WITHOUT_COOKIES, ALWAYS_COOKIES),
     (HEADERS_HEEDED, NO_HEADERS_HEEDED),
+    ("awaited", NO_PROMISES),
 ];
 
 const NONE: &str = "has none";
@@ -159,6 +173,9 @@ const UNTIL_WHOLE: &str = "no part of an answer can be read before it is whole";
 const ALWAYS_COOKIES: &str = "it sends them whatever the page says";
 const NO_HEADERS_HEEDED: &str = "it shows answers of all origins, so no header is ever missing";
 const NO_BYTES: &str = "no typed arrays";
+const JOBS_AS_TASKS: &str =
+    "its promises run as tasks, so what awaits the events of a WebSocket misses some too";
+const NO_PROMISES: &str = "no promises, so nothing can be awaited";
 const NO_CORS: &str = "its requests are ActiveX objects, which know nothing of credentials";
 
 impl Engine {

@@ -13,6 +13,8 @@ pub fn of(step: &str) -> Option<Vec<Message>> {
         "large" => Some(vec![large()]),
         "resumed" => Some(numbered(100)),
         "idle" => Some(numbered(10)),
+        "awaited" => Some(numbered(100)),
+        "framework" => Some(numbered(10)),
         _ => None,
     }
 }

@@ -91,7 +91,9 @@ fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
         .hold(Duration::from_secs(1))
         .heartbeat(Duration::from_secs(1));
     let protocols = app::SUB_PROTOCOL_BYTES.map(app::last_sub_protocol);
-    let protocols = protocols.into_iter().chain([app::CLOSES.to_owned()]);
+    let protocols = protocols
+        .into_iter()
+        .chain([app::CLOSES.to_owned(), app::ABANDONED.to_owned()]);
     let config = Config::new()
         .limits(limits)
         .protocols(protocols)

@@ -112,6 +112,9 @@ fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
             heard.wrong[..heard.wrong.len().min(3)].join("; ")
         ));
     }
+    if record.abandoned > 0 {
+        problems.push(format!("{} abandoned sessions live", record.abandoned));
+    }
     if run.steps().contains(&"resumed") && record.cut == 0 {
         problems.push("no connection was cut".into());
     }

@@ -10,6 +10,7 @@
 var STEP_MS = +query.stepMs || 20000;
 var IDLE_MS = 2500;
 var CUT_AFTER_MS = 30;
+var ABANDONED_MS = 1000;
 
 /** What the app and the page close with, each at one end of what applications may use. */
 var PAGE_CLOSE = { code: 3000, reason: 'the page: caf\u00e9 \u2713' };
@@ -98,6 +99,91 @@ var steps = {
     setTimeout(function () {
       exchange('idle', done);
     }, IDLE_MS);
+  },
+
+  /** The handler of a message is set when the one before was awaited, so one that comes too soon is missed. */
+  awaited: function (done) {
+    if (!window.Promise) {
+      done('', 'no promises');
+      return;
+    }
+    var heard = socket.onmessage;
+    function listen() {
+      new Promise(function (resolve) {
+        socket.onmessage = function (event) {
+          socket.onmessage = null;
+          resolve(event);
+        };
+      }).then(function (event) {
+        return event;
+      }).then(function (event) {
+        if (socket.onmessage === null) {
+          listen();
+        }
+        heard(event);
+      });
+    }
+    // Where a promise's jobs are tasks, those who await a WebSocket's events miss some too.
+    var jobs = 0;
+    var chain = Promise.resolve();
+    function count() {
+      jobs++;
+    }
+    for (var i = 0; i < 10; i++) {
+      chain = chain.then(count);
+    }
+    var channel = new MessageChannel();
+    channel.port2.postMessage(0);
+    channel.port1.onmessage = function () {
+      if (jobs < 10) {
+        done('', 'promises that run as tasks');
+        return;
+      }
+      listen();
+      exchange('awaited', function (failure) {
+        socket.onmessage = heard;
+        done(failure);
+      });
+    };
+  },
+
+  /** As frameworks did, to lists, texts and all objects. */
+  framework: function (done) {
+    var types = [Array, String, Number];
+    function change() {
+      Object.prototype.extend = Object.prototype.drop = Object.prototype.poll = Object.prototype.code = function () {
+        return this;
+      };
+      for (var i = 0; i < types.length; i++) {
+        types[i].prototype.toJSON = function () {
+          return '"' + this + '"';
+        };
+      }
+    }
+    function mend() {
+      delete Object.prototype.extend;
+      delete Object.prototype.drop;
+      delete Object.prototype.poll;
+      delete Object.prototype.code;
+      for (var i = 0; i < types.length; i++) {
+        delete types[i].prototype.toJSON;
+      }
+    }
+    change();
+    exchange('framework', function (failure) {
+      mend();
+      done(failure);
+    });
+  },
+
+  /** Sessions that are closed as soon as they are opened. The app tells whether one was left. */
+  abandoned: function (done) {
+    for (var i = 0; i < 5; i++) {
+      new Anywire(query.server, ['abandoned'], openOptions()).close();
+    }
+    setTimeout(function () {
+      done('');
+    }, ABANDONED_MS);
   },
 
   closedByPage: function (done) {

@@ -53,6 +53,14 @@ var samples = {
 
   idle: function () {
     return numbered(10);
+  },
+
+  awaited: function () {
+    return numbered(100);
+  },
+
+  framework: function () {
+    return numbered(10);
   }
 };
 
