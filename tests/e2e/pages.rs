@@ -101,6 +101,12 @@ async fn serve() -> (Server, SocketAddr) {
     (server, addr)
 }
 
+/// The page with a build, and with what is around it.
+async fn visit(browser: &Browser, addr: SocketAddr, build: &str, around: &str) -> Page {
+    let url = format!("http://{addr}/page/{build}/{around}");
+    browser.page(url).await.unwrap()
+}
+
 /// Begins `what` in the page, and returns what it came to.
 async fn run(page: &Page, what: &str) -> Value {
     let begin = format!("awaiting.outcome = null; {what}; 0");
@@ -116,10 +122,7 @@ async fn a_page_that_awaits_events_hears_them_all() {
     let (_server, addr) = serve().await;
     let browser = Browser::launch().await.unwrap();
     for (build, transports) in BUILDS {
-        let page = browser
-            .page(format!("http://{addr}/page/{build}/plain"))
-            .await
-            .unwrap();
+        let page = visit(&browser, addr, build, "plain").await;
         for transport in transports {
             let missed = run(&page, &format!("awaiting.cases('{transport}', 100)")).await;
             assert_eq!(missed, Value::Array(Vec::new()), "{build} {transport}");
@@ -133,8 +136,7 @@ async fn pages_whose_frameworks_change_the_language_carry_a_session() {
     let browser = Browser::launch().await.unwrap();
     for (build, transports) in BUILDS {
         for around in ["before", "after", "wreck"] {
-            let url = format!("http://{addr}/page/{build}/{around}");
-            let page = browser.page(url).await.unwrap();
+            let page = visit(&browser, addr, build, around).await;
             for transport in transports {
                 // Nothing of the page's language may be used by the test, which it has changed.
                 let begin = format!("awaiting.outcome = null; awaiting.echo('{transport}'); 0");
@@ -161,8 +163,7 @@ async fn pages_whose_frameworks_change_the_language_carry_a_session() {
 async fn script_tags_do_not_keep_a_page_from_having_loaded() {
     let (_server, addr) = serve().await;
     let browser = Browser::launch().await.unwrap();
-    let url = format!("http://{addr}/page/client.js/at-once");
-    let page = browser.page(url).await.unwrap();
+    let page = visit(&browser, addr, "client.js", "at-once").await;
     page.wait_for("loaded && awaiting.outcome === 'hello'", DEADLINE)
         .await
         .unwrap_or_else(|error| panic!("{error} {:?}", page.console()));
@@ -212,10 +213,7 @@ async fn a_session_that_is_closed_while_it_connects_leaves_nothing() {
     let (server, addr) = serve().await;
     let browser = Browser::launch().await.unwrap();
     for (build, transports) in BUILDS {
-        let page = browser
-            .page(format!("http://{addr}/page/{build}/plain"))
-            .await
-            .unwrap();
+        let page = visit(&browser, addr, build, "plain").await;
         for transport in transports {
             for ms in [0, 5, 20, 100] {
                 run(
