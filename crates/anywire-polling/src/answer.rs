@@ -246,7 +246,8 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-store, no-transform");
 
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+/// Who may load an answer where a page demands a word of it (Fetch).
+pub const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");

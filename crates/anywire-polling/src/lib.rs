@@ -20,7 +20,7 @@ mod request;
 mod stream;
 mod stream_body;
 
-pub use answer::{Answer, Body, HttpRefusal, Style, render};
+pub use answer::{Answer, Body, CROSS_ORIGIN_RESOURCE_POLICY, HttpRefusal, Style, render};
 pub use endpoint::Endpoint;
 pub use request::body::{BodyError, BoxError, TimedBody};
 pub use request::{Request, Row, query};

@@ -1,7 +1,7 @@
 //! The client script, in its two builds (PROTOCOL §11).
 
 use anywire_browser::{Client, FULL, MODERN};
-use anywire_polling::Answer;
+use anywire_polling::{Answer, CROSS_ORIGIN_RESOURCE_POLICY};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, ETAG,
@@ -168,9 +168,6 @@ fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
         .flat_map(|value| value.split(','))
         .map(str::trim)
 }
-
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
-    HeaderName::from_static("cross-origin-resource-policy");
 
 /// How long a copy of the script is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
