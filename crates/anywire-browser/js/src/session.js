@@ -173,7 +173,7 @@ export function createSession(clock, key, protocols, handlers) {
     },
 
     close_: function (code, reason) {
-      if (session.hasDropped_) {
+      if (session.ended_ || session.hasDropped_) {
         return;
       }
       session.closing_ = { code: code, reason: reason };

@@ -138,3 +138,14 @@ test('what is sent after the server has closed, and before the page hears of it,
   assert.deepEqual(scene.session.inbox, []);
   assert.deepEqual(scene.seen.closes.map(({ code }) => code), [3001]);
 });
+
+test('a close between the end of a session and its event leaves no timer behind', () => {
+  const scene = createScene({ transports: ['websocket'] });
+  scene.advance(1000);
+  scene.client.onmessage = () => scene.client.close(3002);
+  scene.session.send('one');
+  scene.session.close(3001, '');
+  scene.advance(100);
+  assert.deepEqual(scene.seen.closes.map(({ code }) => code), [3001]);
+  assert.deepEqual(scene.clock.due, []);
+});
