@@ -6,11 +6,10 @@
 import { chooseHttp, shownTransport } from '#platform/http.js';
 import { fire } from '#platform/target.js';
 import { createDispatch } from './dispatch.js';
-import { has, replace } from './language.js';
+import { has, PageBlob, replace } from './language.js';
 import { createMemory } from './memory.js';
 import { createNegotiator } from './negotiation/negotiator.js';
 import { watchPage } from './page.js';
-import root from './root.js';
 import { createSession } from './session.js';
 import { createSettings } from './settings.js';
 import { CLOSED, CLOSING, CONNECTING, OPEN } from './surface.js';
@@ -20,8 +19,6 @@ import { createWebSocketLeg } from './transports/websocket.js';
 import { closeContent, UNKNOWN_SESSION } from './wire/close.js';
 import { newKey } from './wire/key.js';
 import { createMessage } from './wire/message.js';
-
-var PageBlob = root.Blob;
 
 /**
  * @param {AnywireObject} socket
@@ -86,7 +83,6 @@ export function createClient(socket, endpoints, protocols, options) {
   });
 
   var carrier = '';
-  var wasCarried = false;
 
   // The application has closed before it heard of an open: the rest is between the session and the server.
   var hasLeft = false;
@@ -131,10 +127,10 @@ export function createClient(socket, endpoints, protocols, options) {
 
   /** @param {string} transport */
   function carriedBy(transport) {
+    var isFirst = !carrier;
     carrier = transport;
     tellTransport();
-    if (!wasCarried) {
-      wasCarried = true;
+    if (isFirst) {
       dispatch(function () {
         if (socket.readyState === OPEN) {
           fire(socket, 'open', {});

@@ -42,6 +42,7 @@ export var pow = Math.pow;
 export var Bytes = root.Uint8Array;
 export var Encoder = root.TextEncoder;
 export var Decoder = root.TextDecoder;
+export var PageBlob = root.Blob;
 
 var PageDate = Date;
 

@@ -193,7 +193,9 @@ export function createNegotiation(settings, allowed, memory) {
     leave: function () {
       isLeaving = true;
       // Dropped while it connects, a WebSocket may be about to open a session: until the budget ends it may show.
-      due.poll = due.websocket = due.deadline_ = undefined;
+      delete due.poll;
+      delete due.websocket;
+      delete due.deadline_;
       leaveIfIdle();
     },
 

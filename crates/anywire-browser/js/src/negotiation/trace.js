@@ -11,16 +11,6 @@ var TRACE_LENGTH = 64;
 /** In one go. */
 var MAX_REPORTS = 16;
 
-/**
- * @template T
- * @param {T[]} list
- * @param {T} last
- */
-function keep(list, last) {
-  list[list.length] = last;
-  splice(list, 0, list.length - TRACE_LENGTH);
-}
-
 /** @returns {Trace} */
 export function createTrace() {
   var noted = 0;
@@ -59,4 +49,14 @@ export function createTrace() {
     }
   };
   return trace;
+}
+
+/**
+ * @template T
+ * @param {T[]} list
+ * @param {T} last
+ */
+function keep(list, last) {
+  list[list.length] = last;
+  splice(list, 0, list.length - TRACE_LENGTH);
 }

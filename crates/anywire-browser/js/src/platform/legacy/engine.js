@@ -3,14 +3,13 @@
  * ones lack. The full build's; modern/engine.js has the same names.
  */
 
-import { Bytes, date, escape, exec, floor, indexOf, random, replace } from '../../language.js';
+import { Bytes, date, escape, exec, floor, indexOf, PageBlob, random, replace } from '../../language.js';
 import root from '../../root.js';
 import { take } from './take.js';
 
 var clock = root.performance;
 var crypto = root.crypto;
 var Address = root.URL;
-var PageBlob = root.Blob;
 var Reader = root.FileReader;
 var EventSource = root.EventSource;
 var toTag = /*#__PURE__*/ take({}.toString);

@@ -4,8 +4,7 @@
  */
 
 import { isCrossOrigin } from '../../endpoint.js';
-import { Bytes, Decoder, Encoder, replace } from '../../language.js';
-import root from '../../root.js';
+import { Bytes, Decoder, Encoder, PageBlob, replace } from '../../language.js';
 import { isListed, POLL } from '../../transport.js';
 import { startScriptExchange } from '../../transports/jsonp.js';
 import { createStreams } from '../../transports/streams.js';
@@ -13,8 +12,6 @@ import { BINARY_ENCODING } from '../../wire/bytes.js';
 import { TEXT_ENCODING } from '../../wire/text.js';
 import { findRequest } from './active-request.js';
 import { startExchange } from './exchange.js';
-
-var PageBlob = root.Blob;
 
 var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
 

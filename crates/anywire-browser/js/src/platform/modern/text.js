@@ -4,7 +4,6 @@
 
 import { Encoder } from '../../language.js';
 
-
 /**
  * How many bytes a text takes in UTF-8.
  * @param {string} text
