@@ -1,17 +1,15 @@
-// Joins the rooms: the control session, the lanes, the chart, the bytes, and what the visitor chooses.
+// Joins the rooms: the control session, the view that the address names, and what the visitor chooses.
 (function (Compare) {
   'use strict';
 
   // By then every client has connected and proven its path.
   var SETTLED_MS = 3000;
+  var CLOCK_ANSWERS = 5;
   var find = function (selector) { return document.querySelector(selector); };
-  var words = Compare.words;
-  var lanes = [];
-  var settings = null;
+  var words = Compare.words, address = Compare.address;
+  var settings = null, controls = null, view = null;
   // Between this clock and the server's: zero on one machine, unless somebody looks on through a tunnel.
   var clock = { offset: 0, bestTrip: Infinity, answers: 0 };
-  var CLOCK_ANSWERS = 5;
-  var chart, controls, shownWire = 'websocket', isHeld = false;
 
   function own() {
     return window.performance && performance.timeOrigin ? performance.timeOrigin + performance.now() : Date.now();
@@ -25,12 +23,15 @@
   }
 
   var control = new Anywire('/control');
+  control.onopen = function () {
+    control.send(JSON.stringify({ type: 'start', view: address.view, settings: address.values() }));
+  };
   control.onmessage = function (event) {
     var message = JSON.parse(event.data);
     handlers[message.type](message);
   };
-  control.onclose = function () {
-    if (find('#notice').hidden) {
+  control.onclose = function (event) {
+    if (find('#notice').hidden && event.code !== 1005) {
       notice('ended');
     }
   };
@@ -38,26 +39,21 @@
   var handlers = {
     hello: function (hello) {
       settings = hello.settings;
-      hello.lanes.forEach(function (lane, place) {
-        lanes[place].start(lane.port, settledNow, function () { return settings; });
-      });
+      view.start(hello.lanes, settledNow, function () { return settings; });
       controls = new Compare.Controls(find('#sliders'), find('#break'), settings, function (settings) {
-        lanes.forEach(function (lane) { lane.forget(); });
+        view.change();
+        address.show(settings, hello.beginning);
         control.send(JSON.stringify({ type: 'set', settings: settings }));
       });
       words.fill(find('#sliders'));
       find('main').className = '';
-      setTimeout(function () {
-        lanes.forEach(function (lane) { lane.stats.settle(); });
-      }, SETTLED_MS);
+      setTimeout(function () { view.settle(); }, SETTLED_MS);
       for (var i = 0; i < CLOCK_ANSWERS; i++) {
         setTimeout(askClock, i * 300);
       }
     },
     readings: function (readings) {
-      lanes.forEach(function (lane, place) {
-        lane.read(readings.at, readings.lanes[place], readings.published);
-      });
+      view.read(readings);
     },
     clock: function (answer) {
       var trip = own() - answer.sent;
@@ -74,6 +70,14 @@
     }
   };
 
+  // The lanes of a page that is gone are of no use to the next. One that comes back from the browser's memory loads anew.
+  window.addEventListener('pagehide', function () { control.close(); });
+  window.addEventListener('pageshow', function (event) {
+    if (event.persisted) {
+      location.reload();
+    }
+  });
+
   function askClock() {
     control.send(JSON.stringify({ type: 'clock', sent: own() }));
   }
@@ -85,32 +89,20 @@
     node.textContent = words.text(name);
   }
 
-  // How each lane is drawn, read anew when the theme changes.
-  var styles = [];
-  function readStyles() {
+  // The colours of a row, read anew when the theme changes. Engines without custom properties have one theme.
+  Compare.style = function (row) {
     var root = getComputedStyle(document.documentElement);
-    styles = lanes.map(function (lane) {
-      return {
-        colour: getComputedStyle(lane.row).color,
-        // Engines without custom properties have one theme.
-        line: (root.getPropertyValue('--line') || '#e5e2db').trim(),
-        bad: (root.getPropertyValue('--bad-dot') || '#dc3a63').trim()
-      };
-    });
-    chart.build();
-  }
-
-  function draw() {
-    var at = now();
-    lanes.forEach(function (lane, place) {
-      lane.timeline.draw(at, styles[place]);
-    });
-  }
+    return {
+      colour: getComputedStyle(row).color,
+      line: (root.getPropertyValue('--line') || '#e5e2db').trim(),
+      bad: (root.getPropertyValue('--bad-dot') || '#dc3a63').trim()
+    };
+  };
 
   // Those who want less motion see a picture per second.
   var isCalm = window.matchMedia && matchMedia('(prefers-reduced-motion: reduce)').matches;
   function drawOn() {
-    draw();
+    view.draw(now());
     if (window.requestAnimationFrame && !isCalm) {
       requestAnimationFrame(drawOn);
     } else {
@@ -118,81 +110,54 @@
     }
   }
 
-  var shows = 0;
-  var yardstick = new Compare.Yardstick();
-  function show() {
-    var summaries = lanes.map(function (lane) { return lane.show(); });
-    if (settings) {
-      showVerdicts(summaries);
-    }
-    shows += 1;
-    if (shows % 2 === 0) {
-      chart.add(now(), summaries);
-    }
-    if (!isHeld) {
-      showWire();
-    }
-  }
-
-  function showVerdicts(summaries) {
-    var best = lanes.length - 1;
-    yardstick.measure(lanes[best], summaries[best], settings, now());
-    lanes.forEach(function (lane, place) {
-      Compare.showVerdict(lane.row.querySelector('.verdict'), lane, summaries[place], yardstick.under(settings), settings);
-    });
-  }
-
-  function showWire() {
-    lanes.forEach(function (lane) {
-      if (lane.kind === shownWire) {
-        Compare.showWire(find('#wire'), lane.tape);
-      }
-    });
-  }
-
   function speak(language) {
     words.show(language);
     if (controls) {
       controls.say();
     }
-    showWire();
+    view.show(now());
   }
 
-  var kinds = ['short-poll', 'long-poll', 'events', 'stream', 'websocket'];
-  kinds.forEach(function (kind) {
-    lanes.push(new Compare.Lane(kind, find('#lanes')));
+  function saveCsv() {
+    Compare.save('anywire-' + address.view + '.csv', new Blob([Compare.csv(view.table(), settings)], { type: 'text/csv' }));
+  }
+
+  function savePicture() {
+    Compare.picture(words.text('title'), controls.text(), view.rows()).toBlob(function (blob) {
+      Compare.save('anywire-' + address.view + '.png', blob);
+    });
+  }
+
+  document.body.setAttribute('data-view', address.view);
+  // What this view does not show is not there.
+  Compare.each(document.querySelectorAll('[data-views]'), function (node) {
+    node.hidden = node.getAttribute('data-views').split(' ').indexOf(address.view) < 0;
   });
-  chart = new Compare.Chart(find('#chart'), kinds);
-  chart.load(function (isPossible) {
-    if (!isPossible) {
-      find('#chart-card').hidden = true;
-      find('#reduced').hidden = false;
+  Compare.each(document.querySelectorAll('.views a'), function (link) {
+    if (link.getAttribute('data-view') === address.view) {
+      link.setAttribute('aria-current', 'page');
     }
   });
+  view = address.view === 'phone' ? new Compare.PhoneView() : new Compare.LanesView(address.view);
   var language = Compare.storage.get('language') || (/^ko/.test(navigator.language || '') ? 'ko' : 'en');
   var theme = Compare.storage.get('theme') || 'auto';
   Compare.choice(find('#language'), language, speak);
   Compare.choice(find('#theme'), theme, function (theme) {
     Compare.showTheme(theme);
-    readStyles();
+    view.style();
   });
-  Compare.choice(find('#chart-what'), 'chartLatency', function (what) { chart.show(what); });
-  Compare.choice(find('#wire-lane'), shownWire, function (kind) {
-    shownWire = kind;
-    showWire();
-  });
-  find('#hold').onchange = function () { isHeld = this.checked; };
-  find('#reset').onclick = function () {
-    lanes.forEach(function (lane) { lane.stats.reset(); });
-  };
+  find('#reset').onclick = function () { view.reset(); };
+  find('#csv').onclick = saveCsv;
+  find('#picture').onclick = savePicture;
+  find('#take').hidden = !Compare.canExport();
   Compare.showTheme(theme);
   speak(language);
-  readStyles();
-  window.addEventListener('resize', function () { chart.build(); });
+  view.style();
+  window.addEventListener('resize', function () { view.style(); });
   if (window.matchMedia && matchMedia('(prefers-color-scheme: dark)').addEventListener) {
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', readStyles);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', function () { view.style(); });
   }
-  setInterval(show, 500);
+  setInterval(function () { view.show(now()); }, 500);
   drawOn();
-  Compare.lanes = lanes;
+  Compare.view = view;
 })(window.Compare);

@@ -48,6 +48,7 @@
     }
   };
 
+  // Shows this number, one of `WHAT`.
   Chart.prototype.show = function (what) {
     this.what = what;
     this.build();

@@ -27,6 +27,8 @@ pub async fn follow(
                 let builder = builder(address).only(Transport::Poll);
                 connect(builder, &mut got).await;
             }
+            // It follows nothing: whoever asks makes a request.
+            Kind::Fetch => std::future::pending().await,
             // As it is meant to be used: polls carry it while WebSocket does not get through.
             Kind::WebSocket => connect(builder(address), &mut got).await,
         }

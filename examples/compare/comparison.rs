@@ -1,4 +1,4 @@
-//! The lanes, joined: one stream of events, five servers, a relay before each, and a network that they share.
+//! The lanes of a view, joined: one stream of events, a server for each, a relay before it, and a network that they share.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use crate::client::follow;
 use crate::event::{Event, now_ms};
@@ -18,7 +18,7 @@ use crate::lane_server::LaneServer;
 use crate::record::{Activity, Record, Tape, Totals};
 use crate::relay::Relay;
 use crate::watch::lock;
-use crate::{Kind, Settings};
+use crate::{Kind, Load, Settings, View};
 
 /// A comparison that runs until it is dropped.
 pub struct Comparison {
@@ -29,10 +29,12 @@ pub struct Comparison {
     _tasks: JoinSet<()>,
 }
 
-/// One way to get the events.
+/// One way to talk, and what it carries.
 pub struct Lane {
-    /// Which.
+    /// Which way.
     pub kind: Kind,
+    /// What it carries.
+    pub load: Load,
     /// Where its clients connect: the relay, which measures.
     pub address: SocketAddr,
     record: Arc<Mutex<Record>>,
@@ -57,13 +59,13 @@ impl Comparison {
     ///
     /// # Errors
     /// No ports or no threads are left.
-    pub async fn start(settings: Settings, origins: &[String]) -> io::Result<Self> {
+    pub async fn start(view: View, settings: Settings, origins: &[String]) -> io::Result<Self> {
         let (settings, watched) = watch::channel(settings.bounded());
         let (cut, cuts) = watch::channel(0);
         let mut tasks = JoinSet::new();
         let mut lanes = Vec::new();
-        for kind in Kind::ALL {
-            let server = Arc::new(LaneServer::start(kind, origins).await?);
+        for (kind, load) in view.lanes() {
+            let server = Arc::new(LaneServer::start(kind, load, origins).await?);
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             let address = listener.local_addr()?;
             let record = Arc::default();
@@ -76,17 +78,26 @@ impl Comparison {
                 cuts: cuts.clone(),
             };
             tasks.spawn(relay.run());
-            tasks.spawn(keep_extra_clients(kind, server.address, watched.clone()));
+            if view == View::News {
+                tasks.spawn(keep_extra_clients(kind, server.address, watched.clone()));
+            }
             lanes.push(Lane {
                 kind,
+                load,
                 address,
                 record,
                 server,
             });
         }
         let published = Arc::new(AtomicU64::new(0));
-        let servers = lanes.iter().map(|lane| lane.server.clone()).collect();
-        tasks.spawn(make_events(servers, published.clone(), watched.clone()));
+        let servers = lanes.iter().filter(|lane| lane.load == Load::Events);
+        let servers = servers.map(|lane| lane.server.clone()).collect();
+        tasks.spawn(make_events(
+            view,
+            servers,
+            published.clone(),
+            watched.clone(),
+        ));
         tasks.spawn(fail(cut, watched));
         Ok(Self {
             lanes,
@@ -96,7 +107,7 @@ impl Comparison {
         })
     }
 
-    /// The lanes, in the order of [`Kind::ALL`].
+    /// The lanes, in the order of [`View::lanes`].
     pub fn lanes(&self) -> &[Lane] {
         &self.lanes
     }
@@ -121,7 +132,7 @@ impl Lane {
     /// The numbers now.
     pub fn reading(&self) -> Reading {
         Reading {
-            totals: lock(&self.record).totals,
+            totals: lock(&self.record).totals_at(now_ms()),
             cpu_ns: self.server.cpu_ns(),
             deliveries: self.server.deliveries(),
         }
@@ -138,15 +149,19 @@ impl Lane {
     }
 }
 
-/// Makes the events and gives each to every lane.
+/// Makes the view's events and gives each to every lane that carries them.
 async fn make_events(
+    view: View,
     servers: Vec<Arc<LaneServer>>,
     published: Arc<AtomicU64>,
     mut settings: watch::Receiver<Settings>,
 ) {
     loop {
         let chosen = *settings.borrow_and_update();
-        let mut ticks = interval(chosen.event_period());
+        let Some((first, pause)) = view.event_pauses(&chosen) else {
+            return;
+        };
+        let mut ticks = interval_at(Instant::now() + first, pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while let Ok(false) = settings.has_changed() {
             ticks.tick().await;

@@ -41,7 +41,7 @@ pub fn now_ms() -> f64 {
 }
 
 /// People read them in the pane of bytes.
-const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
+pub(crate) const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anywire_compare::{Comparison, Kind, Reading, Tally, follow};
+use anywire_compare::{Comparison, Kind, Reading, Tally, View, follow};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
@@ -14,9 +14,9 @@ use crate::{svg, table};
 
 /// Runs it and prints.
 pub async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let comparison = Comparison::start(arguments.settings, &[]).await?;
+    let comparison = Comparison::start(View::News, arguments.settings, &[]).await?;
     let mut clients = JoinSet::new();
-    let tallies: Vec<Arc<Mutex<Tally>>> = Kind::ALL.iter().map(|_| Arc::default()).collect();
+    let tallies: Vec<Arc<Mutex<Tally>>> = Kind::SESSIONS.iter().map(|_| Arc::default()).collect();
     for (lane, tally) in comparison.lanes().iter().zip(&tallies) {
         let tally = tally.clone();
         let got = move |event| lock(&tally, |tally| tally.take(event));

@@ -1,8 +1,10 @@
-//! The five ways that are compared.
+//! The ways that are compared.
 
-/// How a lane's client gets its events.
+/// How a lane's client and its server talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// A plain request for each question, without a session.
+    Fetch,
     /// Asks at an interval and is answered at once (PROTOCOL §6.3, a hold of 0).
     ShortPoll,
     /// Asks and is answered when there is something (PROTOCOL §6.3).
@@ -16,8 +18,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// From the oldest to the best.
-    pub const ALL: [Self; 5] = [
+    /// Those that bring events of the server, from the oldest to the best.
+    pub const SESSIONS: [Self; 5] = [
         Self::ShortPoll,
         Self::LongPoll,
         Self::Events,
@@ -28,6 +30,7 @@ impl Kind {
     /// The name in tables and in the page.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Fetch => "fetch",
             Self::ShortPoll => "short-poll",
             Self::LongPoll => "long-poll",
             Self::Events => "events",
@@ -36,9 +39,10 @@ impl Kind {
         }
     }
 
-    /// The endpoint whose exchanges bring the events.
+    /// The endpoint whose exchanges bring the events and the answers.
     pub fn endpoint(self) -> &'static str {
         match self {
+            Self::Fetch => "ask",
             Self::ShortPoll | Self::LongPoll => "poll",
             Self::Events => "events",
             Self::Stream => "stream",

@@ -11,8 +11,11 @@ use anywire::{Config, Limits, Server, Socket};
 use cpu_time::ThreadTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::interval;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
-use crate::Kind;
+use crate::{Kind, Load, answer};
 
 /// A server that runs until this is dropped.
 pub(crate) struct LaneServer {
@@ -20,11 +23,12 @@ pub(crate) struct LaneServer {
     events: mpsc::Sender<String>,
     server: Server,
     cpu_ns: Arc<AtomicU64>,
+    plain_answers: Arc<AtomicU64>,
 }
 
 impl LaneServer {
     /// Starts it; pages of these origins are let in.
-    pub(crate) async fn start(kind: Kind, origins: &[String]) -> io::Result<Self> {
+    pub(crate) async fn start(kind: Kind, load: Load, origins: &[String]) -> io::Result<Self> {
         let mut config = Config::new().mount(MOUNT).limits(limits());
         for origin in origins {
             config = config.allow_origin(origin);
@@ -34,6 +38,8 @@ impl LaneServer {
         let (ready, started) = oneshot::channel();
         let cpu_ns = Arc::new(AtomicU64::new(0));
         let clock = cpu_ns.clone();
+        let plain_answers = Arc::new(AtomicU64::new(0));
+        let requests = answer::requests(plain_answers.clone());
         thread::Builder::new()
             .name(kind.name().to_owned())
             .spawn(move || {
@@ -41,7 +47,9 @@ impl LaneServer {
                     .enable_all()
                     .build();
                 match runtime {
-                    Ok(runtime) => runtime.block_on(run(server, published, clock, ready)),
+                    Ok(runtime) => {
+                        runtime.block_on(run(server, load, requests, published, clock, ready))
+                    }
                     Err(error) => drop(ready.send(Err(error))),
                 }
             })?;
@@ -51,6 +59,7 @@ impl LaneServer {
             events,
             server,
             cpu_ns,
+            plain_answers,
         })
     }
 
@@ -60,14 +69,14 @@ impl LaneServer {
         let _ = self.events.send(text).await;
     }
 
-    /// CPU time of the lane's thread, as of the last tenth of a second.
+    /// CPU time of the lane's thread, as of the last half of a second.
     pub(crate) fn cpu_ns(&self) -> u64 {
         self.cpu_ns.load(Ordering::Relaxed)
     }
 
-    /// Events written to clients, repeats included.
+    /// Events written to clients, repeats included; answers to plain requests too.
     pub(crate) fn deliveries(&self) -> u64 {
-        self.server.metrics().messages_down
+        self.server.metrics().messages_down + self.plain_answers.load(Ordering::Relaxed)
     }
 }
 
@@ -76,15 +85,19 @@ type Ready = oneshot::Sender<io::Result<(SocketAddr, Server)>>;
 /// The whole life of the lane's thread. It ends when nobody can publish any more.
 async fn run(
     builder: anywire::ServerBuilder,
+    load: Load,
+    requests: BoxedFilter<(Response,)>,
     mut events: mpsc::Receiver<String>,
     cpu_ns: Arc<AtomicU64>,
     ready: Ready,
 ) {
-    let server = builder.on_socket(|mut socket: Socket| async move {
-        socket.subscribe(TOPIC);
-        while socket.recv().await.is_some() {}
+    let server = builder.on_socket(move |socket: Socket| async move {
+        if load == Load::Events {
+            socket.subscribe(TOPIC);
+        }
+        answer::attend(socket).await;
     });
-    let bound = anywire::serve(server.routes())
+    let bound = anywire::serve(server.routes().or(requests))
         .bind(([127, 0, 0, 1], 0))
         .await;
     let serving = match bound {
@@ -129,4 +142,5 @@ fn limits() -> Limits {
 pub(crate) const MOUNT: &str = "live";
 const TOPIC: &str = "events";
 const MAX_WAITING_EVENTS: usize = 1_024;
-const CLOCK_PERIOD: Duration = Duration::from_millis(100);
+/// Reading it takes time too.
+const CLOCK_PERIOD: Duration = Duration::from_millis(500);

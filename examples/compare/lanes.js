@@ -1,72 +1,82 @@
-// Owns the lanes' clients and their rows: which client carries a lane, and where its numbers stand.
+// Owns the lanes and their rows: what comes, what is asked, and where the numbers stand.
 (function (Compare) {
   'use strict';
 
   var text = function (name) { return Compare.words.text(name); };
-  var BIG = ['median', 'bytesPerEvent', 'requestsPerSecond', 'cpu'];
+  var BIG = {
+    news: ['median', 'bytesPerEvent', 'requestsPerSecond', 'cpu'],
+    questions: ['median', 'requestsPerEvent', 'bytesPerEvent', 'cpu']
+  }[Compare.address.view];
   var SMALL = ['p95', 'waiting', 'gaps', 'repeats'];
-  // What may carry each lane's session. Long polling carries that of WebSocket while it is broken, so that the fallback
-  // is seen to cost something; without a list, streaming would, which is the lane above.
-  var TRANSPORTS = {
-    'long-poll': ['poll'], events: ['events'], stream: ['stream'], websocket: ['websocket', 'poll']
-  };
   // The lanes by their transports.
   var CARRIERS = { poll: 'long-poll', events: 'events', stream: 'stream', websocket: 'websocket' };
 
   function Lane(kind, place) {
     this.kind = kind;
-    this.port = 0;
-    // Short polling has none.
-    this.socket = null;
+    this.client = null;
     this.stats = new Compare.Stats();
-    this.transport = '';
-    this.memory = {};
+    // The relay's latest.
+    this.reading = null;
     this.tape = null;
+    // Told the bytes of an upload when all have come.
+    this.uploaded = null;
     this.row = build(kind);
     this.timeline = new Compare.Timeline(this.row.querySelector('.timeline'));
     this.histogram = this.row.querySelector('.histogram');
     place.appendChild(this.row);
   }
 
-  // Starts the lane's client at its relay.
+  // Starts the lane's client at its relay; `clock` gives the server's time.
   Lane.prototype.start = function (port, clock, settings) {
     var lane = this;
-    var url = 'http://' + location.hostname + ':' + port + '/live';
-    this.port = port;
-    function got(message) {
-      var words = message.split(' ', 2);
-      var came = clock();
-      lane.stats.take(parseInt(words[0], 10), parseFloat(words[1]), came);
-      if (came >= 0) {
-        lane.timeline.deliver(parseFloat(words[1]), came);
-      }
-    }
-    if (this.kind === 'short-poll') {
-      return Compare.shortPoll(url, got, settings);
-    }
-    var socket = new Anywire(url, [], {
-      transports: TRANSPORTS[this.kind], withCredentials: false, localStorage: this.memory
-    });
-    this.socket = socket;
-    socket.onmessage = function (event) { got(event.data); };
-    socket.ontransport = function () {
-      lane.transport = socket.transport;
-      lane.timeline.isStream = lane.transport === 'stream' || lane.transport === 'events';
-    };
+    this.clock = clock;
+    this.client = new Compare.Client(this.kind, port, settings, function (message) { lane.got(message); });
   };
 
-  // The network is another from now on: what the client remembers of it, for ten minutes, is not true of this one.
-  Lane.prototype.forget = function () {
-    for (var name in this.memory) {
-      delete this.memory[name];
+  // An event, an answer, or the news that an upload has come.
+  Lane.prototype.got = function (message) {
+    var words = message.split(' ', 3), number = parseInt(words[0], 10), came = this.clock();
+    if (words[0] === 'upload') {
+      this.uploaded(parseInt(words[1], 10));
+    } else if (Compare.address.view === 'questions') {
+      var asked = this.stats.answer(number, came);
+      if (asked >= 0) {
+        this.timeline.answer(asked, parseFloat(words[1]), parseFloat(words[2]), came);
+      }
+    } else {
+      this.stats.take(number, parseFloat(words[1]), came);
+      if (came >= 0) {
+        this.timeline.deliver(parseFloat(words[1]), came);
+      }
     }
+  };
+
+  // Asks a question, if the lane is open.
+  Lane.prototype.ask = function (number, asked, text) {
+    var stats = this.stats;
+    if (this.client && this.client.isOpen()) {
+      stats.ask(number, asked);
+      this.client.say(text, function () { stats.lose(number); });
+    }
+  };
+
+  // Sends the parts of an upload; `uploaded` is told how many bytes have come, or null if they have not.
+  Lane.prototype.upload = function (parts, uploaded) {
+    this.uploaded = uploaded;
+    this.client.upload(parts, function () { uploaded(null); });
   };
 
   // A reading of the relay came.
   Lane.prototype.read = function (at, message, published) {
+    this.reading = message.reading;
     this.stats.read(at, message.reading, published);
     this.timeline.note(message.activity);
     this.tape = message.tape || this.tape;
+  };
+
+  // What carries its session now; empty without one.
+  Lane.prototype.transport = function () {
+    return this.client ? this.client.transport : '';
   };
 
   // Writes the numbers into the row, and returns them.
@@ -78,10 +88,11 @@
     });
     row.setAttribute('data-sound', summary.gaps + summary.repeats === 0);
     // A lane that is carried as it says needs no badge; WebSocket's is what the button is about.
-    var carrier = CARRIERS[this.transport] || '';
+    var transport = this.transport(), carrier = CARRIERS[transport] || '';
     var badge = row.querySelector('.badge');
-    badge.hidden = !this.transport || (carrier === this.kind && carrier !== 'websocket');
-    badge.setAttribute('data-transport', this.transport);
+    this.timeline.isStream = transport === 'stream' || transport === 'events';
+    badge.hidden = !transport || (carrier === this.kind && carrier !== 'websocket');
+    badge.setAttribute('data-transport', transport);
     badge.textContent = text(carrier || 'viaNone');
     drawHistogram(this.histogram, summary.bins, getComputedStyle(row).color);
     return summary;
@@ -137,4 +148,6 @@
   }
 
   Compare.Lane = Lane;
+  Compare.format = format;
+  Compare.element = element;
 })(window.Compare);

@@ -1,8 +1,9 @@
 //! The comparison's parts: what `cargo run --example compare` shows, usable from tests too.
 //!
-//! A [`Comparison`] runs five lanes against one stream of events. Each lane has a server on a thread of its own and a
-//! relay before it; clients connect to the relay, which measures what passes.
+//! A [`Comparison`] runs the lanes of a [`View`] side by side. Each lane has a server on a thread of its own and a relay
+//! before it; clients connect to the relay, which measures what passes.
 
+mod answer;
 mod client;
 mod comparison;
 mod event;
@@ -16,6 +17,7 @@ mod record;
 mod relay;
 mod settings;
 mod tally;
+mod view;
 mod watch;
 
 pub use client::follow;
@@ -26,3 +28,4 @@ pub use page::Page;
 pub use record::{Activity, Tape, Totals, What};
 pub use settings::Settings;
 pub use tally::Tally;
+pub use view::{Load, View};

@@ -3,7 +3,8 @@
 //! Run `cargo run --release --example compare` and open the printed address. You see five lanes get the same events:
 //! how late, in how many requests, for how many bytes and how much of the server's CPU, and how many times as much
 //! as over WebSocket. Move the sliders, and break WebSocket: its session goes on over long polling, and comes back,
-//! with nothing lost or repeated. With `-- --headless` the same comparison is a table in the terminal; `-- --help`
+//! with nothing lost or repeated. `/questions` and `/phone` are views of their own: a question and its answer, and a
+//! phone's hour. With `-- --headless` the same comparison is a table in the terminal; `-- --help`
 //! lists the rest.
 
 mod arguments;

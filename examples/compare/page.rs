@@ -16,7 +16,7 @@ use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use crate::event::now_ms;
-use crate::{Comparison, Settings};
+use crate::{Comparison, Load, Settings, View};
 
 /// The page's server, bound.
 pub struct Page {
@@ -28,8 +28,17 @@ pub struct Page {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Wish {
-    Set { settings: Settings },
-    Clock { sent: f64 },
+    /// The first thing: which view, and what of its settings is not as it begins.
+    Start {
+        view: View,
+        settings: serde_json::Map<String, Value>,
+    },
+    Set {
+        settings: Settings,
+    },
+    Clock {
+        sent: f64,
+    },
 }
 
 impl Page {
@@ -68,10 +77,7 @@ impl Page {
                     let _ = socket.send(json!({ "type": "full" }).to_string()).await;
                     return;
                 };
-                match Comparison::start(Settings::default(), &origins).await {
-                    Ok(comparison) => attend(socket, comparison).await,
-                    Err(error) => eprintln!("a comparison cannot start: {error}"),
-                }
+                attend(socket, &origins).await;
             }
         });
         let serve = anywire::serve(server.routes().or(files()));
@@ -85,13 +91,23 @@ impl Page {
 }
 
 /// One page, from opening to leaving.
-async fn attend(mut socket: Socket, comparison: Comparison) {
+async fn attend(mut socket: Socket, origins: &[String]) {
+    let Some((comparison, beginning)) = start(&mut socket, origins).await else {
+        return;
+    };
     let settings = comparison.settings();
     let ports = comparison.lanes().iter();
-    let ports = ports.map(|lane| json!({ "kind": lane.kind.name(), "port": lane.address.port() }));
+    let ports = ports.map(|lane| {
+        json!({
+            "kind": lane.kind.name(),
+            "isIdle": lane.load == Load::Nothing,
+            "port": lane.address.port(),
+        })
+    });
     let hello = json!({
         "type": "hello",
         "settings": *settings.borrow(),
+        "beginning": beginning,
         "lanes": ports.collect::<Vec<_>>(),
     });
     if socket.send(hello.to_string()).await.is_err() {
@@ -116,6 +132,24 @@ async fn attend(mut socket: Socket, comparison: Comparison) {
     }
 }
 
+/// Waits for the page to say what it wants to see, and gives the settings that its view begins with too; none if it leaves before, or if there is no port left.
+async fn start(socket: &mut Socket, origins: &[String]) -> Option<(Comparison, Settings)> {
+    loop {
+        let message = socket.recv().await?;
+        let Ok(Wish::Start { view, settings }) = serde_json::from_slice(message.as_bytes()) else {
+            continue;
+        };
+        let beginning = view.settings();
+        match Comparison::start(view, beginning.with(settings), origins).await {
+            Ok(comparison) => return Some((comparison, beginning)),
+            Err(error) => {
+                eprintln!("a comparison cannot start: {error}");
+                return None;
+            }
+        }
+    }
+}
+
 /// Does what a page says; what it says wrong is ignored.
 fn grant(socket: &Socket, comparison: &Comparison, message: &Message) {
     match serde_json::from_slice(message.as_bytes()) {
@@ -124,7 +158,7 @@ fn grant(socket: &Socket, comparison: &Comparison, message: &Message) {
             let clock = json!({ "type": "clock", "sent": sent, "at": now_ms() });
             let _ = socket.try_send(clock.to_string());
         }
-        Err(_) => {}
+        Ok(Wish::Start { .. }) | Err(_) => {}
     }
 }
 
@@ -149,13 +183,23 @@ fn files() -> BoxedFilter<(Response,)> {
     const HTML: &str = "text/html; charset=utf-8";
     const CSS: &str = "text/css; charset=utf-8";
     const JS: &str = "text/javascript; charset=utf-8";
+    const PAGE: &str = include_str!("index.html");
     const FILES: &[(&str, &str, &str)] = &[
-        ("", HTML, include_str!("index.html")),
+        ("", HTML, PAGE),
+        ("questions", HTML, PAGE),
+        ("phone", HTML, PAGE),
         ("old.css", CSS, include_str!("old.css")),
         ("style.css", CSS, include_str!("style.css")),
         ("words.js", JS, include_str!("words.js")),
         ("short-poll.js", JS, include_str!("short-poll.js")),
         ("lanes.js", JS, include_str!("lanes.js")),
+        ("client.js", JS, include_str!("client.js")),
+        ("address.js", JS, include_str!("address.js")),
+        ("lanes-view.js", JS, include_str!("lanes-view.js")),
+        ("questions.js", JS, include_str!("questions.js")),
+        ("upload.js", JS, include_str!("upload.js")),
+        ("phone.js", JS, include_str!("phone.js")),
+        ("export.js", JS, include_str!("export.js")),
         ("verdict.js", JS, include_str!("verdict.js")),
         ("stats.js", JS, include_str!("stats.js")),
         ("timeline.js", JS, include_str!("timeline.js")),
@@ -178,8 +222,8 @@ fn files() -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Pages at once, each with five servers.
-const MAX_PAGES: usize = 4;
+/// Pages at once, each with up to ten servers.
+const MAX_PAGES: usize = 8;
 /// Of the page's session: a page that is gone keeps its lanes no longer.
 const RESUME_WINDOW: Duration = Duration::from_secs(15);
 const READING_PERIOD: Duration = Duration::from_millis(100);

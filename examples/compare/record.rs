@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 /// Totals since the lane began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// Bytes from the client, at the relay's sockets, heads and frame headers included.
@@ -16,6 +16,12 @@ pub struct Totals {
     pub requests: u64,
     /// TCP connections.
     pub connections: u64,
+    /// How often bytes passed after 5 s of silence: each time a phone's radio would have had to wake up.
+    pub wake_ups: u64,
+    /// How long a radio would have been awake that falls asleep after 5 s of silence, in ms.
+    pub awake_ms: f64,
+    /// When the last bytes passed, in ms of the wall clock; 0 before.
+    pub passed_ms: f64,
 }
 
 /// Something that a timeline shows: what, of which exchange, when, and where it went.
@@ -36,6 +42,8 @@ pub enum What {
     Up,
     /// The relay cut the connection.
     Cut,
+    /// Bytes passed after a silence.
+    Wake,
 }
 
 /// The bytes of one exchange, each shortened, as text of one character per byte.
@@ -54,7 +62,7 @@ pub struct Tape {
 /// What a relay keeps of its lane.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// Totals since the lane began.
+    /// Totals since the lane began, as of the last bytes.
     pub totals: Totals,
     /// The last exchange that brought events.
     pub tape: Tape,
@@ -68,6 +76,25 @@ impl Record {
         self.totals.requests += 1;
         self.exchanges += 1;
         self.exchanges
+    }
+
+    /// Bytes pass at this time.
+    pub(crate) fn pass(&mut self, at_ms: f64) {
+        if at_ms - self.totals.passed_ms > AWAKE_MS {
+            self.totals.wake_ups += 1;
+            self.note(Activity(What::Wake, 0, at_ms, "".into()));
+        }
+        self.totals = self.totals_at(at_ms);
+        self.totals.passed_ms = at_ms;
+    }
+
+    /// The totals as of this time.
+    pub(crate) fn totals_at(&self, at_ms: f64) -> Totals {
+        let mut totals = self.totals;
+        if totals.passed_ms > 0.0 {
+            totals.awake_ms += (at_ms - totals.passed_ms).clamp(0.0, AWAKE_MS);
+        }
+        totals
     }
 
     pub(crate) fn note(&mut self, activity: Activity) {
@@ -104,3 +131,30 @@ const MAX_TAPE: usize = 1_400;
 
 /// More happens between two readings only if nobody reads.
 const MAX_ACTIVITY: usize = 2_000;
+
+/// Silence after which a phone's radio falls asleep: that of a common setting of mobile networks.
+const AWAKE_MS: f64 = 5_000.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_radio_wakes_up_after_a_silence_and_stays_awake_for_a_while() {
+        let mut record = Record::default();
+        for at in [10_000.0, 10_050.0, 12_000.0, 30_000.0] {
+            record.pass(at);
+        }
+        assert_eq!(record.totals.wake_ups, 2);
+        // From 10 s to 12 s and its tail, and then the second one so far.
+        assert_eq!(record.totals.awake_ms, 7_000.0);
+        assert_eq!(record.totals_at(31_000.0).awake_ms, 8_000.0);
+        assert_eq!(record.totals_at(90_000.0).awake_ms, 12_000.0);
+        let wakes = record.take_activity().into_iter();
+        let wakes = wakes.map(|Activity(what, _, at, _)| (what, at));
+        assert_eq!(
+            wakes.collect::<Vec<_>>(),
+            [(What::Wake, 10_000.0), (What::Wake, 30_000.0)]
+        );
+    }
+}

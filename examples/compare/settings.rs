@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// One setting for all lanes: they are compared under the same load and the same network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +13,13 @@ pub struct Settings {
     pub events_per_second: u32,
     /// How long an event is, 64 to 4,096.
     pub size_bytes: usize,
-    /// How often short polling asks, 50 to 3,000.
+    /// How many questions the client asks in a second, 1 to 20.
+    pub questions_per_second: u32,
+    /// How long an answer is, 64 to 65,536.
+    pub answer_bytes: usize,
+    /// How long the server thinks before it answers, 0 to 3,000.
+    pub answer_ms: u64,
+    /// How often short polling asks, 50 to 60,000.
     pub interval_ms: u64,
     /// What the relays add to each round trip, 0 to 1,000.
     pub added_rtt_ms: u64,
@@ -30,12 +37,27 @@ impl Settings {
         Self {
             events_per_second: self.events_per_second.clamp(1, 100),
             size_bytes: self.size_bytes.clamp(64, 4_096),
-            interval_ms: self.interval_ms.clamp(50, 3_000),
+            questions_per_second: self.questions_per_second.clamp(1, 20),
+            answer_bytes: self.answer_bytes.clamp(64, 65_536),
+            answer_ms: self.answer_ms.min(3_000),
+            interval_ms: self.interval_ms.clamp(50, 60_000),
             added_rtt_ms: self.added_rtt_ms.min(1_000),
             cuts_per_minute: self.cuts_per_minute.min(60),
             extra_clients: self.extra_clients.min(50),
             websocket_broken: self.websocket_broken,
         }
+    }
+
+    /// The same with what a page names; what it names wrongly is left as it is.
+    pub fn with(self, named: Map<String, Value>) -> Self {
+        let with = |settings: Self, (name, value)| {
+            let Ok(Value::Object(mut all)) = serde_json::to_value(settings) else {
+                return settings;
+            };
+            all.insert(name, value);
+            serde_json::from_value(all.into()).unwrap_or(settings)
+        };
+        named.into_iter().fold(self, with)
     }
 
     /// The pause between two events.
@@ -59,6 +81,9 @@ impl Default for Settings {
         Self {
             events_per_second: 4,
             size_bytes: 128,
+            questions_per_second: 2,
+            answer_bytes: 128,
+            answer_ms: 0,
             interval_ms: 1_000,
             added_rtt_ms: 40,
             cuts_per_minute: 0,
@@ -81,5 +106,18 @@ mod tests {
         assert_eq!(bounded.size_bytes, 64);
         assert_eq!(bounded.extra_clients, 50);
         assert_eq!(bounded.interval_ms, Settings::default().interval_ms);
+    }
+
+    #[test]
+    fn an_address_names_what_is_not_as_it_begins() {
+        let text = r#"{"answerMs":40,"sizeBytes":"many","nothing":1,"websocketBroken":true}"#;
+        let named =
+            Settings::default().with(serde_json::from_str(text).expect("it is well formed"));
+        let expected = Settings {
+            answer_ms: 40,
+            websocket_broken: true,
+            ..Settings::default()
+        };
+        assert_eq!(named, expected);
     }
 }

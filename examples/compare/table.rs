@@ -133,6 +133,7 @@ mod tests {
                 bytes_down: bytes,
                 requests,
                 connections: 1,
+                ..Totals::default()
             },
             cpu_ns,
             deliveries,

@@ -16,6 +16,11 @@
     this.isStream = false;
   }
 
+  // A question was asked, came to the server, its answer left there, and came: all at these times.
+  Timeline.prototype.answer = function (asked, heard, left, came) {
+    this.deliveries.push({ asked: asked, heard: heard, made: left, came: came });
+  };
+
   // An event was made and came at these times.
   Timeline.prototype.deliver = function (made, came) {
     this.deliveries.push({ made: made, came: came });
@@ -68,6 +73,11 @@
       }
       pen.globalAlpha = 0.8;
       pen.beginPath();
+      if (delivery.asked) {
+        pen.moveTo(x(delivery.asked), height - PAD);
+        pen.lineTo(x(delivery.heard), PAD);
+        pen.lineTo(x(delivery.made), PAD);
+      }
       pen.moveTo(x(delivery.made), PAD);
       pen.lineTo(x(delivery.came), height - PAD);
       pen.stroke();

@@ -20,7 +20,7 @@
 
   // WebSocket's lane is at this.
   Yardstick.prototype.measure = function (lane, summary, settings, at) {
-    if (settings.websocketBroken || (!settings.cutsPerMinute && lane.transport !== 'websocket')) {
+    if (settings.websocketBroken || (!settings.cutsPerMinute && lane.transport() !== 'websocket')) {
       this.awayAt = at;
     } else if (lane.stats.since() > this.awayAt && summary.bytesPerEvent !== null) {
       this.summary = summary;
@@ -34,18 +34,19 @@
   };
 
   function load(settings) {
-    return [settings.eventsPerSecond, settings.sizeBytes, settings.intervalMs, settings.addedRttMs,
-      settings.cutsPerMinute, settings.extraClients].join();
+    return Object.keys(settings).sort().map(function (name) {
+      return name === 'websocketBroken' ? '' : settings[name];
+    }).join();
   }
 
   // Writes a lane's verdict: WebSocket itself says what an event costs, the others how many times as much.
   Compare.showVerdict = function (place, lane, summary, yardstick, settings) {
-    var isOwn = lane.kind === 'websocket' && lane.transport === 'websocket';
+    var isOwn = lane.kind === 'websocket' && lane.transport() === 'websocket';
     if (!yardstick) {
       place.innerHTML = '<span>' + text('noVerdict') + '</span>';
     } else if (isOwn) {
       place.innerHTML = '<span>' + text('yardstick')
-        .replace('{size}', settings.sizeBytes.toLocaleString('en'))
+        .replace('{size}', settings[Compare.address.view === 'questions' ? 'answerBytes' : 'sizeBytes'].toLocaleString('en'))
         .replace('{bytes}', Math.round(yardstick.bytesPerEvent).toLocaleString('en')) + '</span>';
     } else {
       place.innerHTML = '<span>' + text('versus') + '</span>' + PARTS.map(function (part) {

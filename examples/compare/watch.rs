@@ -55,6 +55,7 @@ impl Watch {
         let record = self.record.clone();
         let mut record = lock(&record);
         record.totals.bytes_up += bytes.len() as u64;
+        record.pass(now_ms());
         for part in parts {
             match part {
                 Part::Head(head) => {
@@ -88,6 +89,7 @@ impl Watch {
         let record = self.record.clone();
         let mut record = lock(&record);
         record.totals.bytes_down += bytes.len() as u64;
+        record.pass(now_ms());
         let at = now_ms() + delay.as_secs_f64() * 1_000.0;
         for part in parts {
             let Some(exchange) = &mut self.exchange else {

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{interval, sleep, timeout};
 
+mod phone;
+mod questions;
+
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long each setting runs before it is looked at.
@@ -44,13 +47,13 @@ struct Moment {
     received: u64,
 }
 
-const LANES: &str = "Compare.lanes.map(function (lane) {
+const LANES: &str = "Compare.view.lanes.map(function (lane) {
     function moment(one) {
         return { at: one.at, bytes: one.reading.bytesUp + one.reading.bytesDown,
             deliveries: one.reading.deliveries, received: one.received };
     }
     var readings = lane.stats.readings, summary = lane.stats.summary();
-    return { port: lane.port, received: summary.received, gaps: summary.gaps,
+    return { port: parseInt(lane.client.url.split(':')[2], 10), received: summary.received, gaps: summary.gaps,
         repeats: summary.repeats, bytesPerEvent: summary.bytesPerEvent,
         from: moment(readings[0]), to: moment(readings[readings.length - 1]) };
 })";
@@ -71,9 +74,10 @@ impl Compare {
         Self { child, url }
     }
 
-    fn page(&self) -> PageOptions {
+    /// A view with settings of its own, such as `questions?answerMs=50`.
+    fn page(&self, view: &str) -> PageOptions {
         PageOptions {
-            url: self.url.clone(),
+            url: format!("{}/{view}", self.url),
             window: (1_400, 1_000),
             ..PageOptions::default()
         }
@@ -89,7 +93,7 @@ impl Drop for Compare {
 
 async fn open(browser: &Browser, options: PageOptions) -> Page {
     let page = browser.page_with(options).await.unwrap();
-    let all = "Compare.lanes.length === 5 && Compare.lanes.every(function (lane) { \
+    let all = "Compare.view.lanes.every(function (lane) { \
                return lane.stats.received >= 10 && lane.stats.readings.length > 1; })";
     wait(&page, all).await;
     page
@@ -115,7 +119,8 @@ fn slide(name: &str, step: usize) -> String {
 
 /// The page's totals equal the capture's and the server's in some moment in which nothing is on its way.
 async fn totals_agree(page: &Page, capture: &Capture) {
-    let mut agreed = [false; 5];
+    let lanes = page.evaluate::<usize>("Compare.view.lanes.length").await;
+    let mut agreed = vec![false; lanes.unwrap()];
     let mut last = Vec::new();
     let agreeing = async {
         let mut ticks = interval(Duration::from_millis(40));
@@ -160,7 +165,7 @@ async fn the_page_shows_what_a_capture_counts_and_the_servers_deliver() {
     let capture = Capture::socks().await;
     let options = PageOptions {
         proxy: Some(format!("socks5://{}", capture.address)),
-        ..compare.page()
+        ..compare.page("")
     };
     let page = open(&browser, options).await;
     let settings = [
@@ -188,7 +193,7 @@ async fn the_page_shows_what_a_capture_counts_and_the_servers_deliver() {
 async fn a_broken_websocket_falls_back_and_returns_in_one_session() {
     let compare = Compare::start();
     let browser = Browser::launch().await.expect("Chromium starts");
-    let page = open(&browser, compare.page()).await;
+    let page = open(&browser, compare.page("")).await;
     let carried_by = |transport: &str| {
         format!(
             "document.querySelector('.lane-websocket .badge').getAttribute('data-transport') === '{transport}'"
@@ -198,7 +203,7 @@ async fn a_broken_websocket_falls_back_and_returns_in_one_session() {
     // A session that ends would be told of, and no other follows.
     run(
         &page,
-        "window.ends = 0; Compare.lanes[4].socket.addEventListener('close', function () { ends += 1; }); 0",
+        "window.ends = 0; Compare.view.lanes[4].client.socket.addEventListener('close', function () { ends += 1; }); 0",
     )
     .await;
     let told = "document.querySelector('.lane-websocket .verdict').textContent";
@@ -206,8 +211,12 @@ async fn a_broken_websocket_falls_back_and_returns_in_one_session() {
     for (transport, verdict) in [("poll", "vs WebSocket"), ("websocket", "The yardstick")] {
         run(&page, "document.getElementById('break').click(); 0").await;
         wait(&page, &carried_by(transport)).await;
-        run(&page, "window.so_far = Compare.lanes[4].stats.received; 0").await;
-        wait(&page, "Compare.lanes[4].stats.received > so_far + 8").await;
+        run(
+            &page,
+            "window.so_far = Compare.view.lanes[4].stats.received; 0",
+        )
+        .await;
+        wait(&page, "Compare.view.lanes[4].stats.received > so_far + 8").await;
         wait(&page, &format!("{told}.indexOf('{verdict}') === 0")).await;
     }
     for lane in page.evaluate::<Vec<Shown>>(LANES).await.unwrap() {
@@ -226,7 +235,7 @@ async fn an_engine_without_modern_means_shows_the_numbers_and_says_what_is_missi
     let browser = Browser::launch().await.expect("Chromium starts");
     let options = PageOptions {
         before_load: Some(WITHOUT_MODERN_MEANS.to_owned()),
-        ..compare.page()
+        ..compare.page("")
     };
     let page = open(&browser, options).await;
     wait(&page, "!document.getElementById('reduced').hidden").await;
@@ -252,7 +261,7 @@ async fn an_engine_without_modern_means_shows_the_numbers_and_says_what_is_missi
 async fn the_keyboard_reaches_every_control_and_shows_where_it_is() {
     let compare = Compare::start();
     let browser = Browser::launch().await.expect("Chromium starts");
-    let page = open(&browser, compare.page()).await;
+    let page = open(&browser, compare.page("")).await;
     run(&page, CONTROLS).await;
     let controls = page.evaluate::<usize>("controls.length").await.unwrap();
     assert!(controls > 5, "{controls}");
@@ -275,47 +284,67 @@ async fn the_keyboard_reaches_every_control_and_shows_where_it_is() {
 async fn the_page_fits_its_window_in_both_languages() {
     let compare = Compare::start();
     let browser = Browser::launch().await.expect("Chromium starts");
+    let (wide, narrow) = ((1_400, 900), (390, 844));
     let views = [
-        ("en", (1_400, 1_000), false),
-        ("ko", (1_400, 1_000), true),
-        ("ko", (390, 844), false),
-        ("en", (390, 844), true),
+        ("", "en", wide, false),
+        ("", "ko", wide, true),
+        ("", "ko", narrow, false),
+        ("", "en", narrow, true),
+        ("questions", "en", wide, true),
+        ("questions", "ko", wide, false),
+        ("questions", "en", narrow, false),
+        ("questions", "ko", narrow, true),
     ];
-    for (language, window, dark) in views {
+    for (view, language, window, dark) in views {
         let options = PageOptions {
             window,
             dark,
-            before_load: Some(format!(
-                "localStorage.setItem('compare-language', '{language}'); {WATCH_SHIFTS}"
-            )),
-            ..compare.page()
+            before_load: Some(before(language)),
+            ..compare.page(view)
         };
         let page = open(&browser, options).await;
-        wait(
-            &page,
-            &format!("document.documentElement.lang === '{language}'"),
-        )
-        .await;
         wait(&page, "document.querySelectorAll('.uplot').length === 1").await;
         wait(&page, "document.querySelectorAll('.times').length > 0").await;
-        let shifts = page.evaluate::<f64>("shifts").await.unwrap();
-        assert!(shifts < 0.1, "{window:?} {language}: it moves by {shifts}");
-        let overflow = "document.documentElement.scrollWidth - innerWidth";
-        assert!(
-            page.evaluate::<f64>(overflow).await.unwrap() <= 0.0,
-            "{window:?} {language}"
-        );
-        let empty = "Array.prototype.filter.call(document.querySelectorAll('[data-word]'), \
-                     function (node) { return !node.textContent.trim(); }).length";
-        assert_eq!(page.evaluate::<u64>(empty).await.unwrap(), 0, "{language}");
-        let folder = std::env::current_exe().unwrap();
-        let folder = folder.parent().unwrap().join("../../screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let theme = if dark { "dark" } else { "light" };
-        let name = format!("compare-{}-{theme}-{language}.png", window.0);
-        page.screenshot(folder.join(name)).await.unwrap();
-        page.close().await.unwrap();
+        fits(page, view, language, window, dark).await;
     }
+}
+
+/// Chooses the language, and watches what moves.
+fn before(language: &str) -> String {
+    format!("localStorage.setItem('compare-language', '{language}'); {WATCH_SHIFTS}")
+}
+
+/// What is seen stays where it is, has its words, fits the window, and shows every way in a wide one. Keeps a picture.
+async fn fits(page: Page, view: &str, language: &str, window: (u32, u32), dark: bool) {
+    let language_is = format!("document.documentElement.lang === '{language}'");
+    wait(&page, &language_is).await;
+    let shifts = page.evaluate::<f64>("shifts").await.unwrap();
+    assert!(
+        shifts < 0.1,
+        "{view} {window:?} {language}: it moves by {shifts}"
+    );
+    let overflow = "document.documentElement.scrollWidth - innerWidth";
+    let overflow = page.evaluate::<f64>(overflow).await.unwrap();
+    assert!(overflow <= 0.0, "{view} {window:?} {language}: {overflow}");
+    let empty = "Array.prototype.filter.call(document.querySelectorAll('[data-word]'), \
+                 function (node) { return !node.textContent.trim(); }).length";
+    assert_eq!(page.evaluate::<u64>(empty).await.unwrap(), 0, "{language}");
+    let last = "document.querySelector('.lane-websocket').getBoundingClientRect().bottom";
+    let last = page.evaluate::<f64>(last).await.unwrap();
+    assert!(
+        window.0 < 1_000 || last <= f64::from(window.1),
+        "{view} {language}: WebSocket's lane ends at {last} of {window:?}"
+    );
+    let folder = std::env::current_exe().unwrap();
+    let folder = folder.parent().unwrap().join("../../screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    let theme = if dark { "dark" } else { "light" };
+    let name = match view {
+        "" => format!("compare-{}-{theme}-{language}.png", window.0),
+        view => format!("compare-{view}-{}-{theme}-{language}.png", window.0),
+    };
+    page.screenshot(folder.join(name)).await.unwrap();
+    page.close().await.unwrap();
 }
 
 /// Adds up how far what was seen has moved, as browsers measure it: below 0.1 is called good.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anywire_compare::{Comparison, Kind, Lane, Settings, Tally, follow};
+use anywire_compare::{Comparison, Kind, Lane, Settings, Tally, View, follow};
 use anywire_tests::capture::Capture;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -96,7 +96,7 @@ async fn the_relays_measure_what_a_capture_counts_and_the_servers_what_arrives()
         added_rtt_ms: 0,
         ..Settings::default()
     };
-    let comparison = Comparison::start(settings, &[]).await.unwrap();
+    let comparison = Comparison::start(View::News, settings, &[]).await.unwrap();
     for lane in comparison.lanes() {
         let mut observed = Observed::start(&comparison, lane).await;
         observed.receives(lane.kind, 60).await;
@@ -119,7 +119,7 @@ async fn the_added_round_trip_shows_in_the_latency() {
         added_rtt_ms: 200,
         ..Settings::default()
     };
-    let comparison = Comparison::start(settings, &[]).await.unwrap();
+    let comparison = Comparison::start(View::News, settings, &[]).await.unwrap();
     let lanes = comparison.lanes().iter();
     let lane = lanes.last().unwrap();
     let mut observed = Observed::start(&comparison, lane).await;
@@ -140,7 +140,7 @@ async fn cuts_and_a_broken_websocket_lose_and_repeat_nothing() {
         cuts_per_minute: 60,
         ..Settings::default()
     };
-    let comparison = Comparison::start(settings, &[]).await.unwrap();
+    let comparison = Comparison::start(View::News, settings, &[]).await.unwrap();
     let mut all = Vec::new();
     for lane in comparison.lanes() {
         all.push(Observed::start(&comparison, lane).await);
