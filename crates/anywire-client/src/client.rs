@@ -218,7 +218,7 @@ impl Sender {
     }
 
     /// The client's last attempts to connect, the oldest first, with what became of each: why the transport is what it is
-    /// (NEGOTIATION §9).
+    /// (NEGOTIATION §9). At most 64 are kept.
     pub fn attempts(&self) -> Vec<Attempt> {
         self.shared.lock().negotiation.trace().cloned().collect()
     }

@@ -14,6 +14,11 @@
 //!
 //! A lost connection is not an error here: the session goes on over another one, and [`Client::transport`] tells which.
 //! Only its end is reported, once, with a reason ([`Client::close_reason`]).
+//!
+//! "PROTOCOL §n" and "NEGOTIATION §n" in doc comments are sections of [PROTOCOL] and [NEGOTIATION].
+//!
+//! [PROTOCOL]: anywire_protocol::specification::protocol
+//! [NEGOTIATION]: anywire_protocol::specification::negotiation
 
 #![warn(missing_debug_implementations)]
 

@@ -3,6 +3,11 @@
 //! A [`Hub`] holds this node's sessions. Transports come to it through [`Hub::open`] and [`Hub::find`], attach a
 //! [`Connection`], and feed it packets. Apps see a [`Socket`] (one async function per session) or a [`Handler`]
 //! (callbacks). `anywire-protocol` holds the rules of the conversation.
+//!
+//! "PROTOCOL §n" and "NEGOTIATION §n" in doc comments are sections of [PROTOCOL] and [NEGOTIATION].
+//!
+//! [PROTOCOL]: anywire_protocol::specification::protocol
+//! [NEGOTIATION]: anywire_protocol::specification::negotiation
 
 #![warn(missing_debug_implementations)]
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-/// Who the app's authorisation says that a client is. Sessions are bound to it (PROTOCOL §2.4).
+/// Who the app's authorisation says that a client is.
+///
+/// A session is bound to the principal that opened it. To any other the server answers 4930, as if there were no such
+/// session (PROTOCOL §2.4).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Principal(Arc<str>);
 

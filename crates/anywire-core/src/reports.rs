@@ -50,7 +50,7 @@ pub struct Attempts {
     pub other: Outcomes,
 }
 
-/// What became of attempts (NEGOTIATION §9.1); a reading.
+/// How many attempts ended in each outcome, since the hub began; a reading. Clients name the outcomes (NEGOTIATION §9.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcomes {

@@ -52,7 +52,9 @@ impl Hub {
         self.counted(found)
     }
 
-    /// Opens a session for a raw connection (PROTOCOL §9).
+    /// Opens a session for a raw connection: a plain WebSocket, each frame of which is a message (PROTOCOL §9).
+    ///
+    /// The session has no acks and no resume, and ends with the connection.
     ///
     /// # Errors
     /// The hub drains or is full.

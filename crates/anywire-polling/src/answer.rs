@@ -131,7 +131,8 @@ pub struct HttpRefusal {
 }
 
 impl HttpRefusal {
-    /// A refusal with the status that PROTOCOL §8.4 gives its code.
+    /// A refusal with the status of its code: 404 for 4930, 409 for 4900, 503 for 4902 and 4903, and so on. A code without a
+    /// status of its own gets 400 (PROTOCOL §8.4).
     pub fn new(reason: CloseReason) -> Self {
         Self {
             status: status(reason.code),

@@ -8,15 +8,15 @@ use crate::{events, form, jsonp, poll, stream};
 /// An endpoint under the mount path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Long polling (PROTOCOL §6).
+    /// `POST {mount}/poll`, long polling: each request is held until there is something to answer (PROTOCOL §6).
     Poll,
-    /// One endless answer (PROTOCOL §13).
+    /// `POST {mount}/stream`: one endless answer that carries the session down (PROTOCOL §13).
     Stream,
-    /// Server-sent events (PROTOCOL §14).
+    /// `GET {mount}/events`: the same as server-sent events, for an `EventSource` (PROTOCOL §14).
     Events,
-    /// Long polling by script tags (PROTOCOL §15).
+    /// `GET {mount}/jsonp`: long polling by script tags, each answer of which is a script (PROTOCOL §15).
     Jsonp,
-    /// What a page sends by a form, for [`Endpoint::Jsonp`] (PROTOCOL §15.5).
+    /// `POST {mount}/form`: what is too long for the address of [`Endpoint::Jsonp`], sent by a form (PROTOCOL §15.5).
     Form,
 }
 

@@ -3,6 +3,8 @@
 //! Each [`Endpoint`] takes a [`Request`] that has passed the gate, and answers with an [`Answer`] or an [`HttpRefusal`];
 //! [`render`] makes a response of either. Routes, origins and authorisation are left to `anywire`, the meaning of packets
 //! to `anywire-core`.
+//!
+//! "PROTOCOL §n" in doc comments is a section of [PROTOCOL](anywire_protocol::specification::protocol).
 
 #![warn(missing_debug_implementations)]
 

@@ -2,7 +2,9 @@
 
 use crate::{CloseCode, CloseReason, Message};
 
-/// The peer broke a rule of PROTOCOL. Close the session, or refuse the exchange, with [`Self::code`].
+/// The peer broke a rule of [PROTOCOL](crate::specification::protocol).
+///
+/// Close the session, or refuse the exchange, with [`Self::code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct ProtocolError {

@@ -1,8 +1,11 @@
 //! The Anywire wire and session, as plain state.
 //!
 //! This crate has no clock, no randomness, no async and no I/O: a shell (a server, a client, a test)
-//! feeds a [`Session`] one input and then drains what it wants done. The wire is specified in
-//! `PROTOCOL.md` beside this crate's manifest; doc comments cite its clauses.
+//! feeds a [`Session`] one input and then drains what it wants done.
+//!
+//! Two documents hold the rules: [PROTOCOL](specification::protocol) for the wire, and
+//! [NEGOTIATION](specification::negotiation) for the choice of a transport. "PROTOCOL §n" and "NEGOTIATION §n" in the
+//! doc comments of all Anywire crates are sections of these two pages.
 
 #![warn(missing_debug_implementations)]
 
@@ -10,6 +13,7 @@ mod error;
 mod limits;
 mod negotiation;
 mod session;
+pub mod specification;
 mod time;
 mod transport;
 mod wire;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a session allows. Most of it is announced in *opened* (PROTOCOL §7).
+/// What a session allows. The server announces most of it to its clients in *opened* ([PROTOCOL §7]).
 ///
 /// Each field has a setter of its name: `Limits::default().hold(Duration::from_secs(20))`. [`Limits::check`] says whether
 /// the values fit together.
+///
+/// [PROTOCOL §7]: crate::specification::protocol#7-limits-announced-in-opened
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -96,23 +98,24 @@ setters! {
 }
 
 impl Limits {
-    /// Most messages received before an ack is due (PROTOCOL §7.2).
+    /// 128: a side that has received so many messages since its last ack sends the next one at once (PROTOCOL §7.2).
     pub const ACK_AFTER_MESSAGES: u64 = 128;
-    /// Most bytes received before an ack is due (PROTOCOL §7.2).
+    /// 128 KiB: a side that has received so many bytes since its last ack sends the next one at once (PROTOCOL §7.2).
     pub const ACK_AFTER_BYTES: usize = 131_072;
-    /// Longest content of an open packet, and longest list of tokens that an offer may have (PROTOCOL §3.1).
+    /// 16 KiB: the longest content of an open packet, and the most bytes of all tokens of an offer. The server refuses
+    /// more with 4960 (PROTOCOL §3.1).
     pub const MAX_OPEN_BYTES: usize = 16_384;
-    /// Most application sub-protocols in one open (PROTOCOL §3.1).
+    /// 16: the most application sub-protocols in one open or offer. The server refuses more with 4960 (PROTOCOL §3.1).
     pub const MAX_PROTOCOLS: usize = 16;
-    /// How long a WebSocket may stay without an attach (PROTOCOL §5.3).
+    /// 10 s: how long a WebSocket may stay without an attach. Then the server closes it with 4901 (PROTOCOL §5.3).
     pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
-    /// How long a connection may refuse to take bytes that wait for it.
+    /// 20 s: how long a connection may refuse to take bytes that wait for it. Then the server drops it, which detaches.
     pub const WRITE_STALL: Duration = Duration::from_secs(20);
 
-    /// What a slow line carries in a millisecond; no line is thought to carry less (PROTOCOL §7.3).
+    /// 16 bytes: what a slow line carries in a millisecond. Deadlines take no line to carry less (PROTOCOL §7.3).
     pub const SLOW_BYTES_PER_MS: u64 = 16;
 
-    /// How long so many bytes may be on their way, on a slow line.
+    /// How long so many bytes may be on their way, on a slow line: 1 ms for each 16 bytes.
     pub fn on_a_slow_line(bytes: usize) -> Duration {
         Duration::from_millis(bytes as u64 / Self::SLOW_BYTES_PER_MS)
     }
@@ -226,7 +229,9 @@ impl Default for Limits {
 #[error("limits do not fit together: {0}")]
 pub struct LimitsError(&'static str);
 
-/// The limits as *opened* carries them (PROTOCOL §7).
+/// The limits as *opened* carries them: what a client keeps to in its session ([PROTOCOL §7]).
+///
+/// [PROTOCOL §7]: crate::specification::protocol#7-limits-announced-in-opened
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AnnouncedLimits {

@@ -18,7 +18,7 @@ use self::trace::Trace;
 pub use self::trace::{Attempt, Outcome, Phase, Report};
 use crate::{Generation, Timestamp, Transport};
 
-/// The state of a client's legs.
+/// The state of a client's legs, and the choice between them ([NEGOTIATION](crate::specification::negotiation)).
 ///
 /// ```text
 ///          Start            handle_attached
@@ -81,7 +81,9 @@ impl Negotiation {
         }
     }
 
-    /// Begins (NEGOTIATION §2).
+    /// Begins: starts the WebSocket at once, and polling a little later or as soon as the WebSocket fails (NEGOTIATION §2).
+    ///
+    /// Drain [`Negotiation::poll_decision`] next. With both legs forbidden it decides to give up.
     pub fn start(&mut self, now: Timestamp) {
         if !self.websocket.is_allowed && !self.poll.is_allowed {
             self.decisions.push_back(Decision::GiveUp);
@@ -232,7 +234,7 @@ impl Negotiation {
         }
     }
 
-    /// Allows or forbids a leg (NEGOTIATION §7.3).
+    /// Allows or forbids a leg. A forbidden leg is dropped, and not started before it is allowed again (NEGOTIATION §7.3).
     pub fn allow(&mut self, leg: Transport, is_allowed: bool, now: Timestamp) {
         self.leg_mut(leg).is_allowed = is_allowed;
         if is_allowed {
@@ -322,7 +324,7 @@ impl Negotiation {
         self.leg(leg).is_allowed
     }
 
-    /// The last attempts, the oldest first (NEGOTIATION §9).
+    /// The last attempts, the oldest first, at most 64: why the carrier is what it is (NEGOTIATION §9).
     pub fn trace(&self) -> impl Iterator<Item = &Attempt> {
         self.trace.attempts()
     }

@@ -5,14 +5,15 @@ use std::ops::{Index, IndexMut};
 use crate::words::words;
 
 words! {
-    /// A kind of connection that can carry a session.
+    /// A kind of connection that can carry a session. Each is a section of [PROTOCOL](crate::specification::protocol).
     ///
     /// Code outside this crate does not match on it: a table with a row for each kind is a [`PerTransport`], and
     /// [`Transport::ALL`] walks them.
     Transport {
         /// A WebSocket (PROTOCOL §5): messages both ways on one connection.
         WebSocket = "websocket",
-        /// Long polling (PROTOCOL §6): one request after the other, held by the server until it has something to say.
+        /// Long polling (PROTOCOL §6): one request after the other. The server holds each until it has something
+        /// to say.
         Poll = "poll",
         /// A plain WebSocket (PROTOCOL §9) for clients that do not speak the protocol. It cannot resume.
         Raw = "raw",
@@ -20,7 +21,7 @@ words! {
         Stream = "stream",
         /// The same as server-sent events, for browsers that have `EventSource` (PROTOCOL §14).
         Events = "events",
-        /// Long polling by script tags (PROTOCOL §15), for browsers that can make no other request across origins.
+        /// Long polling by script tags, for browsers that can make no other request across origins (PROTOCOL §15).
         Jsonp = "jsonp",
     }
 }

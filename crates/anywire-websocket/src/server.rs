@@ -14,18 +14,19 @@ pub use driver::Driver;
 /// How a WebSocket begins.
 #[derive(Debug)]
 pub enum Start {
-    /// The upgrade itself attached (PROTOCOL §5.2).
+    /// The upgrade's offer has attached the connection. *Opened* is the first frame (PROTOCOL §5.2).
     Attached(Connection, Box<Opened>),
-    /// An open or attach packet will follow (PROTOCOL §5.3).
+    /// The upgrade made no offer. An open or attach packet follows within 10 s, or the driver closes with 4901
+    /// (PROTOCOL §5.3).
     Later {
         /// Who came.
         principal: Option<Principal>,
         /// The application's sub-protocols that the upgrade offered.
         protocols: Vec<String>,
     },
-    /// No Anywire is spoken (PROTOCOL §9).
+    /// A plain WebSocket, whose peer does not speak Anywire: each frame is a message (PROTOCOL §9).
     Raw(Connection),
-    /// The session does not want it (PROTOCOL §8.5).
+    /// The upgrade's offer was refused. The driver says so by a close packet and a WebSocket close (PROTOCOL §8.5).
     Refused(CloseReason),
 }
 

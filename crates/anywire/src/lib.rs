@@ -22,6 +22,11 @@
 //! ```
 //!
 //! The page loads `/anywire/client.js` and says `new Anywire('/anywire')`.
+//!
+//! "PROTOCOL §n" and "NEGOTIATION §n" in doc comments are sections of [PROTOCOL] and [NEGOTIATION].
+//!
+//! [PROTOCOL]: anywire_protocol::specification::protocol
+//! [NEGOTIATION]: anywire_protocol::specification::negotiation
 
 #![warn(missing_debug_implementations)]
 

@@ -33,7 +33,7 @@ pub enum Decision {
     Forget,
     /// No leg has attached in time.
     GiveUp,
-    /// There is no Anywire at the address, or none any more (NEGOTIATION §4.5): end the session.
+    /// The address answers 404, 405 or 501 as a server without Anywire does (NEGOTIATION §4.5): end the session.
     Missing,
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-/// Padding of the ping that proves a leg, up and down (NEGOTIATION §1.2).
+/// Bytes of padding in the ping that proves a leg: 16 KiB, up and down (NEGOTIATION §1.2).
+///
+/// Where the server's `max_ping_bytes` is smaller, that many.
 pub const PROOF_BYTES: usize = 16_384;
 
 /// What an app may choose of a negotiation.
@@ -24,9 +26,9 @@ pub struct NegotiationSettings {
 }
 
 impl NegotiationSettings {
-    /// How long a question on a proven WebSocket may stay unanswered before the session moves.
+    /// 2 s: how long a ping on an attached WebSocket may stay unanswered before the session moves (NEGOTIATION §3.4).
     pub const STALL: Duration = Duration::from_secs(2);
-    /// How long what was learnt of an origin is remembered.
+    /// 10 min: how long what was learnt of an origin is remembered (NEGOTIATION §6.1).
     pub const MEMORY: Duration = Duration::from_secs(600);
 
     /// The pause after so many failures (NEGOTIATION §5.1).
@@ -56,7 +58,9 @@ impl Default for NegotiationSettings {
     }
 }
 
-/// What is remembered of an origin (NEGOTIATION §6).
+/// What a client remembers of an origin, for [`NegotiationSettings::MEMORY`] (NEGOTIATION §6).
+///
+/// It changes only how long the WebSocket goes ahead of polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
     /// The WebSocket was proven.

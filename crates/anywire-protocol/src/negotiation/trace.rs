@@ -75,7 +75,9 @@ impl Display for Attempt {
     }
 }
 
-/// An attempt as the client reports it to the server (PROTOCOL §7.6). The words are the client's: a server counts those that it knows.
+/// An attempt as the client reports it to the server, once something did not go well (PROTOCOL §7.6).
+///
+/// The words are the client's: a server counts those that it knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Counts from 1 in a session.

@@ -12,17 +12,17 @@ pub struct ConnectionId(pub(crate) u32);
 /// How a connection carries a session: which ways, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionMode {
-    /// Both ways, until it breaks (PROTOCOL §5).
+    /// A WebSocket: both ways, until it breaks (PROTOCOL §5).
     Duplex,
-    /// Both ways, without acks; the session ends with it (PROTOCOL §9).
+    /// A plain WebSocket: both ways, without acks. The session ends with it (PROTOCOL §9).
     Raw,
-    /// One payload and no more (PROTOCOL §6.3).
+    /// One answer: a payload, sent as soon as there is something to say, or when the hold is over (PROTOCOL §6.3).
     Exchange {
-        /// How long it may wait for something to send.
+        /// How long it may wait for something to send. Zero: it is answered at once.
         hold: Duration,
     },
-    /// Down only, until it is old; what goes up are exchanges beside it (PROTOCOL §13). A server's only: a client takes
-    /// what a stream brings as packets of its leg's generation.
+    /// A stream: down only, until it is old. What goes up are exchanges beside it (PROTOCOL §13). A server's only: a client
+    /// takes what a stream brings as packets of its leg's generation.
     Stream,
 }
 

@@ -1,6 +1,8 @@
 //! What both sides of a session can beyond the rules that every peer of this version keeps (PROTOCOL §2.5).
 
-/// Names that a side knows, or that both agreed on.
+/// Names of additions to version 1 that a side knows, or that both agreed on ([PROTOCOL §2.5]).
+///
+/// [PROTOCOL §2.5]: crate::specification::protocol#2-identity
 ///
 /// Names that this crate does not know are left out when a list is read, so that newer peers may say more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -5,11 +5,13 @@ use std::fmt::{self, Display, Formatter};
 use crate::ProtocolError;
 use crate::wire::identity::parse_number;
 
-/// Why a session or a connection closed, as a number whose range alone says what to do.
+/// Why a session or a connection closed, as a number whose range alone says what to do ([PROTOCOL §8.3]).
+///
+/// [PROTOCOL §8.3]: crate::specification::protocol#8-close
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
-/// What a client may do after a close (PROTOCOL §8.3).
+/// What a client may do after a close, by the range of its code (PROTOCOL §8.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Disposition {
@@ -130,7 +132,8 @@ impl CloseCode {
         Self(code)
     }
 
-    /// Whether a close packet and a WebSocket close may carry the code (PROTOCOL §3.5, RFC 6455 §7.4).
+    /// Whether a close packet and a WebSocket close may carry the code: 1000 to 1003, 1007 to 1014, and 3000 to 4999
+    /// (PROTOCOL §3.5, RFC 6455 §7.4).
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }

@@ -3,7 +3,7 @@
 
 use crate::{CloseCode, Limits, Packet, ProtocolError};
 
-/// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §8.6).
+/// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §6.1, §8.6).
 ///
 /// # Errors
 /// Refuse the whole request with the error's code.

@@ -69,19 +69,27 @@ macro_rules! hex_id {
 }
 
 hex_id!(
-    /// The public name of a session (PROTOCOL §2.1): for logs and presence, opens nothing.
+    /// The public name of a session: 16 bytes, written as 32 hex digits ([PROTOCOL §2.1]).
+    ///
+    /// It is a hash of the session's opening key. It is for logs and presence, and opens nothing.
+    ///
+    /// [PROTOCOL §2.1]: crate::specification::protocol#2-identity
     SessionId,
     "a session id",
     |id, f| write!(f, "SessionId({id})")
 );
 hex_id!(
-    /// What attaches to a session (PROTOCOL §2.1). `Debug` hides it, so that logs do too.
+    /// What proves that a client may attach to a session: 16 bytes that the server makes from the session's id (PROTOCOL
+    /// §2.1). `Debug` hides it, so that logs do too.
     Secret,
     "a secret",
     |_, f| f.write_str("Secret(…)")
 );
 hex_id!(
-    /// What makes opening idempotent (PROTOCOL §2.2). `Debug` hides it: it is a secret for a while.
+    /// What makes opening idempotent: 16 random bytes that the client makes for each session that it wants (PROTOCOL §2.2).
+    ///
+    /// The first open with a key makes the session, later ones find it. `Debug` hides it: it is a secret for as long as the
+    /// session lives.
     OpeningKey,
     "an opening key",
     |_, f| f.write_str("OpeningKey(…)")
@@ -122,11 +130,12 @@ macro_rules! number {
 }
 
 number!(
-    /// How many messages came before, in one direction, since the session opened (PROTOCOL §1.4).
+    /// How many messages came before, in one direction, since the session opened (PROTOCOL §1.4). The first message of each
+    /// direction has offset 0.
     Offset
 );
 number!(
-    /// The client's count of its connections (PROTOCOL §2.3): the highest carries the session.
+    /// The client's count of its connections, from 1 (PROTOCOL §2.3): the highest carries the session.
     Generation
 );
 

@@ -16,9 +16,12 @@ pub enum MessageKind {
     Binary,
 }
 
-/// One message (PROTOCOL §1.2). Cloning shares the bytes.
+/// What an app sends and receives: a text, or bytes ([PROTOCOL §1.2]). Cloning shares the bytes.
 ///
-/// A text message always holds valid UTF-8.
+/// A text message always holds valid UTF-8. A session takes no message longer than [`Limits::max_message_bytes`].
+///
+/// [PROTOCOL §1.2]: crate::specification::protocol#1-words
+/// [`Limits::max_message_bytes`]: field@crate::Limits::max_message_bytes
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     kind: MessageKind,

@@ -6,14 +6,18 @@ use crate::wire::open::{
 };
 use crate::{Attach, Can, Limits, Offset, Open, ProtocolError, SUBPROTOCOL};
 
-/// What a WebSocket's request offers in its sub-protocols (PROTOCOL §5.1).
+/// What a WebSocket's request offers in its sub-protocols, beside [`SUBPROTOCOL`] ([PROTOCOL §5.1]).
+///
+/// An event stream says the same in its query.
+///
+/// [PROTOCOL §5.1]: crate::specification::protocol#5-websocket-get-mountwebsocket
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// Open a session by the upgrade itself.
     Open(Open),
     /// Attach to a session by the upgrade itself.
     Attach(Attach),
-    /// Nothing yet: an open or attach packet will follow (PROTOCOL §5.3).
+    /// Nothing yet: an open or attach packet will follow, within 10 s of the upgrade (PROTOCOL §5.3).
     Later {
         /// The application's sub-protocols, for an open packet that names none.
         protocols: Vec<String>,
@@ -46,7 +50,8 @@ impl Offer {
     /// Reads the tokens of `Sec-WebSocket-Protocol`, or of an event stream's offer.
     ///
     /// # Errors
-    /// No version in common, or a malformed offer: refuse the request with 400 (PROTOCOL §8.4).
+    /// No version in common (4962), or a malformed offer (4960): refuse the request with 400 and the error's code
+    /// (PROTOCOL §8.4).
     pub fn parse<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<Self, ProtocolError> {
         let mut read = Tokens::default();
         let (mut taken, mut has_version) = (Ok(()), false);

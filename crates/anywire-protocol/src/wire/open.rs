@@ -11,16 +11,22 @@ use crate::{
     Can, CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId,
 };
 
-/// The version of PROTOCOL that this crate speaks.
+/// The version of [PROTOCOL](crate::specification::protocol) that this crate speaks.
 pub const VERSION: u64 = 1;
 
-/// The WebSocket sub-protocol of that version (PROTOCOL §5.1).
+/// The WebSocket sub-protocol of that version. Each request for a WebSocket offers it, and the server chooses it.
+///
+/// The server refuses a request without it with 400 and 4962 (PROTOCOL §5.1).
 pub const SUBPROTOCOL: &str = "anywire.v1";
 
 /// Tokens that begin so are the protocol's own, not the application's.
 pub(crate) const RESERVED_PREFIX: &str = "anywire.";
 
-/// The client wants a session (PROTOCOL §3.1).
+/// The client wants a session: the content of an *open* packet ([PROTOCOL §3.1]).
+///
+/// The first open with a key makes the session. Later ones with that key attach to it.
+///
+/// [PROTOCOL §3.1]: crate::specification::protocol#3-packets
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
     /// Makes the open idempotent.
@@ -33,11 +39,13 @@ pub struct Open {
     pub hold: Option<Duration>,
     /// The application's sub-protocols, the preferred first.
     pub protocols: Vec<String>,
-    /// What the client can beyond version 1 (PROTOCOL §2.5).
+    /// The additions to version 1 that the client knows (PROTOCOL §2.5).
     pub can: Can,
 }
 
-/// The client has a session and a connection to carry it (PROTOCOL §3.3).
+/// The client has a session and a connection to carry it: the content of an *attach* packet ([PROTOCOL §3.3]).
+///
+/// [PROTOCOL §3.3]: crate::specification::protocol#3-packets
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attach {
     /// Which session.
@@ -52,7 +60,9 @@ pub struct Attach {
     pub hold: Option<Duration>,
 }
 
-/// The server's answer to an open or to an attach on a WebSocket (PROTOCOL §3.2).
+/// The server's answer to an open, or to an attach on a WebSocket: the content of an *opened* packet ([PROTOCOL §3.2]).
+///
+/// [PROTOCOL §3.2]: crate::specification::protocol#3-packets
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The session's public name.
@@ -67,7 +77,7 @@ pub struct Opened {
     pub first: Offset,
     /// The application's sub-protocol, or empty.
     pub protocol: String,
-    /// What both sides can beyond version 1 (PROTOCOL §2.5).
+    /// The additions to version 1 that both sides know (PROTOCOL §2.5).
     pub can: Can,
     /// The limits that the server announces.
     pub limits: AnnouncedLimits,

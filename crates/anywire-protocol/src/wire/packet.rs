@@ -7,10 +7,14 @@ use crate::wire::identity::parse_number;
 use crate::wire::open::{Attach, Open, Opened};
 use crate::{CloseReason, Message, MessageKind, Offset, ProtocolError};
 
-/// The character that tells a control packet from a text message in a WebSocket text frame.
+/// U+0010, the character that tells a control packet from a text message in a WebSocket text frame (PROTOCOL §5.4).
 pub const CONTROL_MARK: u8 = 0x10;
 
-/// The unit on the wire (PROTOCOL §3).
+/// The unit on the wire: a letter and a content ([PROTOCOL §3]).
+///
+/// A WebSocket frame holds one packet, a payload of HTTP any number of them.
+///
+/// [PROTOCOL §3]: crate::specification::protocol#3-packets
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
     /// Up: the client wants a session.
@@ -99,7 +103,10 @@ impl Packet {
     }
 }
 
-/// Writes the text frame of a control packet (PROTOCOL §5.4).
+/// Appends to `out` what the text frame of a control packet holds: [`CONTROL_MARK`], the letter, the content
+/// (PROTOCOL §5.4).
+///
+/// A control packet is any packet but a message or an offset. The frame's header is left to the caller.
 pub fn encode_control(packet: &Packet, out: &mut impl BufMut) {
     debug_assert!(
         !matches!(packet, Packet::Message(_) | Packet::Offset(_)),
@@ -110,7 +117,10 @@ pub fn encode_control(packet: &Packet, out: &mut impl BufMut) {
     out.put_slice(packet.control_content().as_bytes());
 }
 
-/// Reads the packet that a WebSocket frame holds: the message that the frame is, for WebSocket (PROTOCOL §5.4).
+/// Reads the packet that a WebSocket frame holds (PROTOCOL §5.4).
+///
+/// `frame` is the frame as a message of its kind. It is itself a message, unless it is text that begins with
+/// [`CONTROL_MARK`].
 ///
 /// # Errors
 /// Close the session with the error's code: the peer broke the rules.

@@ -16,15 +16,17 @@ use crate::{CloseCode, Message, Packet, ProtocolError};
 pub use reader::PayloadReader;
 pub use writer::PayloadWriter;
 
-/// Most packets in one payload (PROTOCOL §4.5).
+/// Most packets in one payload. [`decode_payload`] refuses a payload that has more with 4964 (PROTOCOL §4.5).
 pub const MAX_PACKETS_PER_PAYLOAD: usize = 1_024;
 
-/// How a payload is written.
+/// How a payload is written: a run of packets in one HTTP body ([PROTOCOL §4]).
+///
+/// [PROTOCOL §4]: crate::specification::protocol#4-payloads
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// Lengths in UTF-16 code units, binary messages in base64 (PROTOCOL §4.3).
+    /// `text/plain`: lengths in UTF-16 code units, binary messages in base64 (PROTOCOL §4.3).
     Text,
-    /// Lengths in bytes (PROTOCOL §4.2).
+    /// `application/octet-stream`: lengths in bytes (PROTOCOL §4.2).
     Binary,
 }
 
@@ -41,7 +43,8 @@ impl Encoding {
         }
     }
 
-    /// The encoding of a request's body that came without a Content-Type (PROTOCOL §6.1).
+    /// The encoding of a request's body that came without a Content-Type: text if the body begins with a digit, else binary
+    /// (PROTOCOL §6.1). Take an escape away first.
     pub fn of_request(body: &[u8]) -> Self {
         // A binary one begins with a length, and no open or attach packet is as short as these bytes would say.
         match body.first() {
@@ -62,7 +65,7 @@ impl Encoding {
 /// Reads a payload whole.
 ///
 /// # Errors
-/// Refuse the whole payload with the error's code (PROTOCOL §8.6).
+/// Refuse the whole payload with the error's code, and take nothing of it (PROTOCOL §8.6).
 pub fn decode_payload(encoding: Encoding, payload: Bytes) -> Result<Vec<Packet>, ProtocolError> {
     let text = match encoding {
         Encoding::Binary => "",

@@ -38,6 +38,8 @@ impl Encoder {
     }
 
     /// Appends a packet as one frame (PROTOCOL §5.4).
+    ///
+    /// A message becomes a frame of its kind. Any other packet becomes text: U+0010, its letter, its content.
     pub fn packet(&mut self, out: &mut Vec<u8>, packet: &Packet) {
         match packet {
             Packet::Message(message) => self.message(out, message),
