@@ -124,7 +124,7 @@ export function createSession(clock, key, protocols, handlers) {
     },
 
     handleHeard_: function () {
-      if (isNextToClose()) {
+      if (session.id_ && isNextToClose()) {
         closeTimer.set_(min(limits.closeTimeoutMs, closeBy - clock.now()));
       }
     },

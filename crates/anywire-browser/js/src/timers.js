@@ -29,7 +29,7 @@ export function createTimer(clock, fire) {
       id = later(function () {
         deadline = Infinity;
         fire();
-      }, min(ms, MAX_TIMEOUT_MS));
+      }, min(ms > 0 ? ms : 0, MAX_TIMEOUT_MS));
     },
     /** @param {number} time */
     by_: function (time) {
