@@ -1,6 +1,6 @@
 //! `anywire-matrix`: every mode of the lab × both clients × every workload, each judged by the oracle, as a table.
 //!
-//! It ends with an error if a row is not as it should be. Run by `make lab`.
+//! It ends with an error if a row is not as it should be. Run by `make matrix`.
 
 mod arguments;
 mod table;

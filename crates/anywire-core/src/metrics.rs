@@ -27,7 +27,7 @@ pub struct Metrics {
     pub messages_up: u64,
     /// Messages written to clients, repeats included.
     pub messages_down: u64,
-    /// Attaches refused.
+    /// Opens, attaches and other requests that a session refused. Those that the gate refused are not among them.
     pub refused: u64,
     /// Attempts to connect that clients reported: only those of clients for whom something did not go well.
     pub attempts: Attempts,

@@ -1,4 +1,4 @@
-//! Real-time sessions over WebSocket and long polling, for `warp`.
+//! Real-time sessions over WebSocket and HTTP, for `warp`, and through tower for axum and hyper.
 //!
 //! An app gets a *session*: an ordered stream of messages both ways that outlives the connections which carry it.
 //! Every message accepted by `send` arrives once and in order while the session lives, over any mix of transports;
