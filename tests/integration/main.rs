@@ -14,5 +14,6 @@ mod jsonp;
 mod lifecycle;
 mod line;
 mod messages;
+mod recipes;
 mod streams;
 mod wire;

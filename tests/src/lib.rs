@@ -1,15 +1,20 @@
 //! What the tests over real sockets and in real browsers share.
 
+pub mod address;
 pub mod capture;
 pub mod chromium;
 pub mod directory;
+pub mod documents;
 pub mod host;
 pub mod http;
 pub mod middlebox;
+pub mod node;
 pub mod open_answer;
 pub mod oracle;
+pub mod recipes;
 pub mod server;
 pub mod simulation;
+pub mod site;
 
 /// Compiles the README's code.
 #[cfg(doctest)]
@@ -25,3 +30,8 @@ struct Comparison;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/operating.md")]
 struct Operating;
+
+/// Compiles the code of the recipes.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/recipes.md")]
+struct Recipes;

@@ -30,7 +30,22 @@ impl Middlebox {
         upstream: SocketAddr,
         patience: Duration,
     ) -> Result<Self, MiddleboxError> {
-        let process = Process::start(product, upstream, patience).await?;
+        let site = |listen| product.site(listen, upstream);
+        let process = Process::start(product, patience, site).await?;
+        Ok(Self { process })
+    }
+
+    /// Starts one with a configuration of the caller's, which `site` writes for the address to listen on: what stands in
+    /// `http { }` of nginx, or behind the `defaults` of HAProxy.
+    ///
+    /// # Errors
+    /// As those of `start`.
+    pub async fn start_with(
+        product: Product,
+        patience: Duration,
+        site: impl FnOnce(SocketAddr) -> String,
+    ) -> Result<Self, MiddleboxError> {
+        let process = Process::start(product, patience, site).await?;
         Ok(Self { process })
     }
 

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
+use crate::documents;
+
 /// A proxy that people run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
@@ -36,13 +38,8 @@ impl Product {
         words.map(str::to_owned).collect()
     }
 
-    pub(super) fn config(
-        self,
-        listen: SocketAddr,
-        upstream: SocketAddr,
-        patience: Duration,
-        directory: &Path,
-    ) -> String {
+    /// What it needs to run here, around the lines that say what it is for.
+    pub(super) fn config(self, site: &str, patience: Duration, directory: &Path) -> String {
         let directory = directory.display();
         let (millis, secs) = (patience.as_millis(), patience.as_secs_f64().ceil());
         match self {
@@ -54,22 +51,18 @@ impl Product {
                     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
                     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
                     scgi_temp_path {directory}/scgi;
-                    server {{
-                        listen {listen};
-                        {}
-                    }}
+                    {}
                 }}",
-                self.location(upstream)
+                self.speaking(site)
             ),
             Self::Haproxy => format!(
                 "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n \
                  timeout server {millis}ms\n timeout tunnel {millis}ms\n\
-                 frontend clients\n bind {listen}\n default_backend servers\n\
-                 backend servers\n server one {upstream}\n"
+                 {site}"
             ),
             // The limit on descriptors is the room that it takes at once, and the system's may be a million.
             Self::Squid => format!(
-                "http_port {listen}\nhttp_access allow all\nvisible_hostname middlebox\n\
+                "{site}http_access allow all\nvisible_hostname middlebox\n\
                  read_timeout {secs} seconds\nmax_filedescriptors 1024\ncache deny all\n\
                  access_log none\ncache_log /dev/null\npid_filename none\ncoredump_dir {directory}\n\
                  pinger_enable off\nshutdown_lifetime 0 seconds\n"
@@ -77,21 +70,28 @@ impl Product {
         }
     }
 
-    /// The lines that docs/operating.md gives for nginx, for this server and all of its paths.
-    fn location(self, upstream: SocketAddr) -> String {
-        let blocks = include_str!("../../../docs/operating.md").split("```");
-        let mut nginx = blocks.filter_map(|block| block.strip_prefix("nginx\n"));
-        let lines = nginx
-            .next()
-            .expect("docs/operating.md has lines for nginx")
-            .lines();
-        let lines = lines.filter(|line| {
+    /// The lines that send all to this server. For nginx they are those of docs/operating.md, for all paths.
+    pub(super) fn site(self, listen: SocketAddr, upstream: SocketAddr) -> String {
+        match self {
+            Self::Nginx | Self::NginxWithoutUpgrade => {
+                let location = documents::block(documents::OPERATING, "Proxies", "nginx")
+                    .replace("location /live ", "location / ")
+                    .replace("127.0.0.1:3030", &upstream.to_string());
+                format!("server {{\n listen {listen};\n {location}\n}}")
+            }
+            Self::Haproxy => format!(
+                "frontend clients\n bind {listen}\n default_backend servers\n\
+                 backend servers\n server one {upstream}\n"
+            ),
+            Self::Squid => format!("http_port {listen}\n"),
+        }
+    }
+
+    /// The lines as this product has them: without those that pass an upgrade on, if it is to have none.
+    fn speaking(self, site: &str) -> String {
+        let lines = site.lines().filter(|line| {
             self == Self::Nginx || !(line.contains("http_version") || line.contains("pgrade"))
         });
-        let location: Vec<&str> = lines.collect();
-        location
-            .join("\n")
-            .replace("location /live ", "location / ")
-            .replace("127.0.0.1:3030", &upstream.to_string())
+        lines.collect::<Vec<_>>().join("\n")
     }
 }

@@ -3,10 +3,9 @@
 use std::{
     env,
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
-    process::{self, Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -16,7 +15,7 @@ use tokio::{
 };
 
 use super::{MiddleboxError, Product};
-use crate::directory::Directory;
+use crate::{address, directory::Directory};
 
 /// A running middlebox, killed when dropped.
 #[derive(Debug)]
@@ -31,18 +30,16 @@ impl Process {
     /// Starts it and waits until it listens.
     pub(super) async fn start(
         product: Product,
-        upstream: SocketAddr,
         patience: Duration,
+        site: impl FnOnce(SocketAddr) -> String,
     ) -> Result<Self, MiddleboxError> {
         let name = product.program();
         let program = find(name).ok_or(MiddleboxError::Missing(name))?;
         let directory = Directory::fresh(name)?;
-        let addr = free_address();
+        let addr = address::free();
         let config = directory.file("config");
-        fs::write(
-            &config,
-            product.config(addr, upstream, patience, directory.path()),
-        )?;
+        let text = product.config(&site(addr), patience, directory.path());
+        fs::write(&config, text)?;
         let log = File::create(directory.file(LOG))?;
         let child = Command::new(program)
             .args(product.arguments(&config.to_string_lossy()))
@@ -92,22 +89,6 @@ impl Drop for Process {
     }
 }
 
-/// A loopback address that nobody uses.
-///
-/// It lies below the ports that systems hand out, so that nobody is given it before the child has bound it, and
-/// the process's id keeps two test processes apart.
-fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = u16::try_from(process::id() % 500).expect("it is below 500") * 20;
-    loop {
-        let number = (own + NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST_PORT + number));
-        if TcpListener::bind(addr).is_ok() {
-            return addr;
-        }
-    }
-}
-
 /// Daemons often lie where only root's `PATH` leads.
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -119,7 +100,5 @@ fn find(name: &str) -> Option<PathBuf> {
 
 /// What it prints goes to this file of its directory.
 const LOG: &str = "printed";
-const FIRST_PORT: u16 = 20_000;
-const PORTS: u16 = 10_000;
 const DEADLINE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1,0 +1,171 @@
+//! The scripts of docs/recipes.md, as a page runs them.
+
+use std::time::Duration;
+
+use anywire::{CloseCode, Config, Principal, Server, Socket};
+use anywire_tests::chromium::{Browser, Page};
+use anywire_tests::documents::{RECIPES, block};
+use anywire_tests::middlebox::Product;
+use anywire_tests::node::Node;
+use anywire_tests::recipes::with_identity;
+use anywire_tests::site::{Keeps, Site};
+use serde_json::{Value, json};
+
+/// What a script of the recipes says is done with these options.
+const PAGE: &str =
+    "<!doctype html><meta charset=utf-8><title>Live</title><script src=/live/client.js></script>
+    <script>
+    var options = {}, told = [];
+    var Plain = Anywire;
+    Anywire = function (url) { return new Plain(url, [], options); };
+    function signIn(why) { told.push(why); }
+    </script>";
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const TRANSPORTS: [&str; 5] = ["websocket", "stream", "events", "poll", "jsonp"];
+
+/// Greets, and sends back what comes.
+async fn app(mut socket: Socket) {
+    let name = socket.principal().map_or("nobody", Principal::name);
+    let greeting = format!("hello {name}");
+    let _ = socket.send(greeting).await;
+    while let Some(message) = socket.recv().await {
+        let _ = socket.send(message).await;
+    }
+}
+
+async fn serve(config: Config) -> Node {
+    Node::start(PAGE, || {
+        let config = with_identity(config.mount("live").allow_jsonp());
+        let server = Server::builder(config).expect("the config is sound");
+        server.on_socket(app)
+    })
+    .await
+}
+
+/// Runs a script in which messages, and the end, are told.
+async fn run(page: &Page, script: &str) {
+    let script = format!(
+        "{script}
+        socket.onmessage = (event) => told.push(event.data);
+        socket.addEventListener('close', (event) => told.push(event.code)); 0"
+    );
+    page.evaluate::<Value>(&script)
+        .await
+        .unwrap_or_else(|error| panic!("{script}: {error}"));
+}
+
+/// Waits until so much was told, and takes it.
+async fn told(page: &Page, count: usize) -> Value {
+    let condition = format!("told.length >= {count}");
+    if let Err(error) = page.wait_for(&condition, DEADLINE).await {
+        let state = "JSON.stringify([told, socket.trace])";
+        let state = page.evaluate::<String>(state).await;
+        panic!("{error}\n{state:?}\n{:?}", page.console());
+    }
+    page.evaluate("told.splice(0)").await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_says_who_it_is_by_a_token() {
+    let elsewhere = serve(Config::new()).await;
+    let origin = format!("http://{}", elsewhere.addr);
+    let node = serve(Config::new().allow_origin(&origin)).await;
+    let script = block(RECIPES, "Who is it", "js");
+    let script = script.replace("https://live.example", &format!("http://{}", node.addr));
+    assert!(script.contains("http://"), "{script}");
+    let browser = Browser::launch().await.unwrap();
+    let page = browser.page(format!("{origin}/live/page")).await.unwrap();
+    for transports in TRANSPORTS.map(Some).into_iter().chain([None]) {
+        let options = match transports {
+            Some(name) => json!({ "transports": [name], "connectTimeoutMs": 3_000 }),
+            None => json!({}),
+        };
+        let told = async |token| {
+            let begin = format!("options = {options}; var token = '{token}'; {script}");
+            run(&page, &begin).await;
+            told(&page, 1).await
+        };
+        assert_eq!(
+            told("secret-of-ada").await,
+            json!(["hello ada"]),
+            "{transports:?}"
+        );
+        // The browser hides the answer to a WebSocket's request.
+        let refused = match transports {
+            Some("websocket") => json!([1006]),
+            _ => json!(["sign in first", 4966]),
+        };
+        assert_eq!(told("guess").await, refused, "{transports:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_ends_is_noticed_at_the_next_request() {
+    let node = serve(Config::new()).await;
+    let browser = Browser::launch().await.unwrap();
+    let url = format!("http://{}/live/page", node.addr);
+    let page = browser.page(url).await.unwrap();
+    for transport in TRANSPORTS.into_iter().take(4) {
+        let begin = format!(
+            "document.cookie = 'login=secret-of-ada';
+            options = {{ transports: ['{transport}'] }};
+            var socket = Anywire('/live');"
+        );
+        run(&page, &begin).await;
+        assert_eq!(told(&page, 1).await, json!(["hello ada"]), "{transport}");
+        let leave = "document.cookie = 'login=; max-age=0'; socket.send('still here'); 0";
+        page.evaluate::<Value>(leave).await.unwrap();
+        let expected = match transport {
+            // It was asked when it connected.
+            "websocket" => json!(["still here"]),
+            _ => json!([4966]),
+        };
+        assert_eq!(told(&page, 1).await, expected, "{transport}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_stay_at_their_process_over_each_transport() {
+    let script = block(RECIPES, "Several processes behind one address", "js");
+    for product in [Product::Nginx, Product::Haproxy] {
+        let site = Site::start(product, Keeps::Yes, PAGE).await;
+        let browser = Browser::launch().await.unwrap();
+        let url = format!("http://{}/live/page", site.addr());
+        let page = browser.page(url).await.unwrap();
+        for transport in TRANSPORTS {
+            // One after the other: a browser has six connections for all.
+            let run = format!(
+                "options = {{ transports: ['{transport}'] }};
+                new Promise((resolve, reject) => {{
+                    let left = 8;
+                    const next = () => {{
+                        if (!left--) return resolve(0);
+                        {script}
+                        socket.onopen = () => socket.send('hello');
+                        socket.onmessage = () => socket.close(3000);
+                        socket.onclose = ({{ code, reason }}) => {{
+                            if (code === 3000) next();
+                            else reject(Error(code + ' ' + reason));
+                        }};
+                    }};
+                    next();
+                }})"
+            );
+            let ran = page.evaluate::<Value>(&run).await;
+            ran.unwrap_or_else(|error| panic!("{product:?} {transport}: {error}"));
+        }
+        let mut opened = Vec::new();
+        for node in &site.nodes {
+            let metrics = node.server.metrics();
+            // A close that went to the other process would have ended nothing.
+            let closes: Vec<_> = metrics.closes.into_iter().collect();
+            let closed = CloseCode::application(3000).expect("an app's");
+            assert_eq!(closes, [(closed, metrics.opened)], "{product:?}");
+            opened.push(metrics.opened);
+        }
+        println!("{product:?}: {opened:?} sessions");
+        assert!(opened.iter().all(|count| *count > 0), "{opened:?}");
+        assert_eq!(opened.iter().sum::<u64>(), 8 * TRANSPORTS.len() as u64);
+    }
+}
