@@ -192,11 +192,13 @@ fn answers_have_the_grammar_that_the_vectors_say() {
 fn judge_request(body: String) -> Result<(), ProtocolError> {
     let wrong = || ProtocolError::new(CloseCode::PROTOCOL_ERROR, "no head");
     let mut packets = decode_payload(Encoding::Text, body.into())?.into_iter();
-    match packets.next() {
-        Some(Packet::Open(_) | Packet::Attach(_)) => {}
+    let hold = match packets.next() {
+        Some(Packet::Open(open)) => open.hold,
+        Some(Packet::Attach(attach)) => attach.hold,
         _ => return Err(wrong()),
-    }
-    check_request(&packets.collect::<Vec<_>>(), &Limits::default())
+    };
+    let rest = packets.collect::<Vec<_>>();
+    check_request(&rest, hold.is_some(), &Limits::default())
 }
 
 #[test]

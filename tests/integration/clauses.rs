@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anywire::{CloseCode, CloseReason, Config, Limits, Server, Socket, Transport};
 use anywire_protocol::{
-    Encoding, Message, Offset, OpeningKey, Packet, PayloadWriter, decode_payload,
+    Can, Encoding, Message, Offset, OpeningKey, Packet, PayloadWriter, decode_payload,
 };
 use anywire_tests::http::{Answer, poll, request};
 use anywire_tests::open_answer::OpenAnswer;
@@ -550,7 +550,7 @@ async fn what_both_can_is_agreed_once_on_every_leg() {
         let Packet::Opened(opened) = opened else {
             panic!("{opened:?}")
         };
-        assert!(opened.can.is_none(), "nothing can be spoken yet");
+        assert_eq!(opened.can, Can::LEAVE, "what the first open has agreed");
     }
 }
 

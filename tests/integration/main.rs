@@ -11,6 +11,7 @@ mod events;
 mod gate;
 mod hosts;
 mod jsonp;
+mod leaves;
 mod lifecycle;
 mod line;
 mod messages;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anywire::Config;
 use anywire_protocol::{
-    Attach, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey, Packet,
-    PayloadWriter, decode_frame, decode_payload, encode_control,
+    Attach, Can, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey,
+    Packet, PayloadWriter, decode_frame, decode_payload, encode_control,
 };
 use anywire_tests::http::{Answer, request};
 use anywire_tests::open_answer::End;
@@ -103,6 +103,11 @@ impl Wire {
         Self::open_with(addr, variant, new_key(), 1, &[]).await
     }
 
+    /// One whose client can so much beyond version 1.
+    pub async fn open_that_can(addr: SocketAddr, variant: Variant, can: Can) -> Self {
+        Self::begin(addr, variant, new_key(), 1, &[], can).await
+    }
+
     pub async fn open_with(
         addr: SocketAddr,
         variant: Variant,
@@ -110,10 +115,23 @@ impl Wire {
         generation: u64,
         protocols: &[&str],
     ) -> Self {
+        Self::begin(addr, variant, key, generation, protocols, Can::SPOKEN).await
+    }
+
+    async fn begin(
+        addr: SocketAddr,
+        variant: Variant,
+        key: OpeningKey,
+        generation: u64,
+        protocols: &[&str],
+        can: Can,
+    ) -> Self {
+        let can_token = format!("anywire.can.{}", can.names().collect::<Vec<_>>().join("."));
+        let can_token = (!can.is_none()).then_some(&can_token[..]);
         match variant {
             Variant::WebSocket => {
                 let mut offer = format!("anywire.v1, anywire.open.{key}.{generation}");
-                for protocol in protocols {
+                for protocol in can_token.iter().chain(protocols) {
                     offer += &format!(", {protocol}");
                 }
                 let mut socket = upgrade(addr, "/anywire/websocket", &offer).await.unwrap();
@@ -135,13 +153,16 @@ impl Wire {
                     received: Offset::default(),
                     hold: None,
                     protocols: protocols.iter().map(ToString::to_string).collect(),
-                    can: anywire_protocol::Can::NONE,
+                    can,
                 };
                 let open = Packet::Open(Box::new(open));
                 if variant.is_stream() {
                     let mut line = if variant == Variant::Events {
                         let offer = format!("anywire.open.{key}.{generation}");
-                        let tokens = [&offer[..]].into_iter().chain(protocols.iter().copied());
+                        let tokens = [&offer[..]]
+                            .into_iter()
+                            .chain(can_token)
+                            .chain(protocols.iter().copied());
                         StreamLine::events(addr, &tokens.collect::<Vec<_>>().join(",")).await
                     } else {
                         StreamLine::begin(addr, variant.encoding(), &[open]).await
@@ -226,6 +247,28 @@ impl Wire {
         }
         let ack = control(&Packet::Ack(Offset::new(self.received)));
         write(self.socket.as_mut().expect("a WebSocket"), ack).await;
+    }
+
+    pub fn is_websocket(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Says a packet on the WebSocket.
+    pub async fn say(&mut self, packet: &Packet) {
+        self.say_frame(control(packet)).await;
+    }
+
+    pub async fn say_frame(&mut self, frame: WsMessage) {
+        write(self.socket.as_mut().expect("a WebSocket"), frame).await;
+    }
+
+    /// Waits until the server closes the WebSocket, whatever it says before.
+    pub async fn is_let_go(&mut self) {
+        let socket = self.socket.as_mut().expect("a WebSocket");
+        let closed = async {
+            while !matches!(read_frame(socket).await, None | Some(WsMessage::Close(_))) {}
+        };
+        timeout(DEADLINE, closed).await.expect("the server closes");
     }
 
     pub fn attach_token(&self, generation: u64) -> String {
@@ -444,7 +487,7 @@ pub async fn write(socket: &mut WebSocketStream<TcpStream>, frame: WsMessage) {
         .unwrap();
 }
 
-async fn exchange(addr: SocketAddr, variant: Variant, packets: &[Packet]) -> Answer {
+pub async fn exchange(addr: SocketAddr, variant: Variant, packets: &[Packet]) -> Answer {
     let encoding = variant.encoding();
     let mut writer = PayloadWriter::new(encoding);
     packets.iter().for_each(|packet| writer.push(packet));

@@ -71,6 +71,13 @@ impl Connection {
         outcome
     }
 
+    /// The peer closes the connection as browsers close those of pages that go (PROTOCOL §8.8).
+    pub fn go_away(&self) {
+        self.cell.step(Origin::Connection, |state, now| {
+            state.session.handle_going_away(self.id, now);
+        });
+    }
+
     /// The peer broke a rule below the packets: the session closes. Transmit what is left.
     pub fn violate(&self, error: ProtocolError) {
         let fence = Fence::Connection(self.id);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anywire_protocol::{
-    CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
+    Can, CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
     Timestamp, Transport,
 };
 use dashmap::DashMap;
@@ -189,7 +189,7 @@ impl HubState {
                     return Err(Refusal::unknown_session());
                 }
                 self.admit_new()?;
-                let session = self.new_session();
+                let session = self.new_session(about.can);
                 session.judge(open.received, packets)?;
                 let cell = Arc::new(self.new_cell(id, session, about));
                 entry.insert(cell.clone());
@@ -209,7 +209,7 @@ impl HubState {
     ) -> Result<Arc<SessionCell>, Refusal> {
         self.admit_new()?;
         let id = Secrets::raw_id();
-        let cell = Arc::new(self.new_cell(id, self.new_session(), about));
+        let cell = Arc::new(self.new_cell(id, self.new_session(about.can), about));
         self.sessions.insert(id, cell.clone());
         debug!(session = %id, "raw session opened");
         self.counters.opened.add(1);
@@ -238,8 +238,10 @@ impl HubState {
         Ok(())
     }
 
-    fn new_session(&self) -> Session {
-        Session::new(Role::Server, self.limits.clone(), self.clock.now())
+    fn new_session(&self, can: Can) -> Session {
+        let mut session = Session::new(Role::Server, self.limits.clone(), self.clock.now());
+        session.agree(can);
+        session
     }
 
     fn new_cell(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anywire_protocol::{
     AnnouncedLimits, Attach, AttachError, Attachment, Can, CloseReason, ConnectionMode, Generation,
-    Offset, Open, Opened, Packet, Transport, choose_protocol,
+    Offset, Open, Opened, Packet, ProtocolError, Transport, choose_protocol,
 };
 
 use tracing::debug;
@@ -197,6 +197,13 @@ impl Visit {
         mode: Option<ConnectionMode>,
     ) -> Result<Option<Attachment>, Refusal> {
         let counters = &self.hub.counters;
+        let leaves = packets
+            .iter()
+            .any(|packet| matches!(packet, Packet::Leave(_)));
+        if leaves && !self.cell.can.has(Can::LEAVE) {
+            let text = "a leave in a session whose sides have not agreed that they can leave";
+            return Err(ProtocolError::malformed(text).into());
+        }
         let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
         let messages = packets.iter().filter(is_message).count();
         let (reports, packets): (Vec<_>, Vec<_>) = packets

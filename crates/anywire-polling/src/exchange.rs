@@ -35,7 +35,7 @@ impl Exchange {
         principal: Option<&Principal>,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
-        let Parsed { head, rest } = Parsed::read(encoding, payload, &limits)?;
+        let Parsed { head, rest } = Parsed::read(encoding, payload, false, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
         let mode = |hold: Duration| ConnectionMode::Exchange {
             hold: hold.min(limits.hold),

@@ -50,7 +50,7 @@ where
 /// Takes what a form sends. The page cannot read the response, so acks and closes in it must not be recorded as delivered.
 fn take(hub: &Hub, field: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
     let payload = bounded(unescape(field)?, hub.limits())?;
-    let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, hub.limits())?;
+    let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, false, hub.limits())?;
     // A pong is not for what carries the session meanwhile.
     rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
     match head {

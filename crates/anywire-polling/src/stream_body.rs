@@ -43,7 +43,7 @@ impl StreamBody {
         principal: Option<&Principal>,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
-        let Parsed { head, rest } = Parsed::read(encoding, payload, &limits)?;
+        let Parsed { head, rest } = Parsed::read(encoding, payload, true, &limits)?;
         let hold = match &head {
             Head::Open(open) => open.hold,
             Head::Attach(attach) => attach.hold,

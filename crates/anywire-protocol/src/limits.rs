@@ -52,6 +52,9 @@ pub struct Limits {
     /// How long a session without a connection lives. Default 120 s. `Session::handle_timeout` ends it then. Too short
     /// ends sessions of sleeping devices; too long keeps the outboxes of clients that do not come back.
     pub resume_window: Duration,
+    /// How long a session whose page has left waits for it to come back, unless the page asks for longer. Default 10 s. Too
+    /// short ends sessions of pages that reload; too long shows visitors who have gone.
+    pub leave_window: Duration,
     /// How long after its session's end an opening key is remembered. Default 30 s. Too short, and a late repeat of an open
     /// makes a second session; longer costs about 70 bytes for each session that ended meanwhile.
     pub open_window: Duration,
@@ -93,6 +96,7 @@ setters! {
     stream_age: Duration,
     max_stream_bytes: usize,
     resume_window: Duration,
+    leave_window: Duration,
     open_window: Duration,
     close_timeout: Duration,
 }
@@ -176,6 +180,7 @@ impl Limits {
             self.padding,
             self.stream_age,
             self.resume_window,
+            self.leave_window,
             self.open_window,
             self.close_timeout,
         ]
@@ -218,6 +223,7 @@ impl Default for Limits {
             stream_age: Duration::from_secs(55),
             max_stream_bytes: 131_072,
             resume_window: Duration::from_secs(120),
+            leave_window: Duration::from_secs(10),
             open_window: Duration::from_secs(30),
             close_timeout: Duration::from_secs(10),
         }
@@ -248,6 +254,7 @@ pub struct AnnouncedLimits {
     stream_ms: u64,
     max_stream_bytes: usize,
     resume_window_ms: u64,
+    leave_window_ms: u64,
     open_window_ms: u64,
     close_timeout_ms: u64,
 }
@@ -276,6 +283,7 @@ impl From<&Limits> for AnnouncedLimits {
             stream_ms: ms(limits.stream_age),
             max_stream_bytes: limits.max_stream_bytes,
             resume_window_ms: ms(limits.resume_window),
+            leave_window_ms: ms(limits.leave_window),
             open_window_ms: ms(limits.open_window),
             close_timeout_ms: ms(limits.close_timeout),
         }
@@ -300,6 +308,7 @@ impl AnnouncedLimits {
             stream_age: Duration::from_millis(self.stream_ms),
             max_stream_bytes: self.max_stream_bytes,
             resume_window: Duration::from_millis(self.resume_window_ms),
+            leave_window: Duration::from_millis(self.leave_window_ms),
             open_window: Duration::from_millis(self.open_window_ms),
             close_timeout: Duration::from_millis(self.close_timeout_ms),
             ..own.clone()

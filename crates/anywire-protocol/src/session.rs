@@ -17,7 +17,7 @@ use self::heartbeat::Heartbeat;
 use self::inbox::{Count, Inbox, gap};
 use self::outbox::Outbox;
 use crate::{
-    AttachError, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
+    AttachError, Can, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
     ProtocolError, Timestamp, TrySendError, check_size,
 };
 
@@ -48,6 +48,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Session {
     role: Role,
+    /// What both sides can (PROTOCOL §2.5).
+    can: Can,
     limits: Arc<Limits>,
     outbox: Outbox,
     inbox: Inbox,
@@ -58,6 +60,8 @@ pub struct Session {
     attaches: u32,
     /// When the last connection was let go, or the session began.
     detached_at: Timestamp,
+    /// Until when a page that has left may come back (PROTOCOL §8.8).
+    leaves_at: Option<Timestamp>,
 }
 
 impl Session {
@@ -65,6 +69,7 @@ impl Session {
     pub fn new(role: Role, limits: Arc<Limits>, now: Timestamp) -> Self {
         Self {
             role,
+            can: Can::NONE,
             limits,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -74,7 +79,13 @@ impl Session {
             generation: Generation::default(),
             attaches: 0,
             detached_at: now,
+            leaves_at: None,
         }
+    }
+
+    /// Both sides can so much beyond version 1, as the first open has agreed.
+    pub fn agree(&mut self, can: Can) {
+        self.can = can;
     }
 
     // What the world does.
@@ -96,7 +107,8 @@ impl Session {
         mode: ConnectionMode,
         now: Timestamp,
     ) -> Result<Attachment, AttachError> {
-        if generation < self.generation {
+        let set_out_before_leave = self.leaves_at.is_some() && generation == self.generation;
+        if generation < self.generation || set_out_before_leave {
             return Err(AttachError::Superseded);
         }
         match self.role {
@@ -104,6 +116,7 @@ impl Session {
             Role::Client => self.judge_opened(received, now),
         }
         self.connection = None;
+        self.leaves_at = None;
         self.acknowledge(received, now)?;
         self.generation = generation;
         self.attaches += 1;
@@ -190,6 +203,10 @@ impl Session {
             .any(|packet| matches!(packet, Packet::Message(_)));
         let leaves_out = has_messages && !self.inbox.has_room(&self.limits);
         for packet in packets {
+            if matches!(packet, Packet::Leave(_)) {
+                // What sets out with this generation, or has, came before.
+                self.generation = generation;
+            }
             let is_left_out = matches!(
                 packet,
                 Packet::Offset(_) | Packet::Message(_) | Packet::Close(_)
@@ -260,6 +277,10 @@ impl Session {
             Packet::Pong(_) => Ok(()),
             // For metrics: nothing depends on it (PROTOCOL §7.6).
             Packet::Report(_) if self.role == Role::Server => Ok(()),
+            Packet::Leave(keep) if self.role == Role::Server && self.can.has(Can::LEAVE) => {
+                self.leave(keep, now);
+                Ok(())
+            }
             Packet::Close(reason) => {
                 let until = now + self.limits.close_timeout;
                 match self.role {
@@ -278,6 +299,7 @@ impl Session {
             | Packet::Attach(_)
             | Packet::Opened(_)
             | Packet::Superseded
+            | Packet::Leave(_)
             | Packet::Report(_) => {
                 let error = ProtocolError::malformed(
                     "a packet that does not belong here: one of another direction, transport or time",
@@ -301,6 +323,15 @@ impl Session {
     pub fn handle_violation(&mut self, fence: Fence, error: ProtocolError, now: Timestamp) {
         if self.pass(fence, now).is_ok() {
             self.abort(error.into(), now);
+        }
+    }
+
+    /// A connection was closed as browsers close those of pages that go: counts as a leave in a session that can leave.
+    ///
+    /// Does nothing if `id` is not the current connection.
+    pub fn handle_going_away(&mut self, id: ConnectionId, now: Timestamp) {
+        if self.is_current(id) && self.can.has(Can::LEAVE) {
+            self.leave(None, now);
         }
     }
 
@@ -345,6 +376,12 @@ impl Session {
         if self.expires_at().is_some_and(|at| at <= now) {
             let text = "no connection carried the session within its resume window";
             self.closing.end(CloseReason::new(CloseCode::EXPIRED, text));
+            self.forget();
+        }
+        if self.left_at().is_some_and(|at| at <= now) {
+            let text = "the page left";
+            self.closing
+                .end(CloseReason::new(CloseCode::GOING_AWAY, text));
             self.forget();
         }
         if self.close_deadline().is_some_and(|at| at <= now) {
@@ -461,6 +498,7 @@ impl Session {
             connection.and_then(|connection| connection.padding_due(&self.limits)),
             connection.and_then(|connection| connection.ends_at(&self.limits)),
             self.expires_at(),
+            self.left_at(),
             self.close_deadline(),
         ]
         .into_iter()
@@ -684,6 +722,13 @@ impl Session {
         )
     }
 
+    /// The page goes: nothing carries the session until it comes back.
+    fn leave(&mut self, keep: Option<Duration>, now: Timestamp) {
+        let keep = keep.unwrap_or(self.limits.leave_window);
+        self.leaves_at = Some(now + keep.min(self.limits.resume_window));
+        self.detach(now);
+    }
+
     fn detach(&mut self, now: Timestamp) {
         // A client's exchanges are under way when it has detached them, and the client knows what becomes of them.
         if self.role == Role::Server || self.connection_mode() == Some(ConnectionMode::Duplex) {
@@ -748,6 +793,11 @@ impl Session {
     fn close_deadline(&self) -> Option<Timestamp> {
         let is_first_in_line = self.is_ended() || self.outbox.end() == self.outbox.base();
         self.closing.deadline().filter(|_| is_first_in_line)
+    }
+
+    /// When a page that has left is not waited for any more.
+    fn left_at(&self) -> Option<Timestamp> {
+        self.leaves_at.filter(|_| !self.is_ended())
     }
 
     fn heartbeat_applies(&self) -> bool {

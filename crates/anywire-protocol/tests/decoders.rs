@@ -41,6 +41,8 @@ fn packet() -> impl Strategy<Value = Packet> {
             .prop_map(|(code, text)| Packet::Close(CloseReason::new(code, &text))),
         Just(Packet::Superseded),
         (0_usize..40).prop_map(Packet::Padding),
+        proptest::option::of(0..1_u64 << 40)
+            .prop_map(|keep| Packet::Leave(keep.map(Duration::from_millis))),
         attach.prop_map(|(session, secret, generation, received, hold)| {
             Packet::Attach(Box::new(Attach {
                 session: SessionId::from_bytes(session),

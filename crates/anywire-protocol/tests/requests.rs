@@ -417,7 +417,7 @@ proptest! {
         hold in any::<bool>(),
     ) {
         let limits = Limits::default();
-        let refused = check_request(&packets, &limits).unwrap_err();
+        let refused = check_request(&packets, false, &limits).unwrap_err();
         prop_assert_eq!(refused.code(), code, "{}", refused);
 
         let mut session = lived(steps);

@@ -27,13 +27,13 @@ fn frame(input: &str) -> Result<(), ProtocolError> {
 /// The packets behind the first of a payload in the text encoding.
 fn request(input: &str) -> Result<(), ProtocolError> {
     let packets = decode_payload(Encoding::Text, input.to_owned().into())?;
-    check_request(&packets, &Limits::default())
+    check_request(&packets, false, &Limits::default())
 }
 
 /// A request with one ping, or one message behind an offset, of so many bytes.
 fn long_ping(bytes: &str) -> Result<(), ProtocolError> {
     let long = ".".repeat(bytes.parse().expect("a number"));
-    check_request(&[Packet::Ping(long.into())], &Limits::default())
+    check_request(&[Packet::Ping(long.into())], false, &Limits::default())
 }
 
 fn long_message(bytes: &str) -> Result<(), ProtocolError> {
@@ -42,7 +42,7 @@ fn long_message(bytes: &str) -> Result<(), ProtocolError> {
         Packet::Offset(Offset::default()),
         Packet::Message(long.into()),
     ];
-    check_request(&packets, &Limits::default())
+    check_request(&packets, false, &Limits::default())
 }
 
 fn offer(input: &str) -> Result<(), ProtocolError> {

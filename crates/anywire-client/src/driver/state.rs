@@ -136,7 +136,8 @@ pub(super) fn open(config: &Config, generation: Generation) -> Open {
         received: Offset::default(),
         hold: None,
         protocols: config.protocols.clone(),
-        can: Can::SPOKEN,
+        // A program is no page that leaves.
+        can: Can::NONE,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a payload says: which session it is for, and what it brings. The endpoints attach.
 
+use std::time::Duration;
+
 use anywire_core::Refusal;
 use anywire_protocol::{
     Attach, CloseCode, Encoding, Limits, Open, Packet, ProtocolError, check_request, decode_payload,
@@ -20,7 +22,13 @@ pub(crate) enum Head {
 }
 
 impl Parsed {
-    pub(crate) fn read(encoding: Encoding, body: Bytes, limits: &Limits) -> Result<Self, Refusal> {
+    /// `attaches` says whether the endpoint attaches whatever the request says of a hold.
+    pub(crate) fn read(
+        encoding: Encoding,
+        body: Bytes,
+        attaches: bool,
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
         let mut packets = decode_payload(encoding, body)?.into_iter();
         let head = match packets.next() {
             Some(Packet::Open(open)) => Head::Open(open),
@@ -31,8 +39,18 @@ impl Parsed {
             }
         };
         let rest: Vec<_> = packets.collect();
-        check_request(&rest, limits)?;
+        let attaches = attaches || head.hold().is_some();
+        check_request(&rest, attaches, limits)?;
         Ok(Self { head, rest })
+    }
+}
+
+impl Head {
+    fn hold(&self) -> Option<Duration> {
+        match self {
+            Self::Open(open) => open.hold,
+            Self::Attach(attach) => attach.hold,
+        }
     }
 }
 

@@ -15,8 +15,11 @@ impl Can {
     /// Nothing: what a peer says that names nothing, and what a raw connection has.
     pub const NONE: Self = Self(0);
 
-    /// What this crate speaks. No clause is marked yet, so it is nothing.
-    pub const SPOKEN: Self = Self::NONE;
+    /// The page says when it goes (PROTOCOL §8.8).
+    pub const LEAVE: Self = Self(1 << 2);
+
+    /// What this crate speaks.
+    pub const SPOKEN: Self = Self::LEAVE;
 
     /// Reads names; those that are unknown are ignored.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
@@ -38,6 +41,11 @@ impl Can {
         Self(self.0 & other.0)
     }
 
+    /// Whether it has all names of the other.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
     /// Whether it says nothing.
     pub const fn is_none(self) -> bool {
         self.0 == 0
@@ -57,5 +65,7 @@ mod tests {
         let agreed = some.and(Can::from_names(["topic", "veil"]));
         assert_eq!(agreed.names().collect::<Vec<_>>(), ["topic"]);
         assert!(Can::from_names(["lineage"]).is_none());
+        assert_eq!(Can::LEAVE.names().collect::<Vec<_>>(), ["leave"]);
+        assert!(all.has(Can::LEAVE) && !some.has(Can::LEAVE));
     }
 }

@@ -5,12 +5,24 @@ use crate::{CloseCode, Limits, Packet, ProtocolError};
 
 /// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §6.1, §8.6).
 ///
+/// `attaches` says whether the request's connection is to carry the session.
+///
 /// # Errors
 /// Refuse the whole request with the error's code.
-pub fn check_request(rest: &[Packet], limits: &Limits) -> Result<(), ProtocolError> {
-    let (mut has_offset, mut has_ping, mut has_close) = (false, false, false);
+pub fn check_request(
+    rest: &[Packet],
+    attaches: bool,
+    limits: &Limits,
+) -> Result<(), ProtocolError> {
+    let (mut has_offset, mut has_ping, mut has_close, mut has_left) = (false, false, false, false);
     for packet in rest {
         let broken = match packet {
+            _ if has_left => "a packet behind a leave, which is the last of a request",
+            Packet::Leave(_) if attaches => "a leave in a request that attaches",
+            Packet::Leave(_) => {
+                has_left = true;
+                continue;
+            }
             Packet::Ping(_) if std::mem::replace(&mut has_ping, true) => "two pings in a payload",
             Packet::Offset(_) | Packet::Message(_) if has_close => "a message behind a close",
             Packet::Close(_) if std::mem::replace(&mut has_close, true) => {
@@ -80,7 +92,8 @@ pub fn is_answer(packets: &[Packet]) -> bool {
             | Packet::Attach(_)
             | Packet::Ping(_)
             | Packet::Superseded
-            | Packet::Report(_) => return false,
+            | Packet::Report(_)
+            | Packet::Leave(_) => return false,
         };
         let repeats = place == Place::Message && last == Place::Message;
         if place <= last && !repeats || place > Place::Ack && !has_ack {

@@ -1,5 +1,7 @@
 //! Packets, and how a WebSocket frame holds one (PROTOCOL §3, §5.4). `payload.rs` joins packets to payloads.
 
+use std::time::Duration;
+
 use bytes::BufMut;
 
 use crate::negotiation::Report;
@@ -39,6 +41,8 @@ pub enum Packet {
     Superseded,
     /// Up: how an attempt to connect went.
     Report(Box<Report>),
+    /// Up: the page goes, and may come back within this time; `None` for the server's own (PROTOCOL §8.8).
+    Leave(Option<Duration>),
     /// So many characters that say nothing: a prelude, or a sign of life.
     Padding(usize),
 }
@@ -61,6 +65,7 @@ impl Packet {
             Self::Close(_) => b'c',
             Self::Superseded => b's',
             Self::Report(_) => b'r',
+            Self::Leave(_) => b'l',
             Self::Padding(_) => b'-',
         }
     }
@@ -80,6 +85,8 @@ impl Packet {
             b'-' => Ok(Self::Padding(content.len())),
             b's' if content.is_empty() => Ok(Self::Superseded),
             b'r' => Report::parse(content).map(Box::new).map(Self::Report),
+            b'l' if content.is_empty() => Ok(Self::Leave(None)),
+            b'l' => parse_number(content).map(|ms| Self::Leave(Some(Duration::from_millis(ms)))),
             b's' => Err(ProtocolError::malformed(
                 "a superseded packet with a content",
             )),
@@ -97,8 +104,9 @@ impl Packet {
             Self::Ping(content) | Self::Pong(content) => content.to_string(),
             Self::Close(reason) => reason.to_string(),
             Self::Report(report) => report.content(),
+            Self::Leave(Some(keep)) => keep.as_millis().to_string(),
             Self::Padding(length) => ".".repeat(*length),
-            Self::Message(_) | Self::Superseded => String::new(),
+            Self::Message(_) | Self::Superseded | Self::Leave(None) => String::new(),
         }
     }
 }

@@ -177,7 +177,7 @@ impl ServerShell {
             hold: hold.min(self.limits.hold),
         });
         let packets: Vec<_> = packets.collect();
-        check_request(&packets, &self.limits).unwrap();
+        check_request(&packets, false, &self.limits).unwrap();
         let taken = self
             .session
             .handle_request(generation, received, packets, mode, now);

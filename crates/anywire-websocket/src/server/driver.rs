@@ -435,6 +435,11 @@ impl<S> Driver<S> {
             Phase::Waiting(_) => false,
         };
         self.say_last_words();
+        if reason.code == CloseCode::GOING_AWAY
+            && let Phase::Carrying { connection, .. } = &self.phase
+        {
+            connection.go_away();
+        }
         if !has_closed {
             self.output
                 .push(|out| Encoder::server().close(out, &reason));

@@ -110,6 +110,7 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
         | Packet::Ack(_)
         | Packet::Superseded
         | Packet::Report(_)
+        | Packet::Leave(_)
         | Packet::Padding(_) => {}
     }
 }
