@@ -119,6 +119,11 @@ declare namespace Anywire {
     encoding?: 'auto' | 'text' | 'binary';
     /** Whether cross-origin requests carry cookies, as a WebSocket always does. Default: true. */
     withCredentials?: boolean;
+    /**
+     * Whether the server is told that the page goes, so that the session ends soon after unless the page comes back.
+     * Default: true. Without it the session lives as long as after any lost connection.
+     */
+    leave?: boolean;
 
     /** Stand-ins, for tests and for other run-times. */
     WebSocket?: unknown;
@@ -126,6 +131,8 @@ declare namespace Anywire {
     EventSource?: unknown;
     document?: unknown;
     localStorage?: unknown;
+    /** Sends a request that outlives its page; false if the engine does not take it. */
+    beacon?: (url: string, body: string | Uint8Array, withCredentials: boolean) => boolean;
     random?: () => number;
     /** Milliseconds that never go backwards. */
     now?: () => number;

@@ -20,6 +20,9 @@ import { closeContent, UNKNOWN_SESSION } from './wire/close.js';
 import { newKey } from './wire/key.js';
 import { createMessage } from './wire/message.js';
 
+/** How long a session waits for a page that the browser keeps, to go back to (PROTOCOL §8.8). */
+var KEPT_PAGE_MS = '60000';
+
 /**
  * @param {AnywireObject} socket
  * @param {Endpoints} endpoints
@@ -154,6 +157,8 @@ export function createClient(socket, endpoints, protocols, options) {
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
     negotiator.feed_('returned', '', hasNewNetwork);
+  }, function (mayReturn) {
+    negotiator.leave_(mayReturn ? KEPT_PAGE_MS : '');
   });
 
   for (var i = 0; i < settings.first.length; i++) {

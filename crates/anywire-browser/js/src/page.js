@@ -1,6 +1,6 @@
 /**
  * Owns what the page's life means to a session: that it was shown again, came online, changed its
- * network, or slept (NEGOTIATION §7). There is no listener that keeps a page out of the
+ * network, slept, or goes (NEGOTIATION §7). There is no listener that keeps a page out of the
  * back-forward cache, such as one for `unload`.
  * Leaves what is to be done then to the negotiation.
  */
@@ -16,9 +16,10 @@ var SLEEP_MS = 5000;
 /**
  * @param {Settings} settings
  * @param {(hasNewNetwork: boolean) => void} returned called at most once in a turn
+ * @param {(mayReturn: boolean) => void} gone
  * @returns {() => void} stops listening
  */
-export function watchPage(settings, returned) {
+export function watchPage(settings, returned, gone) {
   var page = root.document;
   var connection = root.navigator && root.navigator.connection;
   var network = connection && connection.type;
@@ -48,6 +49,10 @@ export function watchPage(settings, returned) {
 
   /** @param {any} event */
   function listener(event) {
+    if (event.type === 'pagehide') {
+      gone(event.persisted);
+      return;
+    }
     var before = network;
     network = connection && connection.type;
     var isNew = network !== before || event.type === 'online';
@@ -65,7 +70,7 @@ export function watchPage(settings, returned) {
   function each(method) {
     /** @type {{ [type: string]: any }} */
     var targets = {
-      online: root, offline: root, pageshow: root,
+      online: root, offline: root, pageshow: root, pagehide: root,
       visibilitychange: page, resume: page,
       change: connection
     };

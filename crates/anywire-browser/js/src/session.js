@@ -4,7 +4,7 @@
  */
 
 import { readBlob } from '#platform/engine.js';
-import { append, Bytes, join, max, min, own } from './language.js';
+import { append, Bytes, exec, join, max, min, own } from './language.js';
 import { createOutbox } from './outbox.js';
 import { createTimer, soon } from './timers.js';
 import { UNKNOWN_SESSION } from './wire/close.js';
@@ -13,11 +13,8 @@ import { readJson } from './wire/json.js';
 import { createMessage } from './wire/message.js';
 import { TEXT } from './wire/packet.js';
 
-/**
- * What this client can beyond version 1 (PROTOCOL §2.5), by name.
- * @type {string[]}
- */
-var CAN = [];
+/** What this client can beyond version 1 (PROTOCOL §2.5), by name. */
+var LEAVE = 'leave';
 
 /** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
 var PROOF_BYTES = 16384;
@@ -29,7 +26,7 @@ var EARLY_HOLD_MS = 1000;
 var MAX_OUTBOX_BYTES = 67108864;
 
 /**
- * @param {Clock} clock
+ * @param {Clock & { leave?: boolean }} clock
  * @param {string} key
  * @param {string[]} protocols
  * @param {SessionHandlers} handlers
@@ -37,6 +34,7 @@ var MAX_OUTBOX_BYTES = 67108864;
  */
 export function createSession(clock, key, protocols, handlers) {
   var secret = '';
+  var can = clock.leave === false ? [] : [LEAVE];
   var outbox = createOutbox();
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
   var limits = /** @type {Limits} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 });
@@ -56,14 +54,15 @@ export function createSession(clock, key, protocols, handlers) {
     isCloseSent_: false,
     ended_: false,
     hasDropped_: false,
+    canLeave_: false,
 
     padding_: function () {
       return join(new Array(min(PROOF_BYTES, limits.maxPingBytes) + 1), '.');
     },
 
     offer_: function (generation) {
-      var can = CAN.length ? ['anywire.can.' + join(CAN, '.')] : [];
-      return append(append(['anywire.open.' + key + '.' + generation], can), protocols);
+      var tokens = can.length ? ['anywire.can.' + join(can, '.')] : [];
+      return append(append(['anywire.open.' + key + '.' + generation], tokens), protocols);
     },
 
     openContent_: function (generation) {
@@ -71,7 +70,7 @@ export function createSession(clock, key, protocols, handlers) {
       // messages (PROTOCOL §6.3).
       return '{"version":1,"key":"' + key + '","generation":' + generation +
         ',"holdMs":' + (outbox.end_ && EARLY_HOLD_MS) +
-        ',"protocols":' + jsonList(protocols) + ',"can":' + jsonList(CAN) + '}';
+        ',"protocols":' + jsonList(protocols) + ',"can":' + jsonList(can) + '}';
     },
 
     attachContent_: function (generation, holdMs) {
@@ -91,6 +90,7 @@ export function createSession(clock, key, protocols, handlers) {
         session.id_ = opened.session;
         secret = opened.secret;
         session.protocol_ = opened.protocol || '';
+        session.canLeave_ = !!exec(/\bleave\b/, join(opened.can || [], ' '));
       }
       for (var name in opened.limits) {
         var limit = own(opened.limits, name);
@@ -259,7 +259,7 @@ function jsonList(tokens) {
  */
 function parseOpened(content) {
   var opened = /** @type {Opened} */ (readJson(
-    content, ['version', 'session', 'secret', 'received', 'first', 'protocol', 'limits']));
+    content, ['version', 'session', 'secret', 'received', 'first', 'protocol', 'limits', 'can']));
   if (opened.version !== 1 || !opened.session || !opened.secret ||
       !(opened.received >= 0) || !(opened.first >= 0)) {
     throw protocolError();

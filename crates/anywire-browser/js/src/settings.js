@@ -6,6 +6,7 @@
 import { platformOptions } from '#platform/engine.js';
 import { date, has, random } from './language.js';
 import root from './root.js';
+import { sendBeacon } from './beacon.js';
 import { takeTurns } from './turns.js';
 
 // As they are at load: a page may put others in their place, this client among them.
@@ -32,7 +33,8 @@ export function createSettings(options) {
     date: date,
     turns: takeTurns,
     setTimeout: setTimeout,
-    clearTimeout: clearTimeout
+    clearTimeout: clearTimeout,
+    beacon: sendBeacon
   };
 
   /** @param {Record<string, unknown>} some */

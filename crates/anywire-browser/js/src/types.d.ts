@@ -96,6 +96,7 @@ interface Opened {
   received: number;
   first: number;
   protocol?: string;
+  can?: string[];
   limits: Record<string, number>;
 }
 
@@ -128,6 +129,8 @@ interface Session {
   ended_: boolean;
   /** A message could not be taken: nothing may follow it, and the session is about to end. */
   hasDropped_: boolean;
+  /** Whether the server knows what a leave is. */
+  canLeave_: boolean;
   /** What a ping holds that proves a leg. */
   padding_(): string;
   /** What a WebSocket that opens offers beside the protocol's version (PROTOCOL §5.1). */
@@ -215,7 +218,9 @@ type Deed = (object: never, generation: number) => void;
 interface Leg {
   start_(): void;
   /** Send what the session has, as far as the leg can. */
-  transmit_(): void;
+  transmit_(leaving?: string): void;
+  /** Tell the server that the page goes, with the content of a leave. */
+  leave_(content: string): void;
   /** Send the ping that proves the leg, after what waits. */
   prove(): void;
   /** End without a word, but for the content of a close that the server is to be told. */
@@ -391,6 +396,10 @@ interface Settings extends Clock, NegotiationSettings {
   turns(pump: () => boolean): void;
   encoding: 'auto' | 'text' | 'binary';
   withCredentials: boolean;
+  /** Whether the server is told that the page goes. */
+  leave?: boolean;
+  /** Sends a request that outlives the page; false if the engine does not take it. */
+  beacon(url: string, body: any, withCredentials: boolean): boolean;
 }
 
 interface Negotiator {
@@ -398,6 +407,8 @@ interface Negotiator {
   feed_: Feed;
   /** The session has something to send. */
   transmit_(): void;
+  /** The page goes, with the content of a leave. */
+  leave_(content: string): void;
   /** Stop for good, with what the legs' `drop` takes. */
   stop_(code: number, farewell?: string | false): void;
 }

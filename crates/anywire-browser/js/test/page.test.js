@@ -3,45 +3,12 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert';
+import { withPage } from './support/page-life.js';
 import { createScene } from './support/scene.js';
 import { createMemory } from '../src/memory.js';
 
 const always = (fate) => () => fate;
 const PROOF = 16386;
-
-/** Runs with a window, a document and a network that a test can fire events on. */
-function withPage(work) {
-  const listeners = {};
-  const target = (more) => ({
-    addEventListener: (type, listener) => {
-      (listeners[type] = listeners[type] || []).push(listener);
-    },
-    removeEventListener: (type, listener) => {
-      listeners[type] = listeners[type].filter((other) => other !== listener);
-    },
-    ...more,
-  });
-  const page = target({ hidden: false, createElement: () => ({}) });
-  const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
-  const connection = target({ type: 'wifi' });
-  Object.assign(globalThis, target(), { document: page });
-  Object.defineProperty(globalThis, 'navigator', { value: { connection }, configurable: true });
-  try {
-    work({
-      page, connection, listeners,
-      fire: (type, event) =>
-        (listeners[type] || []).forEach((listener) => listener({ type, ...event })),
-    });
-  } finally {
-    delete globalThis.addEventListener;
-    delete globalThis.removeEventListener;
-    delete globalThis.document;
-    delete globalThis.navigator;
-    if (navigator) {
-      Object.defineProperty(globalThis, 'navigator', navigator);
-    }
-  }
-}
 
 const pings = ({ websocket }) => websocket.sent.filter((frame) => frame === '\x10p').length;
 const polling = (options) => createScene({ transports: ['poll'], ...options });
@@ -66,7 +33,7 @@ test('there is no listener that keeps a page out of the back-forward cache', () 
   withPage(({ listeners }) => {
     const scene = createScene();
     assert.deepEqual(Object.keys(listeners).sort(), [
-      'change', 'offline', 'online', 'pageshow', 'resume', 'visibilitychange',
+      'change', 'offline', 'online', 'pagehide', 'pageshow', 'resume', 'visibilitychange',
     ]);
     scene.advance(100);
     scene.client.close();

@@ -91,10 +91,14 @@ for (const { name, text } of answers.invalid) {
   });
 }
 
-test('this client can nothing beyond version 1, and says so', () => {
-  const session = createSession({ now: () => 0, setTimeout, clearTimeout }, 'key', [], {});
-  assert.deepEqual(JSON.parse(session.openContent_(1)).can, []);
-  assert.deepEqual(session.offer_(1), ['anywire.open.key.1']);
+test('this client says what it can beyond version 1', () => {
+  const clock = { now: () => 0, setTimeout, clearTimeout };
+  const session = createSession(clock, 'key', [], {});
+  assert.deepEqual(JSON.parse(session.openContent_(1)).can, ['leave']);
+  assert.deepEqual(session.offer_(1), ['anywire.open.key.1', 'anywire.can.leave']);
+  const silent = createSession({ ...clock, leave: false }, 'key', [], {});
+  assert.deepEqual(JSON.parse(silent.openContent_(1)).can, []);
+  assert.deepEqual(silent.offer_(1), ['anywire.open.key.1']);
 });
 
 for (const { code, disposition } of load('close-codes.json')) {

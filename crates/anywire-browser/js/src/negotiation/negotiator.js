@@ -6,7 +6,7 @@
 
 import { has, own, splice } from '../language.js';
 import { createTimer } from '../timers.js';
-import { WEBSOCKET } from '../transport.js';
+import { POLL, WEBSOCKET } from '../transport.js';
 import { createNegotiation } from './negotiation.js';
 
 /**
@@ -21,6 +21,12 @@ import { createNegotiation } from './negotiation.js';
  */
 export function createNegotiator(session, makers, usable, settings, memory, ontransport, onmissing) {
   var isStopped = false;
+  // What the page says as it goes, from then on until it is back. Meanwhile nothing begins, or the server would take it
+  // for a return: what is heard waits.
+  /** @type {string | undefined} */
+  var leaving;
+  /** @type {PassedInput[]} */
+  var unheard = [];
   // Each from its first start on, and no decision is of a leg that never was.
   var legs = /** @type {{ websocket: WebSocketLeg, poll: Leg }} */ ({});
   var negotiation = createNegotiation(settings, usable, memory.recall_());
@@ -62,6 +68,17 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     if (isStopped) {
       return;
     }
+    if (leaving !== undefined) {
+      if (input !== 'returned') {
+        unheard[unheard.length] = [input, leg, a, b, c];
+        return;
+      }
+      leaving = undefined;
+      for (var i = 0; i < unheard.length; i++) {
+        feed.apply(null, unheard[i]);
+      }
+      unheard = [];
+    }
     negotiation.feed_(settings.now(), input, leg, a, b, c);
     while (negotiation.decisions_.length && !isStopped) {
       act(/** @type {Decision} */ (splice(negotiation.decisions_, 0, 1)[0]));
@@ -89,7 +106,15 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
 
     transmit_: function () {
       if (!isStopped && negotiation.carrier_) {
-        legs[negotiation.carrier_].transmit_();
+        legs[negotiation.carrier_].transmit_(leaving);
+      }
+    },
+
+    leave_: function (content) {
+      var leg = legs[negotiation.carrier_ || POLL];
+      if (!isStopped && session.canLeave_ && leg) {
+        leaving = content;
+        leg.leave_(content);
       }
     },
 

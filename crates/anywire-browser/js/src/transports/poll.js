@@ -17,7 +17,7 @@ import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js
 import { withFaults } from '../wire/fault.js';
 import { readJson } from '../wire/json.js';
 import {
-  ACK, ATTACH, BINARY, CLOSE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, PONG, SUPERSEDED, TEXT,
+  ACK, ATTACH, BINARY, CLOSE, LEAVE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, PONG, SUPERSEDED, TEXT,
 } from '../wire/packet.js';
 import { decodeAnswer } from '../wire/payload.js';
 
@@ -43,6 +43,9 @@ var SMALL_BYTES = 2048;
 
 /** The answer to a close comes so soon after another exchange has found the session gone. */
 var CLOSE_ANSWER_MS = 1000;
+
+/** A page that goes may send no more at once, over all that it has under way: 64 KiB, less what others need. */
+var BEACON_BYTES = 61440;
 
 /** A send that waits for so long may wait for the hold, where an engine has one connection. */
 var BLOCKED_MS = 2000;
@@ -133,7 +136,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
     },
 
-    transmit_: function () {
+    transmit_: function (leaving) {
+      if (leaving !== undefined && session.closing_) {
+        leg.leave_(leaving);
+      }
       if (isSending || isStopped || !(asked || outbox.take_(outbox.base_) ||
           session.closing_ && outbox.base_ === outbox.end_)) {
         return;
@@ -145,6 +151,11 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         // After this turn, so that all that is sent in it shares one request.
         sendTimer.by_(settings.now());
       }
+    },
+
+    leave_: function (content) {
+      // As much as a page that goes may still send: half as many messages, until it is let.
+      for (var count = MAX_BATCH; !isTold(content, count) && count; count = floor(count / 2)) { /* again */ }
     },
 
     drop: function (_, _code, farewell) {
@@ -169,6 +180,28 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
     }
   };
+
+  /**
+   * Whether the engine takes a leave with the first so many messages.
+   * @param {string} content
+   * @param {number} count
+   */
+  function isTold(content, count) {
+    var messages = outbox.batch_(BEACON_BYTES, count);
+    var packets = append(attaching(), messages.length ? [newPacket(OFFSET, '' + outbox.base_)] : []);
+    append(packets, /** @type {Packet[]} */ (messages));
+    if (session.closing_ && outbox.base_ + messages.length === outbox.end_) {
+      packets[packets.length] = closePacket();
+    }
+    packets[packets.length] = newPacket(LEAVE, content);
+    var body = encoding.pack_(packets);
+    return body.length <= BEACON_BYTES && settings.beacon(endpoints.poll, body, settings.withCredentials);
+  }
+
+  function closePacket() {
+    var closing = /** @type {Close} */ (session.closing_);
+    return newPacket(CLOSE, closeContent(closing.code, closing.reason));
+  }
 
   function synced() {
     sent();
@@ -250,7 +283,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     isCloseSent = false;
     if (session.closing_ && batchEnd === outbox.end_) {
       isCloseSent = true;
-      packets[packets.length] = newPacket(CLOSE, closeContent(session.closing_.code, session.closing_.reason));
+      packets[packets.length] = closePacket();
     }
     return packets;
   }

@@ -12,7 +12,7 @@ import { closeContent, isRetry, SUPERSEDED_CODE } from '../wire/close.js';
 import { createFault, protocolError, withFaults } from '../wire/fault.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import {
-  ACK, ATTACH, BINARY, CLOSE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT,
+  ACK, ATTACH, BINARY, CLOSE, LEAVE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT,
 } from '../wire/packet.js';
 
 /** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
@@ -112,6 +112,12 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         send(CLOSE, closeContent(session.closing_.code, session.closing_.reason));
       }
       schedule();
+    },
+
+    leave_: function (content) {
+      if (isAttached && !isStopped) {
+        send(LEAVE, content);
+      }
     },
 
     check: function () {

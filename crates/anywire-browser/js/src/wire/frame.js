@@ -39,5 +39,5 @@ export function decodeFrame(frame) {
   if (charAt(frame, 1) === ESCAPE) {
     return newPacket(TEXT, substring(frame, 1, frame.length));
   }
-  return checkPacket('oxOapqcsr-', charAt(frame, 1), substring(frame, 2, frame.length));
+  return checkPacket('oxOapqcsrl-', charAt(frame, 1), substring(frame, 2, frame.length));
 }

@@ -20,6 +20,7 @@ export var PONG = 'q';
 export var CLOSE = 'c';
 export var SUPERSEDED = 's';
 export var REPORT = 'r';
+export var LEAVE = 'l';
 export var PADDING = '-';
 
 var MAX_NUMBER = 9007199254740991;

@@ -8,7 +8,7 @@ import { charAt, exec } from '../language.js';
 import { protocolError } from './fault.js';
 import { OPENED, PADDING } from './packet.js';
 
-export var LETTERS = 'oxOntbapqcsr-';
+export var LETTERS = 'oxOntbapqcsrl-';
 /** Of a stream down. */
 export var STREAM_LETTERS = 'Oqantbcs-';
 

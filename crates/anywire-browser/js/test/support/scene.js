@@ -18,6 +18,7 @@ function createScene({
   const clock = new Clock();
   const server = new Server(clock, serverOptions);
   const network = createNetwork(clock, server, plan);
+  const beacons = [];
   const client = new (Anywire || Tested)(url || 'ws://example.test/anywire', protocols, {
     WebSocket: network.WebSocket,
     XMLHttpRequest: network.XMLHttpRequest,
@@ -31,6 +32,12 @@ function createScene({
     turns: clock.turns,
     date: () => clock.now() + clock.jump,
     localStorage: {},
+    // Arrives, and nobody reads the answer.
+    beacon: (url, body, withCredentials) => {
+      beacons.push({ url, body, withCredentials });
+      server.poll(typeof body === 'string' ? 'text/plain' : 'application/octet-stream', body, () => {});
+      return true;
+    },
     random: () => 0.5,
     // What carries down otherwise has tests of its own.
     transports: ['websocket', 'poll'],
@@ -52,7 +59,7 @@ function createScene({
     });
   }
   return {
-    clock, server, network, client, seen,
+    clock, server, network, client, seen, beacons,
     advance: (ms) => clock.advance(ms),
     /** The WebSocket that was made last. */
     get websocket() {

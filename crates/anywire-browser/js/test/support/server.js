@@ -19,6 +19,7 @@ class Server {
     // A server announces every one of them (PROTOCOL §7).
     this.limits = { ...LIMITS, ...options.limits };
     this.protocol = options.protocol;
+    this.can = options.can || ['leave'];
     this.sessions = [];
     this.errors = [];
     this.heartbeats = options.heartbeats !== false;
@@ -29,7 +30,7 @@ class Server {
     return this.sessions[this.sessions.length - 1];
   }
 
-  open({ version = 1, key, generation, holdMs = 0, protocols = [] }) {
+  open({ version = 1, key, generation, holdMs = 0, protocols = [], can = [] }) {
     if (version !== 1 || !/^[0-9a-f]{32}$/.test(key) || !(generation >= 1) || !(holdMs >= 0) ||
         !Array.isArray(protocols)) {
       this.errors.push(`open: ${[version, key, generation, holdMs, protocols]}`);
@@ -39,6 +40,7 @@ class Server {
       const number = this.sessions.length + 1;
       session = new Session(this, key, hex(number), hex(number + 1000));
       session.protocol = protocols.includes(this.protocol) ? this.protocol : '';
+      session.can = can.filter((name) => this.can.includes(name));
       this.sessions.push(session);
       this.onsession?.(session);
     }
@@ -69,9 +71,10 @@ class Server {
     const link = new WebSocketLink(this, connection);
     const offer = /^anywire\.open\.([0-9a-f]{32})\.([1-9]\d*)$/.exec(protocols[1] || '');
     if (offer) {
+      const can = /^anywire\.can\.(.+)$/.exec(protocols[2] || '');
       link.attach(this.open({
-        key: offer[1], generation: +offer[2],
-        protocols: protocols.slice(2),
+        key: offer[1], generation: +offer[2], can: can ? can[1].split('.') : [],
+        protocols: protocols.slice(can ? 3 : 2),
       }));
     }
     return link;
@@ -85,7 +88,7 @@ class Server {
       this.errors.push(`stream: ${packets.map(({ letter }) => letter).join('')}`);
     }
     const { session } = request;
-    if (!session || session.ended || request.generation < session.generation) {
+    if (!session || session.ended || session.isBehind(request.generation, true)) {
       line.refuse(session ? 409 : 404);
       return null;
     }
@@ -109,7 +112,7 @@ class Server {
       letter === 'p' && content.length > this.limits.maxPingBytes)) {
       return fail(413, 4964);
     }
-    if (!/^[ox]r*-?p?(n[tb]+)?a?c?$/.test(letters) || packets.length > 1024) {
+    if (!/^[ox]r*-?p?(n[tb]+)?a?c?l?$/.test(letters) || packets.length > 1024) {
       this.errors.push(`request: ${letters}`);
       return fail(400, 4960);
     }
@@ -122,7 +125,7 @@ class Server {
     if (!session || session.ended) {
       return fail(404, 4930);
     }
-    if (request.generation < session.generation) {
+    if (session.isBehind(request.generation, request.holdMs !== undefined)) {
       return fail(409, 4900);
     }
     session.ack(request.received);
@@ -195,7 +198,7 @@ class WebSocketLink {
 
   attach(request) {
     const session = request.session;
-    if (!session || session.ended || request.generation < session.generation) {
+    if (!session || session.ended || session.isBehind(request.generation, true)) {
       const code = session && !session.ended ? 4900 : 4930;
       this.send('c', `${code} refused`);
       this.connection.close(code);
@@ -269,6 +272,9 @@ class WebSocketLink {
       this.end(session.closing.code);
     } else if (letter === 'r') {
       session.takeReport(content);
+    } else if (letter === 'l') {
+      session.leave(content);
+      this.end(4901);
     } else if (letter !== 'q') {
       this.server.errors.push(`frame ${letter}`);
     }
@@ -316,7 +322,7 @@ class Session {
   opened({ generation, received }) {
     return JSON.stringify({
       version: 1, session: this.id, secret: this.secret, generation, received: this.received,
-      first: Math.max(received, this.first), protocol: this.protocol, limits: this.server.limits,
+      first: Math.max(received, this.first), protocol: this.protocol, can: this.can, limits: this.server.limits,
       unknown: true,
     });
   }
@@ -343,11 +349,28 @@ class Session {
   attach(connection, generation) {
     const previous = this.connection;
     this.generation = generation;
+    this.left = null;
     this.connection = connection;
     this.log.push(connection.name);
     if (previous && previous !== connection) {
       previous.supersede();
     }
+  }
+
+  /** The page goes (PROTOCOL §8.8). */
+  leave(content) {
+    if (!this.can.includes('leave') || !/^\d*$/.test(content)) {
+      this.server.errors.push(`leave ${content}`);
+    }
+    this.left = content;
+    this.leaves = [...(this.leaves || []), content];
+    this.connection = null;
+  }
+
+  /** Whether a newer connection carries it, or the page has left since. */
+  isBehind(generation, attaches) {
+    return generation < this.generation ||
+      attaches && typeof this.left === 'string' && generation === this.generation;
   }
 
   detach(connection) {
@@ -382,6 +405,8 @@ class Session {
         this.takeReport(content);
       } else if (letter === 'p' || letter === '-') {
         // Answered by the exchange, and by a stream if there is one.
+      } else if (letter === 'l') {
+        this.leave(content);
       } else if (letter === 'c') {
         if (!this.closing) {
           this.closedByClient(content);
