@@ -8,6 +8,7 @@ mod chat;
 mod compare;
 mod connecting;
 mod fallback;
+mod leaving;
 mod migration;
 mod modes;
 mod origins;

@@ -28,7 +28,7 @@ pub struct Browser {
     /// The reader and the writer of the pipe; dropping them stops both.
     _tasks: JoinSet<()>,
     /// Dropped last, when nobody uses the pipe any more.
-    _process: Process,
+    process: Process,
 }
 
 /// How a page is opened; the default is an empty light page of 1,280 by 800.
@@ -79,7 +79,7 @@ impl Browser {
             Ok(_) => Ok(Self {
                 pipe,
                 _tasks: tasks,
-                _process: process,
+                process,
             }),
             Err(error) => Err(BrowserError::Launch(format!(
                 "{error}: {}",
@@ -128,6 +128,11 @@ impl Browser {
             ..PageOptions::default()
         };
         self.tab(page.context().to_owned(), &options).await
+    }
+
+    /// Kills it, as a crash or a reader without patience does: nothing in it learns that it ends.
+    pub fn kill(mut self) {
+        self.process.kill();
     }
 
     async fn tab(&self, context: String, options: &PageOptions) -> Result<Page, BrowserError> {

@@ -184,16 +184,22 @@ impl Page {
     /// # Errors
     /// [`BrowserError::Refused`] when the page has closed itself.
     pub async fn close(self) -> Result<(), BrowserError> {
-        self.pipe
-            .command(
-                None,
-                "Target.closeTarget",
-                json!({ "targetId": self.target }),
-            )
+        let (pipe, context) = (Arc::clone(&self.pipe), self.context.clone());
+        self.close_tab().await?;
+        let context = json!({ "browserContextId": context });
+        pipe.command(None, "Target.disposeBrowserContext", context)
             .await?;
-        let context = json!({ "browserContextId": self.context });
+        Ok(())
+    }
+
+    /// Closes the page as a reader closes a tab: what it sends as it goes still goes.
+    ///
+    /// # Errors
+    /// Those of [`Page::close`].
+    pub async fn close_tab(self) -> Result<(), BrowserError> {
+        let target = json!({ "targetId": self.target });
         self.pipe
-            .command(None, "Target.disposeBrowserContext", context)
+            .command(None, "Target.closeTarget", target)
             .await?;
         self.pipe.unfollow(&self.session);
         Ok(())
