@@ -61,7 +61,8 @@
       return '';
     }
     var ratio = Math.max(own, part.least) / Math.max(other, part.least);
-    var level = ratio >= 5 ? 'many' : ratio >= 1.5 ? 'some' : 'none';
+    // What reads as 1.5 is.
+    var level = ratio >= 4.95 ? 'many' : ratio >= 1.45 ? 'some' : 'none';
     return ' <span class="times" data-level="' + level + '">' + text(part.name) + ' <b>×' +
       (ratio < 9.95 ? ratio.toFixed(1) : Math.round(ratio).toLocaleString('en')) + '</b></span>';
   }

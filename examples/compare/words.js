@@ -52,17 +52,17 @@
       'Each question is a request, and its answer comes back in it. Nothing is repeated when the network fails.',
       '질문마다 요청 하나를 보내고 답은 그 응답에 담겨 옵니다. 네트워크가 끊기면 다시 보내지 않습니다.'],
     'short-poll-how@questions': [
-      'The question is a request; the answer waits for the next time that the client asks for news.',
-      '질문은 요청 하나로 가고, 답은 클라이언트가 다음번에 물을 때까지 기다립니다.'],
+      'The question is a request; the answer waits for the next time that the client asks, which is a request too.',
+      '질문은 요청 하나로 가고, 답은 클라이언트가 다음번에 물을 때까지 기다립니다. 물을 때도 요청이 듭니다.'],
     'long-poll-how@questions': [
       'A request carries the question up, and the held one brings the answer down: two requests.',
       '질문은 새 요청으로 올라가고, 붙들어 둔 요청이 답을 가지고 내려옵니다. 요청 두 번이 듭니다.'],
     'events-how@questions': [
-      'A request carries the question up; the answer comes down the event stream that is open already.',
-      '질문은 요청으로 올라가고, 답은 이미 열려 있는 이벤트 스트림으로 내려옵니다.'],
+      'A request carries the question up; the answer comes down the event stream that is open already. Now and then a request acknowledges.',
+      '질문은 요청으로 올라가고, 답은 이미 열려 있는 이벤트 스트림으로 내려옵니다. 수신 확인에도 가끔 요청이 듭니다.'],
     'stream-how@questions': [
-      'A request carries the question up; the answer comes down the stream that is open already.',
-      '질문은 요청으로 올라가고, 답은 이미 열려 있는 스트림으로 내려옵니다.'],
+      'A request carries the question up; the answer comes down the stream that is open already. Now and then a request acknowledges.',
+      '질문은 요청으로 올라가고, 답은 이미 열려 있는 스트림으로 내려옵니다. 수신 확인에도 가끔 요청이 듭니다.'],
     'websocket-how@questions': [
       'A frame goes up and a frame comes down, on one connection. No request at all.',
       '한 연결에서 프레임 하나가 올라가고 하나가 내려옵니다. 요청이 전혀 들지 않습니다.'],
@@ -81,11 +81,11 @@
     'websocket-how@phone': [
       'A ping of a few bytes every 25 s keeps proxies from cutting the connection.',
       '프록시가 연결을 끊지 않도록 25초마다 몇 바이트짜리 핑을 보냅니다.'],
-    median: ['delay, ms', '지연, ms'], 'median@questions': ['time to answer, ms', '답까지, ms'],
-    p95: ['95 % within', 'p95 (95백분위)'],
+    median: ['delay, ms', '지연, ms'], 'median@questions': ['median time, ms', '중앙값, ms'],
+    p95: ['95 % within, ms', 'p95 (95백분위), ms'],
     bytesPerEvent: ['bytes / event', '바이트 / 이벤트'], 'bytesPerEvent@questions': ['bytes / question', '바이트 / 질문'],
     requestsPerSecond: ['requests / s', '요청 / 초'], requestsPerEvent: ['requests / question', '요청 / 질문'],
-    cpu: ['CPU µs / event', 'CPU µs / 이벤트'], 'cpu@questions': ['CPU µs / question', 'CPU µs / 질문'],
+    cpu: ['CPU µs / event', 'CPU µs / 이벤트'], 'cpu@questions': ['server µs / question', '서버 µs / 질문'],
     waiting: ['waiting', '대기'], gaps: ['lost', '유실'], repeats: ['repeated', '중복'],
     viaNone: ['reconnecting', '다시 연결 중'],
     versus: ['vs WebSocket', 'WebSocket 대비'],
