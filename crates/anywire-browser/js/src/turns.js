@@ -11,7 +11,7 @@ import root from './root.js';
  * A message on a port is a task, and costs one. But the engine runs what waits after each listener too, so a task has
  * as many turns as it has listeners.
  */
-var LISTENERS = 64;
+var LISTENERS = 128;
 
 var Promise = root.Promise;
 var Channel = root.MessageChannel;
@@ -25,6 +25,9 @@ var port;
 var pumps = [];
 // Whether what awaited the last turn has run.
 var isSettled = true;
+// An engine that has run it between two listeners of a task does so always, and is asked no more.
+var hasTurned = false;
+var isProven = false;
 
 function settle() {
   isSettled = true;
@@ -32,8 +35,12 @@ function settle() {
 
 function turn() {
   if (pumps.length && isSettled) {
-    isSettled = false;
-    then(resolved, settle);
+    isProven = isProven || hasTurned;
+    hasTurned = true;
+    if (!isProven) {
+      isSettled = false;
+      then(resolved, settle);
+    }
     if (!pumps[0]()) {
       splice(pumps, 0, 1);
     }
@@ -48,6 +55,7 @@ function goOn() {
 
 function lastTurn() {
   turn();
+  hasTurned = false;
   goOn();
 }
 

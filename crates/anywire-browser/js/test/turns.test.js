@@ -59,6 +59,44 @@ testFull('so it is over a port, and over timers, in engines that have no other t
   }
 });
 
+testFull('a page whose promises are its own, and late, hears every event', async () => {
+  class Late {
+    static resolve() {
+      return new Late();
+    }
+    then(settled) {
+      setTimeout(settled, 0);
+    }
+  }
+  const made = [];
+  class Channel {
+    constructor() {
+      const channel = new MessageChannel();
+      made.push(channel.port1);
+      return channel;
+    }
+  }
+  const { createDispatch, takeTurns } = load({ Promise: Late, setTimeout, MessageChannel: Channel, URL, Uint8Array });
+  const dispatch = createDispatch({ turns: takeTurns });
+  const seen = [];
+  await new Promise((resolve) => {
+    const hear = (i) => {
+      seen.push(i);
+      handler = null;
+      Late.resolve().then(() => { handler = hear; });
+      if (i === 299) {
+        resolve();
+      }
+    };
+    let handler = hear;
+    for (let i = 0; i < 300; i++) {
+      dispatch(() => handler?.(i));
+    }
+  });
+  assert.equal(seen.length, 300);
+  made.forEach((port) => port.close());
+});
+
 testFull('where nothing can be awaited, events come at once, and in order', () => {
   const { createDispatch, takeTurns } = load({ URL, Uint8Array });
   const dispatch = createDispatch({ turns: takeTurns });
