@@ -168,6 +168,10 @@ async fn the_page_shows_what_a_capture_counts_and_the_servers_deliver() {
         ..compare.page("")
     };
     let page = open(&browser, options).await;
+    // Half of the added round trip: nothing is drawn before the two clocks have been compared.
+    let is_late_enough = "Compare.view.chart.rows.every(function (row) { \
+                          return row.summaries.every(function (summary) { \
+                              return summary.median === null || summary.median >= 19; }); })";
     let settings = [
         vec![],
         vec![
@@ -182,6 +186,7 @@ async fn the_page_shows_what_a_capture_counts_and_the_servers_deliver() {
             run(&page, &slider).await;
         }
         sleep(RUN).await;
+        assert!(page.evaluate::<bool>(is_late_enough).await.unwrap());
         totals_agree(&page, &capture).await;
         for lane in page.evaluate::<Vec<Shown>>(LANES).await.unwrap() {
             shown_agrees(&lane, &capture);
