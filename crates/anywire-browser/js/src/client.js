@@ -61,6 +61,7 @@ export function createClient(socket, endpoints, protocols, options) {
     }
   });
 
+  var memory = createMemory(settings, endpoints.origin);
   var http = chooseHttp(settings, session, endpoints, tellTransport);
   /** @type {Record<TransportName, boolean>} */
   var usable = {
@@ -74,9 +75,9 @@ export function createClient(socket, endpoints, protocols, options) {
     },
 
     poll: function (generation, feed, trace) {
-      return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace);
+      return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace, memory);
     }
-  }, usable, settings, createMemory(settings, endpoints.origin), carriedBy, function (status) {
+  }, usable, settings, memory, carriedBy, function (status) {
     var reason = status + ': no Anywire at ' + replace(endpoints.poll, /\?.*/, '');
     if (session.id_) {
       session.handleRefusal_(UNKNOWN_SESSION, reason);

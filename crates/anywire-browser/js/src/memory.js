@@ -5,10 +5,13 @@
  */
 
 import { forgetIn } from '#platform/engine.js';
-import { exec } from './language.js';
+import { exec, floor } from './language.js';
 import root from './root.js';
 
 export var MEMORY_MS = 600000;
+
+/** Behind the name of an origin: how much a body may hold. */
+var BYTES = ' bytes';
 
 /** @type {{ [name: string]: string }} */
 var pageMemory = {};
@@ -34,20 +37,41 @@ export function createMemory(settings, origin) {
     }
   }
 
+  /** @param {string} name */
+  function recall(name) {
+    var parts = exec(/^(\d+) (\d+|fails)$/, use(function (store) {
+      return store[name];
+    }));
+    var leftMs = parts ? +parts[1] - settings.date() : 0;
+    // A clock that was set back makes no memory last.
+    return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
+  }
+
+  /**
+   * @param {string} name
+   * @param {string | number} memory
+   */
+  function remember(name, memory) {
+    use(function (store) {
+      store[name] = settings.date() + MEMORY_MS + ' ' + memory;
+    });
+  }
+
   return {
     recall_: function () {
-      var parts = exec(/^(\d+) (\d+|fails)$/, use(function (store) {
-        return store[name];
-      }));
-      var leftMs = parts ? +parts[1] - settings.date() : 0;
-      // A clock that was set back makes no memory last.
-      return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
+      return recall(name);
     },
 
     remember_: function (memory) {
-      use(function (store) {
-        store[name] = settings.date() + MEMORY_MS + ' ' + memory;
-      });
+      remember(name, memory);
+    },
+
+    recallBytes_: function () {
+      return +recall(name + BYTES) || Infinity;
+    },
+
+    rememberBytes_: function (bytes) {
+      remember(name + BYTES, floor(bytes));
     },
 
     forget_: function () {

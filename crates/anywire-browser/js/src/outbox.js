@@ -22,6 +22,7 @@ export function createOutbox() {
     end_: 0,
     bytes_: 0,
     gone_: 0,
+    batchBytes_: 0,
 
     push_: function (message) {
       messages[messages.length] = message;
@@ -53,14 +54,16 @@ export function createOutbox() {
 
     batch_: function (maxBytes, maxCount) {
       var batch = [];
+      outbox.batchBytes_ = 0;
       while (batch.length < maxCount) {
         /** @type {Message | undefined} */
         var message = messages[batch.length];
         // As if every message went in base64: the bound holds in both encodings.
-        if (!message || (maxBytes -= PACKET_BYTES + message.bytes_ * 4 / 3) < 0 && batch.length ||
-            !outbox.take_(outbox.base_ + batch.length)) {
+        var bytes = message ? outbox.batchBytes_ + PACKET_BYTES + message.bytes_ * 4 / 3 : 0;
+        if (!bytes || bytes > maxBytes && batch.length || !outbox.take_(outbox.base_ + batch.length)) {
           break;
         }
+        outbox.batchBytes_ = bytes;
         batch[batch.length] = message;
       }
       return batch;

@@ -68,6 +68,8 @@ interface Outbox {
   take_(offset: number): Message | undefined;
   /** The messages from the first on that can go and fit, which count as sent from now on. The first fits always. */
   batch_(maxBytes: number, maxCount: number): Message[];
+  /** What the last batch counted as. */
+  batchBytes_: number;
 }
 
 /** Those limits of PROTOCOL §7 that a client needs. */
@@ -380,6 +382,9 @@ interface OriginMemory {
   /** How many ms a WebSocket took to attach, 'fails', or ''. */
   recall_(): string;
   remember_(memory: string | number): void;
+  /** How much a body may hold, or `Infinity` where the path has refused none. */
+  recallBytes_(): number;
+  rememberBytes_(bytes: number): void;
   forget_(): void;
 }
 

@@ -9,7 +9,7 @@
  */
 
 import { createDownstream } from '#platform/downstream.js';
-import { append, floor, has, max, min } from '../language.js';
+import { append, exec, floor, has, max, min } from '../language.js';
 import { SLOW_BYTES_PER_MS } from '../limits.js';
 import { createTimer } from '../timers.js';
 import { ignore, POLL } from '../transport.js';
@@ -44,6 +44,9 @@ var SMALL_BYTES = 2048;
 /** The answer to a close comes so soon after another exchange has found the session gone. */
 var CLOSE_ANSWER_MS = 1000;
 
+/** A path that refuses longer bodies is asked for no shorter ones. */
+var MIN_BODY_BYTES = 8192;
+
 /** A page that goes may send no more at once, over all that it has under way: 64 KiB, less what others need. */
 var BEACON_BYTES = 61440;
 
@@ -60,9 +63,10 @@ var UNBLOCKED_MS = 500;
  * @param {Feed} feed
  * @param {number} generation
  * @param {Trace} trace
+ * @param {OriginMemory} memory
  * @returns {Leg}
  */
-export function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
+export function createPollLeg(session, endpoints, http, settings, feed, generation, trace, memory) {
   var limits = session.limits_;
   var outbox = session.outbox_;
   var encoding = http.encoding_;
@@ -83,6 +87,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var isFull = false;
   var batchFirst = 0;
   var batchEnd = 0;
+  var batchBytes = 0;
   var fullInboxMs = FULL_INBOX_MS;
   // Of the next message down.
   var offset = 0;
@@ -277,7 +282,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   function upward() {
     batchFirst = outbox.base_;
     var messages = /** @type {Packet[]} */ (outbox.batch_(
-      min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_), MAX_BATCH));
+      min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_, memory.recallBytes_()), MAX_BATCH));
+    batchBytes = outbox.batchBytes_;
     batchEnd = batchFirst + messages.length;
     var packets = append(messages.length ? [newPacket(OFFSET, '' + batchFirst)] : [], messages);
     isCloseSent = false;
@@ -362,6 +368,13 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         }
         if (slot === 'proof') {
           // It stays unproven; what it bears, it carries.
+          return;
+        }
+        if (isLong && exec(/^http 413/, detail) && batchEnd - batchFirst > 1 && batchBytes > MIN_BODY_BYTES) {
+          // The path bears no body so long (PROTOCOL §6.7).
+          http.batchBytes_ = Infinity;
+          memory.rememberBytes_(max(MIN_BODY_BYTES, batchBytes / 2));
+          (isAttached ? send : leg.start_)();
           return;
         }
       }

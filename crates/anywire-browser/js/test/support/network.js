@@ -6,7 +6,7 @@ const LATENCY_MS = 20;
  * `plan.websocket()` says what becomes of the next WebSocket: 'ok', 'throws', 'refused', 'hangs',
  * 'silent' (it opens, and then carries nothing), a number of ms after which it dies, or 'stalls'
  * and a number of ms after which it carries nothing and does not close.
- * `plan.poll()` says what becomes of the next request: 'ok', 'lost' (on the way up), 'unanswered'
+ * `plan.poll(body)` says what becomes of the next request: 'ok', 'lost' (on the way up), 'unanswered'
  * (lost on the way down), 'twice' (the server sees it again), 'html', 'hangs', or a status.
  * `plan.stream()` says what becomes of the next stream: 'ok', 'throws', 'html', 'hangs', a status,
  * 'dies' and a number of ms after which it is cut, 'stalls' and a number of ms after which it shows
@@ -141,7 +141,7 @@ function createNetwork(clock, server, plan = {}) {
         this.stream(body);
         return;
       }
-      this.fate = network.plan.poll();
+      this.fate = network.plan.poll(body);
       if (this.fate === 'throws') {
         throw new Error('not here');
       }
