@@ -23,6 +23,14 @@ const RELOADS: usize = 20;
 /// A page that the browser does not keep to go back to.
 const NOT_KEPT: &str = "addEventListener('unload', function () {});";
 
+/// One whose requests name no referrer: a beacon then hides its origin too.
+const NO_REFERRER: &str = "addEventListener('DOMContentLoaded', function () {
+    var meta = document.createElement('meta');
+    meta.name = 'referrer';
+    meta.content = 'no-referrer';
+    document.head.appendChild(meta);
+});";
+
 async fn server(limits: Limits) -> TestServer {
     TestServer::start(Config::new().allow_jsonp().limits(limits)).await
 }
@@ -80,14 +88,17 @@ async fn closed_tabs_and_navigations_end_their_sessions() {
             let server = server(Limits::default().leave_window(WINDOW)).await;
             let mut pages = Vec::new();
             for _ in 0..PAGES {
-                pages.push(open(&browser, &server, transport, NOT_KEPT).await);
+                let script = format!("{NOT_KEPT}{NO_REFERRER}");
+                pages.push(open(&browser, &server, transport, &script).await);
             }
             let began = Instant::now();
             let mut gone = Vec::new();
             for page in pages {
-                page.evaluate::<Value>("socket.send('u last words'); 0")
-                    .await
-                    .unwrap();
+                // Its own listener comes after the client's.
+                let script =
+                    "addEventListener('pagehide', function () { socket.send('u parting'); });
+                              socket.send('u last words'); 0";
+                page.evaluate::<Value>(script).await.unwrap();
                 if what == "closed tabs" {
                     page.close_tab().await.unwrap();
                 } else {
@@ -97,7 +108,10 @@ async fn closed_tabs_and_navigations_end_their_sessions() {
             }
             let what = format!("{what}, {transport}");
             all_have_left(&server, PAGES, began, &what).await;
-            assert_eq!(server.seen.heard().len(), PAGES, "{what}: last words");
+            let mut heard = server.seen.heard();
+            heard.sort_unstable();
+            let expected = [["u last words"; PAGES], ["u parting"; PAGES]].concat();
+            assert_eq!(heard, expected, "{what}");
         }
     }
 }

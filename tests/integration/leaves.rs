@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anywire::{CloseCode, CloseReason, Limits};
-use anywire_protocol::{Can, Offset, Packet};
+use anywire_protocol::{Can, Generation, Offset, Open, Packet};
 use anywire_tests::host::Host;
 use anywire_tests::server::TestServer;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WsCode;
 
-use crate::wire::{ALL, HTTP, Variant, Wire, every, exchange};
+use crate::wire::{ALL, HTTP, Variant, Wire, every, exchange, new_key};
 
 const WINDOW: Duration = Duration::from_millis(300);
 /// Of the server's deadlines.
@@ -95,15 +95,21 @@ async fn a_page_that_comes_back_goes_on_in_its_session() {
 async fn a_websocket_that_a_browser_closes_for_its_page_leaves() {
     for host in Host::ALL {
         let server = TestServer::start_under(host, every().limits(limits())).await;
-        for code in [WsCode::Away, WsCode::Normal] {
+        let closes = [
+            (WsCode::Away, ""),
+            (WsCode::Away, "idle"),
+            (WsCode::Normal, ""),
+        ];
+        for (code, reason) in closes {
             let mut wire = Wire::open(server.addr, Variant::WebSocket).await;
-            let reason = "".into();
+            let reason = reason.into();
             wire.say_frame(WsMessage::Close(Some(CloseFrame { code, reason })))
                 .await;
         }
         assert_eq!(server.seen.wait_closed(1).await, [the_page_left()]);
-        // The other has only lost its connection.
-        assert_eq!(server.server.metrics().sessions, 1, "{host:?}");
+        // The others have only lost their connections.
+        tokio::time::sleep(WINDOW).await;
+        assert_eq!(server.server.metrics().sessions, 2, "{host:?}");
     }
 }
 
@@ -119,5 +125,25 @@ async fn a_leave_that_nobody_agreed_on_is_refused_and_changes_nothing() {
         wire.send("still here").await;
         assert_eq!(wire.recv_text().await, "still here", "{variant:?}");
     }
+    // Nor does an open that leaves make a session.
+    let opened = server.server.metrics().opened;
+    for variant in HTTP
+        .iter()
+        .copied()
+        .filter(|variant| *variant != Variant::Jsonp)
+    {
+        let open = Open {
+            key: new_key(),
+            generation: Generation::new(1),
+            received: Offset::default(),
+            hold: None,
+            protocols: Vec::new(),
+            can: Can::NONE,
+        };
+        let packets = [Packet::Open(Box::new(open)), Packet::Leave(None)];
+        let refused = exchange(server.addr, variant, &packets).await;
+        assert_eq!(refused.status, 400, "{variant:?} {refused:?}");
+    }
+    assert_eq!(server.server.metrics().opened, opened);
     assert_eq!(server.seen.closed(), []);
 }

@@ -197,12 +197,9 @@ impl Visit {
         mode: Option<ConnectionMode>,
     ) -> Result<Option<Attachment>, Refusal> {
         let counters = &self.hub.counters;
-        let leaves = packets
-            .iter()
-            .any(|packet| matches!(packet, Packet::Leave(_)));
-        if leaves && !self.cell.can.has(Can::LEAVE) {
-            let text = "a leave in a session whose sides have not agreed that they can leave";
-            return Err(ProtocolError::malformed(text).into());
+        if let Err(error) = judge_agreed(&packets, self.cell.can) {
+            counters.refused.add(1);
+            return Err(error.into());
         }
         let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
         let messages = packets.iter().filter(is_message).count();
@@ -240,4 +237,14 @@ impl Visit {
         self.cell
             .step(Origin::Connection, |state, _| state.session.poll_answer())
     }
+}
+
+/// Whether a session that can so much may get these packets (PROTOCOL §2.5).
+pub(crate) fn judge_agreed(packets: &[Packet], can: Can) -> Result<(), ProtocolError> {
+    let leaves = |packet: &Packet| matches!(packet, Packet::Leave(_));
+    if packets.iter().any(leaves) && !can.has(Can::LEAVE) {
+        let text = "a leave in a session whose sides have not agreed that they can leave";
+        return Err(ProtocolError::malformed(text));
+    }
+    Ok(())
 }

@@ -373,15 +373,13 @@ impl Session {
                 self.heartbeat.hear(now);
             }
         }
+        // Before the resume window, which may end at the same moment and says less.
+        if self.left_at().is_some_and(|at| at <= now) {
+            self.end_left();
+        }
         if self.expires_at().is_some_and(|at| at <= now) {
             let text = "no connection carried the session within its resume window";
             self.closing.end(CloseReason::new(CloseCode::EXPIRED, text));
-            self.forget();
-        }
-        if self.left_at().is_some_and(|at| at <= now) {
-            let text = "the page left";
-            self.closing
-                .end(CloseReason::new(CloseCode::GOING_AWAY, text));
             self.forget();
         }
         if self.close_deadline().is_some_and(|at| at <= now) {
@@ -727,6 +725,15 @@ impl Session {
         let keep = keep.unwrap_or(self.limits.leave_window);
         self.leaves_at = Some(now + keep.min(self.limits.resume_window));
         self.detach(now);
+        if keep.is_zero() && !self.is_ended() {
+            self.end_left();
+        }
+    }
+
+    fn end_left(&mut self) {
+        let reason = CloseReason::new(CloseCode::GOING_AWAY, "the page left");
+        self.closing.end(reason);
+        self.forget();
     }
 
     fn detach(&mut self, now: Timestamp) {

@@ -20,14 +20,12 @@ var knowsKeepalive = root.Request && 'keepalive' in root.Request.prototype;
  * @returns {boolean} whether the engine has taken it
  */
 export function sendBeacon(url, body, withCredentials) {
-  // A beacon has credentials, whatever is wanted.
-  if (send && withCredentials) {
-    return send(agent, url, body);
-  }
+  // A beacon hides its origin where the page sends no referrer, and has credentials, whatever is wanted.
   if (knowsKeepalive) {
     ask(url, {
       method: 'POST', body: body, keepalive: true, credentials: withCredentials ? 'include' : 'same-origin'
     }).then(ignore, ignore);
+    return true;
   }
-  return knowsKeepalive;
+  return !!send && withCredentials && send(agent, url, body);
 }

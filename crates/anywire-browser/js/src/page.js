@@ -25,16 +25,19 @@ export function watchPage(settings, returned, gone) {
   var network = connection && connection.type;
   var hasNewNetwork = false;
   var hasReturned = false;
+  var isGone = false;
   var lookedAt = 0;
   var jumpAt = 0;
   // What comes together in one turn is one return.
   var timer = createTimer(settings, function () {
     // While a machine sleeps the monotonic clock stands still, or else timers are late. Those of a
-    // hidden page are late anyway; it is asked when it is shown.
+    // hidden page are late anyway; it is asked when it is shown. One that has gone and is seen has not gone.
+    var isSeen = !(page && page.hidden);
     var isBack = hasReturned || settings.date() - settings.now() > jumpAt + SLEEP_MS ||
-      !(page && page.hidden) && settings.now() > lookedAt + LOOK_MS + SLEEP_MS;
+      isSeen && (isGone || settings.now() > lookedAt + LOOK_MS + SLEEP_MS);
     var isNew = hasNewNetwork;
     hasReturned = hasNewNetwork = false;
+    isGone = isGone && !isBack;
     look();
     if (isBack) {
       returned(isNew);
@@ -50,6 +53,9 @@ export function watchPage(settings, returned, gone) {
   /** @param {any} event */
   function listener(event) {
     if (event.type === 'pagehide') {
+      isGone = true;
+      hasReturned = hasNewNetwork = false;
+      look();
       gone(event.persisted);
       return;
     }
@@ -58,7 +64,7 @@ export function watchPage(settings, returned, gone) {
     var isNew = network !== before || event.type === 'online';
     // A change may be of the line's speed alone. A page that is shown for the first time has lost
     // nothing, nor has one that is hidden.
-    if (!(event.type === 'change' && !isNew || event.persisted === false ||
+    if (!(event.type === 'change' && !isNew || event.persisted === false || isGone && page && page.hidden ||
         event.type === 'visibilitychange' && page.hidden)) {
       hasNewNetwork = hasNewNetwork || isNew;
       hasReturned = true;

@@ -6,6 +6,7 @@
 import { readBlob } from '#platform/engine.js';
 import { append, Bytes, exec, join, max, min, own } from './language.js';
 import { createOutbox } from './outbox.js';
+import root from './root.js';
 import { createTimer, soon } from './timers.js';
 import { UNKNOWN_SESSION } from './wire/close.js';
 import { createFault, protocolError } from './wire/fault.js';
@@ -34,7 +35,8 @@ var MAX_OUTBOX_BYTES = 67108864;
  */
 export function createSession(clock, key, protocols, handlers) {
   var secret = '';
-  var can = clock.leave === false ? [] : [LEAVE];
+  // A worker and a program are no pages, and are not told that they go.
+  var can = clock.leave === false || !root.document ? [] : [LEAVE];
   var outbox = createOutbox();
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
   var limits = /** @type {Limits} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 });

@@ -220,9 +220,9 @@ type Deed = (object: never, generation: number) => void;
 interface Leg {
   start_(): void;
   /** Send what the session has, as far as the leg can. */
-  transmit_(leaving?: string): void;
-  /** Tell the server that the page goes, with the content of a leave. */
-  leave_(content: string): void;
+  transmit_(): void;
+  /** Tell the server that the page goes, with the content of a leave and the generation that it is behind. */
+  leave_(content: string, generation: number): void;
   /** Send the ping that proves the leg, after what waits. */
   prove(): void;
   /** End without a word, but for the content of a close that the server is to be told. */
@@ -364,6 +364,8 @@ interface Negotiation {
   decisions_: Decision[];
   trace_: Trace;
   feed_(now: number, ...input: PassedInput): void;
+  /** The page goes: what begins later has a higher generation than this. */
+  gone_(): number;
   /** When to feed 'timeout'; may be `Infinity`. */
   timeout_(): number;
 }

@@ -8,37 +8,63 @@ import { withPage } from './support/page-life.js';
 const TRANSPORTS = ['websocket', 'poll'];
 
 for (const transport of TRANSPORTS) {
-  test(`a page that goes says so, and nothing more: ${transport}`, () => {
+  test(`what a page says and closes as it goes arrives: ${transport}`, () => {
     withPage(({ fire }) => {
       const scene = createScene({ transports: [transport] });
       scene.advance(1000);
       fire('pagehide', { persisted: false });
-      assert.deepEqual(scene.session.leaves || [], transport === 'poll' ? [''] : []);
+      // Its own listener comes after ours.
+      scene.client.send('bye');
+      scene.client.close(3005, 'gone');
       scene.advance(100);
-      assert.deepEqual(scene.session.leaves, ['']);
-      assert.equal(scene.beacons.length, transport === 'poll' ? 1 : 0);
+      assert.deepEqual(scene.session.inbox, ['bye']);
+      assert.deepEqual(scene.session.closing, { code: 3005, reason: 'gone' });
+      // One that stays after all hears of it when it has seen so.
+      scene.advance(9000);
+      assert.deepEqual(scene.seen.closes, [{ code: 3005, reason: 'gone', wasClean: true }]);
+      assert.deepEqual(scene.server.errors, []);
+    });
+  });
+
+  test(`a page that is seen again, without a word, goes on: ${transport}`, () => {
+    withPage(({ fire }) => {
+      const scene = createScene({ transports: [transport] });
+      scene.advance(1000);
+      fire('pagehide', { persisted: false });
+      scene.client.send('still here');
+      scene.advance(7000);
+      scene.client.send('and here');
+      scene.advance(2000);
+      assert.deepEqual(scene.session.inbox, ['still here', 'and here']);
+      assert.equal(typeof scene.session.left, 'object', 'the leave is undone');
+      assert.equal(scene.client.transport, transport);
       assert.deepEqual(scene.server.errors, []);
     });
   });
 
   test(`a page that may be gone back to asks for more time, and goes on in its session: ${transport}`, () => {
-    withPage(({ fire }) => {
+    withPage(({ fire, page }) => {
       const scene = createScene({ transports: [transport] });
       scene.advance(1000);
+      page.hidden = true;
       fire('pagehide', { persisted: true });
       scene.advance(100);
       assert.deepEqual(scene.session.leaves, ['60000']);
       const { generation } = scene.session;
       scene.session.send('while it was away');
-      scene.advance(5000);
+      scene.advance(4000);
+      page.hidden = false;
       fire('pageshow', { persisted: true });
+      // The page's own listener may come first.
+      scene.client.send('first');
       scene.advance(5000);
       assert.ok(scene.session.generation > generation, 'it has attached anew');
       assert.equal(scene.session.left, null);
       assert.deepEqual(scene.seen.messages, ['while it was away']);
       scene.client.send('back');
       scene.advance(1000);
-      assert.deepEqual(scene.session.inbox, ['back']);
+      assert.deepEqual(scene.session.inbox, ['first', 'back']);
+      assert.equal(scene.seen.transports.filter((shown) => shown === transport).length <= 2, true, `${scene.seen.transports}`);
       assert.equal(scene.server.sessions.length, 1);
       assert.deepEqual(scene.seen.closes, []);
       assert.deepEqual(scene.server.errors, []);
@@ -59,6 +85,39 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
+
+test('over HTTP a page that goes says so by a request that outlives it', () => {
+  withPage(({ fire }) => {
+    const scene = createScene({ transports: ['poll'] });
+    scene.advance(1000);
+    fire('pagehide', { persisted: false });
+    assert.deepEqual(scene.session.leaves, ['']);
+    assert.equal(scene.beacons.length, 1);
+  });
+});
+
+test('a page that goes leaves behind what is still connecting', () => {
+  withPage(({ fire }) => {
+    const scene = createScene({ plan: { websocket: () => 'hangs' } });
+    scene.advance(2000);
+    assert.equal(scene.client.transport, 'poll');
+    fire('pagehide', { persisted: false });
+    assert.ok(scene.session.leftGeneration >= 2, `${scene.session.leftGeneration}`);
+  });
+});
+
+test('the beacon keeps to the longest body that the server takes', () => {
+  withPage(({ fire }) => {
+    const scene = createScene({ transports: ['poll'], server: { limits: { maxPayloadBytes: 16384 } } });
+    scene.advance(1000);
+    for (let i = 0; i < 40; i++) {
+      scene.client.send('x'.repeat(1000));
+    }
+    fire('pagehide', { persisted: false });
+    assert.ok(scene.beacons[0].body.length <= 16384, `${scene.beacons[0].body.length}`);
+    assert.deepEqual(scene.session.leaves, ['']);
+  });
+});
 
 test('what the server has not got rides along, and the close of a page that closes as it goes', () => {
   withPage(({ fire }) => {

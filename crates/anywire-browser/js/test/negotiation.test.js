@@ -39,10 +39,9 @@ test('a WebSocket that works carries the session, without any request', () => {
 test('the offer opens with generation 2 and the application\'s sub-protocols', () => {
   const scene = createScene({ protocols: ['chat', 'other'], server: { protocol: 'other' } });
   scene.advance(100);
-  const [version, offer, can, ...rest] = scene.websocket.protocols;
+  const [version, offer, ...rest] = scene.websocket.protocols;
   assert.equal(version, 'anywire.v1');
   assert.match(offer, /^anywire\.open\.[0-9a-f]{32}\.2$/);
-  assert.equal(can, 'anywire.can.leave');
   assert.deepEqual(rest, ['chat', 'other']);
   assert.equal(scene.client.protocol, 'other');
 });

@@ -211,7 +211,7 @@ testFull('a response that cannot be read is a failure', () => {
 
 test('the surface forgives what a WebSocket forgives', () => {
   const scene = createScene({ protocols: null });
-  assert.deepEqual(scene.websocket.protocols.slice(3), ['null']);
+  assert.deepEqual(scene.websocket.protocols.slice(2), ['null']);
   scene.advance(100);
   scene.client.block('other');
   assert.equal(scene.client.transport, 'websocket');

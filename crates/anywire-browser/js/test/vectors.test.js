@@ -1,6 +1,7 @@
 // The vectors that bind the specification, the server and this client.
 
 import { test } from 'node:test';
+import { withPage } from './support/page-life.js';
 import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -91,14 +92,16 @@ for (const { name, text } of answers.invalid) {
   });
 }
 
-test('this client says what it can beyond version 1', () => {
-  const clock = { now: () => 0, setTimeout, clearTimeout };
-  const session = createSession(clock, 'key', [], {});
-  assert.deepEqual(JSON.parse(session.openContent_(1)).can, ['leave']);
-  assert.deepEqual(session.offer_(1), ['anywire.open.key.1', 'anywire.can.leave']);
-  const silent = createSession({ ...clock, leave: false }, 'key', [], {});
-  assert.deepEqual(JSON.parse(silent.openContent_(1)).can, []);
-  assert.deepEqual(silent.offer_(1), ['anywire.open.key.1']);
+test('a page says that it can leave, and nothing else does', () => {
+  const says = (options) => {
+    const session = createSession({ now: () => 0, setTimeout, clearTimeout, ...options }, 'key', [], {});
+    return [JSON.parse(session.openContent_(1)).can, session.offer_(1)];
+  };
+  assert.deepEqual(says(), [[], ['anywire.open.key.1']]);
+  withPage(() => {
+    assert.deepEqual(says(), [['leave'], ['anywire.open.key.1', 'anywire.can.leave']]);
+    assert.deepEqual(says({ leave: false }), [[], ['anywire.open.key.1']]);
+  });
 });
 
 for (const { code, disposition } of load('close-codes.json')) {

@@ -435,7 +435,9 @@ impl<S> Driver<S> {
             Phase::Waiting(_) => false,
         };
         self.say_last_words();
+        // Browsers give no reason; servers and gateways that stop do, mostly.
         if reason.code == CloseCode::GOING_AWAY
+            && reason.text().is_empty()
             && let Phase::Carrying { connection, .. } = &self.phase
         {
             connection.go_away();

@@ -234,6 +234,11 @@ export function createNegotiation(settings, allowed, memory) {
       /** @type {InputHandler} */ (inputs[input])(legs[leg || WEBSOCKET], a, b, c);
     },
 
+    gone_: function () {
+      pollGeneration = 0;
+      return lastGeneration;
+    },
+
     timeout_: function () {
       var time = Infinity;
       for (var what in passed) {

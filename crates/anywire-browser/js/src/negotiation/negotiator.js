@@ -91,6 +91,14 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     }
   }
 
+  /** Again with all that the server has not got, when the page still sends or closes. */
+  function leave() {
+    var leg = legs[negotiation.carrier_ || POLL];
+    if (!isStopped && leg) {
+      leg.leave_(/** @type {string} */ (leaving), negotiation.gone_());
+    }
+  }
+
   /** @param {Decision} decision */
   function act(decision) {
     var what = decision[0];
@@ -105,16 +113,17 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     feed_: feed,
 
     transmit_: function () {
-      if (!isStopped && negotiation.carrier_) {
-        legs[negotiation.carrier_].transmit_(leaving);
+      if (leaving !== undefined && negotiation.carrier_ !== WEBSOCKET) {
+        leave();
+      } else if (!isStopped && negotiation.carrier_) {
+        legs[negotiation.carrier_].transmit_();
       }
     },
 
     leave_: function (content) {
-      var leg = legs[negotiation.carrier_ || POLL];
-      if (!isStopped && session.canLeave_ && leg) {
+      if (session.canLeave_) {
         leaving = content;
-        leg.leave_(content);
+        leave();
       }
     },
 

@@ -141,10 +141,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
     },
 
-    transmit_: function (leaving) {
-      if (leaving !== undefined && session.closing_) {
-        leg.leave_(leaving);
-      }
+    transmit_: function () {
       if (isSending || isStopped || !(asked || outbox.take_(outbox.base_) ||
           session.closing_ && outbox.base_ === outbox.end_)) {
         return;
@@ -158,9 +155,9 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
     },
 
-    leave_: function (content) {
+    leave_: function (content, generation) {
       // As much as a page that goes may still send: half as many messages, until it is let.
-      for (var count = MAX_BATCH; !isTold(content, count) && count; count = floor(count / 2)) { /* again */ }
+      for (var count = MAX_BATCH; !isTold(content, generation, count) && count; count = floor(count / 2)) { /* again */ }
     },
 
     drop: function (_, _code, farewell) {
@@ -189,18 +186,25 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /**
    * Whether the engine takes a leave with the first so many messages.
    * @param {string} content
+   * @param {number} generation
    * @param {number} count
    */
-  function isTold(content, count) {
-    var messages = outbox.batch_(BEACON_BYTES, count);
-    var packets = append(attaching(), messages.length ? [newPacket(OFFSET, '' + outbox.base_)] : []);
+  function isTold(content, generation, count) {
+    var maxBytes = min(BEACON_BYTES, limits.maxPayloadBytes);
+    var messages = outbox.batch_(maxBytes - BESIDE_BYTES, count);
+    /** @type {Packet[]} */
+    var packets = [newPacket(ATTACH, session.attachContent_(generation))];
+    append(packets, messages.length ? [newPacket(OFFSET, '' + outbox.base_)] : []);
     append(packets, /** @type {Packet[]} */ (messages));
-    if (session.closing_ && outbox.base_ + messages.length === outbox.end_) {
+    var hasClose = session.closing_ && outbox.base_ + messages.length === outbox.end_;
+    if (hasClose) {
       packets[packets.length] = closePacket();
     }
     packets[packets.length] = newPacket(LEAVE, content);
     var body = encoding.pack_(packets);
-    return body.length <= BEACON_BYTES && settings.beacon(endpoints.poll, body, settings.withCredentials);
+    var isTaken = body.length <= maxBytes && settings.beacon(endpoints.poll, body, settings.withCredentials);
+    session.isCloseSent_ = session.isCloseSent_ || !!hasClose && isTaken;
+    return isTaken;
   }
 
   function closePacket() {

@@ -92,7 +92,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     },
 
     transmit_: function () {
-      if (!isAttached) {
+      if (!isAttached || isStopped) {
         return;
       }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
@@ -115,7 +115,9 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     },
 
     leave_: function (content) {
-      if (isAttached && !isStopped) {
+      // What the page still says would come too late behind it. For a page that is not kept the browser closes with 1001,
+      // which says the same (PROTOCOL §8.8).
+      if (content && isAttached && !isStopped) {
         send(LEAVE, content);
       }
     },

@@ -171,7 +171,7 @@ class Server {
     if (holds) {
       session.attach(exchange, request.generation);
     }
-    if (session.take(packets.slice(1)) === 'closed') {
+    if (session.take(packets.slice(1), request.generation) === 'closed') {
       exchange.answer(holds);
       session.ended = true;
     } else if (!holds || (isOpen && !letters.includes('n')) || session.hasNews(request.received)) {
@@ -358,7 +358,8 @@ class Session {
   }
 
   /** The page goes (PROTOCOL §8.8). */
-  leave(content) {
+  leave(content, generation = this.generation) {
+    this.generation = this.leftGeneration = generation;
     if (!this.can.includes('leave') || !/^\d*$/.test(content)) {
       this.server.errors.push(`leave ${content}`);
     }
@@ -396,7 +397,8 @@ class Session {
   }
 
   /** Takes the packets of a request that follow the first, as far as there is room. */
-  take(packets) {
+  take(packets, generation) {
+    let outcome = 'open';
     let offset = 0;
     for (const { letter, content } of packets) {
       if (letter === 'n') {
@@ -406,19 +408,19 @@ class Session {
       } else if (letter === 'p' || letter === '-') {
         // Answered by the exchange, and by a stream if there is one.
       } else if (letter === 'l') {
-        this.leave(content);
+        this.leave(content, generation);
       } else if (letter === 'c') {
         if (!this.closing) {
           this.closedByClient(content);
         }
-        return 'closed';
+        outcome = 'closed';
       } else if (offset === this.received && offset >= this.room) {
         return 'open';
       } else {
         this.takeMessage(offset++, letter, content);
       }
     }
-    return 'open';
+    return outcome;
   }
 
   takeMessage(offset, letter, content) {
