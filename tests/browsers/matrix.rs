@@ -141,6 +141,7 @@ impl Run {
                 "awaited",
                 "framework",
                 "abandoned",
+                "left",
                 "closedByPage",
                 "closedByApp",
                 "closedByBoth",

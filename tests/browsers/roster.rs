@@ -66,7 +66,7 @@ pub const ENGINES: [Engine; 19] = [
         "qtwebkit",
         "QtWebKit 602",
         "2016",
-        &[("awaited", JOBS_AS_TASKS)],
+        &[("awaited", JOBS_AS_TASKS), ("left", NO_BEACONS)],
     )),
     everyday(middle(
         "qtwebkit-without-websocket",
@@ -75,13 +75,14 @@ pub const ENGINES: [Engine; 19] = [
         &[
             ("websocket", "taken away before the page's scripts run"),
             ("awaited", JOBS_AS_TASKS),
+            ("left", NO_BEACONS),
         ],
     )),
     middle(
         "phantomjs-2.1",
         "PhantomJS 2.1 (WebKit 538, as Safari 7)",
         "2013",
-        &[("awaited", NO_PROMISES)],
+        &[("awaited", NO_PROMISES), ("left", NO_BEACONS)],
     ),
     everyday(middle(
         "phantomjs-1.9",
@@ -94,6 +95,7 @@ pub const ENGINES: [Engine; 19] = [
             ),
             (EVENTS_ACROSS, "its EventSource throws"),
             ("awaited", NO_PROMISES),
+            ("left", NO_BEACONS),
         ],
     )),
     oldest(
@@ -113,6 +115,7 @@ pub const ENGINES: [Engine; 19] = [
             ),
             (REQUESTS_ACROSS, "its XMLHttpRequest throws"),
             ("awaited", NO_PROMISES),
+            ("left", NO_BEACONS),
         ],
     ),
     oldest("htmlunit-ie11", "HtmlUnit as IE 11", "2013", HTMLUNIT_11),
@@ -136,6 +139,7 @@ pub const ENGINES: [Engine; 19] = [
             ("binary", NO_BYTES),
             (REQUESTS_ACROSS, NO_CORS),
             ("awaited", NO_PROMISES),
+            ("left", NO_BEACONS),
         ],
     ),
 ];
@@ -148,6 +152,7 @@ const HTMLUNIT: &[Lack] = &[
     (WITHOUT_COOKIES, ALWAYS_COOKIES),
     (HEADERS_HEEDED, NO_HEADERS_HEEDED),
     ("awaited", NO_PROMISES),
+    ("left", NO_BEACONS),
 ];
 
 const HTMLUNIT_6: &[Lack] = &[
@@ -157,6 +162,7 @@ const HTMLUNIT_6: &[Lack] = &[
     ("binary", NO_BYTES),
     (REQUESTS_ACROSS, NO_CORS),
     ("awaited", NO_PROMISES),
+    ("left", NO_BEACONS),
 ];
 
 const HTMLUNIT_11: &[Lack] = &[
@@ -166,6 +172,7 @@ const HTMLUNIT_11: &[Lack] = &[
     (WITHOUT_COOKIES, ALWAYS_COOKIES),
     (HEADERS_HEEDED, NO_HEADERS_HEEDED),
     ("awaited", NO_PROMISES),
+    ("left", NO_BEACONS),
 ];
 
 const NONE: &str = "has none";
@@ -176,6 +183,7 @@ const NO_BYTES: &str = "no typed arrays";
 const JOBS_AS_TASKS: &str =
     "its promises run as tasks, so what awaits the events of a WebSocket misses some too";
 const NO_PROMISES: &str = "no promises, so nothing can be awaited";
+const NO_BEACONS: &str = "no request outlives its page";
 const NO_CORS: &str = "its requests are ActiveX objects, which know nothing of credentials";
 
 impl Engine {

@@ -89,7 +89,8 @@ fn stripped(origin: Origin) -> Option<&'static str> {
 fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
     let limits = Limits::default()
         .hold(Duration::from_secs(1))
-        .heartbeat(Duration::from_secs(1));
+        .heartbeat(Duration::from_secs(1))
+        .leave_window(Duration::from_secs(1));
     let protocols = app::SUB_PROTOCOL_BYTES.map(app::last_sub_protocol);
     let protocols = protocols
         .into_iter()
@@ -208,12 +209,14 @@ impl Desk {
 fn file(path: &str, build: &str) -> Option<warp::reply::Response> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (file, kind) = match path {
-        "/acceptance.html" => (tests.join("browsers/page/acceptance.html"), "text/html"),
+        "/acceptance.html" | "/frame.html" => {
+            (tests.join(format!("browsers/page{path}")), "text/html")
+        }
         "/client.js" => (
             tests.join(format!("../crates/anywire-browser/js/dist/{build}.min.js")),
             "application/javascript",
         ),
-        "/page.js" | "/samples.js" | "/diagnosis.js" | "/acceptance.js" => (
+        "/page.js" | "/samples.js" | "/diagnosis.js" | "/acceptance.js" | "/frame.js" => (
             tests.join(format!("browsers/page{path}")),
             "application/javascript",
         ),

@@ -11,6 +11,8 @@ var STEP_MS = +query.stepMs || 20000;
 var IDLE_MS = 2500;
 var CUT_AFTER_MS = 30;
 var ABANDONED_MS = 1000;
+// Longer than the server's leave window.
+var LEFT_MS = 2000;
 
 /** What the app and the page close with, each at one end of what applications may use. */
 var PAGE_CLOSE = { code: 3000, reason: 'the page: caf\u00e9 \u2713' };
@@ -184,6 +186,24 @@ var steps = {
     setTimeout(function () {
       done('');
     }, ABANDONED_MS);
+  },
+
+  /** A page in a frame goes, with its session. The app tells whether that lives on. */
+  left: function (done) {
+    var knowsBeacons = window.navigator && navigator.sendBeacon || window.Request && 'keepalive' in Request.prototype;
+    if (!knowsBeacons) {
+      done('', 'no request outlives its page');
+      return;
+    }
+    var frame = document.createElement('iframe');
+    window.frameOpened = function () {
+      document.body.removeChild(frame);
+      setTimeout(function () {
+        done('');
+      }, LEFT_MS);
+    };
+    frame.src = '/frame.html' + location.search;
+    document.body.appendChild(frame);
   },
 
   closedByPage: function (done) {
