@@ -1,5 +1,6 @@
 //! The Rust client over real sockets.
 
+mod bodies;
 mod delivery;
 mod handles;
 mod surroundings;

@@ -31,14 +31,13 @@ pub(crate) struct Failure {
     pub(crate) loss: Loss,
     /// What the server itself refused the leg with. Absent if something in between answered, or nothing did.
     pub(crate) refusal: Option<CloseReason>,
+    /// Whether something in between found the body too long (PROTOCOL §6.7).
+    pub(crate) is_too_long: bool,
 }
 
 impl Failure {
     pub(crate) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self {
-            loss: Loss::new(outcome, detail),
-            refusal: None,
-        }
+        Loss::new(outcome, detail).into()
     }
 
     /// The refusal that ends the session: one to start anew or to give up.
@@ -78,9 +77,21 @@ impl Failure {
             );
             failure.refusal = is_ours.then(|| CloseReason::new(code, &refusal.message));
         }
+        failure.is_too_long =
+            failure.refusal.is_none() && status == http::StatusCode::PAYLOAD_TOO_LARGE;
         failure.loss.is_missing =
             failure.refusal.is_none() && matches!(status.as_u16(), 404 | 405 | 501);
         failure
+    }
+}
+
+impl From<Loss> for Failure {
+    fn from(loss: Loss) -> Self {
+        Self {
+            loss,
+            refusal: None,
+            is_too_long: false,
+        }
     }
 }
 

@@ -93,6 +93,12 @@ async fn plain(
         client.write(PORTAL).await?;
         return Ok(Then::KeepOpen);
     }
+    let length = framing.content(&body)?.len() as u64;
+    if request.is_post() && met.faults.limit_body.is_some_and(|most| length > most) {
+        shared.count(|counts| counts.refusals += 1);
+        client.write(TOO_LARGE).await?;
+        return Ok(Then::KeepOpen);
+    }
     let sent = if met.faults.http10 {
         let (body, is_sized) = (framing.content(&body)?, framing.is_sized());
         let head = passed.downgraded();
@@ -202,6 +208,9 @@ const REFUSAL: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnecti
 const PORTAL: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 36\r\n\r\n\
     <h1>Please sign in to use Wi-Fi</h1>";
+const TOO_LARGE: &[u8] =
+    b"HTTP/1.1 413 Request Entity Too Large\r\ncontent-type: text/html\r\ncontent-length: 33\r\n\r\n\
+    <h1>Request Entity Too Large</h1>";
 /// How long a request may be held before its repeat is sent: long for loopback, short for a test.
 const REPEAT_PATIENCE: Duration = Duration::from_millis(200);
 /// How long a request waits for another one to overtake it.

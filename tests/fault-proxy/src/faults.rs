@@ -51,6 +51,8 @@ pub struct Faults {
 
     /// Answers each POST with 403 and a page: a captive portal.
     pub refuse_posts: bool,
+    /// Answers each POST whose body is longer than so many bytes with 413 and a page, as a proxy with a limit does.
+    pub limit_body: Option<u64>,
     /// Each n-th `POST …/poll` reaches the server, but its answer does not reach the client, whose connection
     /// closes instead: a network that ends between the two.
     ///

@@ -155,13 +155,13 @@ impl Driver {
             writer.push(&proof(&limits));
         }
         if has_messages {
-            let max_bytes = self.pace.batch_bytes(&limits);
+            let max_bytes = self.pace.batch_bytes(&limits, now);
             plan.has_close = push_messages(
                 &mut state.session,
                 leg.generation,
                 &mut writer,
                 max_bytes,
-                &mut plan.batch,
+                &mut plan,
                 now,
             );
             plan.was_close_out = self.is_close_out;
@@ -302,6 +302,11 @@ impl Driver {
                 };
                 end_refused(&mut self.shared.lock(), reason, is_close_out, now);
             }
+        } else if failure.is_too_long
+            && flight.plan.batch.end - flight.plan.batch.start > 1
+            && self.pace.refused_as_too_long(flight.plan.batch_bytes, now)
+        {
+            return self.send_shorter(flight, now);
         } else if failure.loss.outcome != Outcome::Superseded {
             self.pace.failed(flight.body_bytes, flight.plan.hold);
             if flight.plan.has_proof && flight.plan.batch.is_empty() {
@@ -317,11 +322,26 @@ impl Driver {
             self.shared.lock().session.handle_close_lost();
         }
         self.poll = None;
-        let loss = Failure {
-            loss: failure.loss.clone(),
-            refusal: None,
-        };
+        let loss = Failure::from(failure.loss.clone());
         self.lost(Transport::Poll, &loss, now);
+    }
+
+    /// The same messages again, in a shorter body, on the same leg.
+    fn send_shorter(&mut self, flight: &Flight, now: Timestamp) {
+        if flight.plan.has_close {
+            self.is_close_out = flight.plan.was_close_out;
+            self.shared.lock().session.handle_close_lost();
+        }
+        let Some(leg) = &mut self.poll else {
+            return;
+        };
+        if flight.plan.has_close {
+            leg.is_close_sent = false;
+        }
+        // An attached leg sends whatever it may in its next turn.
+        if !leg.is_attached {
+            self.exchange(Slot::Hold, Some(Duration::ZERO), true, now);
+        }
     }
 }
 
@@ -331,11 +351,11 @@ fn push_messages(
     generation: Generation,
     writer: &mut PayloadWriter,
     max_bytes: usize,
-    batch: &mut std::ops::Range<u64>,
+    plan: &mut FlightPlan,
     now: Timestamp,
 ) -> bool {
     let acknowledged = session.acknowledged();
-    *batch = acknowledged.as_u64()..acknowledged.as_u64();
+    plan.batch = acknowledged.as_u64()..acknowledged.as_u64();
     let mode = ConnectionMode::Exchange {
         hold: Duration::ZERO,
     };
@@ -357,7 +377,7 @@ fn push_messages(
                 writer.push(&packet);
             }
             Transmit::Message(message) => {
-                batch.end += 1;
+                plan.batch.end += 1;
                 bytes += message.len().max(1);
                 writer.push_message(message);
             }
@@ -365,6 +385,7 @@ fn push_messages(
         }
     }
     session.handle_detach(at.id, now);
+    plan.batch_bytes = bytes;
     is_closing
 }
 

@@ -38,10 +38,7 @@ impl Exchanger {
         let headers = timeout(patience, asking)
             .await
             .map_err(|_| Failure::new(Outcome::Failed, "token: no answer"))?;
-        let headers = headers.map_err(|loss| Failure {
-            loss,
-            refusal: None,
-        })?;
+        let headers = headers.map_err(Failure::from)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();

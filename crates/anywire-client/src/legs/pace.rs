@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use anywire_protocol::Limits;
+use anywire_protocol::{Limits, NegotiationSettings, Timestamp};
 
 /// Outlives the legs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     hold: Duration,
     batch_bytes: usize,
+    /// How many bytes of messages the path is known to bear, and until when that is believed.
+    borne: Option<(usize, Timestamp)>,
 }
 
 impl Default for Pace {
@@ -17,6 +19,7 @@ impl Default for Pace {
         Self {
             hold: Duration::MAX,
             batch_bytes: usize::MAX,
+            borne: None,
         }
     }
 }
@@ -28,8 +31,10 @@ impl Pace {
     }
 
     /// How many bytes of messages go into one body.
-    pub(crate) fn batch_bytes(&self, limits: &Limits) -> usize {
-        limits.max_payload_bytes.min(self.batch_bytes)
+    pub(crate) fn batch_bytes(&self, limits: &Limits, now: Timestamp) -> usize {
+        let borne = self.borne.filter(|(_, until)| now < *until);
+        let borne = borne.map_or(usize::MAX, |(bytes, _)| bytes);
+        limits.max_payload_bytes.min(self.batch_bytes).min(borne)
     }
 
     /// Whether larger bodies have failed until nothing but small ones is left.
@@ -42,6 +47,17 @@ impl Pace {
         if bytes > SMALL_BODY_BYTES {
             self.batch_bytes = self.batch_bytes.saturating_mul(2);
         }
+    }
+
+    /// The path has refused a body with so many bytes of messages as too long (PROTOCOL §6.7). Whether to send them again in
+    /// shorter ones.
+    pub(crate) fn refused_as_too_long(&mut self, batch_bytes: usize, now: Timestamp) -> bool {
+        if batch_bytes <= MIN_BODY_BYTES {
+            return false;
+        }
+        let bytes = (batch_bytes / 2).max(MIN_BODY_BYTES);
+        self.borne = Some((bytes, now + NegotiationSettings::MEMORY));
+        true
     }
 
     /// A hold lasted as long as it was to.
@@ -63,3 +79,5 @@ impl Pace {
 /// No path is asked for less.
 const MIN_HOLD: Duration = Duration::from_secs(1);
 const SMALL_BODY_BYTES: usize = 2_048;
+/// A path that refuses longer bodies is asked for no shorter ones.
+const MIN_BODY_BYTES: usize = 8_192;

@@ -47,6 +47,8 @@ pub(crate) struct FlightPlan {
     pub(crate) hold: Duration,
     /// The messages that it carries.
     pub(crate) batch: std::ops::Range<u64>,
+    /// How many bytes those are.
+    pub(crate) batch_bytes: usize,
     pub(crate) has_proof: bool,
     /// The last attempt that it reports.
     pub(crate) reported: u64,

@@ -156,10 +156,7 @@ async fn upgrade(beginning: Beginning) -> Result<impl AsyncRead + AsyncWrite + U
         protocols,
         ..
     } = beginning;
-    let mut fields = headers.now().await.map_err(|loss| Failure {
-        loss,
-        refusal: None,
-    })?;
+    let mut fields = headers.now().await.map_err(Failure::from)?;
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| failed(error.to_string()))?;
     let handshake = Upgrade::new(nonce);

@@ -128,3 +128,20 @@ async fn refused_connections_are_closed_and_so_are_kept_ones() {
     assert!(bench.next_seen().await.starts_with("POST"));
     assert!(bench.seen.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn a_proxy_with_a_limit_answers_longer_bodies_itself() {
+    let mut bench = Bench::with("limit-body=10").await;
+    let mut client = bench.client().await;
+    let post = |body: &str| {
+        let length = body.len();
+        format!("POST /poll HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let refused = ask(&mut client, &post("01234567890")).await.unwrap();
+    assert_eq!(refused, "HTTP/1.1 413 Request Entity Too Large");
+    let page = "<h1>Request Entity Too Large</h1>";
+    assert_eq!(hear(&mut client, page.len()).await.unwrap(), page);
+    let passed = ask(&mut client, &post("0123456789")).await.unwrap();
+    assert_eq!(passed, "HTTP/1.1 200 OK");
+    assert!(bench.next_seen().await.starts_with("POST"));
+}

@@ -1,0 +1,70 @@
+//! The Rust client where something between refuses long bodies (PROTOCOL §6.7).
+
+use std::time::{Duration, Instant};
+
+use anywire::Config;
+use anywire_client::{Client, OriginMemory, Transport};
+use anywire_fault_proxy::{FaultProxy, Faults};
+use anywire_tests::middlebox::{Middlebox, Product};
+use anywire_tests::server::TestServer;
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+/// 300 messages of 1 KB are behind a limit of 100 KB in so much.
+const WANTED: Duration = Duration::from_millis(1_500);
+
+/// Sends all at once, and waits until they are back. Says how long that took.
+async fn burst(client: &mut Client, count: usize, bytes: usize) -> Duration {
+    let texts: Vec<_> = (0..count)
+        .map(|index| format!("{index} {}", "x".repeat(bytes)))
+        .collect();
+    let began = Instant::now();
+    for text in &texts {
+        client.send(text.as_str()).await.unwrap();
+    }
+    for text in &texts {
+        let message = timeout(DEADLINE, client.recv())
+            .await
+            .expect("it comes back");
+        assert_eq!(message.unwrap().as_text(), Some(text.as_str()));
+    }
+    began.elapsed()
+}
+
+async fn connect(url: &str) -> Client {
+    let builder = Client::builder(url).memory(OriginMemory::default());
+    builder.only(Transport::Poll).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_proxy_refuses_as_too_long_goes_in_shorter_bodies_at_once() {
+    let server = TestServer::start(Config::new()).await;
+    let proxy = FaultProxy::start(server.addr);
+    proxy.set(Faults::of("limit-body=100k"));
+    let mut client = connect(&proxy.url("/anywire")).await;
+    let took = burst(&mut client, 300, 1_000).await;
+    println!("300 messages of 1 KB behind a limit of 100 KB: {took:?}");
+    assert!(took < WANTED * 2, "{took:?}");
+    let refusals = proxy.counts().refusals;
+    assert!(refusals > 0, "the limit was met");
+    // It has learnt what the path bears.
+    burst(&mut client, 300, 1_000).await;
+    assert_eq!(proxy.counts().refusals, refusals);
+}
+
+#[tokio::test]
+async fn nginx_with_a_limit_passes_what_goes_in_shorter_bodies() {
+    let server = TestServer::start(Config::new()).await;
+    let site = |addr| {
+        format!(
+            "server {{ listen {addr}; location / {{ proxy_pass http://{}; client_max_body_size 100k; }} }}",
+            server.addr
+        )
+    };
+    let nginx = Middlebox::start_with(Product::NginxWithoutUpgrade, DEADLINE, site);
+    let nginx = nginx.await.expect("nginx starts");
+    let mut client = connect(&nginx.url("/anywire")).await;
+    let took = burst(&mut client, 300, 1_000).await;
+    println!("300 messages of 1 KB behind nginx with 100 KB: {took:?}");
+    assert!(took < WANTED * 2, "{took:?}");
+}
