@@ -2,6 +2,7 @@
 //! ask. `driver/websocket.rs` and `driver/poll.rs` say how each leg speaks.
 
 mod poll;
+mod refused;
 mod state;
 mod websocket;
 

@@ -33,6 +33,8 @@ pub(crate) struct Failure {
     pub(crate) refusal: Option<CloseReason>,
     /// Whether something in between found the body too long (PROTOCOL §6.7).
     pub(crate) is_too_long: bool,
+    /// Whether something in between may not like what the body says, or its length (PROTOCOL §6.8).
+    pub(crate) is_dislike: bool,
 }
 
 impl Failure {
@@ -79,6 +81,8 @@ impl Failure {
         }
         failure.is_too_long =
             failure.refusal.is_none() && status == http::StatusCode::PAYLOAD_TOO_LARGE;
+        failure.is_dislike = failure.refusal.is_none()
+            && matches!(status.as_u16(), 400 | 403 | 406 | 413 | 415 | 451);
         failure.loss.is_missing =
             failure.refusal.is_none() && matches!(status.as_u16(), 404 | 405 | 501);
         failure
@@ -91,6 +95,7 @@ impl From<Loss> for Failure {
             loss,
             refusal: None,
             is_too_long: false,
+            is_dislike: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Shared,
     answer::{self, Informational},
     faults::Upgrade,
+    filter,
     head::Head,
     line::End,
     live::raise,
@@ -93,7 +94,19 @@ async fn plain(
         client.write(PORTAL).await?;
         return Ok(Then::KeepOpen);
     }
-    let length = framing.content(&body)?.len() as u64;
+    let content = framing.content(&body)?;
+    if request.is_post()
+        && met
+            .faults
+            .refuse_text
+            .iter()
+            .any(|text| filter::says(&content, text))
+    {
+        shared.count(|counts| counts.refusals += 1);
+        client.write(PORTAL).await?;
+        return Ok(Then::KeepOpen);
+    }
+    let length = content.len() as u64;
     if request.is_post() && met.faults.limit_body.is_some_and(|most| length > most) {
         shared.count(|counts| counts.refusals += 1);
         client.write(TOO_LARGE).await?;

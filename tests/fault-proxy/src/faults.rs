@@ -53,6 +53,9 @@ pub struct Faults {
     pub refuse_posts: bool,
     /// Answers each POST whose body is longer than so many bytes with 413 and a page, as a proxy with a limit does.
     pub limit_body: Option<u64>,
+    /// Answers each POST whose body says one of these with 403 and a page, as a filter does: of the body as it is, and with
+    /// its escapes and its base64 undone.
+    pub refuse_text: Vec<String>,
     /// Each n-th `POST …/poll` reaches the server, but its answer does not reach the client, whose connection
     /// closes instead: a network that ends between the two.
     ///

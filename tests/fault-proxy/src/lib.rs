@@ -13,6 +13,7 @@ mod counts;
 mod cuts;
 mod exchange;
 mod faults;
+mod filter;
 mod head;
 mod line;
 mod live;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anywire::Config;
-use anywire_client::{Client, OriginMemory, Transport};
+use anywire_client::{Client, CloseCode, OriginMemory, Transport};
 use anywire_fault_proxy::{FaultProxy, Faults};
 use anywire_tests::middlebox::{Middlebox, Product};
 use anywire_tests::server::TestServer;
@@ -67,4 +67,42 @@ async fn nginx_with_a_limit_passes_what_goes_in_shorter_bodies() {
     let took = burst(&mut client, 300, 1_000).await;
     println!("300 messages of 1 KB behind nginx with 100 KB: {took:?}");
     assert!(took < WANTED * 2, "{took:?}");
+}
+
+#[tokio::test]
+async fn what_no_body_bears_ends_the_session_with_a_reason() {
+    let refused = [
+        ("limit-body=20k", "x".repeat(40_000)),
+        ("refuse-text=<script", "a <script> b".to_owned()),
+    ];
+    for (fault, message) in refused {
+        let server = TestServer::start(Config::new()).await;
+        let proxy = FaultProxy::start(server.addr);
+        proxy.set(Faults::of(fault));
+        let mut client = connect(&proxy.url("/anywire")).await;
+        client.send("before").await.unwrap();
+        assert_eq!(client.recv().await.unwrap().as_text(), Some("before"));
+        let began = Instant::now();
+        client.send("send:1000").await.unwrap();
+        client.send(message.as_str()).await.unwrap();
+        let mut heard = 0;
+        while timeout(DEADLINE, client.recv())
+            .await
+            .expect("it ends")
+            .is_some()
+        {
+            heard += 1;
+        }
+        let took = began.elapsed();
+        let reason = client.close_reason().expect("it has ended");
+        println!("{fault}: {reason} after {took:?}, {heard} messages meanwhile");
+        assert_eq!(reason.code, CloseCode::REFUSED_ON_THE_WAY);
+        assert!(took < Duration::from_secs(20), "within twice ten seconds");
+        let closed = server.seen.wait_closed(1).await;
+        assert_eq!(
+            closed[0].code,
+            CloseCode::REFUSED_ON_THE_WAY,
+            "the server is told"
+        );
+    }
 }

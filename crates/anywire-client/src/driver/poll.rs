@@ -42,11 +42,14 @@ impl Driver {
             full_inbox: FULL_INBOX,
             is_to_prove: false,
             is_close_sent: false,
+            most_messages: u64::MAX,
+            refused: None,
         };
         self.poll = Some(leg);
         // While a WebSocket is attached, the session's messages are that one's. Where larger bodies failed, the attach
         // goes alone, so that the session is carried again before they are tried.
         let has_messages = !self.pace.is_least()
+            && !self.pace.is_bare
             && self
                 .websocket
                 .as_ref()
@@ -86,6 +89,12 @@ impl Driver {
         let has_news = session.sent() > session.acknowledged();
         let has_close = !session.is_open() && (!leg.is_close_sent || is_again);
         let has_proof = leg.is_to_prove;
+        let is_ended = session.is_ended();
+        // Whether it is what they say that is refused: one that says nothing passes.
+        let is_bare = leg
+            .refused
+            .as_ref()
+            .is_some_and(|refused| !refused.has_passed);
         if session.has_inbox_room() {
             (leg.life_at, must_show_life) = (None, false);
         } else {
@@ -98,7 +107,7 @@ impl Driver {
             self.exchange(Slot::Hold, Some(hold), false, now);
         }
         if may_send && (has_news || has_close) {
-            self.exchange(Slot::Send, None, true, now);
+            self.exchange(Slot::Send, None, is_ended || !is_bare, now);
         } else if may_send && (has_proof || must_show_life) {
             // In an exchange of its own: a path that does not bear the proof is not to lose messages' turn over it.
             self.exchange(Slot::Send, None, false, now);
@@ -106,7 +115,13 @@ impl Driver {
     }
 
     /// Sends one exchange; with a hold it attaches.
-    fn exchange(&mut self, slot: Slot, hold: Option<Duration>, has_messages: bool, now: Timestamp) {
+    pub(super) fn exchange(
+        &mut self,
+        slot: Slot,
+        hold: Option<Duration>,
+        has_messages: bool,
+        now: Timestamp,
+    ) {
         let Some(leg) = &mut self.poll else {
             return;
         };
@@ -160,7 +175,7 @@ impl Driver {
                 &mut state.session,
                 leg.generation,
                 &mut writer,
-                max_bytes,
+                (max_bytes, leg.most_messages),
                 &mut plan,
                 now,
             );
@@ -236,6 +251,15 @@ impl Driver {
         }
         let session = &state.session;
         self.pace.bore_body(flight.body_bytes);
+        if !flight.plan.batch.is_empty() {
+            leg.refused = None;
+            leg.most_messages = u64::MAX;
+            self.pace.is_bare = false;
+        } else if slot == Slot::Send
+            && let Some(refused) = &mut leg.refused
+        {
+            refused.has_passed = true;
+        }
         if slot == Slot::Hold && flight.plan.hold > Duration::ZERO {
             state.negotiation.handle_held();
             if state.session.received() == flight.plan.received {
@@ -302,11 +326,8 @@ impl Driver {
                 };
                 end_refused(&mut self.shared.lock(), reason, is_close_out, now);
             }
-        } else if failure.is_too_long
-            && flight.plan.batch.end - flight.plan.batch.start > 1
-            && self.pace.refused_as_too_long(flight.plan.batch_bytes, now)
-        {
-            return self.send_shorter(flight, now);
+        } else if self.goes_on_after(flight, failure, now) {
+            return;
         } else if failure.loss.outcome != Outcome::Superseded {
             self.pace.failed(flight.body_bytes, flight.plan.hold);
             if flight.plan.has_proof && flight.plan.batch.is_empty() {
@@ -325,24 +346,6 @@ impl Driver {
         let loss = Failure::from(failure.loss.clone());
         self.lost(Transport::Poll, &loss, now);
     }
-
-    /// The same messages again, in a shorter body, on the same leg.
-    fn send_shorter(&mut self, flight: &Flight, now: Timestamp) {
-        if flight.plan.has_close {
-            self.is_close_out = flight.plan.was_close_out;
-            self.shared.lock().session.handle_close_lost();
-        }
-        let Some(leg) = &mut self.poll else {
-            return;
-        };
-        if flight.plan.has_close {
-            leg.is_close_sent = false;
-        }
-        // An attached leg sends whatever it may in its next turn.
-        if !leg.is_attached {
-            self.exchange(Slot::Hold, Some(Duration::ZERO), true, now);
-        }
-    }
 }
 
 /// Appends what waits in the outbox; says whether that includes a close.
@@ -350,7 +353,7 @@ fn push_messages(
     session: &mut anywire_protocol::Session,
     generation: Generation,
     writer: &mut PayloadWriter,
-    max_bytes: usize,
+    (max_bytes, max_messages): (usize, u64),
     plan: &mut FlightPlan,
     now: Timestamp,
 ) -> bool {
@@ -367,7 +370,9 @@ fn push_messages(
     let max_message_bytes = session.limits().max_message_bytes;
     let max_payload_bytes = session.limits().max_payload_bytes;
     let mut bytes = 0;
-    while writer.has_room(max_message_bytes, max_payload_bytes) && (bytes == 0 || bytes < max_bytes)
+    while writer.has_room(max_message_bytes, max_payload_bytes)
+        && (bytes == 0 || bytes < max_bytes)
+        && plan.batch.end - plan.batch.start < max_messages
     {
         match session.poll_transmit(at.id, now) {
             // The attach says it.

@@ -10,6 +10,8 @@ use anywire_protocol::{Limits, NegotiationSettings, Timestamp};
 pub(crate) struct Pace {
     hold: Duration,
     batch_bytes: usize,
+    /// Whether a leg begins without messages, because the path has refused some.
+    pub(crate) is_bare: bool,
     /// How many bytes of messages the path is known to bear, and until when that is believed.
     borne: Option<(usize, Timestamp)>,
 }
@@ -20,6 +22,7 @@ impl Default for Pace {
             hold: Duration::MAX,
             batch_bytes: usize::MAX,
             borne: None,
+            is_bare: false,
         }
     }
 }

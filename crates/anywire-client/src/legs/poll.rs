@@ -30,6 +30,17 @@ pub(crate) struct PollLeg {
     /// The next send carries the ping that proves the leg.
     pub(crate) is_to_prove: bool,
     pub(crate) is_close_sent: bool,
+    /// So many messages go into one body, since the path has refused one with more as too long.
+    pub(crate) most_messages: u64,
+    /// The path refuses what waits.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// That something between refuses the leg's messages.
+pub(crate) struct Refused {
+    pub(crate) since: Timestamp,
+    /// Whether an exchange without messages has passed since.
+    pub(crate) has_passed: bool,
 }
 
 /// An exchange under way.

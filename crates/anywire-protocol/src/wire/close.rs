@@ -114,6 +114,8 @@ codes! {
     UNSUPPORTED_MEDIA_TYPE = 4967, "unsupported-media-type";
     /// Another HTTP method than the endpoint's.
     METHOD_NOT_ALLOWED = 4968, "method-not-allowed";
+    /// Something between refuses what a message says, or how long it is (PROTOCOL §6.8).
+    REFUSED_ON_THE_WAY = 4971, "refused-on-the-way";
 }
 
 impl CloseCode {

@@ -50,6 +50,7 @@ pub(super) const WORDS: &[Word] = &[
     word("buffer-websocket", "512", "pass an upgraded connection down in blocks of so many bytes", Field::Bytes(|f| &mut f.buffer_websocket)),
     word("refuse-posts", "", "answer each POST with 403 and a page", Field::Flag(|f| &mut f.refuse_posts)),
     word("limit-body", "100k", "answer each POST with a longer body with 413 and a page", Field::Bytes(|f| &mut f.limit_body)),
+    word("refuse-text", "text", "answer each POST whose body says it, also in escapes or base64, with 403; may be repeated", Field::Headers(|f| &mut f.refuse_text)),
     word("lose-answers", "7", "each seventh poll is handled, its answer lost", Field::Count(|f| &mut f.lose_answers)),
     word("repeat", "3", "each third POST is sent twice", Field::Count(|f| &mut f.repeat)),
     word("reorder", "3", "each third POST waits for another to overtake it", Field::Count(|f| &mut f.reorder)),
