@@ -288,6 +288,8 @@ interface Http {
   streams_?: Streams;
   /** An exchange bears no long question, nor first messages. */
   isShort_?: boolean;
+  /** Whether it begins without messages, because the path has refused some. */
+  isBare_?: boolean;
   /** The engine has one connection: a hold would keep a send waiting. */
   isNarrow_?: boolean;
   holdMs_: number;

@@ -61,11 +61,70 @@ for (const encoding of ENCODINGS) {
   });
 }
 
-test('a message that no body bears is a failure like others', () => {
-  const scene = createScene({ transports: ['poll'], plan: limited(5000) });
+/** A filter that refuses what a body says, as it is and behind escapes. */
+const filtered = (word) => ({
+  poll: (body) => {
+    const text = typeof body === 'string' ? decodeURIComponent(body) : new TextDecoder().decode(body);
+    return text.includes(word) ? 403 : 'ok';
+  },
+});
+
+for (const [what, plan, message] of [
+  ['a message that no body bears', limited(5000), 'z'.repeat(10000)],
+  ['a message that a filter does not like', filtered('<script'), 'a <script> b'],
+]) {
+  test(`${what} ends the session with a reason; until then what comes down goes on`, () => {
+    const scene = createScene({ transports: ['poll'], plan });
+    scene.advance(1000);
+    scene.client.send('before');
+    scene.advance(1000);
+    scene.client.send(message);
+    scene.advance(1500);
+    scene.session.send('meanwhile');
+    scene.advance(500);
+    assert.deepEqual(scene.seen.messages, ['meanwhile']);
+    assert.deepEqual(scene.seen.closes, []);
+    scene.advance(8000);
+    assert.equal(scene.seen.closes.length, 1);
+    assert.equal(scene.seen.closes[0].code, 4971);
+    assert.match(scene.seen.closes[0].reason, /http 4\d\d/);
+    assert.equal(scene.session.closing.code, 4971, 'the server is told');
+    assert.deepEqual(scene.seen.transports, ['poll', '']);
+    assert.deepEqual(scene.session.inbox, ['before']);
+    assert.deepEqual(scene.server.errors, []);
+  });
+}
+
+test('a message with the open that is refused does not keep the session from opening', () => {
+  const scene = createScene({ transports: ['poll'], plan: filtered('<script'), first: ['<script>'] });
   scene.advance(1000);
-  scene.client.send('z'.repeat(10000));
+  assert.equal(scene.client.readyState, 1);
+  scene.advance(8000);
+  assert.equal(scene.seen.closes[0].code, 4971);
+});
+
+test('a filter that changes its mind lets the message through', () => {
+  const plan = filtered('<script');
+  const scene = createScene({ transports: ['poll'], plan });
+  scene.advance(1000);
+  scene.client.send('<script>');
+  scene.advance(1500);
+  scene.network.plan.poll = () => 'ok';
   scene.advance(3000);
-  assert.ok(scene.seen.transports.includes('reconnecting'));
-  assert.ok(scene.network.requests.length < 12, `${scene.network.requests.length} requests`);
+  assert.deepEqual(scene.session.inbox, ['<script>']);
+  assert.deepEqual(scene.seen.closes, []);
+});
+
+test('a portal that refuses everything is a failure like others', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(1000);
+  scene.network.plan.poll = () => 403;
+  scene.client.send('hello');
+  scene.advance(20000);
+  assert.equal(scene.client.transport, 'reconnecting');
+  assert.deepEqual(scene.seen.closes, []);
+  scene.network.plan.poll = () => 'ok';
+  scene.advance(40000);
+  assert.deepEqual(scene.session.inbox, ['hello']);
+  assert.deepEqual(scene.seen.closes, []);
 });

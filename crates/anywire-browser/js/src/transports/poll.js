@@ -44,6 +44,10 @@ var SMALL_BYTES = 2048;
 /** The answer to a close comes so soon after another exchange has found the session gone. */
 var CLOSE_ANSWER_MS = 1000;
 
+/** What something between answers that does not like a message, or its length; and how long it may go on so. */
+var PAGES = /^http 4(0[036]|1[35]|51)/;
+var REFUSED_MS = 3000;
+
 /** A path that refuses longer bodies is asked for no shorter ones. */
 var MIN_BODY_BYTES = 8192;
 
@@ -88,6 +92,9 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var batchFirst = 0;
   var batchEnd = 0;
   var batchBytes = 0;
+  // Since when the path refuses what waits, or 0.
+  var refusedAt = 0;
+  var hasPassed = false;
   var fullInboxMs = FULL_INBOX_MS;
   // Of the next message down.
   var offset = 0;
@@ -132,7 +139,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var leg = {
     start_: function () {
       exchange('hold', 0, synced, append(session.id_ ? attaching(0) :
-        [newPacket(OPEN, session.openContent_(generation))], http.isShort_ ? [] : upward()));
+        [newPacket(OPEN, session.openContent_(generation))], http.isShort_ || http.isBare_ ? [] : upward()));
     },
 
     prove: function () {
@@ -244,10 +251,19 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function send() {
-    var answered = asked && asked();
     sendTimer.stop_();
     isSending = true;
     isFull = false;
+    if (refusedAt && !hasPassed) {
+      // Whether it is what they say: one that says nothing passes.
+      batchEnd = batchFirst;
+      exchange('send', 0, function () {
+        hasPassed = true;
+        send();
+      }, attaching());
+      return;
+    }
+    var answered = asked && asked();
     if (http.isNarrow_) {
       clearHold();
     } else if (!wasCleared) {
@@ -262,7 +278,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function sent() {
-    isSending = false;
+    isSending = hasPassed = false;
+    refusedAt = 0;
     blockedTimer.stop_();
     if (clearedAt) {
       http.isNarrow_ = http.isNarrow_ || settings.now() - clearedAt < UNBLOCKED_MS;
@@ -275,11 +292,16 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     if (outbox.base_ < batchEnd || isCloseSent) {
       // The server had no room, also not for a close: it would have answered it.
       isFull = true;
-      sendTimer.set_(fullInboxMs);
-      fullInboxMs = min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
+      later();
     } else {
       leg.transmit_();
     }
+  }
+
+  /** The same once more, after a pause that grows. */
+  function later() {
+    sendTimer.set_(fullInboxMs);
+    fullInboxMs = min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
   }
 
   /** The packets that go up now. */
@@ -380,6 +402,24 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           memory.rememberBytes_(max(MIN_BODY_BYTES, batchBytes / 2));
           (isAttached ? send : leg.start_)();
           return;
+        }
+        if (batchEnd > batchFirst && exec(PAGES, detail)) {
+          // What the messages say is refused, or how long one is (PROTOCOL §6.8).
+          if (slot === 'send') {
+            refusedAt = refusedAt || settings.now();
+            if (settings.now() - refusedAt < REFUSED_MS) {
+              blockedTimer.stop_();
+              later();
+            } else {
+              session.abort_(4971, 'refused: ' + detail);
+            }
+            return;
+          }
+          if (!http.isBare_) {
+            http.isBare_ = true;
+            leg.start_();
+            return;
+          }
         }
       }
       lost(refusal.code === SUPERSEDED_CODE ? 'superseded' : outcome, detail, retryAfterMs);
