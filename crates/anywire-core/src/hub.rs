@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anywire_protocol::{
     Can, CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
-    Timestamp, Transport,
+    Timestamp, Transport, check_agreed,
 };
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -29,7 +29,6 @@ use crate::session_cell::{About, Home, Origin, SessionCell};
 use crate::socket::{Sender, Socket};
 use crate::tombstones::Tombstones;
 use crate::topics::Topics;
-use crate::visit::judge_agreed;
 
 /// All sessions of one server. Clones share them; when the last is dropped, the sessions end.
 #[derive(Clone)]
@@ -190,7 +189,7 @@ impl HubState {
                     return Err(Refusal::unknown_session());
                 }
                 self.admit_new()?;
-                judge_agreed(packets, about.can)?;
+                check_agreed(packets, about.can)?;
                 let session = self.new_session(about.can);
                 session.judge(open.received, packets)?;
                 let cell = Arc::new(self.new_cell(id, session, about));

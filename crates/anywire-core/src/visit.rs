@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anywire_protocol::{
     AnnouncedLimits, Attach, AttachError, Attachment, Can, CloseReason, ConnectionMode, Generation,
-    Offset, Open, Opened, Packet, ProtocolError, Transport, choose_protocol,
+    Offset, Open, Opened, Packet, Transport, check_agreed, choose_protocol,
 };
 
 use tracing::debug;
@@ -197,7 +197,7 @@ impl Visit {
         mode: Option<ConnectionMode>,
     ) -> Result<Option<Attachment>, Refusal> {
         let counters = &self.hub.counters;
-        if let Err(error) = judge_agreed(&packets, self.cell.can) {
+        if let Err(error) = check_agreed(&packets, self.cell.can) {
             counters.refused.add(1);
             return Err(error.into());
         }
@@ -237,14 +237,4 @@ impl Visit {
         self.cell
             .step(Origin::Connection, |state, _| state.session.poll_answer())
     }
-}
-
-/// Whether a session that can so much may get these packets (PROTOCOL §2.5).
-pub(crate) fn judge_agreed(packets: &[Packet], can: Can) -> Result<(), ProtocolError> {
-    let leaves = |packet: &Packet| matches!(packet, Packet::Leave(_));
-    if packets.iter().any(leaves) && !can.has(Can::LEAVE) {
-        let text = "a leave in a session whose sides have not agreed that they can leave";
-        return Err(ProtocolError::malformed(text));
-    }
-    Ok(())
 }

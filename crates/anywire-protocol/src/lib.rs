@@ -33,7 +33,7 @@ pub use transport::{PerTransport, Transport};
 pub use wire::can::Can;
 pub use wire::close::{CloseCode, CloseReason, Disposition};
 pub use wire::escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
-pub use wire::exchange::{check_request, check_size, is_answer};
+pub use wire::exchange::{check_agreed, check_request, check_size, is_answer};
 pub use wire::identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use wire::message::{Message, MessageKind};
 pub use wire::offer::{Offer, application_protocols, choose_protocol};

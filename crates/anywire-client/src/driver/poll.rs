@@ -260,6 +260,10 @@ impl Driver {
         {
             refused.has_passed = true;
         }
+        if session.sent() == session.acknowledged() {
+            // The server has them after all.
+            leg.refused = None;
+        }
         if slot == Slot::Hold && flight.plan.hold > Duration::ZERO {
             state.negotiation.handle_held();
             if state.session.received() == flight.plan.received {

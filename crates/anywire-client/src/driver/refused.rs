@@ -42,6 +42,12 @@ impl Driver {
             }
             return !was_bare;
         }
+        if messages > 1 {
+            // It may dislike one of them alone: the others are to arrive.
+            leg.most_messages = messages / 2;
+            self.send_again(flight, true, now);
+            return true;
+        }
         let refused = leg.refused.get_or_insert(Refused {
             since: now,
             has_passed: false,

@@ -1,7 +1,7 @@
 //! Which packets a request and its answer may hold, and in which order (PROTOCOL §6.1, §6.2). What they do to a session is
 //! left to `session.rs`.
 
-use crate::{CloseCode, Limits, Packet, ProtocolError};
+use crate::{Can, CloseCode, Limits, Packet, ProtocolError};
 
 /// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §6.1, §8.6).
 ///
@@ -50,6 +50,19 @@ pub fn check_request(
             }
         };
         return Err(ProtocolError::malformed(broken));
+    }
+    Ok(())
+}
+
+/// Whether a session that can so much may get these packets (PROTOCOL §2.5).
+///
+/// # Errors
+/// Refuse the whole request with the error's code.
+pub fn check_agreed(packets: &[Packet], can: Can) -> Result<(), ProtocolError> {
+    let leaves = |packet: &Packet| matches!(packet, Packet::Leave(_));
+    if packets.iter().any(leaves) && !can.has(Can::LEAVE) {
+        let text = "a leave in a session whose sides have not agreed that they can leave";
+        return Err(ProtocolError::malformed(text));
     }
     Ok(())
 }
