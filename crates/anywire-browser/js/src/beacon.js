@@ -4,11 +4,13 @@
 
 import { take } from '#platform/take.js';
 import root from './root.js';
-import { ignore } from './transport.js';
 
 var agent = root.navigator;
 var ask = root.fetch;
 var send = agent && agent.sendBeacon && take(agent.sendBeacon);
+// What engines let all such requests of a page have at once, less what others need.
+var MAX_BYTES = 63000;
+var flying = 0;
 // A fetch that knows no `keepalive` ends with its page.
 var knowsKeepalive = root.Request && 'keepalive' in root.Request.prototype;
 
@@ -22,9 +24,18 @@ var knowsKeepalive = root.Request && 'keepalive' in root.Request.prototype;
 export function sendBeacon(url, body, withCredentials) {
   // A beacon hides its origin where the page sends no referrer, and has credentials, whatever is wanted.
   if (knowsKeepalive) {
+    var bytes = body.length;
+    // Over its bound the engine would refuse it later, when nobody hears of it.
+    if (flying + bytes > MAX_BYTES) {
+      return false;
+    }
+    var landed = function () {
+      flying -= bytes;
+    };
+    flying += bytes;
     ask(url, {
       method: 'POST', body: body, keepalive: true, credentials: withCredentials ? 'include' : 'same-origin'
-    }).then(ignore, ignore);
+    }).then(landed, landed);
     return true;
   }
   return !!send && withCredentials && send(agent, url, body);

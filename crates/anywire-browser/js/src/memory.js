@@ -77,6 +77,7 @@ export function createMemory(settings, origin) {
     forget_: function () {
       use(function (store) {
         forgetIn(store, name);
+        delete store[name + BYTES];
       });
     }
   };

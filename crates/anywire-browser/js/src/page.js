@@ -64,7 +64,7 @@ export function watchPage(settings, returned, gone) {
     var isNew = network !== before || event.type === 'online';
     // A change may be of the line's speed alone. A page that is shown for the first time has lost
     // nothing, nor has one that is hidden.
-    if (!(event.type === 'change' && !isNew || event.persisted === false || isGone && page && page.hidden ||
+    if (!(event.type === 'change' && !isNew || event.persisted === false || isGone && event.type !== 'pageshow' && page && page.hidden ||
         event.type === 'visibilitychange' && page.hidden)) {
       hasNewNetwork = hasNewNetwork || isNew;
       hasReturned = true;

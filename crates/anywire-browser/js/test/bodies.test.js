@@ -128,3 +128,42 @@ test('a portal that refuses everything is a failure like others', () => {
   assert.deepEqual(scene.session.inbox, ['hello']);
   assert.deepEqual(scene.seen.closes, []);
 });
+
+test('where nothing can be stored, a path that refuses long bodies is not asked for ever', () => {
+  const seen = [];
+  const full = new Proxy({}, { set: () => { throw new Error('full'); } });
+  const scene = createScene({ transports: ['poll'], plan: limited(100000, seen), localStorage: full });
+  scene.advance(1000);
+  for (let i = 0; i < 300; i++) {
+    scene.client.send('x'.repeat(1000));
+  }
+  scene.advance(3000);
+  assert.equal(scene.session.received, 300);
+  assert.ok(seen.length < 40, `${seen.length} requests`);
+});
+
+test('what a filter likes arrives, around what it does not', () => {
+  const scene = createScene({ transports: ['poll'], plan: filtered('<script') });
+  scene.advance(1000);
+  const sent = Array.from({ length: 9 }, (_, i) => `fine ${i}`);
+  [...sent, '<script>', 'behind'].forEach((text) => scene.client.send(text));
+  scene.advance(12000);
+  assert.deepEqual(scene.session.inbox, sent);
+  assert.equal(scene.seen.closes[0].code, 4971);
+});
+
+test('a refused hold is a failure of the leg, whatever was sent before', () => {
+  const scene = createScene({ transports: ['poll'] });
+  scene.advance(1000);
+  scene.client.send('hello');
+  scene.advance(1000);
+  scene.network.plan.poll = () => 403;
+  scene.session.send('the hold ends');
+  scene.advance(3000);
+  assert.equal(scene.client.transport, 'reconnecting');
+  scene.network.plan.poll = () => 'ok';
+  scene.advance(40000);
+  assert.equal(scene.client.transport, 'poll');
+  assert.deepEqual(scene.session.inbox, ['hello']);
+  assert.deepEqual(scene.server.errors, []);
+});

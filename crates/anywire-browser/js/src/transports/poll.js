@@ -83,6 +83,9 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   // Called where the next exchange asks for padding (PROTOCOL §13.9), returns whom to tell of its answer.
   /** @type {Asking | null} */
   var asked = null;
+  // What the last send asked for, if it must be asked for again.
+  /** @type {Asking | null} */
+  var question = null;
   // What went up last, and how long the rest waits if the server leaves some of it out.
   var isCloseSent = false;
   // What comes is of the exchange with our close; and whether it has brought the answer to that.
@@ -92,6 +95,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var batchFirst = 0;
   var batchEnd = 0;
   var batchBytes = 0;
+  var mostMessages = MAX_BATCH;
   // Since when the path refuses what waits, or 0.
   var refusedAt = 0;
   var hasPassed = false;
@@ -263,6 +267,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }, attaching());
       return;
     }
+    question = asked;
     var answered = asked && asked();
     if (http.isNarrow_) {
       clearHold();
@@ -278,14 +283,14 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function sent() {
-    isSending = hasPassed = false;
+    isSending = hasPassed = http.isBare_ = false;
     refusedAt = 0;
+    mostMessages = MAX_BATCH;
     blockedTimer.stop_();
     if (clearedAt) {
       http.isNarrow_ = http.isNarrow_ || settings.now() - clearedAt < UNBLOCKED_MS;
-      clearedAt = 0;
-      carryDown(true);
     }
+    resume();
     if (outbox.base_ > batchFirst) {
       fullInboxMs = FULL_INBOX_MS;
     }
@@ -298,6 +303,21 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     }
   }
 
+  /** What carries down goes on, if it was cleared away for a send. */
+  function resume() {
+    if (clearedAt) {
+      clearedAt = 0;
+      carryDown(true);
+    }
+  }
+
+  /** At once, on this leg, what was refused. */
+  function again() {
+    isCloseSent = false;
+    asked = question;
+    (isAttached ? send : leg.start_)();
+  }
+
   /** The same once more, after a pause that grows. */
   function later() {
     sendTimer.set_(fullInboxMs);
@@ -308,7 +328,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   function upward() {
     batchFirst = outbox.base_;
     var messages = /** @type {Packet[]} */ (outbox.batch_(
-      min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_, memory.recallBytes_()), MAX_BATCH));
+      min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_, memory.recallBytes_()), mostMessages));
     batchBytes = outbox.batchBytes_;
     batchEnd = batchFirst + messages.length;
     var packets = append(messages.length ? [newPacket(OFFSET, '' + batchFirst)] : [], messages);
@@ -384,7 +404,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         // The server itself has refused it, and taken nothing of it.
         isSending = false;
       }
-      if (!refusal.code) {
+      // An exchange that carries what waits.
+      var carries = slot === 'send' || !isAttached;
+      // A gateway's page may have a code of its own.
+      if (!(refusal.code >= 1000 && refusal.code < 5000)) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
           http.batchBytes_ = body.length / 2;
@@ -396,19 +419,29 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           // It stays unproven; what it bears, it carries.
           return;
         }
-        if (isLong && exec(/^http 413/, detail) && batchEnd - batchFirst > 1 && batchBytes > MIN_BODY_BYTES) {
+        if (carries && isLong && exec(/^http 413/, detail) && batchEnd - batchFirst > 1 && batchBytes > MIN_BODY_BYTES) {
           // The path bears no body so long (PROTOCOL §6.7).
-          http.batchBytes_ = Infinity;
-          memory.rememberBytes_(max(MIN_BODY_BYTES, batchBytes / 2));
-          (isAttached ? send : leg.start_)();
+          // Where nothing can be stored, the page itself keeps to it for a while.
+          http.batchBytes_ = max(MIN_BODY_BYTES, batchBytes / 2);
+          memory.rememberBytes_(http.batchBytes_);
+          again();
           return;
         }
-        if (batchEnd > batchFirst && exec(PAGES, detail)) {
+        if (carries && batchEnd > batchFirst && exec(PAGES, detail)) {
           // What the messages say is refused, or how long one is (PROTOCOL §6.8).
-          if (slot === 'send') {
+          if (isAttached) {
+            if (batchEnd - batchFirst > 1) {
+              // It may dislike one of them alone: the others are to arrive.
+              mostMessages = floor((batchEnd - batchFirst) / 2);
+              again();
+              return;
+            }
             refusedAt = refusedAt || settings.now();
             if (settings.now() - refusedAt < REFUSED_MS) {
               blockedTimer.stop_();
+              isCloseSent = false;
+              asked = question;
+              resume();
               later();
             } else {
               session.abort_(4971, 'refused: ' + detail);
@@ -417,7 +450,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           }
           if (!http.isBare_) {
             http.isBare_ = true;
-            leg.start_();
+            batchEnd = batchFirst;
+            again();
             return;
           }
         }
@@ -492,8 +526,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    * @param {number} [retryAfterMs]
    */
   function lost(outcome, detail, retryAfterMs) {
-    leg.drop();
-    feed('lost', POLL, outcome, detail, retryAfterMs);
+    if (!isStopped) {
+      leg.drop();
+      feed('lost', POLL, outcome, detail, retryAfterMs);
+    }
   }
 
   return leg;
