@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that nginx, HAProxy and Squid are there: installs Debian's as root, else says what to install, and fails.
+# Makes sure that nginx (with ModSecurity and its core rules), HAProxy and Squid are there: installs Debian's as root, else says what to install, and fails.
 set -eu
 PATH="$PATH:/usr/sbin"
 missing=""
@@ -9,6 +9,8 @@ for program in nginx haproxy squid; do
         missing="$missing $package"
     fi
 done
+[ -e /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] || missing="$missing libnginx-mod-http-modsecurity"
+[ -d /usr/share/modsecurity-crs/rules ] || missing="$missing modsecurity-crs"
 if [ -z "$missing" ]; then
     exit 0
 fi

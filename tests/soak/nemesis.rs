@@ -81,5 +81,7 @@ const MODES: &[&str] = &[
     "lose-answers=3,refuse-upgrade",
     "reorder=2,refuse-upgrade",
     "http10",
+    "limit-body=20k,refuse-upgrade",
+    "refuse-text=é🦀,refuse-upgrade",
     "delay=40ms,lose-answers=4,repeat=3,cut-chance=5%,refuse-upgrade",
 ];

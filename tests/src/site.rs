@@ -80,7 +80,7 @@ fn configuration(
     servers: [SocketAddr; 2],
 ) -> String {
     let language = match product {
-        Product::Nginx | Product::NginxWithoutUpgrade => "nginx",
+        Product::Nginx | Product::NginxWithoutUpgrade | Product::ModSecurity => "nginx",
         Product::Haproxy => "haproxy",
         Product::Squid => panic!("Squid balances nothing here"),
     };

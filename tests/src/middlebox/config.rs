@@ -11,6 +11,9 @@ pub enum Product {
     Nginx,
     /// nginx without the lines that pass an upgrade on: HTTP/1.0 to the server, no upgrade.
     NginxWithoutUpgrade,
+    /// The same with ModSecurity and the OWASP core rule set, which reads bodies of every type for attacks. A client says
+    /// `localhost`: that an address is a number counts as half of an attack.
+    ModSecurity,
     /// HAProxy, which passes an upgrade on and then counts by its `timeout tunnel`.
     Haproxy,
     /// Squid, the forward proxy of a company: plain requests with a whole address, CONNECT for the rest.
@@ -20,7 +23,7 @@ pub enum Product {
 impl Product {
     pub(super) fn program(self) -> &'static str {
         match self {
-            Self::Nginx | Self::NginxWithoutUpgrade => "nginx",
+            Self::Nginx | Self::NginxWithoutUpgrade | Self::ModSecurity => "nginx",
             Self::Haproxy => "haproxy",
             Self::Squid => "squid",
         }
@@ -30,7 +33,7 @@ impl Product {
     pub(super) fn arguments(self, config: &str) -> Vec<String> {
         let words: &[&str] = match self {
             // Until it has read its configuration, nginx logs to a file of the system's.
-            Self::Nginx | Self::NginxWithoutUpgrade => &["-e", "stderr", "-c"],
+            Self::Nginx | Self::NginxWithoutUpgrade | Self::ModSecurity => &["-e", "stderr", "-c"],
             Self::Haproxy => &["-db", "-f"],
             Self::Squid => &["-N", "-d", "1", "-f"],
         };
@@ -43,8 +46,8 @@ impl Product {
         let directory = directory.display();
         let (millis, secs) = (patience.as_millis(), patience.as_secs_f64().ceil());
         match self {
-            Self::Nginx | Self::NginxWithoutUpgrade => format!(
-                "daemon off; master_process off; pid {directory}/pid; error_log stderr;
+            Self::Nginx | Self::NginxWithoutUpgrade | Self::ModSecurity => format!(
+                "{}daemon off; master_process off; pid {directory}/pid; error_log stderr;
                 events {{ worker_connections 512; }}
                 http {{
                     access_log off; proxy_read_timeout {millis}ms;
@@ -52,7 +55,14 @@ impl Product {
                     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
                     scgi_temp_path {directory}/scgi;
                     {}
+                    {}
                 }}",
+                if self == Self::ModSecurity {
+                    MODSECURITY
+                } else {
+                    ""
+                },
+                if self == Self::ModSecurity { RULES } else { "" },
                 self.speaking(site)
             ),
             Self::Haproxy => format!(
@@ -73,7 +83,7 @@ impl Product {
     /// The lines that send all to this server. For nginx they are those of docs/operating.md, for all paths.
     pub(super) fn site(self, listen: SocketAddr, upstream: SocketAddr) -> String {
         match self {
-            Self::Nginx | Self::NginxWithoutUpgrade => {
+            Self::Nginx | Self::NginxWithoutUpgrade | Self::ModSecurity => {
                 let location = documents::block(documents::OPERATING, "Proxies", "nginx")
                     .replace("location /live ", "location / ")
                     .replace("127.0.0.1:3030", &upstream.to_string());
@@ -95,3 +105,23 @@ impl Product {
         lines.collect::<Vec<_>>().join("\n")
     }
 }
+
+const MODSECURITY: &str = "load_module /usr/lib/nginx/modules/ngx_http_modsecurity_module.so;\n";
+
+/// The core rule set as Debian has it, with the settings of a site that takes these types and has bodies of every type read
+/// (its rules 900220 and 900010). The limits are those of Debian's configuration.
+const RULES: &str = r#"modsecurity on;
+modsecurity_rules '
+    SecRuleEngine On
+    SecRequestBodyAccess On
+    SecRequestBodyLimit 13107200
+    SecRequestBodyNoFilesLimit 131072
+    SecRequestBodyLimitAction Reject
+    SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400"
+    SecResponseBodyAccess Off
+    SecAuditEngine Off
+    Include /etc/modsecurity/crs/crs-setup.conf
+    SecAction "id:900010,phase:1,nolog,pass,t:none,setvar:tx.enforce_bodyproc_urlencoded=1"
+    SecAction "id:900220,phase:1,nolog,pass,t:none,setvar:\'tx.allowed_request_content_type=|application/x-www-form-urlencoded| |multipart/form-data| |application/json| |text/plain| |application/octet-stream|\'"
+    Include /usr/share/modsecurity-crs/rules/*.conf
+';"#;

@@ -106,6 +106,7 @@ impl Display for Mode {
             Between::Product(Product::NginxWithoutUpgrade) => "nginx, no upgrade",
             Between::Product(Product::Haproxy) => "haproxy",
             Between::Product(Product::Squid) => "squid",
+            Between::Product(Product::ModSecurity) => "modsecurity",
         })
     }
 }
@@ -167,6 +168,10 @@ const PASSED: &[&str] = &[
     "strip=content-type,refuse-upgrade",
     "strip=origin,strip=referer",
     "strip-answer=content-type,refuse-upgrade",
+    "limit-body=100k,refuse-upgrade",
+    "limit-body=10k,refuse-upgrade",
+    "refuse-text=é🦀,refuse-upgrade",
+    "limit-body=20k,refuse-text=é🦀,refuse-upgrade",
 ];
 
 const PRODUCTS: &[Product] = &[
