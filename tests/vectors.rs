@@ -3,12 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use anywire_protocol::{
-    Can, CloseCode, Encoding, Limits, Message, MessageKind, Offer, Packet, PayloadWriter,
-    ProtocolError, check_request, decode_frame, decode_payload, encode_control, escape_line,
-    is_answer, unescape,
+    Can, CloseCode, Encoding, Event, FrameReader, Generation, Limits, Message, MessageKind, Offer,
+    Offset, Packet, PayloadWriter, ProtocolError, Role, Session, Timestamp, check_request,
+    decode_frame, decode_payload, encode_control, escape_line, is_answer, unescape, unveil, veil,
+    veiled_bytes,
 };
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
 fn load(name: &str) -> Value {
@@ -35,9 +34,6 @@ fn unhex(hex: &str) -> Vec<u8> {
 /// The packet that a vector names by letter and content.
 fn packet(vector: &Value) -> Packet {
     let (letter, content) = (vector[0].as_str().unwrap(), vector[1].as_str().unwrap());
-    if letter == "b" {
-        return Packet::Message(Message::binary(BASE64.decode(content).unwrap()));
-    }
     let length = content.encode_utf16().count();
     let payload = format!("{length}:{letter}{content}");
     decode_payload(Encoding::Text, payload.into())
@@ -143,6 +139,35 @@ fn escaped_bodies_and_padding_read_as_the_vectors_say() {
 }
 
 #[test]
+fn veiled_bodies_read_and_write_as_the_vectors_say() {
+    let vectors = load("veils.json");
+    for (name, case) in each(&vectors, "veiled") {
+        let body = case["body"].as_str().unwrap().as_bytes();
+        let packets: Vec<_> = case["packets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(packet)
+            .collect();
+        let payload = unveil(body).expect(name);
+        assert_eq!(veiled_bytes(payload.len()), body.len(), "{name}");
+        assert_eq!(
+            decode_payload(Encoding::Binary, payload),
+            Ok(packets.clone()),
+            "{name}"
+        );
+        let mut writer = PayloadWriter::new(Encoding::Binary);
+        packets.iter().for_each(|packet| writer.push(packet));
+        let mask = unhex(case["mask"].as_str().unwrap()).try_into().unwrap();
+        assert_eq!(veil(&writer.finish(), mask), body, "{name}");
+    }
+    for (name, case) in each(&vectors, "refused") {
+        let error = unveil(case["body"].as_str().unwrap().as_bytes()).expect_err(name);
+        assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+}
+
+#[test]
 fn frames_read_and_write_as_the_vectors_say() {
     let vectors = load("frames.json");
     for (name, case) in each(&vectors, "valid") {
@@ -173,6 +198,72 @@ fn frames_read_and_write_as_the_vectors_say() {
         let frame = Message::text(case["text"].as_str().expect("text"));
         let error = decode_frame(frame).expect_err(name);
         assert_eq!(error.code(), CloseCode::PROTOCOL_ERROR, "{name}");
+    }
+}
+
+#[test]
+fn frames_of_parts_read_as_the_vectors_say() {
+    for (name, case) in each(&load("frames.json"), "sequences") {
+        let frames = case["frames"].as_array().unwrap().iter();
+        let frames = frames.map(|frame| match frame["text"].as_str() {
+            Some(text) => Message::text(text),
+            None => Message::binary(unhex(frame["binary"].as_str().unwrap())),
+        });
+        let mut reader = FrameReader::default();
+        let read = frames.map(|frame| reader.read(frame));
+        let read: Result<Vec<_>, _> = read.collect();
+        match case["code"].as_u64() {
+            Some(_) => assert_eq!(code(read.err()), case["code"].as_u64(), "{name}"),
+            None => {
+                let packets = case["packets"].as_array().unwrap().iter().map(packet);
+                let read: Vec<_> = read.unwrap().into_iter().flatten().collect();
+                assert_eq!(read, packets.collect::<Vec<_>>(), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_join_as_the_vectors_say() {
+    let vectors = load("parts.json");
+    let limit = vectors["maxMessageBytes"].as_u64().unwrap();
+    let limits = Limits::default().max_message_bytes(usize::try_from(limit).unwrap());
+    for (name, case) in each(&vectors, "cases") {
+        let now = Timestamp::default();
+        let mut session = Session::new(Role::Server, limits.clone().into(), now);
+        session.agree(Can::PART);
+        let mut judged = Ok(None);
+        for payload in case["payloads"].as_array().unwrap() {
+            assert_eq!(judged, Ok(None), "{name}");
+            let before = session.received_position();
+            let packets = payload.as_array().unwrap().iter().map(packet).collect();
+            let (generation, received) = (Generation::new(1), Offset::default());
+            judged = session.handle_request(generation, received, packets, None, now);
+            if judged.is_err() {
+                // The close takes what was not whole.
+                assert_eq!(session.received(), before.offset, "{name}");
+            }
+        }
+        let events = std::iter::from_fn(|| session.poll_event());
+        let messages: Vec<_> = events
+            .filter_map(|event| match event {
+                Event::Message(message) => Some(Packet::Message(message)),
+                Event::Closed(_) => None,
+            })
+            .collect();
+        match case["code"].as_u64() {
+            Some(expected) => {
+                let reason = session.close_reason().expect(name);
+                assert_eq!(u64::from(reason.code.as_u16()), expected, "{name}");
+            }
+            None => {
+                judged.expect(name);
+                let expected = case["messages"].as_array().unwrap().iter().map(packet);
+                assert_eq!(messages, expected.collect::<Vec<_>>(), "{name}");
+                let ack = session.poll_answer().0;
+                assert_eq!(ack.to_string(), case["ack"].as_str().unwrap(), "{name}");
+            }
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl Reader {
     fn take(&mut self, packet: Packet, got: &mut impl FnMut(Event)) -> Fallible<()> {
         match packet {
             Packet::Opened(opened) => self.identity = Some((opened.session, opened.secret)),
-            Packet::Offset(offset) => self.next = offset.as_u64(),
+            Packet::Offset(at) => self.next = at.offset.as_u64(),
             Packet::Message(message) => {
                 if self.next > self.received {
                     return Err("a gap".into());

@@ -231,7 +231,7 @@ async fn lies_about_offsets_close_the_liars_session() {
     assert!(matches!(read(&mut socket).await, Packet::Opened(_)));
     write(
         &mut socket,
-        control(&Packet::Ack(anywire_protocol::Offset::new(3))),
+        control(&Packet::Ack(anywire_protocol::Offset::new(3).into())),
     )
     .await;
     let Packet::Close(reason) = read(&mut socket).await else {
@@ -262,7 +262,7 @@ async fn sizes_are_limited_on_every_transport() {
             };
             assert_eq!(reason.code, CloseCode::TOO_LARGE);
         } else {
-            let offset = Packet::Offset(anywire_protocol::Offset::new(wire.sent));
+            let offset = Packet::Offset(anywire_protocol::Offset::new(wire.sent).into());
             let message = Packet::Message(Message::binary(vec![1; 1_001]));
             let answer = wire
                 .exchange(&[wire.attach_packet(None), offset, message])

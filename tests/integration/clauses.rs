@@ -263,11 +263,11 @@ async fn a_ping_is_answered_at_once_while_the_inbox_is_full() {
     let (server, addr) = deaf(limits).await;
     let wire = Wire::open(addr, Variant::PollText).await;
     let messages = |first: u64, count: u64| {
-        let offset = Packet::Offset(Offset::new(first));
+        let offset = Packet::Offset(Offset::new(first).into());
         let messages = (0..count).map(|index| Packet::Message(Message::text(index.to_string())));
         [vec![wire.attach_packet(None), offset], messages.collect()].concat()
     };
-    let ack = |received| Packet::Ack(Offset::new(received));
+    let ack = |received| Packet::Ack(Offset::new(received).into());
     // All of a request, while there is room for one; none, while there is not.
     let taken = packets(wire.exchange(&messages(0, 300)).await);
     assert_eq!(taken, [ack(300)]);
@@ -361,7 +361,7 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
             for head in [attach, open] {
                 let said = packets(poll(server.addr, "anywire", &head).await);
                 let rest = &said[said.len() - 1..];
-                assert_eq!(rest, [Packet::Ack(Offset::default())], "{carrier:?}");
+                assert_eq!(rest, [Packet::Ack(Offset::default().into())], "{carrier:?}");
             }
         }
         // A form's answer is read by nobody, so its ping has no pong, there or elsewhere.
@@ -384,7 +384,7 @@ async fn what_only_sends_leaves_alone_whatever_carries_the_session() {
         let sent =
             packet('x', &format!("{id} {secret} 4 0")) + &packet('n', "0") + &packet('t', "hi");
         let taken = packets(poll(server.addr, "anywire", &sent).await);
-        assert_eq!(taken, [Packet::Ack(Offset::new(1))]);
+        assert_eq!(taken, [Packet::Ack(Offset::new(1).into())]);
         let mut heard = Vec::new();
         if let Some(socket) = &mut socket {
             heard.push(read(socket).await);
@@ -550,7 +550,7 @@ async fn what_both_can_is_agreed_once_on_every_leg() {
         let Packet::Opened(opened) = opened else {
             panic!("{opened:?}")
         };
-        assert_eq!(opened.can, Can::LEAVE, "what the first open has agreed");
+        assert_eq!(opened.can, Can::SPOKEN, "what the first open has agreed");
     }
 }
 

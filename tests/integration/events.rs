@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anywire::{Config, Denied, Limits, Message, Principal};
-use anywire_protocol::Packet;
+use anywire_protocol::{Can, Packet};
 use anywire_tests::host::Host;
 use anywire_tests::http::request;
 use anywire_tests::open_answer::{End, OpenAnswer};
@@ -90,7 +90,7 @@ async fn a_browser_that_reconnects_by_itself_goes_on_where_it_was() {
     while heard.len() < 100 {
         match line.next().await {
             Some(Packet::Message(message)) => heard.push(message),
-            Some(Packet::Offset(offset)) => assert_eq!(offset.as_u64(), heard.len() as u64),
+            Some(Packet::Offset(offset)) => assert_eq!(offset.offset.as_u64(), heard.len() as u64),
             Some(Packet::Opened(_) | Packet::Ack(_)) => {}
             Some(other) => panic!("{other:?}"),
             None => {
@@ -226,7 +226,7 @@ async fn the_app_sees_its_own_parameters_and_never_the_offer() {
 #[tokio::test]
 async fn a_long_message_goes_out_in_one_event() {
     let server = TestServer::start(Config::new()).await;
-    let mut wire = Wire::open(server.addr, Variant::Events).await;
+    let mut wire = Wire::open_that_can(server.addr, Variant::Events, Can::NONE).await;
     for text in [
         "x".repeat(100_000),
         "é%\r\n".repeat(20_000),

@@ -32,7 +32,7 @@ async fn leave(wire: &mut Wire, keep: Option<Duration>) {
         // The server lets go of it.
         return wire.is_let_go().await;
     }
-    let offset = Packet::Offset(Offset::new(wire.sent));
+    let offset = Packet::Offset(Offset::new(wire.sent).into());
     let bye = Packet::Message("u bye".into());
     let packets = [wire.attach_packet(None), offset, bye, leave];
     let answer = wire.exchange(&packets).await;

@@ -15,6 +15,7 @@ mod leaves;
 mod lifecycle;
 mod line;
 mod messages;
+mod parts;
 mod recipes;
 mod streams;
 mod wire;

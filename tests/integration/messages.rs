@@ -94,7 +94,7 @@ async fn a_repeated_or_lost_exchange_repeats_and_loses_nothing() {
     let mut wire = Wire::open(server.addr, Variant::PollText).await;
     let send = [
         wire.attach_packet(None),
-        Packet::Offset(Offset::new(0)),
+        Packet::Offset(Offset::new(0).into()),
         Packet::Message("u0".into()),
     ];
     for _ in 0..3 {
@@ -123,14 +123,14 @@ async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
     assert!(begin.elapsed() >= Duration::from_millis(300));
     assert_eq!(
         unpack(Variant::PollText, empty),
-        [Packet::Ack(Offset::new(0))]
+        [Packet::Ack(Offset::new(0).into())]
     );
     let now = wire
         .exchange(&[wire.attach_packet(Some(Duration::ZERO))])
         .await;
     assert_eq!(
         unpack(Variant::PollText, now),
-        [Packet::Ack(Offset::new(0))]
+        [Packet::Ack(Offset::new(0).into())]
     );
 
     let hold = [wire.attach_packet(Some(Duration::from_secs(20)))];

@@ -95,7 +95,7 @@ async fn a_quiet_stream_pads_and_an_old_one_ends_whole() {
         let mut line = attach(&server, &wire).await;
         let packets = rest(&mut line).await;
         assert_eq!(line.answer.end(), Some(End::Whole));
-        assert_eq!(packets[0], Packet::Ack(Offset::new(0)));
+        assert_eq!(packets[0], Packet::Ack(Offset::new(0).into()));
         let padding = packets[1..].iter();
         let padding = padding.inspect(|packet| assert_eq!(**packet, Packet::Padding(0)));
         assert!((3..=8).contains(&padding.count()), "{packets:?}");
@@ -134,11 +134,14 @@ async fn a_newer_connection_takes_over_and_the_stream_is_told() {
     let server = TestServer::start(Config::new()).await;
     let mut wire = Wire::open(server.addr, Variant::PollText).await;
     let mut first = attach(&server, &wire).await;
-    assert_eq!(first.next().await, Some(Packet::Ack(Offset::new(0))));
+    assert_eq!(first.next().await, Some(Packet::Ack(Offset::new(0).into())));
     let mut second = attach(&server, &wire).await;
     assert_eq!(rest(&mut first).await, [Packet::Superseded]);
     assert_eq!(first.answer.end(), Some(End::Whole));
-    assert_eq!(second.next().await, Some(Packet::Ack(Offset::new(0))));
+    assert_eq!(
+        second.next().await,
+        Some(Packet::Ack(Offset::new(0).into()))
+    );
     // A held exchange of the same generation does it too.
     wire.send("hello").await;
     assert_eq!(wire.recv_text().await, "hello");
@@ -202,7 +205,7 @@ async fn a_ping_is_answered_and_messages_are_taken_with_the_request() {
         wire.attach_packet(None),
         Packet::Padding(3),
         Packet::Ping("x".repeat(16_384).into()),
-        Packet::Offset(Offset::new(0)),
+        Packet::Offset(Offset::new(0).into()),
         Packet::Message("hello".into()),
     ];
     let mut line = StreamLine::begin(server.addr, Encoding::Binary, &packets).await;
@@ -210,9 +213,12 @@ async fn a_ping_is_answered_and_messages_are_taken_with_the_request() {
         line.next().await,
         Some(Packet::Pong("x".repeat(16_384).into()))
     );
-    assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(1))));
+    assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(1).into())));
     assert_eq!(line.next().await, Some(Packet::Padding(0)));
-    assert_eq!(line.next().await, Some(Packet::Offset(Offset::new(0))));
+    assert_eq!(
+        line.next().await,
+        Some(Packet::Offset(Offset::new(0).into()))
+    );
     assert_eq!(line.next().await, Some(Packet::Message("hello".into())));
 }
 
@@ -260,13 +266,13 @@ async fn a_full_inbox_does_not_keep_the_server_from_the_question() {
     let server = TestServer::start(Config::new().limits(limits)).await;
     let wire = Wire::open(server.addr, Variant::PollText).await;
     let mut line = attach(&server, &wire).await;
-    assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(0))));
+    assert_eq!(line.next().await, Some(Packet::Ack(Offset::new(0).into())));
     // The echo of the first fills the outbox, so the app takes the second and no third.
     let send = |from: u64, texts: &[&str]| {
         let mut packets = vec![
             wire.attach_packet(None),
             Packet::Padding(0),
-            Packet::Offset(Offset::new(from)),
+            Packet::Offset(Offset::new(from).into()),
         ];
         packets.extend(texts.iter().map(|text| Packet::Message((*text).into())));
         packets

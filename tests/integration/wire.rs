@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anywire::Config;
 use anywire_protocol::{
-    Attach, Can, CloseReason, Encoding, Generation, Message, Offset, Open, Opened, OpeningKey,
-    Packet, PayloadWriter, decode_frame, decode_payload, encode_control,
+    Attach, Can, CloseReason, Encoding, FrameReader, Generation, Message, MessageKind, Offset,
+    Open, Opened, OpeningKey, Packet, PayloadWriter, Position, decode_payload, encode_control,
 };
 use anywire_tests::http::{Answer, request};
 use anywire_tests::open_answer::End;
@@ -90,6 +90,10 @@ pub struct Wire {
     pub sent: u64,
     /// What the server has acknowledged on a WebSocket.
     pub acked: u64,
+    /// What has come of a message that is not whole, with its kind.
+    unfinished: Option<(MessageKind, Vec<u8>)>,
+    /// How many parts have come.
+    pub parts: usize,
     variant: Variant,
     socket: Option<WebSocketStream<TcpStream>>,
     stream: Option<StreamLine>,
@@ -200,6 +204,8 @@ impl Wire {
             received: 0,
             sent: 0,
             acked: 0,
+            unfinished: None,
+            parts: 0,
             variant,
             socket,
             stream: None,
@@ -213,6 +219,10 @@ impl Wire {
         self.variant = variant;
         self.socket = None;
         self.stream = None;
+        if variant == Variant::WebSocket {
+            // It begins each message anew.
+            self.unfinished = None;
+        }
         if variant == Variant::WebSocket {
             let offer = format!("anywire.v1, {}", self.attach_token(self.generation));
             let mut socket = upgrade(self.addr, "/anywire/websocket", &offer)
@@ -245,7 +255,7 @@ impl Wire {
             assert_eq!(answer.status, 200, "{answer:?}");
             return;
         }
-        let ack = control(&Packet::Ack(Offset::new(self.received)));
+        let ack = control(&Packet::Ack(Offset::new(self.received).into()));
         write(self.socket.as_mut().expect("a WebSocket"), ack).await;
     }
 
@@ -299,18 +309,9 @@ impl Wire {
     pub async fn send(&mut self, message: impl Into<Message>) {
         let message = message.into();
         match &mut self.socket {
-            Some(socket) => {
-                let frame = match message.as_text() {
-                    Some(text) if text.starts_with('\u{10}') => {
-                        WsMessage::text(format!("\u{10}{text}"))
-                    }
-                    Some(text) => WsMessage::text(text.to_owned()),
-                    None => WsMessage::binary(message.as_bytes().to_vec()),
-                };
-                write(socket, frame).await;
-            }
+            Some(socket) => write(socket, frame(&message)).await,
             None => {
-                let offset = Packet::Offset(Offset::new(self.sent));
+                let offset = Packet::Offset(Offset::new(self.sent).into());
                 let packets = [self.attach_packet(None), offset, Packet::Message(message)];
                 let answer = self.exchange(&packets).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
@@ -326,7 +327,7 @@ impl Wire {
             .await
             .expect("something comes");
         match packet {
-            Packet::Ack(offset) => self.acked = offset.as_u64(),
+            Packet::Ack(offset) => self.acked = offset.offset.as_u64(),
             Packet::Message(_) => {
                 self.received += 1;
                 if self.received.is_multiple_of(64) {
@@ -355,14 +356,24 @@ impl Wire {
                     None => continue,
                 },
                 (None, None) => {
-                    let poll = self.attach_packet(Some(Duration::from_secs(5)));
-                    let answer = self.exchange(&[poll]).await;
+                    let answer = self
+                        .exchange(&self.attaching(Some(Duration::from_secs(5))))
+                        .await;
                     self.queue = unpack(self.variant, answer).into();
                     continue;
                 }
             };
             match packet {
-                Packet::Message(message) => {
+                Packet::Part(part) => {
+                    self.parts += 1;
+                    let (kind, bytes) = self
+                        .unfinished
+                        .get_or_insert_with(|| (part.kind(), Vec::new()));
+                    assert_eq!(*kind, part.kind());
+                    bytes.extend_from_slice(part.as_bytes());
+                }
+                Packet::Message(end) => {
+                    let message = self.finish(end);
                     self.received += 1;
                     if self.socket.is_some() || self.variant.is_stream() {
                         self.ack().await;
@@ -370,12 +381,80 @@ impl Wire {
                     return Got::Message(message);
                 }
                 Packet::Close(reason) => return Got::Closed(reason),
-                Packet::Offset(offset) => assert_eq!(offset.as_u64(), self.received),
-                Packet::Ack(offset) => self.acked = offset.as_u64(),
+                Packet::Offset(at) => {
+                    assert_eq!(at.offset.as_u64(), self.received);
+                    assert_eq!(at.bytes, self.position().bytes, "it goes on where we are");
+                }
+                Packet::Ack(offset) => self.acked = offset.offset.as_u64(),
                 Packet::Ping(_) | Packet::Padding(_) => {}
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// A message whose end came, with the parts before it.
+    fn finish(&mut self, end: Message) -> Message {
+        let Some((kind, mut bytes)) = self.unfinished.take() else {
+            return end;
+        };
+        assert_eq!(kind, end.kind());
+        bytes.extend_from_slice(end.as_bytes());
+        match kind {
+            MessageKind::Text => Message::from_utf8(bytes.into()).unwrap(),
+            _ => Message::binary(bytes),
+        }
+    }
+
+    /// What has been received.
+    pub fn position(&self) -> Position {
+        let bytes = self.unfinished.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        Position::new(Offset::new(self.received), bytes as u64)
+    }
+
+    /// What a request begins with that attaches.
+    fn attaching(&self, hold: Option<Duration>) -> Vec<Packet> {
+        let position = self.position();
+        let ack = position.is_inside().then_some(Packet::Ack(position));
+        std::iter::once(self.attach_packet(hold))
+            .chain(ack)
+            .collect()
+    }
+
+    /// Sends a message in parts, each on its own where an exchange carries it.
+    pub async fn send_in_parts(&mut self, message: impl Into<Message>, parts: &[usize]) {
+        let message = message.into();
+        let cut = |range: std::ops::Range<usize>| match message.as_text() {
+            Some(text) => Message::text(&text[range]),
+            None => Message::binary(message.as_bytes().slice(range)),
+        };
+        let mut at = 0;
+        for end in parts.iter().copied().chain([message.len()]) {
+            let piece = cut(at..end);
+            let is_last = end == message.len();
+            match &mut self.socket {
+                Some(socket) if is_last => write(socket, frame(&piece)).await,
+                Some(socket) => {
+                    let is_text = piece.kind() == MessageKind::Text;
+                    let bytes = WsMessage::binary(piece.as_bytes().to_vec());
+                    write(socket, control(&Packet::Part(piece))).await;
+                    if !is_text {
+                        write(socket, bytes).await;
+                    }
+                }
+                None => {
+                    let place = Position::new(Offset::new(self.sent), at as u64);
+                    let piece = match is_last {
+                        true => Packet::Message(piece),
+                        false => Packet::Part(piece),
+                    };
+                    let packets = [self.attach_packet(None), Packet::Offset(place), piece];
+                    let answer = self.exchange(&packets).await;
+                    assert_eq!(answer.status, 200, "{answer:?}");
+                }
+            }
+            at = end;
+        }
+        self.sent += 1;
     }
 
     /// The next packet of the stream; `None` when it has rotated.
@@ -384,8 +463,7 @@ impl Wire {
             let line = if self.variant == Variant::Events {
                 StreamLine::events(self.addr, &self.attach_token(self.generation)).await
             } else {
-                let attach = self.attach_packet(None);
-                StreamLine::begin(self.addr, self.variant.encoding(), &[attach]).await
+                StreamLine::begin(self.addr, self.variant.encoding(), &self.attaching(None)).await
             };
             self.stream = Some(line);
         }
@@ -454,16 +532,27 @@ pub fn control(packet: &Packet) -> WsMessage {
     WsMessage::text(String::from_utf8(bytes).unwrap())
 }
 
+/// A message as a frame.
+fn frame(message: &Message) -> WsMessage {
+    match message.as_text() {
+        Some(text) if text.starts_with('\u{10}') => WsMessage::text(format!("\u{10}{text}")),
+        Some(text) => WsMessage::text(text.to_owned()),
+        None => WsMessage::binary(message.as_bytes().to_vec()),
+    }
+}
+
 /// The next packet on a WebSocket.
 pub async fn read(socket: &mut WebSocketStream<TcpStream>) -> Packet {
+    let mut reader = FrameReader::default();
     loop {
-        match read_frame(socket).await {
-            Some(WsMessage::Text(text)) => {
-                return decode_frame(Message::text(text.as_str())).unwrap();
-            }
-            Some(WsMessage::Binary(bytes)) => return decode_frame(Message::binary(bytes)).unwrap(),
-            Some(WsMessage::Ping(_) | WsMessage::Pong(_)) => {}
+        let frame = match read_frame(socket).await {
+            Some(WsMessage::Text(text)) => Message::text(text.as_str()),
+            Some(WsMessage::Binary(bytes)) => Message::binary(bytes),
+            Some(WsMessage::Ping(_) | WsMessage::Pong(_)) => continue,
             other => panic!("{other:?}"),
+        };
+        if let Some(packet) = reader.read(frame).unwrap() {
+            return packet;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_protocol::{
-    CloseReason, ConnectionId, Fence, Message, Packet, ProtocolError, Transmit,
+    Can, CloseReason, ConnectionId, Fence, Message, Packet, ProtocolError, Transmit,
 };
 
 use tracing::debug;
@@ -69,6 +69,11 @@ impl Connection {
         });
         self.hub.counters.messages_up.add(messages);
         outcome
+    }
+
+    /// What both sides of the session can.
+    pub fn can(&self) -> Can {
+        self.cell.can
     }
 
     /// The peer closes the connection as browsers close those of pages that go (PROTOCOL §8.8).

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anywire_protocol::{
-    Can, CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
+    CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
     Timestamp, Transport, check_agreed,
 };
 use dashmap::DashMap;
@@ -190,7 +190,8 @@ impl HubState {
                 }
                 self.admit_new()?;
                 check_agreed(packets, about.can)?;
-                let session = self.new_session(about.can);
+                let mut session = self.new_session();
+                session.agree(about.can);
                 session.judge(open.received, packets)?;
                 let cell = Arc::new(self.new_cell(id, session, about));
                 entry.insert(cell.clone());
@@ -210,7 +211,7 @@ impl HubState {
     ) -> Result<Arc<SessionCell>, Refusal> {
         self.admit_new()?;
         let id = Secrets::raw_id();
-        let cell = Arc::new(self.new_cell(id, self.new_session(about.can), about));
+        let cell = Arc::new(self.new_cell(id, self.new_session(), about));
         self.sessions.insert(id, cell.clone());
         debug!(session = %id, "raw session opened");
         self.counters.opened.add(1);
@@ -239,10 +240,8 @@ impl HubState {
         Ok(())
     }
 
-    fn new_session(&self, can: Can) -> Session {
-        let mut session = Session::new(Role::Server, self.limits.clone(), self.clock.now());
-        session.agree(can);
-        session
+    fn new_session(&self) -> Session {
+        Session::new(Role::Server, self.limits.clone(), self.clock.now())
     }
 
     fn new_cell(

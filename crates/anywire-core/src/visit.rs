@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anywire_protocol::{
     AnnouncedLimits, Attach, AttachError, Attachment, Can, CloseReason, ConnectionMode, Generation,
-    Offset, Open, Opened, Packet, Transport, check_agreed, choose_protocol,
+    Offset, Open, Opened, Packet, Position, Transport, check_agreed, choose_protocol,
 };
 
 use tracing::debug;
@@ -176,7 +176,7 @@ impl Visit {
             first,
             protocol: String::from(&*self.cell.protocol),
             can: self.cell.can,
-            limits: AnnouncedLimits::from(&*self.hub.limits),
+            limits: AnnouncedLimits::new(&self.hub.limits, self.cell.can),
         }
     }
 
@@ -233,7 +233,7 @@ impl Visit {
 
     /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has
     /// come.
-    pub fn answer(&self) -> (Offset, Option<CloseReason>) {
+    pub fn answer(&self) -> (Position, Option<CloseReason>) {
         self.cell
             .step(Origin::Connection, |state, _| state.session.poll_answer())
     }

@@ -80,7 +80,7 @@ async fn send_waits_for_room_and_goes_on_when_there_is_some() {
     assert!(!waiting.is_finished());
     assert_eq!(transmit(&connection).await.0.len(), 2);
     connection
-        .receive([Packet::Ack(Offset::new(1))].into_iter())
+        .receive([Packet::Ack(Offset::new(1).into())].into_iter())
         .unwrap();
     waiting.await.unwrap().unwrap();
     assert_eq!(transmit(&connection).await.0, [Packet::Message("c".into())]);
@@ -139,7 +139,10 @@ async fn reading_pauses_when_a_client_floods_an_app_that_takes_nothing() {
     for _ in 0..2 {
         socket.recv().await;
     }
-    assert_eq!(transmit(&connection).await.0, [Packet::Ack(Offset::new(4))]);
+    assert_eq!(
+        transmit(&connection).await.0,
+        [Packet::Ack(Offset::new(4).into())]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,7 +87,7 @@ impl Exchange {
     /// Waits until there is something to answer, or the hold is over.
     ///
     /// # Errors
-    /// A newer connection carries the session.
+    /// A newer connection carries the session, or a message in parts has come no further.
     pub(crate) async fn answer(mut self) -> Result<Bytes, Refusal> {
         let Some(connection) = self.connection.take() else {
             return Ok(self.writer.finish());
@@ -95,6 +95,8 @@ impl Exchange {
         let Self {
             mut writer, limits, ..
         } = self;
+        // In a session that can part, the rest of a message goes with the next answer.
+        let longest = limits.longest_piece(connection.can());
         let mut is_full = false;
         poll_fn(|cx| {
             let poll = connection.poll_transmit(cx, |outgoing| {
@@ -102,12 +104,16 @@ impl Exchange {
                     Outgoing::Packet(packet) => writer.push(&packet),
                     Outgoing::Message(message) => writer.push_message(message),
                 }
-                is_full = !writer.has_room(limits.max_message_bytes, limits.max_payload_bytes);
+                is_full = !writer.has_room(longest, limits.max_payload_bytes);
                 if is_full { Flow::Pause } else { Flow::Continue }
             });
             match poll {
                 Poll::Ready(End::Finished | End::Closed(_)) => Poll::Ready(Ok(())),
-                Poll::Ready(End::Superseded | End::Stalled) => {
+                Poll::Ready(End::Stalled) => {
+                    let text = "a message in parts came no further: attach anew and go on with it";
+                    Poll::Ready(Err(Refusal::new(CloseCode::STALLED, text)))
+                }
+                Poll::Ready(End::Superseded) => {
                     let text = "a newer exchange took over: use that, or attach anew";
                     Poll::Ready(Err(Refusal::new(CloseCode::SUPERSEDED, text)))
                 }

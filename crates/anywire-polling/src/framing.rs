@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use anywire_protocol::{Encoding, Message, Offset, Packet, PayloadWriter, is_line};
+use anywire_protocol::{Encoding, Message, Offset, Packet, PayloadWriter, Position, is_line};
 use bytes::Bytes;
 
 use crate::event;
@@ -13,12 +13,14 @@ pub(crate) struct Framing {
     /// A message's content that goes out as it is, after what the writer holds.
     content: Option<Bytes>,
     events: Option<Events>,
+    /// Whether a part of a message was the last of its messages.
+    is_inside_message: bool,
 }
 
 /// What an event stream keeps beside its payload.
 struct Events {
-    /// The offset of the next message.
-    next: Offset,
+    /// Where the next message or part belongs.
+    next: Position,
     /// Whether this event has said its offset.
     has_offset: bool,
 }
@@ -32,6 +34,7 @@ impl Framing {
             writer,
             content: None,
             events: None,
+            is_inside_message: false,
         }
     }
 
@@ -41,36 +44,58 @@ impl Framing {
             writer: PayloadWriter::new(Encoding::Text),
             content: None,
             events: Some(Events {
-                next: first,
+                next: first.into(),
                 has_offset: false,
             }),
+            is_inside_message: false,
         };
         (framing, event::prelude(PRELUDE_BYTES))
     }
 
     pub(crate) fn push(&mut self, packet: &Packet) {
         match (&mut self.events, packet) {
-            (Some(events), Packet::Offset(offset)) => {
-                events.next = *offset;
+            (Some(events), Packet::Offset(at)) => {
+                events.next = *at;
                 events.has_offset = false;
             }
+            (_, Packet::Message(end)) => self.push_message(end),
+            (_, Packet::Part(part)) => self.push_piece(part, true),
             _ => self.writer.push(packet),
         }
     }
 
     /// Appends a message; call [`Framing::take`] next if the chunk [is full](Framing::is_full) then.
     pub(crate) fn push_message(&mut self, message: &Message) {
+        self.push_piece(message, false);
+    }
+
+    /// Whether a message has begun of which more is to come.
+    pub(crate) fn is_inside_message(&self) -> bool {
+        self.is_inside_message
+    }
+
+    fn push_piece(&mut self, piece: &Message, is_part: bool) {
+        self.is_inside_message = is_part;
         if let Some(events) = &mut self.events {
             if !events.has_offset {
                 events.has_offset = true;
                 self.writer.push(&Packet::Offset(events.next));
             }
-            events.next = events.next.after(1);
-            if !is_line(message.as_bytes()) {
-                return self.writer.push_message(message);
+            events.next = match is_part {
+                true => Position::new(events.next.offset, events.next.bytes + piece.len() as u64),
+                false => events.next.offset.after(1).into(),
+            };
+            if !is_line(piece.as_bytes()) {
+                return match is_part {
+                    true => self.writer.push(&Packet::Part(piece.clone())),
+                    false => self.writer.push_message(piece),
+                };
             }
         }
-        self.content = self.writer.push_shared(message);
+        self.content = match is_part {
+            true => self.writer.push_shared_part(piece),
+            false => self.writer.push_shared(piece),
+        };
     }
 
     /// Whether nothing may be appended before [`Framing::take`], or nothing should.
@@ -91,7 +116,7 @@ impl Framing {
             return;
         }
         events.has_offset = false;
-        let mut begin = event::begin(events.next, &payload);
+        let mut begin = event::begin(events.next.offset, &payload);
         match content {
             None => {
                 begin.extend_from_slice(event::END);

@@ -1,12 +1,12 @@
 //! `POST {mount}/poll`: one exchange of long polling (PROTOCOL §6).
 
-use anywire_protocol::{Transport, escape_line};
+use anywire_protocol::{Encoding, Transport, escape_line, veil};
 use bytes::{Bytes, BytesMut};
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal};
 use crate::exchange::Exchange;
-use crate::request::body::{BoxError, collect_payload};
+use crate::request::body::{BoxError, Wrapping, collect_payload};
 use crate::request::{Request, Row};
 
 pub(crate) const ROW: Row = Row {
@@ -30,11 +30,20 @@ where
     let payload = collect_payload(headers, body, hub.limits()).await?;
     let encoding = payload.encoding;
     let exchange = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, principal)?;
-    let mut answer = exchange.answer().await?;
-    if payload.was_escaped {
-        answer = escape(&answer);
-    }
-    Ok(Answer::whole(encoding.content_type(), answer))
+    let answer = exchange.answer().await?;
+    let (content_type, answer) = match payload.wrapping {
+        Wrapping::Plain => (encoding.content_type(), answer),
+        Wrapping::Escaped => (encoding.content_type(), escape(&answer)),
+        Wrapping::Veiled => (Encoding::Text.content_type(), veil(&answer, mask())),
+    };
+    Ok(Answer::whole(content_type, answer))
+}
+
+fn mask() -> [u8; 4] {
+    let mut mask = [0; 4];
+    // A veil is no encryption: where the system gives nothing, the mask hides nothing.
+    getrandom::fill(&mut mask).ok();
+    mask
 }
 
 /// A payload as a client that escapes its requests can take it (PROTOCOL §4.7).

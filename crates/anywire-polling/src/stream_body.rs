@@ -157,7 +157,9 @@ impl StreamBody {
         }
         self.framing.take(&mut self.pieces);
         self.made_bytes += self.pieces.iter().map(Bytes::len).sum::<usize>();
-        let is_used_up = self.made_bytes >= self.limits.max_stream_bytes;
+        // A message in parts is brought to its end (PROTOCOL §13.5).
+        let is_used_up =
+            self.made_bytes >= self.limits.max_stream_bytes && !self.framing.is_inside_message();
         match poll {
             Poll::Ready(End::Finished) => self.framing.rotate(&mut self.pieces),
             Poll::Ready(End::Closed(_) | End::Superseded | End::Stalled) => {}

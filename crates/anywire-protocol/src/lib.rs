@@ -38,7 +38,9 @@ pub use wire::identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use wire::message::{Message, MessageKind};
 pub use wire::offer::{Offer, application_protocols, choose_protocol};
 pub use wire::open::{Attach, Open, Opened, SUBPROTOCOL, VERSION};
-pub use wire::packet::{CONTROL_MARK, Packet, decode_frame, encode_control};
+pub use wire::packet::{CONTROL_MARK, FrameReader, Packet, decode_frame, encode_control};
 pub use wire::payload::{
     Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadReader, PayloadWriter, decode_payload,
 };
+pub use wire::position::Position;
+pub use wire::veil::{VEILED_MARK, unveil, veil, veiled_bytes};

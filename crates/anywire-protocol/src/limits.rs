@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Can;
+
 /// What a session allows. The server announces most of it to its clients in *opened* ([PROTOCOL §7]).
 ///
 /// Each field has a setter of its name: `Limits::default().hold(Duration::from_secs(20))`. [`Limits::check`] says whether
@@ -13,10 +15,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Longest message in bytes. Default 1 MiB. Too small refuses honest apps; each session may hold one.
+    /// Longest message in bytes. Default 1 MiB. Too small refuses honest apps; each session may hold one. Clients that cannot
+    /// take messages in parts are announced no more than one body holds.
     pub max_message_bytes: usize,
-    /// Longest HTTP body in bytes. Default 2 MiB. Must hold the longest message in base64.
+    /// Longest HTTP body in bytes. Default 2 MiB. Must hold the longest part of a message in base64.
     pub max_payload_bytes: usize,
+    /// Longest part of a message in bytes: longer messages go in parts to a peer that can (PROTOCOL §4.9). Default 64 KiB.
+    /// Too small costs a packet for so many bytes; while a longer part is on its way, acks and heartbeats wait behind it.
+    pub max_part_bytes: usize,
     /// Longest content of a ping in bytes. Default 32 KiB.
     pub max_ping_bytes: usize,
     /// Most messages kept until acknowledged. Default 1,024. Too small stalls bursts.
@@ -81,6 +87,7 @@ macro_rules! setters {
 setters! {
     max_message_bytes: usize,
     max_payload_bytes: usize,
+    max_part_bytes: usize,
     max_ping_bytes: usize,
     max_outbox_messages: usize,
     max_outbox_bytes: usize,
@@ -116,12 +123,34 @@ impl Limits {
     /// 20 s: how long a connection may refuse to take bytes that wait for it. Then the server drops it, which detaches.
     pub const WRITE_STALL: Duration = Duration::from_secs(20);
 
+    /// 20 s: how long a message in parts may come no further while its connection lives and we read. Then we drop the
+    /// connection, which detaches (PROTOCOL §4.12).
+    pub const PART_STALL: Duration = Duration::from_secs(20);
+
     /// 16 bytes: what a slow line carries in a millisecond. Deadlines take no line to carry less (PROTOCOL §7.3).
     pub const SLOW_BYTES_PER_MS: u64 = 16;
 
     /// How long so many bytes may be on their way, on a slow line: 1 ms for each 16 bytes.
     pub fn on_a_slow_line(bytes: usize) -> Duration {
         Duration::from_millis(bytes as u64 / Self::SLOW_BYTES_PER_MS)
+    }
+
+    /// Longest message in a session whose sides can so much: one that goes whole must fit a body in base64.
+    pub fn longest_message(&self, can: Can) -> usize {
+        if can.has(Can::PART) {
+            return self.max_message_bytes;
+        }
+        let whole = self.max_payload_bytes.saturating_sub(BESIDE_BYTES) / 4 * 3;
+        self.max_message_bytes.min(whole)
+    }
+
+    /// Longest content of a message or part that such a session sends at once over HTTP.
+    pub fn longest_piece(&self, can: Can) -> usize {
+        let longest = self.longest_message(can);
+        match can.has(Can::PART) {
+            true => longest.min(self.max_part_bytes),
+            false => longest,
+        }
     }
 
     /// Longest content of a WebSocket frame that may be fine: a message with its mark, or a control packet.
@@ -143,10 +172,15 @@ impl Limits {
     /// Names the two settings that contradict each other.
     pub fn check(&self) -> Result<(), LimitsError> {
         // Base64 makes four bytes of three; the rest of a payload is short.
-        let needed = self.max_message_bytes.div_ceil(3) * 4 + 1_024;
-        if self.max_payload_bytes < needed {
+        let longest = self.max_message_bytes.min(self.max_part_bytes);
+        if self.max_payload_bytes < longest.div_ceil(3) * 4 + BESIDE_BYTES {
             return Err(LimitsError(
-                "max_payload_bytes must be at least 4/3 max_message_bytes + 1,024",
+                "max_payload_bytes must be at least 4/3 max_part_bytes + 1,024",
+            ));
+        }
+        if self.max_part_bytes < MIN_PART_BYTES {
+            return Err(LimitsError(
+                "max_part_bytes must be at least 1,024: each part costs a packet",
             ));
         }
         if self.max_message_bytes == 0 || self.max_outbox_messages == 0 {
@@ -200,6 +234,12 @@ impl Limits {
     }
 }
 
+/// Most bytes of a payload beside its messages.
+const BESIDE_BYTES: usize = 1_024;
+
+/// Parts that hold less would cost more than they carry.
+const MIN_PART_BYTES: usize = 1_024;
+
 /// A stream that ended before its first message would be followed by others like it for ever.
 const MIN_STREAM_BYTES: usize = 4_096;
 
@@ -208,6 +248,7 @@ impl Default for Limits {
         Self {
             max_message_bytes: 1_048_576,
             max_payload_bytes: 2_097_152,
+            max_part_bytes: 65_536,
             max_ping_bytes: 32_768,
             max_outbox_messages: 1_024,
             max_outbox_bytes: 1_048_576,
@@ -243,6 +284,7 @@ pub struct LimitsError(&'static str);
 pub struct AnnouncedLimits {
     max_message_bytes: usize,
     max_payload_bytes: usize,
+    max_part_bytes: usize,
     max_ping_bytes: usize,
     window_messages: usize,
     window_bytes: usize,
@@ -262,16 +304,18 @@ pub struct AnnouncedLimits {
 /// For a server that leaves a member out, although it must not (PROTOCOL §7).
 impl Default for AnnouncedLimits {
     fn default() -> Self {
-        Self::from(&Limits::default())
+        Self::new(&Limits::default(), Can::NONE)
     }
 }
 
-impl From<&Limits> for AnnouncedLimits {
-    fn from(limits: &Limits) -> Self {
+impl AnnouncedLimits {
+    /// What a server announces in a session whose sides can so much.
+    pub fn new(limits: &Limits, can: Can) -> Self {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
-            max_message_bytes: limits.max_message_bytes,
+            max_message_bytes: limits.longest_message(can),
             max_payload_bytes: limits.max_payload_bytes,
+            max_part_bytes: limits.max_part_bytes,
             max_ping_bytes: limits.max_ping_bytes,
             window_messages: limits.max_inbox_messages,
             window_bytes: limits.max_inbox_bytes,
@@ -288,14 +332,13 @@ impl From<&Limits> for AnnouncedLimits {
             close_timeout_ms: ms(limits.close_timeout),
         }
     }
-}
 
-impl AnnouncedLimits {
     /// The limits that a client keeps to after *opened*; what is not announced stays the client's own.
     pub fn apply_to(&self, own: &Limits) -> Limits {
         Limits {
             max_message_bytes: self.max_message_bytes,
             max_payload_bytes: self.max_payload_bytes,
+            max_part_bytes: self.max_part_bytes,
             max_ping_bytes: self.max_ping_bytes,
             // The outbox holds what is unacknowledged, so its bounds are the window.
             max_outbox_messages: own.max_outbox_messages.min(self.window_messages),

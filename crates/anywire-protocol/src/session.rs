@@ -7,6 +7,7 @@ pub(crate) mod connection;
 mod heartbeat;
 mod inbox;
 mod outbox;
+mod reading;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use self::closing::Closing;
 use self::connection::Connection;
 use self::heartbeat::Heartbeat;
-use self::inbox::{Count, Inbox, gap};
-use self::outbox::Outbox;
+use self::inbox::{Count, Extent, Inbox};
+use self::outbox::{Outbox, Piece};
+use self::reading::{Cursor, gap};
 use crate::{
     AttachError, Can, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
-    ProtocolError, Timestamp, TrySendError, check_size,
+    Position, ProtocolError, Timestamp, TrySendError, check_agreed, check_size,
 };
 
 pub use self::connection::{Attachment, ConnectionId, ConnectionMode, Fence, Transmit};
@@ -51,6 +53,8 @@ pub struct Session {
     /// What both sides can (PROTOCOL §2.5).
     can: Can,
     limits: Arc<Limits>,
+    /// The longest part that is sent, if the path bears less than the limits say.
+    max_part_bytes: u32,
     outbox: Outbox,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -70,6 +74,7 @@ impl Session {
         Self {
             role,
             can: Can::NONE,
+            max_part_bytes: u32::MAX,
             limits,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -86,6 +91,16 @@ impl Session {
     /// Both sides can so much beyond version 1, as the first open has agreed.
     pub fn agree(&mut self, can: Can) {
         self.can = can;
+    }
+
+    /// What both sides can (PROTOCOL §2.5).
+    pub fn can(&self) -> Can {
+        self.can
+    }
+
+    /// The path bears no longer parts from now on; messages that are longer go in such parts if both sides can.
+    pub fn bound_parts(&mut self, max_bytes: usize) {
+        self.max_part_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX);
     }
 
     // What the world does.
@@ -107,6 +122,7 @@ impl Session {
         mode: ConnectionMode,
         now: Timestamp,
     ) -> Result<Attachment, AttachError> {
+        let received = self.outbox.since(received);
         let set_out_before_leave = self.leaves_at.is_some() && generation == self.generation;
         if generation < self.generation || set_out_before_leave {
             return Err(AttachError::Superseded);
@@ -124,14 +140,21 @@ impl Session {
         if self.role == Role::Server || mode.is_both_ways() {
             self.heartbeat = Heartbeat::start(now);
         }
-        self.connection = Some(Connection::new(id, mode, self.outbox.base(), now));
+        let base = self.outbox.base();
+        // A WebSocket carries whole messages, since its receiver counts them (PROTOCOL §4.11).
+        let cursor = match mode.is_both_ways() {
+            true => base.offset.into(),
+            false => base,
+        };
+        self.connection = Some(Connection::new(id, mode, cursor, now));
         if mode.is_both_ways() {
-            self.inbox.seek(Count::Connection, self.inbox.received());
+            let received = self.inbox.received();
+            self.inbox.seek(Count::Connection, received.into());
         }
         Ok(Attachment {
             id,
             received: self.inbox.received(),
-            first: self.outbox.base(),
+            first: self.outbox.base().offset,
         })
     }
 
@@ -141,7 +164,7 @@ impl Session {
         if first > self.inbox.received() && !self.is_ended() {
             self.abort(gap().into(), now);
         }
-        self.inbox.seek(Count::Connection, first);
+        self.inbox.seek(Count::Connection, first.into());
     }
 
     /// The exchange that carried a client's close has failed or was not answered: the close goes out again.
@@ -157,15 +180,23 @@ impl Session {
         if self.closing.is_ended() {
             return Ok(());
         }
-        self.outbox.judge(received)?;
-        let mut offset = None;
+        self.outbox.judge(received.into())?;
+        let mut reading = self.inbox.reading(Cursor::default());
         for packet in packets {
-            match packet {
-                Packet::Ack(received) => self.outbox.judge(*received)?,
-                Packet::Offset(first) => offset = Some(*first),
-                Packet::Message(_) if offset > Some(self.inbox.received()) => return Err(gap()),
-                _ => {}
-            }
+            let (piece, extent) = match packet {
+                Packet::Ack(received) => {
+                    self.outbox.judge(*received)?;
+                    continue;
+                }
+                Packet::Offset(at) => {
+                    reading.seek(*at);
+                    continue;
+                }
+                Packet::Part(part) => (part, Extent::Part),
+                Packet::Message(message) => (message, Extent::End),
+                _ => continue,
+            };
+            reading.read(piece, extent, self.max_message_bytes())?;
         }
         Ok(())
     }
@@ -173,7 +204,8 @@ impl Session {
     /// A request came whose packets [`check_request`](crate::check_request) has judged: takes them, or none of them. With
     /// a mode, the connection attaches.
     ///
-    /// When the inbox is full, messages are left out, and a close behind them (PROTOCOL §6.6).
+    /// When the inbox is full, or the request begins above what was received of a message, messages are left out, and a close
+    /// behind them (PROTOCOL §4.11, §6.6).
     ///
     /// # Errors
     /// [`AttachError::Superseded`]: tell the peer, nothing has changed. [`AttachError::Protocol`]: tell the peer; none of
@@ -194,14 +226,11 @@ impl Session {
         let attachment = match mode {
             Some(mode) => Some(self.handle_attach(generation, received, mode, now)?),
             None => {
-                self.acknowledge(received, now)?;
+                self.acknowledge(self.outbox.since(received), now)?;
                 None
             }
         };
-        let has_messages = packets
-            .iter()
-            .any(|packet| matches!(packet, Packet::Message(_)));
-        let leaves_out = has_messages && !self.inbox.has_room(&self.limits);
+        let leaves_out = self.leaves_out(&packets);
         for packet in packets {
             if matches!(packet, Packet::Leave(_)) {
                 // What sets out with this generation, or has, came before.
@@ -209,7 +238,7 @@ impl Session {
             }
             let is_left_out = matches!(
                 packet,
-                Packet::Offset(_) | Packet::Message(_) | Packet::Close(_)
+                Packet::Offset(_) | Packet::Message(_) | Packet::Part(_) | Packet::Close(_)
             );
             if !(leaves_out && is_left_out) {
                 self.take(Count::Payload, packet, now)?;
@@ -242,25 +271,25 @@ impl Session {
 
     /// Does what a packet asks for that may pass.
     fn take(&mut self, count: Count, packet: Packet, now: Timestamp) -> Result<(), ProtocolError> {
-        if let Err(error) = check_size(&packet, &self.limits) {
+        let judged = check_size(&packet, &self.limits)
+            .and_then(|()| check_agreed(std::slice::from_ref(&packet), self.can));
+        if let Err(error) = judged {
             self.abort(error.into(), now);
             return Err(error);
         }
         match packet {
             // Behind a close (PROTOCOL §8.1).
-            Packet::Message(_) | Packet::Offset(_)
+            Packet::Message(_) | Packet::Part(_) | Packet::Offset(_)
                 if !self.is_open() && !self.closing.is_ours() =>
             {
                 Ok(())
             }
-            Packet::Offset(offset) => {
-                self.inbox.seek(count, offset);
+            Packet::Offset(at) => {
+                self.inbox.seek(count, at);
                 Ok(())
             }
-            Packet::Message(message) => self
-                .inbox
-                .accept(count, message, now)
-                .inspect_err(|error| self.abort((*error).into(), now)),
+            Packet::Message(message) => self.accept(count, message, Extent::End, now),
+            Packet::Part(part) => self.accept(count, part, Extent::Part, now),
             Packet::Ack(received) => self.acknowledge(received, now),
             Packet::Ping(content) => {
                 if let Some(connection) = &mut self.connection {
@@ -277,7 +306,7 @@ impl Session {
             Packet::Pong(_) => Ok(()),
             // For metrics: nothing depends on it (PROTOCOL §7.6).
             Packet::Report(_) if self.role == Role::Server => Ok(()),
-            Packet::Leave(keep) if self.role == Role::Server && self.can.has(Can::LEAVE) => {
+            Packet::Leave(keep) if self.role == Role::Server => {
                 self.leave(keep, now);
                 Ok(())
             }
@@ -308,6 +337,19 @@ impl Session {
                 Err(error)
             }
         }
+    }
+
+    fn accept(
+        &mut self,
+        count: Count,
+        piece: Message,
+        extent: Extent,
+        now: Timestamp,
+    ) -> Result<(), ProtocolError> {
+        let max_bytes = self.max_message_bytes();
+        self.inbox
+            .accept(count, piece, extent, max_bytes, now)
+            .inspect_err(|error| self.abort((*error).into(), now))
     }
 
     /// Bytes came that are no packet yet, or the peer took bytes that waited: restarts the heartbeat's silence.
@@ -373,6 +415,9 @@ impl Session {
                 self.heartbeat.hear(now);
             }
         }
+        if self.part_stalls_at().is_some_and(|at| at <= now) {
+            self.detach(now);
+        }
         // Before the resume window, which may end at the same moment and says less.
         if self.left_at().is_some_and(|at| at <= now) {
             self.end_left();
@@ -396,6 +441,9 @@ impl Session {
     pub fn send(&mut self, message: Message, now: Timestamp) -> Result<(), TrySendError> {
         if !self.is_open() {
             return Err(TrySendError::Closed(message));
+        }
+        if message.len() > self.max_message_bytes() {
+            return Err(TrySendError::TooLarge(message));
         }
         self.outbox.push(message, &self.limits, now)
     }
@@ -428,7 +476,7 @@ impl Session {
         if let Some(content) = connection.take_pong() {
             return Transmit::Packet(Packet::Pong(content));
         }
-        let has_news = self.outbox.end() > connection.cursor || !self.closing.is_open();
+        let has_news = self.outbox.end() > connection.cursor.offset || !self.closing.is_open();
         if !connection.is_due(has_news, now) {
             return Transmit::Idle;
         }
@@ -438,7 +486,9 @@ impl Session {
         {
             return Transmit::Packet(Packet::Ack(self.inbox.acknowledge()));
         }
-        if !aborted && self.outbox.end() > connection.cursor {
+        let is_worn_out = connection.cursor.is_inside()
+            && connection.ends_at(&self.limits).is_some_and(|at| at <= now);
+        if !aborted && !is_worn_out && self.outbox.end() > connection.cursor.offset {
             return self.transmit_message(now);
         }
         if let Some(reason) = self.closing.reason().filter(|_| connection.tell_close()) {
@@ -459,8 +509,8 @@ impl Session {
 
     /// What the answer to an exchange that does not attach says: what has been received, and the close, if no message is
     /// to arrive before it (PROTOCOL §6.2).
-    pub fn poll_answer(&mut self) -> (Offset, Option<CloseReason>) {
-        let is_next = self.outbox.base() == self.outbox.end();
+    pub fn poll_answer(&mut self) -> (Position, Option<CloseReason>) {
+        let is_next = self.outbox.base().offset == self.outbox.end();
         let end = self.closing.reason().filter(|_| is_next).cloned();
         if end.is_some() {
             self.closing.tell();
@@ -495,6 +545,7 @@ impl Session {
             connection.and_then(Connection::held_until),
             connection.and_then(|connection| connection.padding_due(&self.limits)),
             connection.and_then(|connection| connection.ends_at(&self.limits)),
+            self.part_stalls_at(),
             self.expires_at(),
             self.left_at(),
             self.close_deadline(),
@@ -572,6 +623,11 @@ impl Session {
         self.inbox.received()
     }
 
+    /// How many messages came from the peer, and how many bytes of the next one.
+    pub fn received_position(&self) -> Position {
+        self.inbox.position()
+    }
+
     /// How many messages the app has sent.
     pub fn sent(&self) -> Offset {
         self.outbox.end()
@@ -584,11 +640,16 @@ impl Session {
 
     /// Messages that the peer has not acknowledged.
     pub fn buffered_messages(&self) -> u64 {
-        self.outbox.end().as_u64() - self.outbox.base().as_u64()
+        self.outbox.end().as_u64() - self.outbox.base().offset.as_u64()
     }
 
     /// How many messages the peer has acknowledged.
     pub fn acknowledged(&self) -> Offset {
+        self.outbox.base().offset
+    }
+
+    /// How many messages the peer has acknowledged, and how many bytes of the next one.
+    pub fn acknowledged_position(&self) -> Position {
         self.outbox.base()
     }
 
@@ -603,6 +664,14 @@ impl Session {
     }
 
     // Private.
+
+    /// The longest message, either way. Nothing but a WebSocket carries a raw session, and it takes any.
+    fn max_message_bytes(&self) -> usize {
+        match self.connection_mode() {
+            Some(ConnectionMode::Raw) => self.limits.max_message_bytes,
+            _ => self.limits.longest_message(self.can),
+        }
+    }
 
     /// Lets a packet pass only from the newest connection, or from an exchange that is not older (PROTOCOL §6.5), and notes
     /// that the peer is alive.
@@ -653,7 +722,7 @@ impl Session {
         (until, until.max(now + self.limits.resume_window))
     }
 
-    fn acknowledge(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
+    fn acknowledge(&mut self, received: Position, now: Timestamp) -> Result<(), ProtocolError> {
         self.judge_ack(received, now)?;
         if self.closing.is_ended() {
             return Ok(());
@@ -676,8 +745,8 @@ impl Session {
 
     /// A server that has received less than it had acknowledged has lost state (PROTOCOL §3.2). No ack can have overtaken
     /// *opened*: it would have come with a higher generation.
-    fn judge_opened(&mut self, received: Offset, now: Timestamp) {
-        if received < self.outbox.base() && !self.closing.is_ended() {
+    fn judge_opened(&mut self, received: Position, now: Timestamp) {
+        if received.offset < self.outbox.base().offset && !self.closing.is_ended() {
             let text = "the server has received less than it had acknowledged";
             self.abort(ProtocolError::new(CloseCode::STATE_LOST, text).into(), now);
         }
@@ -686,7 +755,7 @@ impl Session {
     }
 
     /// An ack above what was sent closes the session.
-    fn judge_ack(&mut self, received: Offset, now: Timestamp) -> Result<(), ProtocolError> {
+    fn judge_ack(&mut self, received: Position, now: Timestamp) -> Result<(), ProtocolError> {
         if self.closing.is_ended() {
             return Ok(());
         }
@@ -703,21 +772,41 @@ impl Session {
         if connection.tell_offset() {
             return Transmit::Packet(Packet::Offset(connection.cursor));
         }
-        let offset = connection.cursor;
-        connection.cursor = offset.after(1);
+        let at = connection.cursor;
         match connection.mode {
             ConnectionMode::Raw => {
-                return Transmit::Packet(Packet::Message(self.outbox.release(offset)));
+                connection.cursor = at.offset.after(1).into();
+                return Transmit::Packet(Packet::Message(self.outbox.release(at.offset)));
             }
             ConnectionMode::Duplex => self.heartbeat.await_ack(now),
             ConnectionMode::Exchange { .. } => {}
             ConnectionMode::Stream => connection.speak(now),
         }
-        Transmit::Message(
-            self.outbox
-                .transmit(offset)
-                .expect("the cursor is below the end"),
-        )
+        let max_bytes = match self.can.has(Can::PART) {
+            true => self.limits.max_part_bytes.min(self.max_part_bytes as usize),
+            false => usize::MAX,
+        };
+        let piece = self.outbox.transmit(at, max_bytes);
+        connection.cursor = match &piece {
+            Some(Piece::Part(part)) => Position::new(at.offset, at.bytes + part.len() as u64),
+            _ => at.offset.after(1).into(),
+        };
+        match piece.expect("the cursor is below the end") {
+            Piece::Whole(message) => Transmit::Message(message),
+            Piece::Part(part) => Transmit::Packet(Packet::Part(part)),
+            Piece::End(end) => Transmit::Packet(Packet::Message(end)),
+        }
+    }
+
+    /// Whether the messages of a request are left out: there is no room for them, or what they begin with is above what was
+    /// received of a message (PROTOCOL §4.11, §6.6).
+    fn leaves_out(&self, packets: &[Packet]) -> bool {
+        let has_messages = packets
+            .iter()
+            .any(|packet| matches!(packet, Packet::Message(_) | Packet::Part(_)));
+        let received = self.inbox.position();
+        let begins_above = |packet: &Packet| matches!(packet, Packet::Offset(at) if at.offset == received.offset && at.bytes > received.bytes);
+        has_messages && (!self.has_inbox_room() || packets.iter().any(begins_above))
     }
 
     /// The page goes: nothing carries the session until it comes back.
@@ -758,6 +847,7 @@ impl Session {
     /// Drops what can no longer be delivered.
     fn forget(&mut self) {
         self.outbox = Outbox::default();
+        self.inbox.forget_unfinished();
     }
 
     /// What the connection does that has nothing to say: an exchange or an old stream ends; a stream pads, others ping.
@@ -798,8 +888,15 @@ impl Session {
 
     /// When a close is given up. While messages still have to arrive before it, their age and the resume window decide.
     fn close_deadline(&self) -> Option<Timestamp> {
-        let is_first_in_line = self.is_ended() || self.outbox.end() == self.outbox.base();
+        let is_first_in_line = self.is_ended() || self.buffered_messages() == 0;
         self.closing.deadline().filter(|_| is_first_in_line)
+    }
+
+    /// When a message in parts has come no further for too long, though we read (PROTOCOL §4.12).
+    fn part_stalls_at(&self) -> Option<Timestamp> {
+        let grown_at = self.inbox.grown_at().filter(|_| self.has_inbox_room())?;
+        let connection = self.connection.as_ref()?;
+        Some(grown_at.max(connection.attached_at()) + Limits::PART_STALL)
     }
 
     /// When a page that has left is not waited for any more.

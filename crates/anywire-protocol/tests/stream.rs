@@ -49,11 +49,11 @@ fn message(text: &str) -> Packet {
 }
 
 fn ack(received: u64) -> Packet {
-    Packet::Ack(Offset::new(received))
+    Packet::Ack(Offset::new(received).into())
 }
 
 fn offset(offset: u64) -> Packet {
-    Packet::Offset(Offset::new(offset))
+    Packet::Offset(Offset::new(offset).into())
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn exchanges_that_only_send_go_beside_a_stream_unless_they_are_older() {
     }
     assert!(session.is_current(id));
     assert_eq!(session.buffered_messages(), 0);
-    assert_eq!(session.poll_answer(), (Offset::new(1), None));
+    assert_eq!(session.poll_answer(), (Offset::new(1).into(), None));
     assert_eq!(up(&mut session, 2, ack(1), 3), Err(AttachError::Superseded));
     up(&mut session, 4, ack(1), 4).unwrap();
     assert_eq!(session.generation(), Generation::new(3));

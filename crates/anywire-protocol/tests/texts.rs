@@ -30,6 +30,35 @@ fn request(input: &str) -> Result<(), ProtocolError> {
     check_request(&packets, false, &Limits::default())
 }
 
+fn agreed(input: &str) -> Result<(), ProtocolError> {
+    let packets = decode_payload(Encoding::Text, input.to_owned().into())?;
+    check_agreed(&packets, Can::NONE)
+}
+
+/// Two parts, of which the second begins where the first does if that is short.
+fn parts(input: &str) -> Result<(), ProtocolError> {
+    let (first, second) = input.split_once(' ').expect("two parts");
+    let limits = Limits::default().max_message_bytes(4);
+    let mut session = Session::new(Role::Server, limits.into(), Timestamp::default());
+    session.agree(Can::PART);
+    let from = if first.len() == 1 { 0 } else { first.len() };
+    for (bytes, text) in [(0, first), (from, second)] {
+        let at = Position::new(Offset::default(), bytes as u64);
+        let packets = vec![Packet::Offset(at), Packet::Part(text.into())];
+        let (generation, received) = (Generation::new(1), Offset::default());
+        let now = Timestamp::default();
+        match session.handle_request(generation, received, packets, None, now) {
+            Err(AttachError::Protocol(error)) => return Err(error),
+            other => assert_eq!(other, Ok(None)),
+        }
+    }
+    Ok(())
+}
+
+fn veiled(input: &str) -> Result<(), ProtocolError> {
+    unveil(input.as_bytes()).map(drop)
+}
+
 /// A request with one ping, or one message behind an offset, of so many bytes.
 fn long_ping(bytes: &str) -> Result<(), ProtocolError> {
     let long = ".".repeat(bytes.parse().expect("a number"));
@@ -39,7 +68,7 @@ fn long_ping(bytes: &str) -> Result<(), ProtocolError> {
 fn long_message(bytes: &str) -> Result<(), ProtocolError> {
     let long = ".".repeat(bytes.parse().expect("a number"));
     let packets = [
-        Packet::Offset(Offset::default()),
+        Packet::Offset(Offset::default().into()),
         Packet::Message(long.into()),
     ];
     check_request(&packets, false, &Limits::default())
@@ -233,6 +262,47 @@ fn an_error_names_what_came() {
             "69:x00112233445566778899aabbccddeeff 00112233445566778899aabbccddeeff 1 0",
             "a second open or attach: a request begins with one of them",
         ),
+        (request, "1:n01:Tx4:c1000", "a close inside a message"),
+        (
+            request,
+            "1:n01:Tx0:b",
+            "a text part that goes on in binary, or the reverse",
+        ),
+        (
+            agreed,
+            "1:Tx",
+            "a part, or bytes of one, in a session whose sides have not agreed that they can",
+        ),
+        (
+            agreed,
+            "0:l",
+            "a leave in a session whose sides have not agreed that they can",
+        ),
+        (
+            parts,
+            "abcd e",
+            "a message longer than maxMessageBytes, in parts",
+        ),
+        (
+            parts,
+            "a 🦀",
+            "a part of a text that does not join what came before between two characters",
+        ),
+        (
+            frame,
+            "BAQID",
+            "a frame that announces a binary part with a content, or behind another such frame",
+        ),
+        (
+            frame,
+            "B",
+            "a frame that announces a binary part, which stands alone",
+        ),
+        (
+            veiled,
+            "v=AQID",
+            "a veiled body that is not `v=`, and base64url of a mask and a payload",
+        ),
         (long_ping, "32769", "a ping longer than maxPingBytes"),
         (
             long_message,
@@ -315,8 +385,12 @@ fn an_error_names_what_came() {
         Timestamp::default(),
     );
     let fence = Fence::Generation(Generation::new(1));
-    gap.handle_packet(fence, Packet::Offset(Offset::new(5)), Timestamp::default())
-        .expect("no message yet");
+    gap.handle_packet(
+        fence,
+        Packet::Offset(Offset::new(5).into()),
+        Timestamp::default(),
+    )
+    .expect("no message yet");
     let gap = gap.handle_packet(fence, Packet::Message("a".into()), Timestamp::default());
     let Err(AttachError::Protocol(gap)) = gap else {
         panic!("{gap:?}")
@@ -331,10 +405,10 @@ fn an_error_names_what_came() {
 fn limits_that_contradict_each_other_are_named() {
     use std::time::Duration;
     type Change = fn(&mut Limits);
-    let changes: [(Change, &str); 8] = [
+    let changes: [(Change, &str); 9] = [
         (
             |limits| limits.max_payload_bytes = 10,
-            "max_payload_bytes must be at least 4/3 max_message_bytes + 1,024",
+            "max_payload_bytes must be at least 4/3 max_part_bytes + 1,024",
         ),
         (
             |limits| limits.max_outbox_messages = 0,
@@ -347,6 +421,10 @@ fn limits_that_contradict_each_other_are_named() {
         (
             |limits| limits.heartbeat_timeout = limits.ack_delay,
             "heartbeat_timeout must be longer than ack_delay",
+        ),
+        (
+            |limits| limits.max_part_bytes = 1_000,
+            "max_part_bytes must be at least 1,024: each part costs a packet",
         ),
         (
             |limits| limits.padding = Duration::ZERO,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anywire::Config;
 use anywire_client::{Client, CloseCode, OriginMemory, Transport};
 use anywire_fault_proxy::{FaultProxy, Faults};
+use anywire_tests::http::request;
 use anywire_tests::middlebox::{Middlebox, Product};
 use anywire_tests::server::TestServer;
 use tokio::time::timeout;
@@ -70,10 +71,96 @@ async fn nginx_with_a_limit_passes_what_goes_in_shorter_bodies() {
 }
 
 #[tokio::test]
+async fn a_message_longer_than_any_body_goes_in_parts_both_ways() {
+    let server = TestServer::start(limits_of(8_388_608)).await;
+    let site = |limit: &'static str| {
+        let addr = server.addr;
+        move |listen| {
+            format!(
+                "server {{ listen {listen}; location / {{ proxy_pass http://{addr}; {limit} }} }}"
+            )
+        }
+    };
+    for (name, limit) in [
+        ("the default limit", ""),
+        ("100 KB", "client_max_body_size 100k;"),
+        ("10 KB", "client_max_body_size 10k;"),
+    ] {
+        let product = Product::NginxWithoutUpgrade;
+        let nginx = Middlebox::start_with(product, DEADLINE, site(limit)).await;
+        let nginx = nginx.expect("nginx starts");
+        let mut client = connect(&nginx.url("/anywire")).await;
+        let took = burst(&mut client, 1, 4_194_304).await;
+        println!("a message of 4 MiB there and back behind nginx with {name}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_what_it_says_goes_veiled() {
+    let server = TestServer::start(limits_of(8_388_608)).await;
+    let proxy = FaultProxy::start(server.addr);
+    proxy.set(Faults::of("refuse-text=<script"));
+    let mut client = connect(&proxy.url("/anywire")).await;
+    for text in ["before", "a <script> b", "after"] {
+        client.send(text).await.unwrap();
+        let back = timeout(DEADLINE, client.recv()).await.expect("it comes");
+        assert_eq!(back.unwrap().as_text(), Some(text));
+    }
+    let refusals = proxy.counts().refusals;
+    assert!(refusals > 0, "it was refused at first");
+    let long = "<script>".repeat(300_000);
+    client.send(long.as_str()).await.unwrap();
+    let back = timeout(DEADLINE, client.recv()).await.expect("it comes");
+    assert_eq!(back.unwrap().as_text(), Some(&long[..]));
+    assert_eq!(proxy.counts().refusals, refusals, "it has learnt to veil");
+}
+
+#[tokio::test]
+async fn modsecurity_passes_a_veiled_message_that_it_refuses_otherwise() {
+    let server = TestServer::start(limits_of(8_388_608)).await;
+    let product = Product::ModSecurity;
+    let filter = Middlebox::start(product, server.addr, DEADLINE).await;
+    let filter = filter.expect("nginx with ModSecurity starts");
+    let url = format!("http://localhost:{}/anywire", filter.addr().port());
+    let attack = "a <script>alert(1)</script> b";
+    let answer = request(
+        filter.addr(),
+        "POST",
+        "/",
+        &["Content-Type: text/plain"],
+        attack.as_bytes(),
+    );
+    assert_eq!(answer.await.status, 403, "it reads bodies");
+    let mut client = connect(&url).await;
+    // What it takes for an attack of each kind, and one that is longer than it reads.
+    let long = format!("{}{attack}", "words and more of them, ".repeat(20_000));
+    for text in [
+        "before",
+        attack,
+        "' OR 1=1 --",
+        "../../etc/passwd",
+        &long,
+        "after",
+    ] {
+        let began = Instant::now();
+        client.send(text).await.unwrap();
+        let back = timeout(DEADLINE, client.recv()).await.expect("it comes");
+        assert_eq!(back.unwrap().as_text(), Some(text));
+        println!("{} bytes: {:?}", text.len(), began.elapsed());
+    }
+    assert_eq!(client.transport(), Some(Transport::Poll));
+}
+
+fn limits_of(max_message_bytes: usize) -> Config {
+    Config::new().limits(anywire::Limits::default().max_message_bytes(max_message_bytes))
+}
+
+#[tokio::test]
 async fn what_no_body_bears_ends_the_session_with_a_reason() {
     let refused = [
-        ("limit-body=20k", "x".repeat(40_000)),
-        ("refuse-text=<script", "a <script> b".to_owned()),
+        ("limit-body=4k", "x".repeat(40_000)),
+        // Also the mark of what is veiled.
+        ("refuse-text=v=", "a v=1 b".to_owned()),
     ];
     for (fault, message) in refused {
         let server = TestServer::start(Config::new()).await;

@@ -364,7 +364,7 @@ async fn answer_polls(body: Bytes, refusals: Arc<Mutex<Vec<(u16, &'static str)>>
     } else if has(|packet| matches!(packet, Packet::Attach(attach) if attach.hold.is_some())) {
         std::future::pending::<()>().await;
     }
-    writer.push(&Packet::Ack(Offset::default()));
+    writer.push(&Packet::Ack(Offset::default().into()));
     warp::http::Response::new(writer.finish())
 }
 

@@ -54,6 +54,9 @@ export function createClient(socket, endpoints, protocols, options) {
     ontransmit_: function () {
       negotiator.transmit_();
     },
+    onstall_: function () {
+      negotiator.stall_();
+    },
     onend_: function (code, reason, wasClean, isToBeTold) {
       negotiator.stop_(code, isToBeTold && closeContent(code, reason));
       leavePage();
@@ -75,7 +78,7 @@ export function createClient(socket, endpoints, protocols, options) {
     },
 
     poll: function (generation, feed, trace) {
-      return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace, memory);
+      return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace);
     }
   }, usable, settings, memory, carriedBy, function (status) {
     var reason = status + ': no Anywire at ' + replace(endpoints.poll, /\?.*/, '');

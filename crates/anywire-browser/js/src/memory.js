@@ -4,14 +4,10 @@
  * Leaves what it is good for to negotiation.js.
  */
 
-import { forgetIn } from '#platform/engine.js';
-import { exec, floor } from './language.js';
+import { exec, indexOf } from './language.js';
 import root from './root.js';
 
 export var MEMORY_MS = 600000;
-
-/** Behind the name of an origin: how much a body may hold. */
-var BYTES = ' bytes';
 
 /** @type {{ [name: string]: string }} */
 var pageMemory = {};
@@ -37,47 +33,31 @@ export function createMemory(settings, origin) {
     }
   }
 
-  /** @param {string} name */
-  function recall(name) {
-    var parts = exec(/^(\d+) (\d+|fails)$/, use(function (store) {
-      return store[name];
-    }));
-    var leftMs = parts ? +parts[1] - settings.date() : 0;
-    // A clock that was set back makes no memory last.
-    return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
-  }
-
-  /**
-   * @param {string} name
-   * @param {string | number} memory
-   */
-  function remember(name, memory) {
-    use(function (store) {
-      store[name] = settings.date() + MEMORY_MS + ' ' + memory;
-    });
-  }
-
   return {
     recall_: function () {
-      return recall(name);
+      var parts = exec(/^(\d+) (\d+|fails)$/, use(function (store) {
+        return store[name];
+      }));
+      var leftMs = parts ? +parts[1] - settings.date() : 0;
+      // A clock that was set back makes no memory last.
+      return parts && leftMs > 0 && leftMs <= MEMORY_MS ? parts[2] : '';
     },
 
     remember_: function (memory) {
-      remember(name, memory);
-    },
-
-    recallBytes_: function () {
-      return +recall(name + BYTES) || Infinity;
-    },
-
-    rememberBytes_: function (bytes) {
-      remember(name + BYTES, floor(bytes));
+      use(function (store) {
+        store[name] = settings.date() + MEMORY_MS + ' ' + memory;
+      });
     },
 
     forget_: function () {
       use(function (store) {
-        forgetIn(store, name);
-        delete store[name + BYTES];
+        delete store[name];
+        for (var other in store) {
+          // What else is remembered of an origin begins with its name.
+          if (!indexOf(other, name)) {
+            delete store[other];
+          }
+        }
       });
     }
   };

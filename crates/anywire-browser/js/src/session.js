@@ -4,7 +4,8 @@
  */
 
 import { readBlob } from '#platform/engine.js';
-import { append, Bytes, exec, join, max, min, own } from './language.js';
+import { createInbox } from './inbox.js';
+import { append, Bytes, indexOf, join, max, min, own } from './language.js';
 import { createOutbox } from './outbox.js';
 import root from './root.js';
 import { createTimer, soon } from './timers.js';
@@ -12,10 +13,19 @@ import { UNKNOWN_SESSION } from './wire/close.js';
 import { createFault, protocolError } from './wire/fault.js';
 import { readJson } from './wire/json.js';
 import { createMessage } from './wire/message.js';
-import { TEXT } from './wire/packet.js';
+import { isPart, placeContent, TEXT } from './wire/packet.js';
+import { canVeil } from './wire/veil.js';
 
 /** What this client can beyond version 1 (PROTOCOL §2.5), by name. */
+var PART = 'part';
+var VEIL = 'veil';
 var LEAVE = 'leave';
+
+/** A message that has not come whole and does not grow for so long is not waited for on its connection. */
+var GROWTH_MS = 20000;
+
+/** In so many bytes a part has some: a character, or three bytes. */
+var MIN_PART_BYTES = 4;
 
 /** Of padding in a question that proves a leg, up and down (NEGOTIATION §1.2). */
 var PROOF_BYTES = 16384;
@@ -36,13 +46,15 @@ var MAX_OUTBOX_BYTES = 67108864;
 export function createSession(clock, key, protocols, handlers) {
   var secret = '';
   // A worker and a program are no pages, and are not told that they go.
-  var can = clock.leave === false || !root.document ? [] : [LEAVE];
+  var can = append(append([PART], canVeil ? [VEIL] : []), clock.leave === false || !root.document ? [] : [LEAVE]);
+  var inbox = createInbox();
   var outbox = createOutbox();
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
-  var limits = /** @type {Limits} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536 });
+  var limits = /** @type {Limits} */ ({ heartbeatTimeoutMs: 8000, maxPayloadBytes: 65536, maxPartBytes: 65536 });
   // The answer to a close is not waited for longer than until then.
   var closeBy = 0;
   var closeTimer = createTimer(clock, expire);
+  var growthTimer = createTimer(clock, handlers.onstall_);
 
   /** @type {Session} */
   var session = {
@@ -56,6 +68,7 @@ export function createSession(clock, key, protocols, handlers) {
     isCloseSent_: false,
     ended_: false,
     hasDropped_: false,
+    canVeil_: false,
     canLeave_: false,
 
     padding_: function () {
@@ -63,8 +76,7 @@ export function createSession(clock, key, protocols, handlers) {
     },
 
     offer_: function (generation) {
-      var tokens = can.length ? ['anywire.can.' + join(can, '.')] : [];
-      return append(append(['anywire.open.' + key + '.' + generation], tokens), protocols);
+      return append(['anywire.open.' + key + '.' + generation, 'anywire.can.' + join(can, '.')], protocols);
     },
 
     openContent_: function (generation) {
@@ -82,6 +94,12 @@ export function createSession(clock, key, protocols, handlers) {
 
     handleOpened_: function (content) {
       var opened = parseOpened(content);
+
+      /** @param {string} name */
+      function canBoth(name) {
+        return indexOf(' ' + join(opened.can || [], ' ') + ' ', ' ' + name + ' ') >= 0;
+      }
+
       if (session.id_ && session.id_ !== opened.session) {
         throw protocolError();
       }
@@ -92,7 +110,8 @@ export function createSession(clock, key, protocols, handlers) {
         session.id_ = opened.session;
         secret = opened.secret;
         session.protocol_ = opened.protocol || '';
-        session.canLeave_ = !!exec(/\bleave\b/, join(opened.can || [], ' '));
+        session.canVeil_ = canVeil && canBoth(VEIL);
+        session.canLeave_ = canBoth(LEAVE);
       }
       for (var name in opened.limits) {
         var limit = own(opened.limits, name);
@@ -101,25 +120,54 @@ export function createSession(clock, key, protocols, handlers) {
           limits[name] = limit;
         }
       }
-      session.handleAck_(opened.received, opened.received);
+      outbox.partBytes_ = canBoth(PART) ? max(MIN_PART_BYTES, limits.maxPartBytes) : 0;
+      session.handleAck_([opened.received, 0], opened.received);
       awaitClose();
       return opened;
     },
 
-    handleMessage_: function (offset, letter, content) {
-      if (offset > session.received_) {
+    progress_: function () {
+      return placeContent([session.received_, inbox.bytes_]);
+    },
+
+    awaitGrowth_: function () {
+      growthTimer.stop_();
+      if (inbox.bytes_) {
+        growthTimer.set_(GROWTH_MS);
+      }
+    },
+
+    handleMessage_: function (place, letter, content) {
+      if (place[0] > session.received_) {
         throw createFault(4961, 'gap');
       }
-      if (offset === session.received_) {
+      var before = inbox.bytes_;
+      var whole;
+      if (place[0] === session.received_) {
+        if (place[1] > before) {
+          // It is left out, with what follows it.
+          place[0] = -Infinity;
+        } else {
+          whole = inbox.take_(place, letter, content, limits.maxMessageBytes);
+        }
+      }
+      if (!isPart(letter)) {
+        place[0]++;
+        place[1] = 0;
+      }
+      if (inbox.bytes_ !== before) {
+        session.awaitGrowth_();
+      }
+      if (whole !== undefined) {
         // The browser may fail here. Then the message has not been received, and comes again.
-        var data = letter === TEXT ? content : handlers.toData_(/** @type {Uint8Array} */ (content));
+        var data = letter === TEXT ? whole : handlers.toData_(/** @type {Uint8Array} */ (whole));
         session.received_++;
         handlers.onmessage_(data);
       }
     },
 
-    handleAck_: function (received, carried) {
-      if (outbox.ack_(received, carried)) {
+    handleAck_: function (place, carried) {
+      if (outbox.ack_(place, carried)) {
         handlers.onbuffer_();
         awaitClose();
       }
@@ -157,7 +205,7 @@ export function createSession(clock, key, protocols, handlers) {
       var message = createMessage(data);
       if (message.bytes_ > limits.maxMessageBytes) {
         abortSoon(4964, 'too-large');
-      } else if (outbox.bytes_ + message.bytes_ > MAX_OUTBOX_BYTES) {
+      } else if (outbox.bytes_ && outbox.bytes_ + message.bytes_ > MAX_OUTBOX_BYTES) {
         abortSoon(4932, 'too-slow');
       } else {
         outbox.push_(message);
@@ -195,6 +243,7 @@ export function createSession(clock, key, protocols, handlers) {
       if (!session.ended_) {
         session.ended_ = true;
         closeTimer.stop_();
+        growthTimer.stop_();
         handlers.onend_(code, reason, wasClean, isToBeTold);
       }
     }

@@ -6,10 +6,13 @@ interface Packet {
   content_: string | Uint8Array;
 }
 
-/** A packet that came, with a number or a close in place of a content that has such a form. */
+/** So many whole messages, and bytes of the next one; where it counts that, bytes that went by since it was made. */
+type Place = number[];
+
+/** A packet that came, with a place or a close in place of a content that has such a form. */
 interface ReceivedPacket {
   letter_: string;
-  content_: string | Uint8Array | number | Close;
+  content_: string | Uint8Array | Place | Close;
 }
 
 /** What a packet does that came; each letter has its own form of content. */
@@ -22,6 +25,9 @@ interface Message {
   content_: string | Uint8Array | null;
   /** How many its content has; of a text, in UTF-8. */
   bytes_: number;
+  /** Where its text was cut last, and how many bytes are before that. */
+  cutAt_?: number;
+  cutBytes_?: number;
 }
 
 /** An error that ends the session, or the exchange that it came in, with a code of PROTOCOL §8.3. */
@@ -56,26 +62,43 @@ interface Close {
 interface Outbox {
   /** The offset of the first message that is kept. */
   base_: number;
+  /** How many bytes of it the server has. */
+  acked_: number;
   /** The offset of the next message that the application will send. */
   end_: number;
   bytes_: number;
   /** Bytes of all messages that were acknowledged. */
   gone_: number;
   push_(message: Message): void;
-  /** Forget what the peer has received, up to this offset. Returns whether that was news. */
-  ack_(received: number, carried: number): boolean;
-  /** The message at an offset, which counts as sent from now on. None while there is none, or its Blob is read. */
-  take_(offset: number): Message | undefined;
-  /** The messages from the first on that can go and fit, which count as sent from now on. The first fits always. */
-  batch_(maxBytes: number, maxCount: number): Message[];
-  /** What the last batch counted as. */
-  batchBytes_: number;
+  /** The longest part of a message, or 0 where messages must be whole. */
+  partBytes_: number;
+  /** Forget what the peer has received. Returns whether that was news. */
+  ack_(place: Place, carried: number): boolean;
+  /** Whether the first message can go. */
+  isReady_(): boolean;
+  /**
+   * What goes next at a place: a message, the end of one, or a part that fits. It counts as sent from now on, and the
+   * place moves behind it. None where nothing fits, there is no message, or its Blob is read.
+   */
+  next_(place: Place, maxBytes: number): Packet | undefined;
+}
+
+/** The message from the server that has not come whole. */
+interface Inbox {
+  /** How many have come. */
+  bytes_: number;
+  /**
+   * Takes what is new of a message or a part that begins at the place, or before what has come; the place moves behind
+   * it, but not to the next message. Returns the message if it is whole, and forgets it.
+   */
+  take_(place: Place, letter: string, content: string | Uint8Array, maxBytes: number): string | Uint8Array | undefined;
 }
 
 /** Those limits of PROTOCOL §7 that a client needs. */
 interface Limits {
   maxMessageBytes: number;
   maxPayloadBytes: number;
+  maxPartBytes: number;
   maxPingBytes: number;
   windowMessages: number;
   windowBytes: number;
@@ -110,6 +133,8 @@ interface SessionHandlers {
   onbuffer_(): void;
   /** There is something to send. */
   ontransmit_(): void;
+  /** What carries the session has not brought the rest of a message for too long. */
+  onstall_(): void;
   /** The session has ended. Called once, last. */
   onend_(code: number, reason: string, wasClean?: boolean, isToBeTold?: boolean): void;
 }
@@ -131,8 +156,13 @@ interface Session {
   ended_: boolean;
   /** A message could not be taken: nothing may follow it, and the session is about to end. */
   hasDropped_: boolean;
-  /** Whether the server knows what a leave is. */
+  /** What both sides can (PROTOCOL §2.5), beside parts, which the outbox knows. */
+  canVeil_: boolean;
   canLeave_: boolean;
+  /** The content of an ack of all that came. */
+  progress_(): string;
+  /** Where a message has come in part, more of it must come soon from what carries the session. */
+  awaitGrowth_(): void;
   /** What a ping holds that proves a leg. */
   padding_(): string;
   /** What a WebSocket that opens offers beside the protocol's version (PROTOCOL §5.1). */
@@ -140,9 +170,10 @@ interface Session {
   openContent_(generation: number): string;
   attachContent_(generation: number, holdMs?: number): string;
   handleOpened_(content: string): Opened;
-  handleMessage_(offset: number, letter: string, content: string | Uint8Array): void;
+  /** A message, or a part of one, at a place that moves behind it. */
+  handleMessage_(place: Place, letter: string, content: string | Uint8Array): void;
   /** Of what is acknowledged, the server counts no more than was carried. */
-  handleAck_(received: number, carried: number): void;
+  handleAck_(place: Place, carried: number): void;
   /** Anything came from the server. */
   handleHeard_(): void;
   handleClose_(close: Close): void;
@@ -246,8 +277,8 @@ type CarryDown = (isHold?: boolean) => void;
 
 /** What may carry down uses this of its leg. */
 interface HttpLeg {
-  /** The content of an attach. */
-  attachment_(): string;
+  /** What attaches. */
+  attachment_(): Packet[];
   take_(packets: ReceivedPacket[]): void;
   /** Hold an exchange for what comes down. */
   hold_(): void;
@@ -318,7 +349,7 @@ interface DownTransport {
 }
 
 type OpenStream = (
-  settings: Settings, url: string, attachment: string,
+  settings: Settings, url: string, attachment: Packet[],
   /** Something came; the packets in it are yet to be read, which may throw. */
   heard: (read: () => ReceivedPacket[]) => void,
   ended: () => void,
@@ -383,12 +414,9 @@ interface Trace {
 }
 
 interface OriginMemory {
-  /** How many ms a WebSocket took to attach, 'fails', or ''. */
+  /** How many ms a WebSocket took to attach, 'fails', another number, or ''. */
   recall_(): string;
   remember_(memory: string | number): void;
-  /** How much a body may hold, or `Infinity` where the path has refused none. */
-  recallBytes_(): number;
-  rememberBytes_(bytes: number): void;
   forget_(): void;
 }
 
@@ -416,6 +444,8 @@ interface Negotiator {
   feed_: Feed;
   /** The session has something to send. */
   transmit_(): void;
+  /** The rest of a message is missing for too long. */
+  stall_(): void;
   /** The page goes, with the content of a leave. */
   leave_(content: string): void;
   /** Stop for good, with what the legs' `drop` takes. */

@@ -65,16 +65,18 @@ for (const encoding of ENCODINGS) {
 const filtered = (word) => ({
   poll: (body) => {
     const text = typeof body === 'string' ? decodeURIComponent(body) : new TextDecoder().decode(body);
-    return text.includes(word) ? 403 : 'ok';
+    return text.search(word) < 0 ? 'ok' : 403;
   },
 });
 
 for (const [what, plan, message] of [
   ['a message that no body bears', limited(5000), 'z'.repeat(10000)],
   ['a message that a filter does not like', filtered('<script'), 'a <script> b'],
+  ['a message that a filter does not like, nor its veil', filtered(/<script|^v=/), 'a <script> b'],
 ]) {
   test(`${what} ends the session with a reason; until then what comes down goes on`, () => {
-    const scene = createScene({ transports: ['poll'], plan });
+    const server = { can: /veil/.test(what) ? ['veil', 'part', 'leave'] : ['leave'] };
+    const scene = createScene({ transports: ['poll'], plan, server });
     scene.advance(1000);
     scene.client.send('before');
     scene.advance(1000);
@@ -96,7 +98,7 @@ for (const [what, plan, message] of [
 }
 
 test('a message with the open that is refused does not keep the session from opening', () => {
-  const scene = createScene({ transports: ['poll'], plan: filtered('<script'), first: ['<script>'] });
+  const scene = createScene({ transports: ['poll'], plan: filtered('<script'), first: ['<script>'], server: { can: [] } });
   scene.advance(1000);
   assert.equal(scene.client.readyState, 1);
   scene.advance(8000);
@@ -105,7 +107,7 @@ test('a message with the open that is refused does not keep the session from ope
 
 test('a filter that changes its mind lets the message through', () => {
   const plan = filtered('<script');
-  const scene = createScene({ transports: ['poll'], plan });
+  const scene = createScene({ transports: ['poll'], plan, server: { can: ['part'] } });
   scene.advance(1000);
   scene.client.send('<script>');
   scene.advance(1500);
@@ -143,7 +145,7 @@ test('where nothing can be stored, a path that refuses long bodies is not asked 
 });
 
 test('what a filter likes arrives, around what it does not', () => {
-  const scene = createScene({ transports: ['poll'], plan: filtered('<script') });
+  const scene = createScene({ transports: ['poll'], plan: filtered('<script'), server: { can: ['part'] } });
   scene.advance(1000);
   const sent = Array.from({ length: 9 }, (_, i) => `fine ${i}`);
   [...sent, '<script>', 'behind'].forEach((text) => scene.client.send(text));
@@ -166,4 +168,80 @@ test('a refused hold is a failure of the leg, whatever was sent before', () => {
   assert.equal(scene.client.transport, 'poll');
   assert.deepEqual(scene.session.inbox, ['hello']);
   assert.deepEqual(scene.server.errors, []);
+});
+
+const isVeiled = (body) => /^v=/.test(body);
+const veiledOf = ({ network }) => network.requests.splice(0).map(({ body }) => isVeiled(body)).filter(Boolean).length;
+
+for (const encoding of ENCODINGS) {
+  test(`what a filter does not like goes veiled at once, and for ten minutes what follows: ${encoding}`, () => {
+    const localStorage = {};
+    const options = { transports: ['poll'], encoding, localStorage };
+    const scene = createScene({ ...options, plan: filtered('<script') });
+    scene.advance(1000);
+    scene.client.send('before');
+    scene.advance(100);
+    assert.equal(veiledOf(scene), 0);
+    scene.client.send('a <script> b');
+    scene.advance(150);
+    assert.deepEqual(scene.session.inbox, ['before', 'a <script> b']);
+    assert.equal(veiledOf(scene), 1);
+    scene.client.send(new Uint8Array([1, 2, 3]));
+    scene.session.send('down');
+    scene.advance(150);
+    assert.equal(veiledOf(scene), 1, 'and the holds are not');
+    assert.deepEqual(scene.seen.messages, ['down']);
+    const other = createScene({ ...options, plan: filtered('<script') });
+    other.advance(1000);
+    other.client.send('<script>');
+    other.advance(100);
+    assert.equal(veiledOf(other), 1);
+    assert.equal(other.client.trace.filter(({ result }) => /403/.test(result)).length, 0);
+    scene.advance(600000);
+    veiledOf(scene);
+    scene.client.send('fine');
+    scene.advance(100);
+    assert.equal(veiledOf(scene), 0);
+    assert.deepEqual(scene.session.inbox.length, 4);
+    for (const { server, seen } of [scene, other]) {
+      assert.deepEqual(server.errors, []);
+      assert.deepEqual(seen.transports, ['poll']);
+    }
+  });
+}
+
+test('each veil has a mask of its own', () => {
+  const scene = createScene({ transports: ['poll'], plan: filtered('<script') });
+  scene.advance(1000);
+  for (let i = 0; i < 5; i++) {
+    scene.client.send('<script>');
+    scene.advance(100);
+  }
+  const masks = scene.network.requests.map(({ body }) => body).filter(isVeiled).map((body) => body.slice(0, 7));
+  assert.equal(masks.length, 5);
+  assert.equal(new Set(masks).size, 5);
+});
+
+test('a large message that a filter does not like goes in veiled parts, on a path that refuses long bodies', () => {
+  const scene = createScene({
+    transports: ['poll'], plan: {
+      poll: (body) => (body.length > 20000 ? 413 : filtered('<script').poll(body)),
+    },
+  });
+  scene.advance(1000);
+  const message = '<script> '.repeat(20000);
+  scene.client.send(message);
+  scene.advance(10000);
+  assert.deepEqual(scene.session.inbox, [message]);
+  assert.deepEqual(scene.server.errors, []);
+  assert.deepEqual(scene.seen.transports, ['poll']);
+});
+
+test('a server that knows no veil gets none', () => {
+  const scene = createScene({ transports: ['poll'], plan: filtered('<script'), server: { can: ['part'] } });
+  scene.advance(1000);
+  scene.client.send('<script>');
+  scene.advance(10000);
+  assert.equal(veiledOf(scene), 0);
+  assert.equal(scene.seen.closes[0].code, 4971);
 });

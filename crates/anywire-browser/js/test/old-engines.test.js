@@ -172,6 +172,21 @@ test('a hold that is slow to end does not make an engine narrow', () => {
   assert.equal(scene.network.requests.length, length + 1, 'the hold stays');
 });
 
+test('without typed arrays, the base64 of parts is joined', () => {
+  const { Anywire } = load({ URL });
+  const scene = createScene({ Anywire, transports: ['poll'], server: { answerBytes: 1000, cut: () => 500 } });
+  scene.advance(100);
+  const bytes = Uint8Array.from({ length: 4000 }, (_, i) => i & 255);
+  scene.session.send(bytes);
+  scene.session.send('é'.repeat(2000));
+  scene.client.send('é'.repeat(100000));
+  scene.advance(3000);
+  assert.deepEqual(scene.seen.messages, [Buffer.from(bytes).toString('base64'), 'é'.repeat(2000)]);
+  assert.deepEqual(scene.session.inbox, ['é'.repeat(100000)]);
+  assert.deepEqual(scene.session.can, ['part']);
+  assert.deepEqual(scene.server.errors, []);
+});
+
 /** A page of another origin in an engine whose requests stay at home. */
 function scripts(options) {
   const page = createPage();

@@ -26,6 +26,7 @@ function openSession(clock = new Clock()) {
     onmessage_: (data) => seen.messages.push(data),
     onbuffer_: () => {},
     ontransmit_: () => seen.transmits++,
+    onstall_: () => {},
     onend_: (code, reason, wasClean, tell) => seen.ends.push({ code, reason, wasClean, tell }),
   });
   session.handleOpened_(JSON.stringify(OPENED));
@@ -35,21 +36,21 @@ function openSession(clock = new Clock()) {
 test('the outbox keeps messages until they are acknowledged', () => {
   const outbox = createOutbox();
   ['a', 'bb', 'ccc'].forEach((content) => outbox.push_(text(content)));
-  assert.equal(outbox.take_(0).content_, 'a');
-  assert.equal(outbox.take_(1).content_, 'bb');
+  assert.equal(outbox.next_([0, 0], Infinity).content_, 'a');
+  assert.equal(outbox.next_([1, 0], Infinity).content_, 'bb');
   assert.deepEqual([outbox.base_, outbox.end_, outbox.bytes_], [0, 3, 6]);
-  assert.equal(outbox.ack_(1, 1), true);
+  assert.equal(outbox.ack_([1, 0], 1), true);
   assert.deepEqual([outbox.base_, outbox.end_, outbox.bytes_], [1, 3, 5]);
-  assert.equal(outbox.take_(1).content_, 'bb');
+  assert.equal(outbox.next_([1, 0], Infinity).content_, 'bb');
 });
 
 test('the outbox ignores an ack below an earlier one', () => {
   const outbox = createOutbox();
   outbox.push_(text('a'));
-  outbox.take_(0);
-  assert.equal(outbox.ack_(1, 1), true);
-  assert.equal(outbox.ack_(0, 0), false);
-  assert.equal(outbox.ack_(1, 1), false);
+  outbox.next_([0, 0], Infinity);
+  assert.equal(outbox.ack_([1, 0], 1), true);
+  assert.equal(outbox.ack_([0, 1], 0), false);
+  assert.equal(outbox.ack_([1, 0], 1), false);
   assert.equal(outbox.base_, 1);
 });
 
@@ -57,38 +58,71 @@ test('the outbox refuses an ack of what was accepted but never sent', () => {
   const outbox = createOutbox();
   outbox.push_(text('a'));
   outbox.push_(text('b'));
-  outbox.take_(0);
-  assert.throws(() => outbox.ack_(2, 2), { code: 4963 });
-  assert.equal(outbox.ack_(1, 1), true);
+  outbox.next_([0, 0], Infinity);
+  assert.throws(() => outbox.ack_([2, 0], 2), { code: 4963 });
+  assert.equal(outbox.ack_([1, 0], 1), true);
 });
 
 test('the outbox keeps what is acknowledged but was not carried by what counts', () => {
   const outbox = createOutbox();
   ['a', 'b'].forEach((content) => outbox.push_(text(content)));
-  outbox.batch_(100, 10);
-  assert.equal(outbox.ack_(2, 1), true);
+  const place = [0, 0];
+  outbox.next_(place, Infinity);
+  outbox.next_(place, Infinity);
+  assert.equal(outbox.ack_([2, 0], 1), true);
   assert.equal(outbox.base_, 1);
-  assert.equal(outbox.ack_(2, 1), false);
-  assert.equal(outbox.ack_(2, 2), true);
+  assert.equal(outbox.ack_([2, 0], 1), false);
+  assert.equal(outbox.ack_([2, 0], 2), true);
   assert.equal(outbox.base_, 2);
 });
 
-test('a batch is as much as fits, and at least one message', () => {
+test('the outbox gives what fits: whole messages, and parts where both sides can part', () => {
   const outbox = createOutbox();
-  ['x'.repeat(100), 'y', 'z'].forEach((content) => outbox.push_(text(content)));
-  assert.equal(outbox.batch_(10, 10).length, 1);
-  assert.equal(outbox.batch_(170, 10).length, 2);
-  assert.equal(outbox.batch_(1000, 10).length, 3);
-  assert.equal(outbox.batch_(1000, 2).length, 2);
+  const next = (place, most) => {
+    const piece = outbox.next_(place, most);
+    return piece && [piece.letter_, piece.content_, ...place];
+  };
+  outbox.push_({ letter_: 't', content_: 'aé🦀z', bytes_: 8 });
+  assert.equal(next([0, 0], 7), undefined);
+  outbox.partBytes_ = 5;
+  assert.deepEqual(next([0, 0, 0], 2), ['T', 'a', 0, 1, 1]);
+  assert.deepEqual(next([0, 0, 0], 6), ['T', 'aé', 0, 3, 3]);
+  assert.deepEqual(next([0, 3, 0], 9), ['t', '🦀z', 1, 0, 5]);
+  assert.deepEqual(next([0, 1, 0], 4), ['T', 'é', 0, 3, 2]);
+  assert.equal(next([0, 3, 0], 3), undefined);
+  outbox.push_({ letter_: 'b', content_: Uint8Array.of(1, 2, 3, 4, 5, 6, 7), bytes_: 7 });
+  assert.deepEqual(next([1, 0, 0], 9), ['B', Uint8Array.of(1, 2, 3), 1, 3, 3]);
+  assert.equal(next([1, 3, 0], 2), undefined);
+  assert.deepEqual(next([1, 3, 0], 9), ['b', Uint8Array.of(4, 5, 6, 7), 2, 0, 4]);
+});
+
+test('the outbox refuses an ack of bytes that were never sent; those of an earlier ack may fall', () => {
+  const outbox = createOutbox();
+  outbox.partBytes_ = 4;
+  outbox.push_(text('0123456789'));
+  outbox.push_(text('ab'));
+  const place = [0, 0, 0];
+  outbox.next_(place, 9);
+  assert.throws(() => outbox.ack_([0, 5], 0), { code: 4963 });
+  assert.equal(outbox.ack_([0, 4], 0), true);
+  assert.equal(outbox.acked_, 4);
+  assert.equal(outbox.ack_([0, 2], 0), false);
+  assert.equal(outbox.acked_, 2);
+  while (outbox.next_(place, 9)) { /* all of it */ }
+  assert.throws(() => outbox.ack_([0, 11], 0), { code: 4963 });
+  assert.equal(outbox.ack_([0, 10], 0), true);
+  assert.equal(outbox.ack_([1, 0], 1), true);
+  assert.equal(outbox.acked_, 0);
+  assert.throws(() => outbox.ack_([2, 1], 2), { code: 4963 });
 });
 
 test('the session drops what it has received and refuses a gap', () => {
   const { session, seen } = openSession();
-  session.handleMessage_(0, 't', 'a');
-  session.handleMessage_(0, 't', 'a');
-  session.handleMessage_(1, 't', 'b');
+  session.handleMessage_([0, 0], 't', 'a');
+  session.handleMessage_([0, 0], 't', 'a');
+  session.handleMessage_([1, 0], 't', 'b');
   assert.deepEqual(seen.messages, ['a', 'b']);
-  assert.throws(() => session.handleMessage_(3, 't', 'd'), { code: 4961 });
+  assert.throws(() => session.handleMessage_([3, 0], 't', 'd'), { code: 4961 });
   assert.equal(session.attachContent_(7), 'session secret 7 2');
   assert.equal(session.attachContent_(7, 0), 'session secret 7 2 0');
 });

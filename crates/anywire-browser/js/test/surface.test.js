@@ -81,7 +81,7 @@ test('a browser without URL resolves with a link', () => {
 });
 
 test('sub-protocols are what WebSocket takes for a sequence, or one', () => {
-  const offered = (protocols) => createScene({ protocols }).websocket.protocols.slice(2);
+  const offered = (protocols) => createScene({ protocols }).websocket.protocols.slice(3);
   assert.deepEqual(offered(new Set(['a', 'b'])), ['a', 'b']);
   assert.deepEqual(offered((function* () { yield 'a'; yield 1; })()), ['a', '1']);
   assert.deepEqual(offered(['a']), ['a']);

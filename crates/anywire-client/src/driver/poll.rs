@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, AttachError, CloseCode, ConnectionMode, Disposition, Encoding, Fence, Generation,
+    Attach, AttachError, Can, CloseCode, ConnectionMode, Disposition, Encoding, Fence, Generation,
     Limits, Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport, decode_payload,
-    is_answer,
+    is_answer, unveil, veil,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
@@ -127,7 +127,7 @@ impl Driver {
         };
         let mut state = self.shared.lock();
         let session = &mut state.session;
-        let received = session.received();
+        let received = session.received_position();
         let limits = session.limits().clone();
         let mut writer = PayloadWriter::new(Encoding::Binary);
         writer.push(&match self.names {
@@ -149,10 +149,14 @@ impl Driver {
                 session,
                 secret,
                 generation: leg.generation,
-                received,
+                received: received.offset,
                 hold,
             })),
         });
+        if received.is_inside() {
+            // The attach names whole messages (PROTOCOL §4.11).
+            writer.push(&Packet::Ack(received));
+        }
         let mut plan = FlightPlan {
             began: now,
             hold: hold.unwrap_or_default(),
@@ -170,7 +174,13 @@ impl Driver {
             writer.push(&proof(&limits));
         }
         if has_messages {
-            let max_bytes = self.pace.batch_bytes(&limits, now);
+            let mut max_bytes = self.pace.body_bytes(&limits, now);
+            let can_veil = state.session.can().has(Can::VEIL);
+            plan.is_veiled = can_veil && self.pace.is_veiled(now);
+            if plan.is_veiled {
+                // The veil makes four bytes of three.
+                max_bytes = max_bytes / 4 * 3;
+            }
             plan.has_close = push_messages(
                 &mut state.session,
                 leg.generation,
@@ -184,7 +194,13 @@ impl Driver {
             self.is_close_out |= plan.has_close;
         }
         drop(state);
-        let body = writer.finish();
+        plan.is_veiled &= !plan.batch.is_empty();
+        let mut body = writer.finish();
+        if plan.is_veiled {
+            // A letter follows the mark.
+            let mask = fastrand::u32(..) >> 1;
+            body = veil(&body, mask.to_be_bytes());
+        }
         // What carries much may be long on its way, and its line slow.
         let on_the_way = Limits::on_a_slow_line(body.len());
         let patience = plan.hold + limits.heartbeat_timeout + on_the_way;
@@ -220,7 +236,12 @@ impl Driver {
     }
 
     fn poll_arrived(&mut self, slot: Slot, flight: &Flight, payload: Bytes, now: Timestamp) {
-        let Ok(packets) = decode_payload(Encoding::Binary, payload) else {
+        let payload = match flight.plan.is_veiled {
+            true => unveil(&payload),
+            false => Ok(payload),
+        };
+        let packets = payload.and_then(|payload| decode_payload(Encoding::Binary, payload));
+        let Ok(packets) = packets else {
             let failure = Failure::new(Outcome::Refused, "the answer is no payload");
             return self.poll_failed(flight, &failure, now);
         };
@@ -266,7 +287,7 @@ impl Driver {
         }
         if slot == Slot::Hold && flight.plan.hold > Duration::ZERO {
             state.negotiation.handle_held();
-            if state.session.received() == flight.plan.received {
+            if state.session.received_position() == flight.plan.received {
                 let lasted = now.since(flight.plan.began);
                 if lasted < SHORT_HOLD.min(flight.plan.hold / 2) && !flight.plan.has_proof {
                     // Something in between does not allow holds.
@@ -277,7 +298,7 @@ impl Driver {
             }
             return;
         }
-        let acknowledged = session.acknowledged().as_u64();
+        let acknowledged = session.acknowledged_position();
         if acknowledged > flight.plan.batch.start {
             leg.full_inbox = FULL_INBOX;
         }
@@ -361,42 +382,55 @@ fn push_messages(
     plan: &mut FlightPlan,
     now: Timestamp,
 ) -> bool {
-    let acknowledged = session.acknowledged();
-    plan.batch = acknowledged.as_u64()..acknowledged.as_u64();
+    let acknowledged = session.acknowledged_position();
+    plan.batch = acknowledged..acknowledged;
     let mode = ConnectionMode::Exchange {
         hold: Duration::ZERO,
     };
     // A newer leg has taken over: nothing is sent here.
-    let Ok(at) = session.handle_attach(generation, acknowledged, mode, now) else {
+    let Ok(at) = session.handle_attach(generation, acknowledged.offset, mode, now) else {
         return false;
     };
     let mut is_closing = false;
-    let max_message_bytes = session.limits().max_message_bytes;
+    let longest = session.limits().longest_piece(session.can());
     let max_payload_bytes = session.limits().max_payload_bytes;
-    let mut bytes = 0;
-    while writer.has_room(max_message_bytes, max_payload_bytes)
-        && (bytes == 0 || bytes < max_bytes)
-        && plan.batch.end - plan.batch.start < max_messages
-    {
+    while writer.has_room(longest, max_payload_bytes) {
+        let left = max_bytes.saturating_sub(writer.pending_bytes() + PACKET_BYTES);
+        let is_full = plan.messages() >= max_messages && !plan.batch.end.is_inside();
+        if !plan.batch.is_empty() && (left < MIN_PIECE_BYTES || is_full) {
+            break;
+        }
+        session.bound_parts(left.max(MIN_PIECE_BYTES));
+        let end = &mut plan.batch.end;
         match session.poll_transmit(at.id, now) {
-            // The attach says it.
+            // The attach says it, and what stands behind it.
             Transmit::Packet(Packet::Ack(_)) => {}
             Transmit::Packet(packet) => {
-                is_closing |= matches!(packet, Packet::Close(_));
+                match &packet {
+                    Packet::Part(part) => end.bytes += part.len() as u64,
+                    Packet::Message(_) => *end = end.offset.after(1).into(),
+                    Packet::Close(_) => is_closing = true,
+                    _ => {}
+                }
                 writer.push(&packet);
             }
             Transmit::Message(message) => {
-                plan.batch.end += 1;
-                bytes += message.len().max(1);
+                *end = end.offset.after(1).into();
                 writer.push_message(message);
             }
             _ => break,
         }
     }
+    session.bound_parts(usize::MAX);
     session.handle_detach(at.id, now);
-    plan.batch_bytes = bytes;
     is_closing
 }
+
+/// More than a packet of the binary encoding adds to its content.
+const PACKET_BYTES: usize = 8;
+
+/// No shorter part is cut to fill a body.
+const MIN_PIECE_BYTES: usize = 256;
 
 /// How long the open exchange waits for a first answer, if it carries messages.
 const EARLY_HOLD: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anywire_protocol::{CloseCode, CloseReason, Timestamp};
+use anywire_protocol::{Can, CloseCode, CloseReason, Timestamp};
 
 use super::state::Driver;
 use crate::legs::Failure;
@@ -17,12 +17,16 @@ impl Driver {
         failure: &Failure,
         now: Timestamp,
     ) -> bool {
-        let messages = flight.plan.batch.end - flight.plan.batch.start;
+        let messages = flight.plan.messages();
+        let can = self.shared.lock().session.can();
+        let can_cut = can.has(Can::PART);
         if failure.is_too_long
-            && messages > 1
-            && self.pace.refused_as_too_long(flight.plan.batch_bytes, now)
+            && (messages > 1 || messages > 0 && can_cut)
+            && self.pace.refused_as_too_long(flight.body_bytes, now)
         {
-            if let Some(leg) = &mut self.poll {
+            if let Some(leg) = &mut self.poll
+                && !can_cut
+            {
                 // One of them may be longer than all others together.
                 leg.most_messages = messages / 2;
             }
@@ -45,6 +49,15 @@ impl Driver {
         if messages > 1 {
             // It may dislike one of them alone: the others are to arrive.
             leg.most_messages = messages / 2;
+            self.send_again(flight, true, now);
+            return true;
+        }
+        if can.has(Can::VEIL) && !flight.plan.is_veiled && !failure.is_too_long {
+            self.pace.veil(now);
+            self.send_again(flight, true, now);
+            return true;
+        }
+        if flight.plan.is_veiled && self.pace.refused_as_too_long(flight.body_bytes, now) {
             self.send_again(flight, true, now);
             return true;
         }

@@ -85,6 +85,7 @@ impl Driver {
         let limits = opened.limits.apply_to(&self.config.limits);
         let mut state = self.shared.lock();
         state.session.adopt(Arc::new(limits));
+        state.session.agree(opened.can.and(CAN));
         state.id = Some(opened.session);
         state.protocol = opened.protocol.as_str().into();
         true
@@ -136,10 +137,12 @@ pub(super) fn open(config: &Config, generation: Generation) -> Open {
         received: Offset::default(),
         hold: None,
         protocols: config.protocols.clone(),
-        // A program is no page that leaves.
-        can: Can::NONE,
+        can: CAN,
     }
 }
+
+/// What this client can beyond version 1. A program is no page that leaves.
+const CAN: Can = Can::PART.or(Can::VEIL);
 
 /// What a line is thought to carry in a millisecond, until it stalls with more than [`LARGE_BYTES`] on the way.
 pub(super) const FAIR_BYTES_PER_MS: u64 = 256;

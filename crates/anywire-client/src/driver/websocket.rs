@@ -1,8 +1,8 @@
 //! How the driver carries the session on a WebSocket (PROTOCOL §5).
 
 use anywire_protocol::{
-    Attach, CloseReason, ConnectionMode, Disposition, Fence, Generation, Offer, Opened, Outcome,
-    PROOF_BYTES, Packet, Timestamp, Transmit, Transport, decode_frame,
+    Attach, CloseReason, ConnectionMode, Disposition, Fence, FrameReader, Generation, Offer,
+    Opened, Outcome, PROOF_BYTES, Packet, Timestamp, Transmit, Transport,
 };
 use anywire_websocket::frame::Frame;
 
@@ -28,6 +28,7 @@ impl Driver {
             }),
             attachment: None,
             encoder: encoder(),
+            reader: FrameReader::default(),
             out: Vec::new(),
             is_writing: false,
             blocked_since: None,
@@ -119,8 +120,9 @@ impl Driver {
                 return;
             };
             match frame {
-                Frame::Message(message) => match decode_frame(message) {
-                    Ok(packet) => self.websocket_packet(packet, now),
+                Frame::Message(message) => match leg.reader.read(message) {
+                    Ok(None) => {}
+                    Ok(Some(packet)) => self.websocket_packet(packet, now),
                     Err(error) => {
                         let failure = Failure::new(Outcome::Closed, error.what());
                         self.websocket_lost(&failure, now);

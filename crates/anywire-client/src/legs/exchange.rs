@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anywire_protocol::{Encoding, Outcome};
+use anywire_protocol::Outcome;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
@@ -33,7 +33,12 @@ pub(crate) struct Exchanger {
 
 impl Exchanger {
     /// Sends a payload and gives the answer's. Nothing may move for longer than `patience`.
-    pub(crate) async fn exchange(self, body: Bytes, patience: Duration) -> Result<Bytes, Failure> {
+    pub(crate) async fn exchange(
+        self,
+        content_type: &'static str,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<Bytes, Failure> {
         let asking = self.asked.get_or_try_init(|| self.headers.now());
         let headers = timeout(patience, asking)
             .await
@@ -43,7 +48,7 @@ impl Exchanger {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = headers.clone();
-        let content_type = http::HeaderValue::from_static(Encoding::Binary.content_type());
+        let content_type = http::HeaderValue::from_static(content_type);
         request.headers_mut().insert(CONTENT_TYPE, content_type);
         let response = timeout(patience, self.http.request(request))
             .await

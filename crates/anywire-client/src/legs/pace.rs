@@ -12,8 +12,10 @@ pub(crate) struct Pace {
     batch_bytes: usize,
     /// Whether a leg begins without messages, because the path has refused some.
     pub(crate) is_bare: bool,
-    /// How many bytes of messages the path is known to bear, and until when that is believed.
+    /// How long a body the path is known to bear, and until when that is believed.
     borne: Option<(usize, Timestamp)>,
+    /// Until when bodies with messages are veiled, since the path refuses what some say.
+    veiled_until: Option<Timestamp>,
 }
 
 impl Default for Pace {
@@ -22,6 +24,7 @@ impl Default for Pace {
             hold: Duration::MAX,
             batch_bytes: usize::MAX,
             borne: None,
+            veiled_until: None,
             is_bare: false,
         }
     }
@@ -33,8 +36,8 @@ impl Pace {
         limits.hold.min(self.hold)
     }
 
-    /// How many bytes of messages go into one body.
-    pub(crate) fn batch_bytes(&self, limits: &Limits, now: Timestamp) -> usize {
+    /// How long a body with messages may be.
+    pub(crate) fn body_bytes(&self, limits: &Limits, now: Timestamp) -> usize {
         let borne = self.borne.filter(|(_, until)| now < *until);
         let borne = borne.map_or(usize::MAX, |(bytes, _)| bytes);
         limits.max_payload_bytes.min(self.batch_bytes).min(borne)
@@ -52,15 +55,24 @@ impl Pace {
         }
     }
 
-    /// The path has refused a body with so many bytes of messages as too long (PROTOCOL §6.7). Whether to send them again in
-    /// shorter ones.
-    pub(crate) fn refused_as_too_long(&mut self, batch_bytes: usize, now: Timestamp) -> bool {
-        if batch_bytes <= MIN_BODY_BYTES {
+    /// The path has refused a body of this length as too long (PROTOCOL §6.7). Whether to send what it held again in shorter
+    /// ones.
+    pub(crate) fn refused_as_too_long(&mut self, body_bytes: usize, now: Timestamp) -> bool {
+        if body_bytes <= MIN_BODY_BYTES {
             return false;
         }
-        let bytes = (batch_bytes / 2).max(MIN_BODY_BYTES);
+        let bytes = (body_bytes / 2).max(MIN_BODY_BYTES);
         self.borne = Some((bytes, now + NegotiationSettings::MEMORY));
         true
+    }
+
+    /// The path refuses what messages say: bodies with messages are veiled for a while (PROTOCOL §6.8).
+    pub(crate) fn veil(&mut self, now: Timestamp) {
+        self.veiled_until = Some(now + NegotiationSettings::MEMORY);
+    }
+
+    pub(crate) fn is_veiled(&self, now: Timestamp) -> bool {
+        self.veiled_until.is_some_and(|until| now < until)
     }
 
     /// A hold lasted as long as it was to.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anywire_protocol::{CloseCode, Generation, Offset, Timestamp};
+use anywire_protocol::{CloseCode, Encoding, Generation, Position, Timestamp};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -56,10 +56,9 @@ pub(crate) struct FlightPlan {
     pub(crate) began: Timestamp,
     /// How long the server may wait with the answer, if this is the held one.
     pub(crate) hold: Duration,
-    /// The messages that it carries.
-    pub(crate) batch: std::ops::Range<u64>,
-    /// How many bytes those are.
-    pub(crate) batch_bytes: usize,
+    /// What it carries of the messages.
+    pub(crate) batch: std::ops::Range<Position>,
+    pub(crate) is_veiled: bool,
     pub(crate) has_proof: bool,
     /// The last attempt that it reports.
     pub(crate) reported: u64,
@@ -67,7 +66,15 @@ pub(crate) struct FlightPlan {
     pub(crate) has_close: bool,
     pub(crate) was_close_out: bool,
     /// What had been received when it began.
-    pub(crate) received: Offset,
+    pub(crate) received: Position,
+}
+
+impl FlightPlan {
+    /// Of how many messages it carries something.
+    pub(crate) fn messages(&self) -> u64 {
+        let (begin, end) = (self.batch.start, self.batch.end);
+        end.offset.as_u64() - begin.offset.as_u64() + u64::from(end.is_inside())
+    }
 }
 
 /// How an exchange went.
@@ -101,9 +108,13 @@ impl PollLeg {
 
     pub(crate) fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, plan: FlightPlan) {
         let (exchanger, tell) = (self.exchanger.clone(), self.tell.clone());
+        let content_type = match plan.is_veiled {
+            true => FORM,
+            false => Encoding::Binary.content_type(),
+        };
         let body_bytes = body.len();
         let task = Owned::spawn(async move {
-            let outcome = exchanger.exchange(body, patience).await;
+            let outcome = exchanger.exchange(content_type, body, patience).await;
             let _ = tell.send(Answered { slot, outcome }).await;
         });
         let flight = Flight {
@@ -127,3 +138,6 @@ impl PollLeg {
         is_unknown && self.is_close_sent && self.send.is_some()
     }
 }
+
+/// What filters let pass that refuse other types (PROTOCOL §4.13).
+const FORM: &str = "application/x-www-form-urlencoded";

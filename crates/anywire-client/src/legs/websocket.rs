@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use anywire_protocol::{ConnectionId, Outcome, Packet, SUBPROTOCOL, Timestamp};
+use anywire_protocol::{ConnectionId, FrameReader, Outcome, Packet, SUBPROTOCOL, Timestamp};
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::handshake::Upgrade;
 use bytes::Bytes;
@@ -27,6 +27,7 @@ pub(crate) struct WebSocketLeg {
     pub(crate) channel: Channel,
     pub(crate) attachment: Option<ConnectionId>,
     pub(crate) encoder: Encoder,
+    pub(crate) reader: FrameReader,
     /// What is to be written when the writer is free.
     pub(crate) out: Vec<u8>,
     pub(crate) is_writing: bool,

@@ -51,7 +51,7 @@ pub fn open(key: OpeningKey, generation: u64, received: u64) -> Open {
 
 pub fn messages(offset: u64, count: usize) -> Vec<Packet> {
     let message = Packet::Message("late".into());
-    let offset = Packet::Offset(Offset::new(offset));
+    let offset = Packet::Offset(Offset::new(offset).into());
     std::iter::once(offset)
         .chain(vec![message; count])
         .collect()
@@ -168,7 +168,7 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -
             hub.open(&open(NEW, 1, 0), &gap, owner).err()
         }
         Way::OpenAck(received) => {
-            let ack = [brings, vec![Packet::Ack(Offset::new(received))]].concat();
+            let ack = [brings, vec![Packet::Ack(Offset::new(received).into())]].concat();
             hub.open(&open(NEW, 1, 0), &ack, owner).err()
         }
         Way::OpenEnded => hub.open(&open(ENDED, 9, 0), &brings, owner).err(),

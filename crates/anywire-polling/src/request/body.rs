@@ -1,4 +1,4 @@
-//! The body of a request, taken in whole: bounded in bytes and in time, and without its escape.
+//! The body of a request, taken in whole: bounded in bytes and in time, and without its escape or veil.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use anywire_protocol::{
-    CloseCode, CloseReason, ESCAPED_MARK, Encoding, Limits, ProtocolError, Unescaper,
+    CloseCode, CloseReason, ESCAPED_MARK, Encoding, Limits, ProtocolError, Unescaper, VEILED_MARK,
+    unveil, veiled_bytes,
 };
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
@@ -22,8 +23,18 @@ use crate::answer::HttpRefusal;
 pub(crate) struct Payload {
     pub(crate) encoding: Encoding,
     pub(crate) bytes: Bytes,
-    /// Whether it was escaped on its way, and so must its answer be.
-    pub(crate) was_escaped: bool,
+    /// How it was wrapped on its way, and so must its answer be.
+    pub(crate) wrapping: Wrapping,
+}
+
+/// How a payload is wrapped where the path does not bear it as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrapping {
+    Plain,
+    /// As text that no engine rewrites (PROTOCOL §4.7).
+    Escaped,
+    /// So that no text is seen in it (PROTOCOL §4.13).
+    Veiled,
 }
 
 /// The payload of a request to an endpoint that takes both encodings (PROTOCOL §6.1).
@@ -46,10 +57,16 @@ where
     let named = named.flatten();
     let escape = named.map_or(Escape::Maybe, Escape::from);
     let whole = collect(headers, body, escape, limits.max_payload_bytes).await?;
+    let encoding = match whole.wrapping {
+        Wrapping::Veiled => Encoding::Binary,
+        Wrapping::Plain | Wrapping::Escaped => {
+            named.unwrap_or_else(|| Encoding::of_request(&whole.bytes))
+        }
+    };
     Ok(Payload {
-        encoding: named.unwrap_or_else(|| Encoding::of_request(&whole.bytes)),
+        encoding,
         bytes: whole.bytes,
-        was_escaped: whole.was_escaped,
+        wrapping: whole.wrapping,
     })
 }
 
@@ -72,10 +89,10 @@ impl From<Encoding> for Escape {
     }
 }
 
-/// A body that came whole, without its escape.
+/// A body that came whole, without its wrapping.
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
-    was_escaped: bool,
+    wrapping: Wrapping,
 }
 
 /// Takes a body in, if it is not longer than allowed and comes in time.
@@ -109,7 +126,7 @@ where
                 .map_err(|error| HttpRefusal::from(error).closing())?;
             let taken = part.len();
             chunk.advance(taken);
-            if intake.payload.len() > max_bytes {
+            if intake.payload.len() > intake.longest_kept() {
                 return Err(HttpRefusal::from(too_large()).closing());
             }
         }
@@ -225,7 +242,8 @@ const AT_LEAST: Duration = Duration::from_secs(10);
 /// The slowest that a body may come on average.
 const BYTES_PER_SECOND: u64 = 8_192;
 
-/// A payload as its body comes. An escape is taken back at once, so what is kept is never longer than the payload.
+/// A payload as its body comes. An escape is taken back at once, so what is kept is never longer than the payload; a veil at
+/// the end.
 struct Intake {
     payload: BytesMut,
     max_bytes: usize,
@@ -234,34 +252,40 @@ struct Intake {
 }
 
 enum State {
-    /// Too little has come to tell whether it is escaped.
+    /// Too little has come to tell whether it is escaped or veiled.
     Begun,
     Plain,
     Escaped(Unescaper),
+    Veiled,
 }
 
 impl Intake {
     fn new(escape: Escape, max_bytes: usize) -> Self {
-        let state = match escape {
-            Escape::Never => State::Plain,
-            Escape::Maybe | Escape::Always => State::Begun,
-        };
         Self {
             payload: BytesMut::new(),
             max_bytes,
             escape,
-            state,
+            state: State::Begun,
         }
     }
 
     /// The longest body that may hold a payload that is not too long.
     fn longest_body(&self) -> usize {
-        match self.state {
-            State::Plain => self.max_bytes,
+        match (&self.state, self.escape) {
+            (State::Plain, _) => self.max_bytes,
+            (State::Veiled, _) | (_, Escape::Never) => veiled_bytes(self.max_bytes),
             // An escape makes three bytes of one.
-            State::Begun | State::Escaped(_) => {
+            (State::Begun | State::Escaped(_), _) => {
                 self.max_bytes.saturating_mul(3) + ESCAPED_MARK.len()
             }
+        }
+    }
+
+    /// The most bytes that are kept of such a body.
+    fn longest_kept(&self) -> usize {
+        match self.state {
+            State::Veiled => veiled_bytes(self.max_bytes),
+            State::Begun | State::Plain | State::Escaped(_) => self.max_bytes,
         }
     }
 
@@ -273,7 +297,11 @@ impl Intake {
         if !matches!(self.state, State::Begun) || self.payload.len() < ESCAPED_MARK.len() {
             return Ok(());
         }
-        if !self.payload.starts_with(ESCAPED_MARK) {
+        if self.escape != Escape::Always && self.payload.starts_with(VEILED_MARK) {
+            self.state = State::Veiled;
+            return Ok(());
+        }
+        if self.escape == Escape::Never || !self.payload.starts_with(ESCAPED_MARK) {
             may_be_plain(self.escape)?;
             self.state = State::Plain;
             return Ok(());
@@ -286,14 +314,29 @@ impl Intake {
     }
 
     fn finish(self) -> Result<Whole, ProtocolError> {
-        let was_escaped = matches!(self.state, State::Escaped(_));
-        match self.state {
-            State::Escaped(unescaper) => unescaper.finish()?,
-            State::Begun | State::Plain => may_be_plain(self.escape)?,
-        }
+        let wrapping = match self.state {
+            State::Veiled => {
+                let bytes = unveil(&self.payload)?;
+                return match bytes.len() > self.max_bytes {
+                    true => Err(too_large()),
+                    false => Ok(Whole {
+                        bytes,
+                        wrapping: Wrapping::Veiled,
+                    }),
+                };
+            }
+            State::Escaped(unescaper) => {
+                unescaper.finish()?;
+                Wrapping::Escaped
+            }
+            State::Begun | State::Plain => {
+                may_be_plain(self.escape)?;
+                Wrapping::Plain
+            }
+        };
         Ok(Whole {
             bytes: self.payload.freeze(),
-            was_escaped,
+            wrapping,
         })
     }
 }

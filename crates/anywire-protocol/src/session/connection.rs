@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::inbox::Inbox;
-use crate::{Generation, Limits, Message, Offset, Packet, Timestamp};
+use crate::{Generation, Limits, Message, Offset, Packet, Position, Timestamp};
 
 /// Tells a session's connections apart, in the order in which they attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,8 +74,8 @@ pub enum Transmit<'a> {
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) mode: ConnectionMode,
-    /// The offset of the next message to send on it.
-    pub(crate) cursor: Offset,
+    /// Where what it sends next belongs.
+    pub(crate) cursor: Position,
     pub(crate) pong_owed: Option<Box<str>>,
     attached_at: Timestamp,
     /// When a message or padding went out last.
@@ -91,7 +91,7 @@ impl Connection {
     pub(crate) fn new(
         id: ConnectionId,
         mode: ConnectionMode,
-        cursor: Offset,
+        cursor: Position,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -167,9 +167,16 @@ impl Connection {
         is_due
     }
 
-    /// When a stream is so old that it ends (PROTOCOL §13.5).
+    /// When a stream is so old that it ends: between two messages, and when it is twice as old also between two parts
+    /// (PROTOCOL §13.5).
     pub(crate) fn ends_at(&self, limits: &Limits) -> Option<Timestamp> {
-        (self.mode == ConnectionMode::Stream).then(|| self.attached_at + limits.stream_age)
+        let age = limits.stream_age * if self.cursor.is_inside() { 2 } else { 1 };
+        (self.mode == ConnectionMode::Stream).then(|| self.attached_at + age)
+    }
+
+    /// When it began to carry.
+    pub(crate) fn attached_at(&self) -> Timestamp {
+        self.attached_at
     }
 
     /// Whether acks wait although they are due: on a WebSocket they tell the client that the app takes messages, and stop it
@@ -197,7 +204,7 @@ impl Connection {
 
     /// What an ack may say here: a WebSocket carries every message, since its receiver counts them. So what it has yet to
     /// carry is kept, though the peer has it from elsewhere.
-    pub(crate) fn carried(&self, received: Offset) -> Offset {
+    pub(crate) fn carried(&self, received: Position) -> Position {
         match self.mode {
             ConnectionMode::Duplex => received.min(self.cursor),
             ConnectionMode::Raw | ConnectionMode::Exchange { .. } | ConnectionMode::Stream => {
@@ -207,18 +214,25 @@ impl Connection {
     }
 
     /// The peer has all up to here, and is sent nothing of it any more.
-    pub(crate) fn skip_to(&mut self, base: Offset) {
-        if self.cursor < base {
+    pub(crate) fn skip_to(&mut self, base: Position) {
+        if self.cursor.offset < base.offset {
             self.cursor = base;
             // The client counts on from the last offset that it heard, so it must hear the new one.
             self.has_told_offset = false;
+        } else if self.cursor.offset == base.offset && self.is_payload() && !self.has_told_offset {
+            // The peer says behind its attach what it has of a message (PROTOCOL §4.11).
+            self.cursor = base;
         }
+    }
+
+    /// Whether it says offsets, and does not count from its attach on.
+    fn is_payload(&self) -> bool {
+        self.is_exchange() || self.mode == ConnectionMode::Stream
     }
 
     /// Whether an offset must come before the next message; marks it as told.
     pub(crate) fn tell_offset(&mut self) -> bool {
-        let is_payload = self.is_exchange() || self.mode == ConnectionMode::Stream;
-        is_payload && !std::mem::replace(&mut self.has_told_offset, true)
+        self.is_payload() && !std::mem::replace(&mut self.has_told_offset, true)
     }
 
     /// Whether the close has been told here.

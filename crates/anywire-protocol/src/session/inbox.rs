@@ -1,8 +1,9 @@
-//! Messages in order, none twice. The app takes them one by one.
+//! Messages in order, none twice. The app takes them one by one. What has come of a message that is not whole waits here too.
 
 use std::collections::VecDeque;
 
-use crate::{CloseCode, Limits, Message, Offset, ProtocolError, Timestamp};
+use super::reading::{Cursor, Reading, Unfinished};
+use crate::{Limits, Message, Offset, Position, ProtocolError, Timestamp};
 
 /// What gives the messages on a connection their offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,61 +14,87 @@ pub(crate) enum Count {
     Payload,
 }
 
+/// Whether a message goes on behind what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// It goes on.
+    Part,
+    /// This is its end, or all of it.
+    End,
+}
+
 /// What has been received, and what of it the app has not taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     waiting: VecDeque<Message>,
     waiting_bytes: usize,
     received: Offset,
-    /// The offset of the next message on the connection; behind `received` while duplicates pass. An exchange beside the
-    /// connection does not move it.
-    on_connection: Offset,
-    /// The offset of the next message in the payload that is being read.
-    in_payload: Offset,
+    unfinished: Option<Box<Unfinished>>,
+    /// Where the connection is; behind `received` while duplicates pass. An exchange beside the connection does not move it.
+    on_connection: Cursor,
+    /// Where the payload is that is being read.
+    in_payload: Cursor,
     /// Up to where the peer has been told.
     acked: Offset,
     /// Bytes received since then.
     unacked_bytes: usize,
-    /// When the first message that the peer has not been told of came.
+    /// When the first message or part that the peer has not been told of came.
     unacked_since: Option<Timestamp>,
 }
 
 impl Inbox {
-    /// What comes next by this count has this offset.
-    pub(crate) fn seek(&mut self, count: Count, offset: Offset) {
-        *self.cursor(count) = offset;
+    /// What comes next by this count belongs here.
+    pub(crate) fn seek(&mut self, count: Count, at: Position) {
+        *self.cursor(count) = at.into();
     }
 
-    /// Takes the next message off the wire.
+    /// Takes the next message off the wire, or a part of one. No message may have more than `max_bytes`.
     pub(crate) fn accept(
         &mut self,
         count: Count,
-        message: Message,
+        piece: Message,
+        extent: Extent,
+        max_bytes: usize,
         now: Timestamp,
     ) -> Result<(), ProtocolError> {
-        let received = self.received;
-        let cursor = self.cursor(count);
-        if *cursor > received {
-            return Err(gap());
-        }
-        let is_duplicate = *cursor < received;
-        *cursor = cursor.after(1);
-        if is_duplicate {
-            if count == Count::Connection {
+        let cursor = *self.cursor(count);
+        let mut reading = self.reading(cursor);
+        let news = reading.read(&piece, extent, max_bytes)?;
+        *self.cursor(count) = reading.cursor();
+        let Some(from) = news else {
+            if count == Count::Connection || reading.cursor().is_left_out() {
                 // The peer may have missed the ack.
                 self.unacked_since.get_or_insert(now);
             }
             return Ok(());
-        }
-        self.received = received.after(1);
-        self.unacked_bytes += message.len();
+        };
+        self.unacked_bytes += piece.len() - from;
         self.unacked_since.get_or_insert(now);
+        let message = match (extent, self.unfinished.take()) {
+            (Extent::Part, unfinished) => {
+                let mut unfinished =
+                    unfinished.unwrap_or_else(|| Box::new(Unfinished::new(piece.kind(), now)));
+                unfinished.push(&piece, from, now);
+                self.unfinished = Some(unfinished);
+                return Ok(());
+            }
+            (Extent::End, None) => piece,
+            (Extent::End, Some(unfinished)) => unfinished.finish(&piece, from),
+        };
+        self.received = self.received.after(1);
         self.waiting_bytes += message.len();
         self.waiting.push_back(message);
         Ok(())
     }
 
-    fn cursor(&mut self, count: Count) -> &mut Offset {
+    /// Reads on from here by counts alone, and changes nothing.
+    pub(crate) fn reading(&self, cursor: Cursor) -> Reading {
+        let unfinished = self.unfinished.as_deref();
+        let unfinished = unfinished.map(|unfinished| (unfinished.kind(), unfinished.len()));
+        Reading::new(self.received, unfinished, cursor)
+    }
+
+    fn cursor(&mut self, count: Count) -> &mut Cursor {
         match count {
             Count::Connection => &mut self.on_connection,
             Count::Payload => &mut self.in_payload,
@@ -93,17 +120,29 @@ impl Inbox {
         }
     }
 
-    /// Whether more may be read off the wire.
+    /// Drops what has come of a message whose rest will not come.
+    pub(crate) fn forget_unfinished(&mut self) {
+        self.unfinished = None;
+    }
+
+    /// Whether more may be read off the wire. While the app has nothing to take, the rest of a message may come, however
+    /// long it is.
     pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        self.waiting.len() < limits.max_inbox_messages
-            && self.waiting_bytes < limits.max_inbox_bytes
+        self.waiting.is_empty()
+            || self.waiting.len() < limits.max_inbox_messages
+                && self.bytes() < limits.max_inbox_bytes
     }
 
     /// Whether there is twice as much as there is room for: more than a peer that keeps to its window can send.
     pub(crate) fn is_flooded(&self, limits: &Limits) -> bool {
         let longest = limits.max_inbox_bytes.max(limits.max_message_bytes);
         self.waiting.len() >= 2 * limits.max_inbox_messages
-            || self.waiting_bytes >= limits.max_inbox_bytes + longest
+            || self.bytes() >= limits.max_inbox_bytes + longest
+    }
+
+    fn bytes(&self) -> usize {
+        let unfinished = self.unfinished.as_deref();
+        self.waiting_bytes + unfinished.map_or(0, Unfinished::len)
     }
 
     /// How many messages have been received since the session opened.
@@ -111,12 +150,23 @@ impl Inbox {
         self.received
     }
 
+    /// The same, with what has been received of the next one.
+    pub(crate) fn position(&self) -> Position {
+        let unfinished = self.unfinished.as_deref();
+        Position::new(self.received, unfinished.map_or(0, Unfinished::len) as u64)
+    }
+
+    /// When a message that is not whole has come further; `None` if there is none.
+    pub(crate) fn grown_at(&self) -> Option<Timestamp> {
+        self.unfinished.as_deref().map(Unfinished::grown_at)
+    }
+
     /// The peer is being told of everything received: returns how much that is.
-    pub(crate) fn acknowledge(&mut self) -> Offset {
+    pub(crate) fn acknowledge(&mut self) -> Position {
         self.acked = self.received;
         self.unacked_bytes = 0;
         self.unacked_since = None;
-        self.received
+        self.position()
     }
 
     /// When the ack that is owed falls due (PROTOCOL §7.2); `None` if none is owed.
@@ -130,26 +180,29 @@ impl Inbox {
     }
 }
 
-pub(crate) const fn gap() -> ProtocolError {
-    ProtocolError::new(
-        CloseCode::GAP,
-        "a message above what was received: attach anew and send the ones between",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CloseCode;
+
+    fn accept(inbox: &mut Inbox, count: Count, text: &str) -> Result<(), ProtocolError> {
+        inbox.accept(
+            count,
+            text.into(),
+            Extent::End,
+            100,
+            Timestamp::from_millis(5),
+        )
+    }
 
     #[test]
     fn an_exchange_beside_a_connection_does_not_move_its_count() {
         let mut inbox = Inbox::default();
-        let now = Timestamp::default();
         for text in ["a", "b"] {
-            inbox.accept(Count::Payload, text.into(), now).unwrap();
+            accept(&mut inbox, Count::Payload, text).unwrap();
         }
         for text in ["a", "b", "c"] {
-            inbox.accept(Count::Connection, text.into(), now).unwrap();
+            accept(&mut inbox, Count::Connection, text).unwrap();
         }
         let taken: Vec<_> = std::iter::from_fn(|| inbox.take()).collect();
         assert_eq!(taken, ["a", "b", "c"].map(Message::from));
@@ -158,22 +211,18 @@ mod tests {
     #[test]
     fn drops_duplicates_and_refuses_gaps() {
         let mut inbox = Inbox::default();
-        let now = Timestamp::default();
         for text in ["a", "b", "c"] {
-            inbox.accept(Count::Payload, text.into(), now).unwrap();
+            accept(&mut inbox, Count::Payload, text).unwrap();
         }
-        inbox.seek(Count::Payload, Offset::new(1));
+        inbox.seek(Count::Payload, Offset::new(1).into());
         for text in ["b", "c", "d"] {
-            inbox.accept(Count::Payload, text.into(), now).unwrap();
+            accept(&mut inbox, Count::Payload, text).unwrap();
         }
         let taken: Vec<_> = std::iter::from_fn(|| inbox.take()).collect();
         assert_eq!(taken, ["a", "b", "c", "d"].map(Message::from));
-        inbox.seek(Count::Payload, Offset::new(5));
+        inbox.seek(Count::Payload, Offset::new(5).into());
         assert_eq!(
-            inbox
-                .accept(Count::Payload, "f".into(), now)
-                .unwrap_err()
-                .code(),
+            accept(&mut inbox, Count::Payload, "f").unwrap_err().code(),
             CloseCode::GAP
         );
         assert_eq!(inbox.received(), Offset::new(4));
@@ -185,13 +234,14 @@ mod tests {
         let mut inbox = Inbox::default();
         let now = Timestamp::from_millis(5);
         assert_eq!(inbox.ack_due(&limits), None);
-        inbox.accept(Count::Payload, "a".into(), now).unwrap();
+        accept(&mut inbox, Count::Payload, "a").unwrap();
         assert_eq!(inbox.ack_due(&limits), Some(now + limits.ack_delay));
         for _ in 1..Limits::ACK_AFTER_MESSAGES {
-            inbox.accept(Count::Payload, "a".into(), now).unwrap();
+            accept(&mut inbox, Count::Payload, "a").unwrap();
         }
         assert_eq!(inbox.ack_due(&limits), Some(now));
-        assert_eq!(inbox.acknowledge(), Offset::new(Limits::ACK_AFTER_MESSAGES));
+        let all = Offset::new(Limits::ACK_AFTER_MESSAGES);
+        assert_eq!(inbox.acknowledge(), all.into());
         assert_eq!(inbox.ack_due(&limits), None);
     }
 }

@@ -3,18 +3,34 @@
 
 use std::collections::VecDeque;
 
-use crate::{CloseCode, Limits, Message, Offset, ProtocolError, Timestamp, TrySendError};
+use crate::{
+    CloseCode, Limits, Message, MessageKind, Offset, Position, ProtocolError, Timestamp,
+    TrySendError,
+};
 
 /// Messages sent but not acknowledged.
 ///
-/// `base` is the offset of the first one kept; `sent` is the highest offset that any connection was given.
-/// Always `base <= sent <= base + len`.
+/// `base` is the place of the first byte that the peer has not acknowledged; `sent` is the furthest place that any
+/// connection was given. The offset of `base` never falls and is at most that of `sent`; its bytes may fall, since the peer
+/// may forget a part of a message.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
+    /// Of all messages that are kept, whatever the peer has of the first one.
     bytes: usize,
-    base: Offset,
-    sent: Offset,
+    base: Position,
+    sent: Position,
+}
+
+/// What a connection is given of a message.
+#[derive(Debug)]
+pub(crate) enum Piece<'a> {
+    /// All of it.
+    Whole(&'a Message),
+    /// A part that others follow.
+    Part(Message),
+    /// What is left of it.
+    End(Message),
 }
 
 #[derive(Debug)]
@@ -31,9 +47,6 @@ impl Outbox {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<(), TrySendError> {
-        if message.len() > limits.max_message_bytes {
-            return Err(TrySendError::TooLarge(message));
-        }
         if !self.has_room(message.len(), limits) {
             return Err(TrySendError::Full(message));
         }
@@ -52,27 +65,53 @@ impl Outbox {
                 && self.bytes + bytes <= limits.max_outbox_bytes)
     }
 
-    /// The message at `offset`, if it is kept; marks it as sent.
-    pub(crate) fn transmit(&mut self, offset: Offset) -> Option<&Message> {
-        let index = usize::try_from(offset.as_u64().checked_sub(self.base.as_u64())?).ok()?;
-        let kept = self.kept.get(index)?;
-        self.sent = self.sent.max(offset.after(1));
-        Some(&kept.message)
+    /// What comes at a place, if it is kept, and at most so many bytes of it; marks it as sent.
+    pub(crate) fn transmit(&mut self, at: Position, max_bytes: usize) -> Option<Piece<'_>> {
+        let index = at.offset.as_u64().checked_sub(self.base.offset.as_u64())?;
+        let kept = self.kept.get(usize::try_from(index).ok()?)?;
+        let message = &kept.message;
+        let begin = usize::try_from(at.bytes).unwrap_or(usize::MAX);
+        let end = cut(message, begin, max_bytes);
+        let after = match end {
+            None => at.offset.after(1).into(),
+            Some(end) => Position::new(at.offset, end as u64),
+        };
+        self.sent = self.sent.max(after);
+        Some(match end {
+            Some(end) => Piece::Part(message.slice(begin..end)),
+            None if begin == 0 => Piece::Whole(message),
+            None => Piece::End(message.slice(begin.min(message.len())..message.len())),
+        })
     }
 
-    /// Forgets what the peer has (PROTOCOL §7.2), which [`Outbox::judge`] has judged; says whether that was news.
-    pub(crate) fn acknowledge(&mut self, received: Offset) -> bool {
-        let is_news = self.base < received;
-        while self.base < received {
+    /// Forgets what the peer has (PROTOCOL §7.2), which [`Outbox::judge`] has judged; says whether messages were among that.
+    pub(crate) fn acknowledge(&mut self, received: Position) -> bool {
+        let is_news = self.base.offset < received.offset;
+        while self.base.offset < received.offset {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
             self.bytes -= kept.message.len();
-            self.base = self.base.after(1);
+            self.base = self.base.offset.after(1).into();
+        }
+        if self.base.offset == received.offset {
+            self.base.bytes = self.kept.front().map_or(0, |kept| {
+                let bytes = usize::try_from(received.bytes).unwrap_or(usize::MAX);
+                floor(&kept.message, bytes.min(kept.message.len())) as u64
+            });
         }
         is_news
     }
 
+    /// What the peer has that says it has so many messages, and nothing of bytes: those that it said last hold (PROTOCOL
+    /// §4.11).
+    pub(crate) fn since(&self, received: Offset) -> Position {
+        match received == self.base.offset {
+            true => self.base,
+            false => received.into(),
+        }
+    }
+
     /// Whether an ack can be true.
-    pub(crate) fn judge(&self, received: Offset) -> Result<(), ProtocolError> {
+    pub(crate) fn judge(&self, received: Position) -> Result<(), ProtocolError> {
         if received > self.sent {
             let text = "an ack above what was sent";
             return Err(ProtocolError::new(CloseCode::BAD_ACK, text));
@@ -82,11 +121,11 @@ impl Outbox {
 
     /// Takes out the first message, which needs no ack: raw connections (PROTOCOL §9).
     pub(crate) fn release(&mut self, offset: Offset) -> Message {
-        let message = self
-            .transmit(offset)
-            .expect("the cursor is below the end")
-            .clone();
-        self.acknowledge(offset.after(1));
+        let Some(Piece::Whole(message)) = self.transmit(offset.into(), usize::MAX) else {
+            panic!("the cursor is below the end, between messages");
+        };
+        let message = message.clone();
+        self.acknowledge(offset.after(1).into());
         message
     }
 
@@ -97,19 +136,19 @@ impl Outbox {
         }
     }
 
-    /// The offset of the first message kept: what the peer has acknowledged.
-    pub(crate) fn base(&self) -> Offset {
+    /// What the peer has acknowledged.
+    pub(crate) fn base(&self) -> Position {
         self.base
     }
 
     /// The offset that the next message will have.
     pub(crate) fn end(&self) -> Offset {
-        self.base.after(self.kept.len() as u64)
+        self.base.offset.after(self.kept.len() as u64)
     }
 
-    /// Bytes of the messages kept.
+    /// Bytes that the peer has not acknowledged.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes - usize::try_from(self.base.bytes).unwrap_or_default()
     }
 
     /// When the oldest message will have waited too long.
@@ -118,6 +157,35 @@ impl Outbox {
             .front()
             .map(|kept| kept.since + limits.max_outbox_age)
     }
+}
+
+/// Where a part of a message ends that begins here and has at most so many bytes; `None` if all the rest has no more.
+fn cut(message: &Message, begin: usize, max_bytes: usize) -> Option<usize> {
+    if message.len().saturating_sub(begin) <= max_bytes {
+        return None;
+    }
+    // So that base64 of parts can be joined (PROTOCOL §4.9).
+    let unit = match message.kind() {
+        MessageKind::Text => 1,
+        MessageKind::Binary => 3,
+    };
+    let end = begin + max_bytes.max(unit) / unit * unit;
+    if end >= message.len() {
+        return None;
+    }
+    match floor(message, end) {
+        // A character that has more bytes than that.
+        end if end == begin => (begin + 1..message.len()).find(|at| message.is_boundary(*at)),
+        end => Some(end),
+    }
+}
+
+/// The last place between two characters of a text that is not behind this one.
+fn floor(message: &Message, mut at: usize) -> usize {
+    while !message.is_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -135,33 +203,95 @@ mod tests {
         outbox
     }
 
+    fn whole(outbox: &mut Outbox, offset: u64) -> Option<String> {
+        let at = Offset::new(offset).into();
+        outbox.transmit(at, usize::MAX).map(|piece| match piece {
+            Piece::Whole(message) => message.as_text().unwrap().to_owned(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn at(offset: u64, bytes: u64) -> Position {
+        Position::new(Offset::new(offset), bytes)
+    }
+
     #[test]
     fn keeps_until_acknowledged() {
         let mut outbox = filled(3);
         for offset in 0..3 {
-            let message = outbox.transmit(Offset::new(offset)).unwrap();
-            assert_eq!(message.as_text(), Some(offset.to_string().as_str()));
+            assert_eq!(whole(&mut outbox, offset), Some(offset.to_string()));
         }
-        assert!(outbox.transmit(Offset::new(3)).is_none());
-        assert!(outbox.acknowledge(Offset::new(2)));
-        assert!(outbox.transmit(Offset::new(1)).is_none());
-        assert_eq!(
-            outbox.transmit(Offset::new(2)).unwrap().as_text(),
-            Some("2")
-        );
-        assert!(!outbox.acknowledge(Offset::new(1)));
-        assert_eq!(outbox.base(), Offset::new(2));
+        assert_eq!(whole(&mut outbox, 3), None);
+        assert!(outbox.acknowledge(at(2, 0)));
+        assert_eq!(whole(&mut outbox, 1), None);
+        assert_eq!(whole(&mut outbox, 2).as_deref(), Some("2"));
+        assert!(!outbox.acknowledge(at(1, 0)));
+        assert_eq!(outbox.base(), at(2, 0));
     }
 
     #[test]
     fn an_ack_above_what_was_sent_is_fatal() {
         let mut outbox = filled(3);
-        outbox.transmit(Offset::new(0));
-        assert_eq!(
-            outbox.judge(Offset::new(2)).unwrap_err().code(),
-            CloseCode::BAD_ACK
-        );
+        assert!(whole(&mut outbox, 0).is_some());
+        for false_ack in [at(1, 1), at(2, 0)] {
+            let error = outbox.judge(false_ack).unwrap_err();
+            assert_eq!(error.code(), CloseCode::BAD_ACK);
+        }
         assert_eq!(outbox.end(), Offset::new(3));
+    }
+
+    #[test]
+    fn parts_end_between_characters_and_bytes_at_multiples_of_three() {
+        for (message, max_bytes, ends) in [
+            (Message::text("a🦀é"), 2, vec![1, 5, 7]),
+            (Message::text("🦀🦀"), 1, vec![4, 8]),
+            (Message::text("abc"), 3, vec![3]),
+            (Message::text(""), 3, vec![0]),
+            (Message::binary(vec![0; 10]), 7, vec![6, 10]),
+            (Message::binary(vec![0; 5]), 1, vec![3, 5]),
+        ] {
+            let mut outbox = Outbox::default();
+            let now = Timestamp::default();
+            outbox.push(message, &Limits::default(), now).unwrap();
+            let mut place = at(0, 0);
+            let mut found = Vec::new();
+            while place.offset == Offset::default() {
+                let piece = outbox.transmit(place, max_bytes).unwrap();
+                let (part, is_end) = match piece {
+                    Piece::Whole(message) => (message.clone(), true),
+                    Piece::Part(part) => (part, false),
+                    Piece::End(end) => (end, true),
+                };
+                place.bytes += part.len() as u64;
+                found.push(place.bytes);
+                if is_end {
+                    place = at(1, 0);
+                }
+            }
+            assert_eq!(found, ends);
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_an_ack_may_fall_and_end_between_characters() {
+        let mut outbox = Outbox::default();
+        let (limits, now) = (Limits::default(), Timestamp::default());
+        outbox.push("a🦀é".into(), &limits, now).unwrap();
+        assert!(matches!(
+            outbox.transmit(at(0, 0), 5),
+            Some(Piece::Part(part)) if part == "a🦀".into()
+        ));
+        outbox.judge(at(0, 5)).unwrap();
+        for (acked, base, left) in [(5, 5, 2), (3, 1, 6), (0, 0, 7), (5, 5, 2)] {
+            assert!(!outbox.acknowledge(at(0, acked)));
+            assert_eq!((outbox.base(), outbox.bytes()), (at(0, base), left));
+        }
+        assert!(matches!(
+            outbox.transmit(at(0, 5), 5),
+            Some(Piece::End(end)) if end == "é".into()
+        ));
+        assert!(outbox.acknowledge(at(1, 0)));
+        assert_eq!((outbox.base(), outbox.bytes()), (at(1, 0), 0));
     }
 
     #[test]
@@ -176,8 +306,8 @@ mod tests {
             outbox.push(Message::text(""), &limits, now),
             Err(TrySendError::Full(_))
         ));
-        outbox.transmit(Offset::new(0));
-        outbox.acknowledge(Offset::new(1));
+        assert!(whole(&mut outbox, 0).is_some());
+        outbox.acknowledge(at(1, 0));
         outbox.push(Message::text("ab"), &limits, now).unwrap();
         outbox.push(Message::text("cd"), &limits, now).unwrap();
         assert!(matches!(

@@ -15,11 +15,17 @@ impl Can {
     /// Nothing: what a peer says that names nothing, and what a raw connection has.
     pub const NONE: Self = Self(0);
 
+    /// Long messages go in parts (PROTOCOL §4.9).
+    pub const PART: Self = Self(1);
+
+    /// A body may show no text to what lies between (PROTOCOL §4.13).
+    pub const VEIL: Self = Self(1 << 1);
+
     /// The page says when it goes (PROTOCOL §8.8).
     pub const LEAVE: Self = Self(1 << 2);
 
     /// What this crate speaks.
-    pub const SPOKEN: Self = Self::LEAVE;
+    pub const SPOKEN: Self = Self::PART.or(Self::VEIL).or(Self::LEAVE);
 
     /// Reads names; those that are unknown are ignored.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
@@ -34,6 +40,11 @@ impl Can {
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let names = NAMES.iter().enumerate();
         names.filter_map(move |(index, name)| (self.0 & 1 << index != 0).then_some(*name))
+    }
+
+    /// What either knows.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// What both know.

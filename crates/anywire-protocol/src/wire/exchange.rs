@@ -1,7 +1,7 @@
 //! Which packets a request and its answer may hold, and in which order (PROTOCOL §6.1, §6.2). What they do to a session is
 //! left to `session.rs`.
 
-use crate::{Can, CloseCode, Limits, Packet, ProtocolError};
+use crate::{Can, CloseCode, Limits, MessageKind, Packet, ProtocolError};
 
 /// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §6.1, §8.6).
 ///
@@ -15,6 +15,8 @@ pub fn check_request(
     limits: &Limits,
 ) -> Result<(), ProtocolError> {
     let (mut has_offset, mut has_ping, mut has_close, mut has_left) = (false, false, false, false);
+    // Of the message that goes on.
+    let mut kind: Option<MessageKind> = None;
     for packet in rest {
         let broken = match packet {
             _ if has_left => "a packet behind a leave, which is the last of a request",
@@ -24,14 +26,24 @@ pub fn check_request(
                 continue;
             }
             Packet::Ping(_) if std::mem::replace(&mut has_ping, true) => "two pings in a payload",
-            Packet::Offset(_) | Packet::Message(_) if has_close => "a message behind a close",
+            Packet::Offset(_) | Packet::Message(_) | Packet::Part(_) if has_close => {
+                "a message behind a close"
+            }
+            Packet::Close(_) if kind.is_some() => "a close inside a message",
             Packet::Close(_) if std::mem::replace(&mut has_close, true) => {
                 "two closes in a payload"
             }
             Packet::Offset(_) if std::mem::replace(&mut has_offset, true) => {
                 "two offsets in a payload: one stands before the first message"
             }
-            Packet::Message(_) if !has_offset => "a message without an offset before it",
+            Packet::Message(_) | Packet::Part(_) if !has_offset => {
+                "a message without an offset before it"
+            }
+            Packet::Message(piece) | Packet::Part(piece)
+                if kind.is_some_and(|kind| kind != piece.kind()) =>
+            {
+                "a text part that goes on in binary, or the reverse"
+            }
             Packet::Open(_) | Packet::Attach(_) => {
                 "a second open or attach: a request begins with one of them"
             }
@@ -41,11 +53,17 @@ pub fn check_request(
             Packet::Ping(_)
             | Packet::Offset(_)
             | Packet::Message(_)
+            | Packet::Part(_)
             | Packet::Ack(_)
             | Packet::Report(_)
             | Packet::Padding(_)
             | Packet::Close(_) => {
                 check_size(packet, limits)?;
+                match packet {
+                    Packet::Part(part) => kind = Some(part.kind()),
+                    Packet::Message(_) => kind = None,
+                    _ => {}
+                }
                 continue;
             }
         };
@@ -59,10 +77,18 @@ pub fn check_request(
 /// # Errors
 /// Refuse the whole request with the error's code.
 pub fn check_agreed(packets: &[Packet], can: Can) -> Result<(), ProtocolError> {
-    let leaves = |packet: &Packet| matches!(packet, Packet::Leave(_));
-    if packets.iter().any(leaves) && !can.has(Can::LEAVE) {
-        let text = "a leave in a session whose sides have not agreed that they can leave";
-        return Err(ProtocolError::malformed(text));
+    for packet in packets {
+        if !can.has(packet.needs()) {
+            let text = match packet {
+                Packet::Leave(_) => {
+                    "a leave in a session whose sides have not agreed that they can"
+                }
+                _ => {
+                    "a part, or bytes of one, in a session whose sides have not agreed that they can"
+                }
+            };
+            return Err(ProtocolError::malformed(text));
+        }
     }
     Ok(())
 }
@@ -76,7 +102,9 @@ pub fn check_size(packet: &Packet, limits: &Limits) -> Result<(), ProtocolError>
         Packet::Ping(content) if content.len() > limits.max_ping_bytes => {
             "a ping longer than maxPingBytes"
         }
-        Packet::Message(message) if message.len() > limits.max_message_bytes => {
+        Packet::Message(message) | Packet::Part(message)
+            if message.len() > limits.max_message_bytes =>
+        {
             "a message longer than maxMessageBytes"
         }
         _ => return Ok(()),
@@ -84,11 +112,12 @@ pub fn check_size(packet: &Packet, limits: &Limits) -> Result<(), ProtocolError>
     Err(ProtocolError::new(CloseCode::TOO_LARGE, text))
 }
 
-/// Whether packets are an answer to an exchange: `[opened] [pong] ack [offset *message] [close]`, with padding anywhere.
+/// Whether packets are an answer to an exchange: `[opened] [pong] ack [offset *(message / part)] [close]`, with padding
+/// anywhere.
 ///
 /// An answer of another form is not this server's, but of something in between (PROTOCOL §6.2).
 pub fn is_answer(packets: &[Packet]) -> bool {
-    // The place of a packet in the grammar: none stands before one of an earlier place, and only messages repeat.
+    // The place of a packet in the grammar: none stands before one of an earlier place, and only messages and parts repeat.
     let mut last = Place::Begin;
     let mut has_ack = false;
     for packet in packets {
@@ -98,9 +127,10 @@ pub fn is_answer(packets: &[Packet]) -> bool {
             Packet::Pong(_) => Place::Pong,
             Packet::Ack(_) => Place::Ack,
             Packet::Offset(_) => Place::Offset,
-            Packet::Message(_) if last >= Place::Offset => Place::Message,
+            Packet::Message(_) | Packet::Part(_) if last >= Place::Offset => Place::Message,
             Packet::Close(_) => Place::Close,
             Packet::Message(_)
+            | Packet::Part(_)
             | Packet::Open(_)
             | Packet::Attach(_)
             | Packet::Ping(_)

@@ -59,6 +59,23 @@ impl Message {
         }
     }
 
+    /// Bytes that were checked to be of this kind, part by part.
+    pub(crate) fn of_kind(kind: MessageKind, bytes: Bytes) -> Self {
+        Self { kind, bytes }
+    }
+
+    /// A part of the message, which shares its bytes; of a text, between two characters.
+    pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        debug_assert!(self.is_boundary(range.start) && self.is_boundary(range.end));
+        Self::of_kind(self.kind, self.bytes.slice(range))
+    }
+
+    /// Whether the message can be cut before this byte.
+    pub(crate) fn is_boundary(&self, at: usize) -> bool {
+        let is_inside_character = |byte: &u8| self.kind == MessageKind::Text && byte & 0xc0 == 0x80;
+        !self.bytes.get(at).is_some_and(is_inside_character)
+    }
+
     /// Text or binary.
     pub fn kind(&self) -> MessageKind {
         self.kind

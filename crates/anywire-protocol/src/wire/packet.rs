@@ -7,7 +7,7 @@ use bytes::BufMut;
 use crate::negotiation::Report;
 use crate::wire::identity::parse_number;
 use crate::wire::open::{Attach, Open, Opened};
-use crate::{CloseReason, Message, MessageKind, Offset, ProtocolError};
+use crate::{Can, CloseReason, Message, MessageKind, Position, ProtocolError};
 
 /// U+0010, the character that tells a control packet from a text message in a WebSocket text frame (PROTOCOL §5.4).
 pub const CONTROL_MARK: u8 = 0x10;
@@ -25,12 +25,14 @@ pub enum Packet {
     Attach(Box<Attach>),
     /// Down: the session is open, this connection carries it.
     Opened(Box<Opened>),
-    /// In a payload, the offset of the next message.
-    Offset(Offset),
-    /// A message.
+    /// In a payload, where the next message or part belongs.
+    Offset(Position),
+    /// A message, or the end of one whose parts came before.
     Message(Message),
+    /// A part of a message that goes on (PROTOCOL §4.9).
+    Part(Message),
     /// Everything up to here has been received.
-    Ack(Offset),
+    Ack(Position),
     /// Are you there? The content comes back in the pong.
     Ping(Box<str>),
     /// Yes.
@@ -59,6 +61,10 @@ impl Packet {
                 MessageKind::Text => b't',
                 MessageKind::Binary => b'b',
             },
+            Self::Part(part) => match part.kind() {
+                MessageKind::Text => b'T',
+                MessageKind::Binary => b'B',
+            },
             Self::Ack(_) => b'a',
             Self::Ping(_) => b'p',
             Self::Pong(_) => b'q',
@@ -70,15 +76,37 @@ impl Packet {
         }
     }
 
-    /// Reads a packet from its letter and text content. Binary messages do not come this way.
+    /// What both sides must be able to, for one of them to send this (PROTOCOL §2.5).
+    pub(crate) fn needs(&self) -> Can {
+        match self {
+            Self::Part(_) => Can::PART,
+            Self::Offset(at) | Self::Ack(at) if at.is_inside() => Can::PART,
+            Self::Leave(_) => Can::LEAVE,
+            Self::Open(_)
+            | Self::Attach(_)
+            | Self::Opened(_)
+            | Self::Offset(_)
+            | Self::Message(_)
+            | Self::Ack(_)
+            | Self::Ping(_)
+            | Self::Pong(_)
+            | Self::Close(_)
+            | Self::Superseded
+            | Self::Report(_)
+            | Self::Padding(_) => Can::NONE,
+        }
+    }
+
+    /// Reads a packet from its letter and text content. Binary messages and parts do not come this way.
     pub(crate) fn parse(letter: u8, content: &str) -> Result<Self, ProtocolError> {
         match letter {
             b'o' => Open::parse(content).map(Box::new).map(Self::Open),
             b'x' => Attach::parse(content).map(Box::new).map(Self::Attach),
             b'O' => Opened::parse(content).map(Box::new).map(Self::Opened),
-            b'n' => parse_number(content).map(Offset::new).map(Self::Offset),
+            b'n' => content.parse().map(Self::Offset),
             b't' => Ok(Self::Message(Message::text(content))),
-            b'a' => parse_number(content).map(Offset::new).map(Self::Ack),
+            b'T' => Ok(Self::Part(Message::text(content))),
+            b'a' => content.parse().map(Self::Ack),
             b'p' => Ok(Self::Ping(content.into())),
             b'q' => Ok(Self::Pong(content.into())),
             b'c' => CloseReason::parse(content).map(Self::Close),
@@ -94,19 +122,21 @@ impl Packet {
         }
     }
 
-    /// The text content of a control packet; messages have none.
+    /// The text content of a control packet; messages and parts have none.
     pub(crate) fn control_content(&self) -> String {
         match self {
             Self::Open(open) => open.content(),
             Self::Attach(attach) => attach.content(),
             Self::Opened(opened) => opened.content(),
-            Self::Offset(offset) | Self::Ack(offset) => offset.to_string(),
+            Self::Offset(at) | Self::Ack(at) => at.to_string(),
             Self::Ping(content) | Self::Pong(content) => content.to_string(),
             Self::Close(reason) => reason.to_string(),
             Self::Report(report) => report.content(),
             Self::Leave(Some(keep)) => keep.as_millis().to_string(),
             Self::Padding(length) => ".".repeat(*length),
-            Self::Message(_) | Self::Superseded | Self::Leave(None) => String::new(),
+            Self::Message(_) | Self::Part(_) | Self::Superseded | Self::Leave(None) => {
+                String::new()
+            }
         }
     }
 }
@@ -114,7 +144,8 @@ impl Packet {
 /// Appends to `out` what the text frame of a control packet holds: [`CONTROL_MARK`], the letter, the content
 /// (PROTOCOL §5.4).
 ///
-/// A control packet is any packet but a message or an offset. The frame's header is left to the caller.
+/// A control packet is any packet but a message or an offset. Of a binary part this is the frame before it, which announces
+/// it. The frame's header is left to the caller.
 pub fn encode_control(packet: &Packet, out: &mut impl BufMut) {
     debug_assert!(
         !matches!(packet, Packet::Message(_) | Packet::Offset(_)),
@@ -122,24 +153,68 @@ pub fn encode_control(packet: &Packet, out: &mut impl BufMut) {
     );
     out.put_u8(CONTROL_MARK);
     out.put_u8(packet.letter());
-    out.put_slice(packet.control_content().as_bytes());
+    match packet {
+        Packet::Part(part) if part.kind() == MessageKind::Text => out.put_slice(part.as_bytes()),
+        _ => out.put_slice(packet.control_content().as_bytes()),
+    }
 }
 
-/// Reads the packet that a WebSocket frame holds (PROTOCOL §5.4).
-///
-/// `frame` is the frame as a message of its kind. It is itself a message, unless it is text that begins with
-/// [`CONTROL_MARK`].
+/// Reads the frames of one WebSocket as packets (PROTOCOL §5.4).
+#[derive(Debug, Default)]
+pub struct FrameReader {
+    /// The next binary frame is a part.
+    awaits_part: bool,
+}
+
+impl FrameReader {
+    /// The packet that a frame holds; `None` for a frame that only announces the next one.
+    ///
+    /// `frame` is the frame as a message of its kind. It is itself a message, unless it is text that begins with
+    /// [`CONTROL_MARK`], or announced as a part.
+    ///
+    /// # Errors
+    /// Close the session with the error's code: the peer broke the rules.
+    pub fn read(&mut self, frame: Message) -> Result<Option<Packet>, ProtocolError> {
+        if frame.kind() == MessageKind::Binary {
+            return Ok(Some(match std::mem::take(&mut self.awaits_part) {
+                true => Packet::Part(frame),
+                false => Packet::Message(frame),
+            }));
+        }
+        if frame.as_bytes()[..] == [CONTROL_MARK, b'B'] && !self.awaits_part {
+            self.awaits_part = true;
+            return Ok(None);
+        }
+        let packet = decode_text_frame(frame)?;
+        if self.awaits_part && matches!(packet, Packet::Message(_) | Packet::Part(_)) {
+            let text = "a text where a binary part was announced";
+            return Err(ProtocolError::malformed(text));
+        }
+        Ok(Some(packet))
+    }
+}
+
+/// Reads the packet of a WebSocket frame that stands alone: any but a binary part, which [`FrameReader`] reads.
 ///
 /// # Errors
-/// Close the session with the error's code: the peer broke the rules.
+/// Those of [`FrameReader::read`], and for a frame that announces a part.
 pub fn decode_frame(frame: Message) -> Result<Packet, ProtocolError> {
-    if frame.kind() == MessageKind::Binary || frame.as_bytes().first() != Some(&CONTROL_MARK) {
-        return Ok(Packet::Message(frame));
-    }
+    FrameReader::default().read(frame)?.ok_or_else(|| {
+        ProtocolError::malformed("a frame that announces a binary part, which stands alone")
+    })
+}
+
+fn decode_text_frame(frame: Message) -> Result<Packet, ProtocolError> {
     match frame.as_bytes()[..] {
         [CONTROL_MARK, CONTROL_MARK, ..] => {
             Message::from_utf8(frame.as_bytes().slice(1..)).map(Packet::Message)
         }
+        [CONTROL_MARK, b'T', ..] => {
+            Message::from_utf8(frame.as_bytes().slice(2..)).map(Packet::Part)
+        }
+        [CONTROL_MARK, b'B', ..] => Err(ProtocolError::malformed(
+            "a frame that announces a binary part with a content, or behind another such frame",
+        )),
         [CONTROL_MARK, b't' | b'b' | b'n', ..] => Err(ProtocolError::malformed(
             "a packet for payloads only, on a WebSocket",
         )),
@@ -147,6 +222,7 @@ pub fn decode_frame(frame: Message) -> Result<Packet, ProtocolError> {
             Ok(content) => Packet::parse(letter, content),
             Err(_) => Err(ProtocolError::malformed("a packet with an unknown letter")),
         },
-        _ => Err(ProtocolError::malformed("a packet without a letter")),
+        [CONTROL_MARK] => Err(ProtocolError::malformed("a packet without a letter")),
+        _ => Ok(Packet::Message(frame)),
     }
 }

@@ -129,7 +129,7 @@ fn text_extent(rest: &str) -> Result<Option<Extent>, ProtocolError> {
 }
 
 fn text_packet(letter: u8, content: &str) -> Result<Packet, ProtocolError> {
-    if letter != b'b' {
+    if !matches!(letter, b'b' | b'B') {
         return Packet::parse(letter, content);
     }
     let bytes = BASE64.decode(content).map_err(|_| {
@@ -137,7 +137,7 @@ fn text_packet(letter: u8, content: &str) -> Result<Packet, ProtocolError> {
             "a binary message that is not base64: in the text encoding it must be",
         )
     })?;
-    Ok(Packet::Message(Message::binary(bytes)))
+    Ok(message_packet(letter, Message::binary(bytes)))
 }
 
 /// The packet that begins at `at`, and where the next one does.
@@ -186,12 +186,20 @@ fn binary_extent(rest: &[u8]) -> Result<Option<Extent>, ProtocolError> {
 
 fn binary_packet(letter: u8, content: Bytes) -> Result<Packet, ProtocolError> {
     match letter {
-        b'b' => Ok(Packet::Message(Message::binary(content))),
-        b't' => Message::from_utf8(content).map(Packet::Message),
+        b'b' | b'B' => Ok(message_packet(letter, Message::binary(content))),
+        b't' | b'T' => Ok(message_packet(letter, Message::from_utf8(content)?)),
         letter => match std::str::from_utf8(&content) {
             Ok(content) => Packet::parse(letter, content),
             Err(_) => Err(ProtocolError::malformed("a packet that is not UTF-8")),
         },
+    }
+}
+
+/// A message, or a part of one, as the letter says.
+fn message_packet(letter: u8, message: Message) -> Packet {
+    match letter {
+        b'T' | b'B' => Packet::Part(message),
+        _ => Packet::Message(message),
     }
 }
 

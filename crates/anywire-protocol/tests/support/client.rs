@@ -7,7 +7,8 @@ use anywire_protocol::*;
 use bytes::Bytes;
 
 use super::pair::numbered;
-use super::server::{frame, unframe};
+use super::random::Random;
+use super::server::{frames, unframe};
 
 /// What the shell wants done in the world.
 #[derive(Debug)]
@@ -43,6 +44,9 @@ pub struct ClientShell {
     pub sent: u64,
     limits: Arc<Limits>,
     encoding: Encoding,
+    can: Can,
+    /// Cuts messages.
+    cuts: Random,
     opened: Option<(SessionId, Secret)>,
     last_generation: u64,
     links: HashMap<u32, Link>,
@@ -53,7 +57,7 @@ pub struct ClientShell {
     is_streaming: bool,
     stream: Option<Stream>,
     /// What the server has been told of what came.
-    told: Offset,
+    told: Position,
     poll: Option<u32>,
     sending: Option<(u32, bool)>,
     requests: HashMap<u32, (Generation, bool)>,
@@ -68,12 +72,13 @@ struct Stream {
 }
 
 struct Link {
+    reader: FrameReader,
     generation: Generation,
     attached: Option<ConnectionId>,
 }
 
 impl ClientShell {
-    pub fn new(limits: Arc<Limits>, text: bool) -> Self {
+    pub fn new(limits: Arc<Limits>, text: bool, can: Can, seed: u64) -> Self {
         Self {
             session: Session::new(Role::Client, limits.clone(), Timestamp::default()),
             outcomes: Vec::new(),
@@ -86,6 +91,8 @@ impl ClientShell {
             } else {
                 Encoding::Binary
             },
+            can,
+            cuts: Random::new(seed),
             opened: None,
             last_generation: 0,
             links: HashMap::new(),
@@ -93,7 +100,7 @@ impl ClientShell {
             polling: None,
             is_streaming: false,
             stream: None,
-            told: Offset::default(),
+            told: Position::default(),
             poll: None,
             sending: None,
             requests: HashMap::new(),
@@ -124,7 +131,7 @@ impl ClientShell {
                 received,
                 hold: None,
                 protocols: Vec::new(),
-                can: Can::NONE,
+                can: self.can,
             }),
             Some((session, secret)) => Offer::Attach(Attach {
                 session,
@@ -138,6 +145,7 @@ impl ClientShell {
         self.links.insert(
             self.next,
             Link {
+                reader: FrameReader::default(),
                 generation,
                 attached: None,
             },
@@ -162,7 +170,7 @@ impl ClientShell {
         self.polling = Some(self.next_generation());
         self.poll = None;
         self.sending = None;
-        self.told = Offset::default();
+        self.told = Position::default();
         self.drop_stream();
     }
 
@@ -189,7 +197,10 @@ impl ClientShell {
         stream.reader.push(data);
         while let Some(packet) = stream.reader.next_packet().unwrap() {
             match packet {
-                Packet::Opened(opened) => self.opened = Some((opened.session, opened.secret)),
+                Packet::Opened(opened) => {
+                    self.opened = Some((opened.session, opened.secret));
+                    self.session.agree(opened.can);
+                }
                 Packet::Superseded => return self.start_streaming(),
                 packet => {
                     let fence = Fence::Generation(generation);
@@ -228,10 +239,13 @@ impl ClientShell {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
-        let packet = unframe(kind, data);
+        let Some(packet) = unframe(&mut state.reader, kind, data) else {
+            return;
+        };
         match (packet, state.attached) {
             (Packet::Opened(opened), None) => {
                 self.opened = Some((opened.session, opened.secret));
+                self.session.agree(opened.can);
                 let (generation, received) = (opened.generation, opened.received);
                 match self
                     .session
@@ -295,6 +309,7 @@ impl ClientShell {
                 for packet in decode_payload(encoding, body).unwrap() {
                     if let Packet::Opened(opened) = packet {
                         self.opened = Some((opened.session, opened.secret));
+                        self.session.agree(opened.can);
                         continue;
                     }
                     let fence = Fence::Generation(generation);
@@ -308,7 +323,7 @@ impl ClientShell {
             Some(Err(CloseCode::SUPERSEDED)) => {}
             Some(Err(code)) => self.lost(&code.into(), now),
             // Whether it has heard is not known.
-            None => self.told = Offset::default(),
+            None => self.told = Position::default(),
         }
     }
 
@@ -349,17 +364,15 @@ impl ClientShell {
 
     fn drain_link(&mut self, link: u32, id: ConnectionId, now: Timestamp) {
         loop {
-            match self.session.poll_transmit(id, now) {
-                Transmit::Packet(packet) => {
-                    let (kind, data) = frame(&packet);
-                    self.outcomes.push(Leg::Frame { link, kind, data });
-                }
-                Transmit::Message(message) => {
-                    let (kind, data) = frame(&Packet::Message(message.clone()));
-                    self.outcomes.push(Leg::Frame { link, kind, data });
-                }
+            self.session.bound_parts(self.cuts.below(300) as usize);
+            let packet = match self.session.poll_transmit(id, now) {
+                Transmit::Packet(packet) => packet,
+                Transmit::Message(message) => Packet::Message(message.clone()),
                 Transmit::Idle => return,
                 Transmit::Finished | Transmit::Superseded | Transmit::Stalled => break,
+            };
+            for (kind, data) in frames(&packet) {
+                self.outcomes.push(Leg::Frame { link, kind, data });
             }
         }
         self.session.handle_detach(id, now);
@@ -382,11 +395,11 @@ impl ClientShell {
             let body = self.payload(head, None);
             self.poll = Some(self.request(generation, true, body));
         }
-        let owes_ack = self.is_streaming && self.session.received() > self.told;
+        let owes_ack = self.is_streaming && self.session.received_position() > self.told;
         let has_news = owes_ack || self.session.sent() > self.session.acknowledged();
         if self.opened.is_some() && self.sending.is_none() && (has_news || !self.session.is_open())
         {
-            self.told = self.session.received();
+            self.told = self.session.received_position();
             let mode = ConnectionMode::Exchange {
                 hold: std::time::Duration::ZERO,
             };
@@ -427,7 +440,7 @@ impl ClientShell {
                 received,
                 hold,
                 protocols: Vec::new(),
-                can: Can::NONE,
+                can: self.can,
             })),
             Some((session, secret)) => Packet::Attach(Box::new(Attach {
                 session,
@@ -442,11 +455,23 @@ impl ClientShell {
     fn payload(&mut self, head: Packet, send: Option<(ConnectionId, Timestamp)>) -> Bytes {
         let mut writer = PayloadWriter::new(self.encoding);
         writer.push(&head);
+        let received = self.session.received_position();
+        if received.is_inside() {
+            writer.push(&Packet::Ack(received));
+        }
         if let Some((id, now)) = send {
             let limits = &self.limits;
-            while writer.has_room(limits.max_message_bytes, limits.max_payload_bytes) {
+            // A body that has begun a message may end inside it.
+            let mut is_begun = false;
+            while writer.has_room(limits.max_message_bytes, limits.max_payload_bytes)
+                && !(is_begun && self.cuts.chance(100))
+            {
+                self.session.bound_parts(self.cuts.below(300) as usize);
                 match self.session.poll_transmit(id, now) {
-                    Transmit::Packet(packet) => writer.push(&packet),
+                    Transmit::Packet(packet) => {
+                        is_begun |= matches!(packet, Packet::Part(_));
+                        writer.push(&packet);
+                    }
                     Transmit::Message(message) => writer.push_message(message),
                     _ => break,
                 }

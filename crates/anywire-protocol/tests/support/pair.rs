@@ -141,10 +141,14 @@ impl Pair {
         let mut random = Random::new(seed);
         let weather = Weather::random(&mut random);
         let limits = Arc::new(limits);
+        let can = match random.below(3) {
+            0 => Can::NONE,
+            _ => Can::PART,
+        };
         Self {
             now: Timestamp::default(),
-            client: ClientShell::new(limits.clone(), random.below(2) == 0),
-            server: ServerShell::new(limits),
+            client: ClientShell::new(limits.clone(), random.below(2) == 0, can, random.next()),
+            server: ServerShell::new(limits, can, random.next()),
             random,
             weather,
             queue: BinaryHeap::new(),
@@ -380,6 +384,7 @@ impl Pair {
                 "{kept} messages kept"
             );
             assert!(session.buffered_bytes() <= limits.max_outbox_bytes + limits.max_message_bytes);
+            assert!(session.received_position().bytes <= limits.max_message_bytes as u64);
         }
     }
 }
@@ -400,10 +405,13 @@ fn assert_sequence(way: &str, heard: &VecDeque<Message>, sent: u64) {
 
 /// The message that an app sends as its `index`th: text and binary, plain and tricky.
 pub fn numbered(index: u64) -> Message {
-    match index % 4 {
+    match index % 6 {
         0 => Message::text(index.to_string()),
         1 => Message::text(format!("\u{10}{index} é🦀\u{0}")),
         2 => Message::binary(index.to_be_bytes().to_vec()),
+        // Longer than any part.
+        3 => Message::text(format!("{index}é🦀").repeat(50)),
+        4 => Message::binary(index.to_be_bytes().repeat(70)),
         _ => Message::text(format!("\u{10}\u{10}{index}").repeat(1 + index as usize % 40)),
     }
 }

@@ -8,6 +8,7 @@ use anywire_protocol::*;
 use bytes::{Bytes, BytesMut};
 
 use super::pair::numbered;
+use super::random::Random;
 
 pub const ID: SessionId = SessionId::from_bytes([1; 16]);
 pub const SECRET: Secret = Secret::from_bytes([2; 16]);
@@ -44,6 +45,9 @@ pub struct ServerShell {
     pub closed: Vec<CloseReason>,
     pub sent: u64,
     limits: Arc<Limits>,
+    /// Cuts messages.
+    cuts: Random,
+    readers: HashMap<u32, FrameReader>,
     links: HashMap<u32, ConnectionId>,
     held: HashMap<u32, (ConnectionId, Encoding, PayloadWriter)>,
     streams: HashMap<u32, Stream>,
@@ -53,12 +57,17 @@ struct Stream {
     id: ConnectionId,
     writer: PayloadWriter,
     sent: usize,
+    is_inside_message: bool,
 }
 
 impl ServerShell {
-    pub fn new(limits: Arc<Limits>) -> Self {
+    pub fn new(limits: Arc<Limits>, can: Can, seed: u64) -> Self {
+        let mut session = Session::new(Role::Server, limits.clone(), Timestamp::default());
+        session.agree(can);
         Self {
-            session: Session::new(Role::Server, limits.clone(), Timestamp::default()),
+            session,
+            cuts: Random::new(seed),
+            readers: HashMap::new(),
             outcomes: Vec::new(),
             heard: VecDeque::new(),
             closed: Vec::new(),
@@ -104,7 +113,10 @@ impl ServerShell {
     }
 
     pub fn handle_frame(&mut self, link: u32, kind: MessageKind, data: Bytes, now: Timestamp) {
-        let packet = unframe(kind, data);
+        let reader = self.readers.entry(link).or_default();
+        let Some(packet) = unframe(reader, kind, data) else {
+            return;
+        };
         if let Some(id) = self.links.get(&link) {
             match self
                 .session
@@ -134,11 +146,13 @@ impl ServerShell {
             Packet::Attach(attach) => (attach.generation, attach.received, false),
             other => panic!("{other:?} begins a request"),
         };
-        let attached =
-            self.session
-                .handle_attach(generation, received, ConnectionMode::Stream, now);
+        let rest = packets.collect();
+        let mode = Some(ConnectionMode::Stream);
+        let attached = self
+            .session
+            .handle_request(generation, received, rest, mode, now);
         let at = match attached {
-            Ok(at) => at,
+            Ok(at) => at.unwrap(),
             Err(AttachError::Superseded) => {
                 return self.outcomes.push(refuse(CloseCode::SUPERSEDED));
             }
@@ -153,6 +167,7 @@ impl ServerShell {
             id: at.id,
             writer,
             sent: 0,
+            is_inside_message: false,
         };
         self.streams.insert(link, stream);
     }
@@ -218,8 +233,8 @@ impl ServerShell {
             received: at.received,
             first: at.first,
             protocol: String::new(),
-            can: Can::NONE,
-            limits: AnnouncedLimits::from(&*self.limits),
+            can: self.session.can(),
+            limits: AnnouncedLimits::new(&self.limits, self.session.can()),
         }))
     }
 
@@ -248,6 +263,7 @@ impl ServerShell {
 
     fn drain_link(&mut self, link: u32, id: ConnectionId, now: Timestamp) {
         loop {
+            self.session.bound_parts(self.cuts.below(300) as usize);
             match self.session.poll_transmit(id, now) {
                 Transmit::Packet(packet) => self.frame(link, &packet),
                 Transmit::Message(message) => {
@@ -270,11 +286,15 @@ impl ServerShell {
     fn drain_stream(&mut self, link: u32, now: Timestamp) {
         let mut stream = self.streams.remove(&link).expect("it was listed");
         let is_over = loop {
-            if stream.sent >= self.limits.max_stream_bytes {
+            if stream.sent >= self.limits.max_stream_bytes && !stream.is_inside_message {
                 break true;
             }
+            self.session.bound_parts(self.cuts.below(300) as usize);
             let content = match self.session.poll_transmit(stream.id, now) {
                 Transmit::Packet(packet) => {
+                    if let Packet::Part(_) | Packet::Message(_) = packet {
+                        stream.is_inside_message = matches!(packet, Packet::Part(_));
+                    }
                     stream.writer.push(&packet);
                     None
                 }
@@ -314,12 +334,20 @@ impl ServerShell {
         mut writer: PayloadWriter,
         now: Timestamp,
     ) {
+        // An answer that has begun a message may end inside it.
+        let mut is_begun = false;
         let body = loop {
-            if !writer.has_room(self.limits.max_message_bytes, self.limits.max_payload_bytes) {
+            if !writer.has_room(self.limits.max_message_bytes, self.limits.max_payload_bytes)
+                || is_begun && self.cuts.chance(100)
+            {
                 break Ok(writer.finish());
             }
+            self.session.bound_parts(self.cuts.below(300) as usize);
             match self.session.poll_transmit(connection, now) {
-                Transmit::Packet(packet) => writer.push(&packet),
+                Transmit::Packet(packet) => {
+                    is_begun |= matches!(packet, Packet::Part(_));
+                    writer.push(&packet);
+                }
                 Transmit::Message(message) => writer.push_message(message),
                 Transmit::Idle => {
                     self.held.insert(id, (connection, encoding, writer));
@@ -334,38 +362,45 @@ impl ServerShell {
     }
 
     fn frame(&mut self, link: u32, packet: &Packet) {
-        let (kind, data) = frame(packet);
-        self.outcomes.push(Outcome::Frame { link, kind, data });
+        for (kind, data) in frames(packet) {
+            self.outcomes.push(Outcome::Frame { link, kind, data });
+        }
     }
 }
 
-/// A packet as a WebSocket frame's content.
-pub fn frame(packet: &Packet) -> (MessageKind, Bytes) {
+/// A packet as the contents of WebSocket frames: of a binary part two, of others one.
+pub fn frames(packet: &Packet) -> Vec<(MessageKind, Bytes)> {
+    let mut data = BytesMut::new();
     match packet {
         Packet::Message(message) => {
-            let mut data = BytesMut::new();
             if message.kind() == MessageKind::Text
                 && message.as_bytes().first() == Some(&CONTROL_MARK)
             {
                 data.extend_from_slice(&[CONTROL_MARK]);
             }
             data.extend_from_slice(message.as_bytes());
-            (message.kind(), data.freeze())
+            vec![(message.kind(), data.freeze())]
         }
         control => {
-            let mut data = BytesMut::new();
             encode_control(control, &mut data);
-            (MessageKind::Text, data.freeze())
+            let announced = match control {
+                Packet::Part(part) if part.kind() == MessageKind::Binary => {
+                    Some((MessageKind::Binary, part.as_bytes().clone()))
+                }
+                _ => None,
+            };
+            let first = (MessageKind::Text, data.freeze());
+            std::iter::once(first).chain(announced).collect()
         }
     }
 }
 
-/// The packet that a WebSocket frame's content holds.
-pub fn unframe(kind: MessageKind, data: Bytes) -> Packet {
+/// The packet that a WebSocket frame's content holds; `None` if it announces the next one.
+pub fn unframe(reader: &mut FrameReader, kind: MessageKind, data: Bytes) -> Option<Packet> {
     let message = if kind == MessageKind::Text {
         Message::from_utf8(data).unwrap()
     } else {
         Message::binary(data)
     };
-    decode_frame(message).unwrap()
+    reader.read(message).unwrap()
 }

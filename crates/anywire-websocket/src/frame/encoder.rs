@@ -37,16 +37,23 @@ impl Encoder {
         }
     }
 
-    /// Appends a packet as one frame (PROTOCOL §5.4).
+    /// Appends a packet as one frame (PROTOCOL §5.4); a binary part as two.
     ///
     /// A message becomes a frame of its kind. Any other packet becomes text: U+0010, its letter, its content.
     pub fn packet(&mut self, out: &mut Vec<u8>, packet: &Packet) {
         match packet {
             Packet::Message(message) => self.message(out, message),
+            Packet::Part(part) if part.kind() == MessageKind::Text => {
+                let mark = [CONTROL_MARK, packet.letter()];
+                self.frame(out, opcode::TEXT, &[&mark, part.as_bytes()]);
+            }
             control => {
                 let mut content = Vec::new();
                 encode_control(control, &mut content);
                 self.frame(out, opcode::TEXT, &[&content]);
+                if let Packet::Part(part) = control {
+                    self.raw_message(out, part);
+                }
             }
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anywire_core::{Connection, Flow, Hub, Outgoing, Principal, Refusal, Visit};
 use anywire_protocol::{
-    Attach, CloseCode, CloseReason, ConnectionMode, Limits, Offset, Open, Opened, Packet,
-    ProtocolError, Transport, check_size,
+    Attach, CloseCode, CloseReason, ConnectionMode, FrameReader, Limits, Offset, Open, Opened,
+    Packet, ProtocolError, Transport, check_size,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -56,6 +56,7 @@ pub struct Driver<S> {
     hub: Hub,
     phase: Phase,
     decoder: Decoder,
+    reader: FrameReader,
     output: Output,
     /// Bytes that came with the upgrade, until they are read.
     read_ahead: Option<Box<Bytes>>,
@@ -150,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             hub,
             phase,
             decoder,
+            reader: FrameReader::default(),
             output: Output::default(),
             read_ahead,
             first,
@@ -272,6 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let Self {
             stream,
             decoder,
+            reader,
             output,
             ..
         } = self;
@@ -283,12 +286,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 let count = input.len();
                 Poll::Ready(Ok((
                     count,
-                    decode(decoder, input, language, &mut packets, output),
+                    decode((decoder, reader), input, language, &mut packets, output),
                 )))
             }),
             Some(read_ahead) => {
                 let mut input = read_ahead.to_vec();
-                let decoded = decode(decoder, &mut input, language, &mut packets, output);
+                let decoded = decode(
+                    (decoder, reader),
+                    &mut input,
+                    language,
+                    &mut packets,
+                    output,
+                );
                 Poll::Ready(Ok((input.len(), decoded)))
             }
         };

@@ -1,6 +1,6 @@
 //! What comes in on a WebSocket: frames to packets. The driver hands them on.
 
-use anywire_protocol::{CloseCode, CloseReason, Message, Packet, ProtocolError, decode_frame};
+use anywire_protocol::{CloseCode, CloseReason, FrameReader, Message, Packet, ProtocolError};
 
 use super::output::Output;
 use crate::frame::{Decoder, Encoder, Frame, Violation};
@@ -28,7 +28,7 @@ pub(super) enum Then {
 
 /// Decodes all frames in `input`; packets are collected, pings answered.
 pub(super) fn decode(
-    decoder: &mut Decoder,
+    (decoder, reader): (&mut Decoder, &mut FrameReader),
     mut input: &mut [u8],
     language: Language,
     packets: &mut Vec<Packet>,
@@ -41,8 +41,8 @@ pub(super) fn decode(
     loop {
         match decoder.decode(&mut input) {
             Ok(None) => return Then::GoOn,
-            Ok(Some(Frame::Message(message))) => match packet(message, is_raw) {
-                Ok(packet) => packets.push(packet),
+            Ok(Some(Frame::Message(message))) => match packet(reader, message, is_raw) {
+                Ok(packet) => packets.extend(packet),
                 Err(error) => return Then::Violate(error),
             },
             Ok(Some(Frame::Ping(content))) => {
@@ -63,10 +63,14 @@ pub(super) fn decode(
     }
 }
 
-fn packet(message: Message, is_raw: bool) -> Result<Packet, ProtocolError> {
+fn packet(
+    reader: &mut FrameReader,
+    message: Message,
+    is_raw: bool,
+) -> Result<Option<Packet>, ProtocolError> {
     if is_raw {
-        Ok(Packet::Message(message))
+        Ok(Some(Packet::Message(message)))
     } else {
-        decode_frame(message)
+        reader.read(message)
     }
 }

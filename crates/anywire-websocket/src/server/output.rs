@@ -107,6 +107,7 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
         | Packet::Attach(_)
         | Packet::Opened(_)
         | Packet::Offset(_)
+        | Packet::Part(_)
         | Packet::Ack(_)
         | Packet::Superseded
         | Packet::Report(_)

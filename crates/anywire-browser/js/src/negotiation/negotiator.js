@@ -44,6 +44,7 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
       leg.start_();
     },
     carrier: function (/** @type {TransportName | ''} */ transport) {
+      session.awaitGrowth_();
       expiry.stop_();
       if (!transport) {
         // From now on: when the server's window began, only the server knows.
@@ -117,6 +118,14 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
         leave();
       } else if (!isStopped && negotiation.carrier_) {
         legs[negotiation.carrier_].transmit_();
+      }
+    },
+
+    stall_: function () {
+      var carrier = negotiation.carrier_;
+      if (carrier) {
+        legs[carrier].drop();
+        feed('lost', carrier, 'stalled');
       }
     },
 

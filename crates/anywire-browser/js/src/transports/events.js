@@ -10,7 +10,7 @@ import { readText } from '../wire/text.js';
 
 /** @type {OpenStream} */
 export function openEvents(settings, url, attachment, heard, ended) {
-  var offer = 'anywire.v1,anywire.attach.' + replace(attachment, / /g, '.');
+  var offer = 'anywire.v1,anywire.attach.' + replace(/** @type {string} */ (attachment[0].content_), / /g, '.');
   // Where it cannot cross origins, this throws.
   var source = new settings.EventSource(
     url + (indexOf(url, '?') < 0 ? '?' : '&') + 'anywire.offer=' + escape(offer),

@@ -9,21 +9,26 @@
  */
 
 import { createDownstream } from '#platform/downstream.js';
-import { append, exec, floor, has, max, min } from '../language.js';
+import { append, exec, floor, has, indexOf, max, min } from '../language.js';
 import { SLOW_BYTES_PER_MS } from '../limits.js';
+import { createMemory } from '../memory.js';
 import { createTimer } from '../timers.js';
 import { ignore, POLL } from '../transport.js';
 import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js';
 import { withFaults } from '../wire/fault.js';
 import { readJson } from '../wire/json.js';
 import {
-  ACK, ATTACH, BINARY, CLOSE, LEAVE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, PONG, SUPERSEDED, TEXT,
+  ACK, ATTACH, BINARY, BINARY_PART, CLOSE, LEAVE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, placeContent, PONG,
+  SUPERSEDED, TEXT, TEXT_PART,
 } from '../wire/packet.js';
 import { decodeAnswer } from '../wire/payload.js';
+import { VEILED_ENCODING } from '../wire/veil.js';
 
 /** Leaves room for what stands beside the messages: attach, reports, offset and close. */
 var MAX_BATCH = 900;
 var BESIDE_BYTES = 1024;
+/** A body for which there is so little room is not made shorter. */
+var MIN_ROOM = 256;
 
 /** The pause when the server left packets out (PROTOCOL §6.6): doubled while it takes nothing. */
 var FULL_INBOX_MS = 250;
@@ -67,13 +72,13 @@ var UNBLOCKED_MS = 500;
  * @param {Feed} feed
  * @param {number} generation
  * @param {Trace} trace
- * @param {OriginMemory} memory
  * @returns {Leg}
  */
-export function createPollLeg(session, endpoints, http, settings, feed, generation, trace, memory) {
+export function createPollLeg(session, endpoints, http, settings, feed, generation, trace) {
   var limits = session.limits_;
   var outbox = session.outbox_;
-  var encoding = http.encoding_;
+  var bearable = createMemory(settings, endpoints.origin + ' bytes');
+  var veiling = createMemory(settings, endpoints.origin + ' veil');
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
@@ -92,24 +97,35 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var isAnswer = false;
   var isCloseAnswered = false;
   var isFull = false;
-  var batchFirst = 0;
-  var batchEnd = 0;
-  var batchBytes = 0;
+  /** @type {Place} */
+  var batchFirst = [0, 0];
+  /** @type {Place} */
+  var batchEnd = [0, 0];
+  // Of how many messages there is something in it.
+  var batchCount = 0;
   var mostMessages = MAX_BATCH;
+  // How many bytes of a body are of one byte of messages, as it was last.
+  var growth = 1;
+  // The last body, and its encoding.
+  /** @type {any} */
+  var packed;
+  /** @type {Encoding} */
+  var encoding;
+  // Whether the path is to be tried with a veil.
+  var isVeiled = false;
   // Since when the path refuses what waits, or 0.
   var refusedAt = 0;
   var hasPassed = false;
   var fullInboxMs = FULL_INBOX_MS;
-  // Of the next message down.
-  var offset = 0;
+  // Of the next message down, or part of one.
+  /** @type {Place} */
+  var place = [0, 0];
   /** @type {{ [slot: string]: () => void }} */
   var aborts = {};
   var sendTimer = createTimer(settings, send);
   var blockedTimer = createTimer(settings, clearHold);
   var carryDown = createDownstream(http, trace, {
-    attachment_: function () {
-      return session.attachContent_(generation);
-    },
+    attachment_: attaching,
 
     take_: take,
 
@@ -142,18 +158,18 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** @type {Leg} */
   var leg = {
     start_: function () {
-      exchange('hold', 0, synced, append(session.id_ ? attaching(0) :
-        [newPacket(OPEN, session.openContent_(generation))], http.isShort_ || http.isBare_ ? [] : upward()));
+      exchange('hold', 0, synced, session.id_ ? attaching(0) : [newPacket(OPEN, session.openContent_(generation))],
+        http.isShort_ || http.isBare_ ? 0 : mostMessages);
     },
 
     prove: function () {
       if (!http.isShort_) {
-        exchange('proof', 0, ignore, append(attaching(), [newPacket(PING, session.padding_())]));
+        exchange('proof', 0, ignore, append(attaching(), [newPacket(PING, session.padding_())]), 0);
       }
     },
 
     transmit_: function () {
-      if (isSending || isStopped || !(asked || outbox.take_(outbox.base_) ||
+      if (isSending || isStopped || !(asked || outbox.isReady_() ||
           session.closing_ && outbox.base_ === outbox.end_)) {
         return;
       }
@@ -187,8 +203,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
       // An exchange that was to bring our close may have been dropped on its way.
       if (farewell && session.id_ && !isCloseAnswered) {
-        http.exchange_(settings, endpoints, encoding,
-          encoding.pack_(append(attaching(), [newPacket(CLOSE, farewell)])),
+        http.exchange_(settings, endpoints, http.encoding_,
+          http.encoding_.pack_(append(attaching(), [newPacket(CLOSE, farewell)])),
           limits.heartbeatTimeoutMs, ignore, ignore);
       }
     }
@@ -202,25 +218,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    */
   function isTold(content, generation, count) {
     var maxBytes = min(BEACON_BYTES, limits.maxPayloadBytes);
-    var messages = outbox.batch_(maxBytes - BESIDE_BYTES, count);
-    /** @type {Packet[]} */
-    var packets = [newPacket(ATTACH, session.attachContent_(generation))];
-    append(packets, messages.length ? [newPacket(OFFSET, '' + outbox.base_)] : []);
-    append(packets, /** @type {Packet[]} */ (messages));
-    var hasClose = session.closing_ && outbox.base_ + messages.length === outbox.end_;
-    if (hasClose) {
-      packets[packets.length] = closePacket();
-    }
-    packets[packets.length] = newPacket(LEAVE, content);
-    var body = encoding.pack_(packets);
-    var isTaken = body.length <= maxBytes && settings.beacon(endpoints.poll, body, settings.withCredentials);
-    session.isCloseSent_ = session.isCloseSent_ || !!hasClose && isTaken;
+    compose([newPacket(ATTACH, session.attachContent_(generation))], count, maxBytes, [newPacket(LEAVE, content)]);
+    var isTaken = packed.length <= maxBytes && settings.beacon(endpoints.poll, packed, settings.withCredentials);
+    session.isCloseSent_ = session.isCloseSent_ || isCloseSent && isTaken;
     return isTaken;
-  }
-
-  function closePacket() {
-    var closing = /** @type {Close} */ (session.closing_);
-    return newPacket(CLOSE, closeContent(closing.code, closing.reason));
   }
 
   function synced() {
@@ -239,10 +240,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   function hold() {
     var askedMs = floor(min(limits.holdMs, http.holdMs_));
     var startedAt = settings.now();
-    var received = session.received_;
+    var progress = session.progress_();
     exchange('hold', askedMs, function () {
       feed('held');
-      if (session.received_ === received) {
+      if (session.progress_() === progress) {
         if (!askedMs || settings.now() - startedAt < min(SHORT_HOLD_MS, askedMs / 2)) {
           holdTimer.set_(HOLD_PAUSE_MS);
           return;
@@ -251,7 +252,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       }
       // A turn later: an engine with one request at a time would not come to what waits to be sent.
       holdTimer.set_(0);
-    }, attaching(askedMs));
+    }, attaching(askedMs), 0);
   }
 
   function send() {
@@ -260,11 +261,11 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     isFull = false;
     if (refusedAt && !hasPassed) {
       // Whether it is what they say: one that says nothing passes.
-      batchEnd = batchFirst;
+      batchCount = 0;
       exchange('send', 0, function () {
         hasPassed = true;
         send();
-      }, attaching());
+      }, attaching(), 0);
       return;
     }
     question = asked;
@@ -279,22 +280,26 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       if (answered) {
         answered();
       }
-    }, append(append(attaching(), answered ? [newPacket(PADDING, '')] : []), upward()));
+    }, append(attaching(), answered ? [newPacket(PADDING, '.')] : []), mostMessages);
   }
 
   function sent() {
     isSending = hasPassed = http.isBare_ = false;
     refusedAt = 0;
     mostMessages = MAX_BATCH;
+    if (isVeiled) {
+      isVeiled = false;
+      veiling.remember_(1);
+    }
     blockedTimer.stop_();
     if (clearedAt) {
       http.isNarrow_ = http.isNarrow_ || settings.now() - clearedAt < UNBLOCKED_MS;
     }
     resume();
-    if (outbox.base_ > batchFirst) {
+    if (beyond(batchFirst) > 0) {
       fullInboxMs = FULL_INBOX_MS;
     }
-    if (outbox.base_ < batchEnd || isCloseSent) {
+    if (beyond(batchEnd) < 0 || isCloseSent) {
       // The server had no room, also not for a close: it would have answered it.
       isFull = true;
       later();
@@ -324,19 +329,54 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     fullInboxMs = min(MAX_FULL_INBOX_MS, 2 * fullInboxMs);
   }
 
-  /** The packets that go up now. */
-  function upward() {
-    batchFirst = outbox.base_;
-    var messages = /** @type {Packet[]} */ (outbox.batch_(
-      min(limits.maxPayloadBytes - BESIDE_BYTES, http.batchBytes_, memory.recallBytes_()), mostMessages));
-    batchBytes = outbox.batchBytes_;
-    batchEnd = batchFirst + messages.length;
-    var packets = append(messages.length ? [newPacket(OFFSET, '' + batchFirst)] : [], messages);
-    isCloseSent = false;
-    if (session.closing_ && batchEnd === outbox.end_) {
-      isCloseSent = true;
-      packets[packets.length] = closePacket();
-    }
+  /**
+   * How far the server is behind a place, or before it where this is negative.
+   * @param {Place} place
+   */
+  function beyond(place) {
+    return outbox.base_ - place[0] || outbox.acked_ - place[1];
+  }
+
+  /**
+   * Packs a body with what waits, as far as it fits.
+   * @param {Packet[]} head what it begins with
+   * @param {number} most how many messages
+   * @param {number} maxBytes
+   * @param {Packet[]} [tail]
+   * @returns {Packet[]} what is in it
+   */
+  function compose(head, most, maxBytes, tail) {
+    /** @type {Packet[]} */
+    var packets;
+    var closing = session.closing_;
+    var room = max(MIN_ROOM, (maxBytes - BESIDE_BYTES) / growth);
+    do {
+      batchFirst = [outbox.base_, outbox.acked_];
+      batchEnd = [outbox.base_, outbox.acked_, 0];
+      /** @type {Packet[]} */
+      var pieces = [];
+      /** @type {Packet | undefined} */
+      var piece;
+      while (pieces.length < MAX_BATCH && batchEnd[0] - batchFirst[0] < most &&
+          (piece = outbox.next_(batchEnd, pieces.length || outbox.partBytes_ ? room - batchEnd[2] : Infinity))) {
+        pieces[pieces.length] = piece;
+      }
+      batchCount = pieces.length && batchEnd[0] - batchFirst[0] + (batchEnd[1] ? 1 : 0);
+      packets = append(append([], head), batchCount ? [newPacket(OFFSET, placeContent(batchFirst))] : []);
+      append(packets, pieces);
+      isCloseSent = false;
+      if (closing && batchEnd[0] === outbox.end_) {
+        isCloseSent = true;
+        packets[packets.length] = newPacket(CLOSE, closeContent(closing.code, closing.reason));
+      }
+      append(packets, tail || []);
+      encoding = batchCount && !http.isShort_ && session.canVeil_ && (isVeiled || veiling.recall_()) ?
+        VEILED_ENCODING : http.encoding_;
+      packed = encoding.pack_(packets);
+      // What an encoding makes of it shows when it is done.
+      growth = max(1, packed.length / max(SMALL_BYTES, batchEnd[2]));
+      room = min(room, batchEnd[2]) * maxBytes / packed.length * 0.9;
+    } while (packed.length > maxBytes && (outbox.partBytes_ ? room > MIN_ROOM : batchCount > 1));
     return packets;
   }
 
@@ -346,9 +386,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    * @returns {Packet[]}
    */
   function attaching(holdMs) {
+    var progress = session.progress_();
     /** @type {Packet[]} */
     var packets = [newPacket(ATTACH, session.attachContent_(generation, holdMs))];
-    return append(packets, trace.reports_());
+    return append(append(packets, indexOf(progress, ' ') > 0 ? [newPacket(ACK, progress)] : []), trace.reports_());
   }
 
   /**
@@ -356,14 +397,23 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    * @param {number} holdMs how long the server may wait
    * @param {() => void} next
    * @param {Packet[]} packets
+   * @param {number} most how many messages it may bring
    */
-  function exchange(slot, holdMs, next, packets) {
-    var body = encoding.pack_(packets);
+  function exchange(slot, holdMs, next, packets, most) {
+    var used = http.encoding_;
+    var body;
+    if (most) {
+      packets = compose(packets, most, min(limits.maxPayloadBytes, http.batchBytes_, +bearable.recall_() || Infinity));
+      used = encoding;
+      body = packed;
+    } else {
+      body = used.pack_(packets);
+    }
     // Its line may be slow, and bear less.
     var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange_(settings, endpoints, encoding, body, patienceMs,
+    aborts[slot] = http.exchange_(settings, endpoints, used, body, patienceMs,
     function (payload) {
       if (isLong) {
         http.batchBytes_ *= 2;
@@ -372,7 +422,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       trace.handleReported_(packets);
       isAnswer = packets[packets.length - 1].letter_ === CLOSE;
       try {
-        receive(payload);
+        receive(used, payload);
       } finally {
         isAnswer = false;
         // An error of the browser's must not end the polling.
@@ -410,7 +460,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       if (!(refusal.code >= 1000 && refusal.code < 5000)) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
-          http.batchBytes_ = body.length / 2;
+          http.batchBytes_ = max(exec(PAGES, detail) ? MIN_BODY_BYTES : 0, floor(body.length / 2));
         }
         if (holdMs) {
           http.holdMs_ = max(MIN_HOLD_MS, holdMs / 2);
@@ -419,20 +469,27 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           // It stays unproven; what it bears, it carries.
           return;
         }
-        if (carries && isLong && exec(/^http 413/, detail) && batchEnd - batchFirst > 1 && batchBytes > MIN_BODY_BYTES) {
+        // Of what is veiled a filter says in its own way that it looks no further.
+        if (carries && exec(used === VEILED_ENCODING ? PAGES : /^http 413/, detail) && batchCount > (outbox.partBytes_ ? 0 : 1) &&
+            body.length > MIN_BODY_BYTES) {
           // The path bears no body so long (PROTOCOL §6.7).
           // Where nothing can be stored, the page itself keeps to it for a while.
-          http.batchBytes_ = max(MIN_BODY_BYTES, batchBytes / 2);
-          memory.rememberBytes_(http.batchBytes_);
+          bearable.remember_(http.batchBytes_);
           again();
           return;
         }
-        if (carries && batchEnd > batchFirst && exec(PAGES, detail)) {
+        if (carries && batchCount && exec(PAGES, detail)) {
           // What the messages say is refused, or how long one is (PROTOCOL §6.8).
           if (isAttached) {
-            if (batchEnd - batchFirst > 1) {
+            if (batchCount > 1) {
               // It may dislike one of them alone: the others are to arrive.
-              mostMessages = floor((batchEnd - batchFirst) / 2);
+              mostMessages = floor(batchCount / 2);
+              again();
+              return;
+            }
+            if (session.canVeil_ && used !== VEILED_ENCODING) {
+              // It may dislike words.
+              isVeiled = true;
               again();
               return;
             }
@@ -450,7 +507,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           }
           if (!http.isBare_) {
             http.isBare_ = true;
-            batchEnd = batchFirst;
+            batchCount = 0;
             again();
             return;
           }
@@ -460,11 +517,14 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     });
   }
 
-  /** @param {any} body */
-  function receive(body) {
+  /**
+   * @param {Encoding} used
+   * @param {any} body
+   */
+  function receive(used, body) {
     var packets;
     try {
-      packets = decodeAnswer(encoding, body, !session.id_);
+      packets = decodeAnswer(used, body, !session.id_);
     } catch (error) {
       // Something between here and the server has answered.
       lost('refused', 'no payload');
@@ -480,7 +540,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   handlers[OPENED] = session.handleOpened_;
 
   handlers[ACK] = function (content) {
-    session.handleAck_(content, content);
+    session.handleAck_(content, content[0]);
     if (!isAttached) {
       isAttached = true;
       feed('attached', POLL);
@@ -493,7 +553,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   };
 
   handlers[OFFSET] = function (content) {
-    offset = content;
+    place = content;
   };
 
   handlers[CLOSE] = function (close) {
@@ -507,8 +567,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
 
   handlers[PADDING] = ignore;
 
-  handlers[TEXT] = handlers[BINARY] = function (content, letter) {
-    session.handleMessage_(offset++, letter, content);
+  handlers[TEXT] = handlers[BINARY] = handlers[TEXT_PART] = handlers[BINARY_PART] = function (content, letter) {
+    session.handleMessage_(place, letter, content);
   };
 
   /** @param {ReceivedPacket[]} packets */

@@ -5,7 +5,6 @@
 
 import { setCredentials } from '../platform/legacy/exchange.js';
 import { ignore } from '../transport.js';
-import { ATTACH, newPacket } from '../wire/packet.js';
 import { STREAM_LETTERS } from '../wire/payload.js';
 import { readText, TEXT_ENCODING } from '../wire/text.js';
 
@@ -49,7 +48,7 @@ export function openStream(settings, url, attachment, heard, ended) {
       ended();
     }
   };
-  request.send(TEXT_ENCODING.pack_([newPacket(ATTACH, attachment)]));
+  request.send(TEXT_ENCODING.pack_(attachment));
 
   return function () {
     stop();

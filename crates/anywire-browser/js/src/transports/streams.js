@@ -4,6 +4,7 @@
  * Leaves to stream.js and events.js the browser's part, and to poll.js the exchange that is held in place of one.
  */
 
+import { exec } from '../language.js';
 import { MAX_UNACKED, MAX_UNACKED_BYTES } from '../limits.js';
 import { createMemory, MEMORY_MS } from '../memory.js';
 import { createTimer, soon } from '../timers.js';
@@ -99,8 +100,8 @@ export function createStreams(session, endpoints, settings, http, ontransport) {
  */
 function carry(session, settings, transport, endpoints, http, show, leg, trace) {
   var startedAt = settings.now();
-  var received = session.received_;
-  var acked = received;
+  var progress = session.progress_();
+  var acked = session.received_;
   var unackedBytes = 0;
   // One that follows another on the same path has been proven.
   var isProven = http.name_ === transport.name_;
@@ -170,16 +171,16 @@ function carry(session, settings, transport, endpoints, http, show, leg, trace) 
   function take(packets) {
     for (var i = 0; i < packets.length; i++) {
       var bytes = /** @type {string} */ (packets[i].content_).length || 0;
-      if (packets[i].letter_ !== PADDING) {
+      if (exec(/[tb]/i, packets[i].letter_)) {
         unackedBytes += bytes;
-      } else if (!bytes) {
+      } else if (packets[i].letter_ === PADDING && !bytes) {
         // The one that a stream begins with is long.
         prove();
       }
     }
     leg.take_(packets);
     var unacked = session.received_ - acked;
-    if (!isOver && unacked) {
+    if (!isOver && (unacked || unackedBytes)) {
       tell.by_(unacked >= MAX_UNACKED || unackedBytes >= MAX_UNACKED_BYTES ?
         settings.now() : settings.now() + session.limits_.ackDelayMs);
     }
@@ -191,7 +192,7 @@ function carry(session, settings, transport, endpoints, http, show, leg, trace) 
       fail('closed');
     } else {
       stop();
-      leg.next_(session.received_ === received &&
+      leg.next_(session.progress_() === progress &&
         settings.now() - startedAt < SHORT_MS);
     }
   }

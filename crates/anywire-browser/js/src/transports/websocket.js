@@ -12,7 +12,7 @@ import { closeContent, isRetry, SUPERSEDED_CODE } from '../wire/close.js';
 import { createFault, protocolError, withFaults } from '../wire/fault.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import {
-  ACK, ATTACH, BINARY, CLOSE, LEAVE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT,
+  ACK, ATTACH, BINARY, BINARY_PART, CLOSE, LEAVE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT, TEXT_PART,
 } from '../wire/packet.js';
 
 /** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
@@ -42,11 +42,13 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   var isCloseSent = false;
   // What the server has acknowledged before the connection was made.
   var base = 0;
-  // The offsets of the next message up and down.
-  var up = 0;
-  // Bytes of all messages before that one.
-  var upBytes = 0;
-  var down = 0;
+  // Of the next message, or part of one, up and down.
+  /** @type {Place} */
+  var up = [0, 0];
+  /** @type {Place} */
+  var down = [0, 0];
+  // The next binary frame is a part.
+  var isPart = false;
   // Messages that came and are not acknowledged yet, and since when the oldest waits.
   var unacked = 0;
   var unackedBytes = 0;
@@ -96,17 +98,18 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         return;
       }
       // The server's acks, and so its application, say how much may be under way (PROTOCOL §7.5).
-      /** @type {Message | undefined} */
-      var message;
-      while (up - outbox.base_ < limits.windowMessages &&
-          upBytes - outbox.gone_ < limits.windowBytes &&
-          (message = outbox.take_(up))) {
-        up++;
-        upBytes += message.bytes_;
+      /** @type {Packet | undefined} */
+      var piece;
+      while (up[0] - outbox.base_ < limits.windowMessages &&
+          up[2] - outbox.gone_ - outbox.acked_ < limits.windowBytes &&
+          (piece = outbox.next_(up, Infinity))) {
         busySince = busySince || settings.now();
-        send(message.letter_, /** @type {string | Uint8Array} */ (message.content_));
+        if (piece.letter_ === BINARY_PART) {
+          send(BINARY_PART, '');
+        }
+        send(piece.letter_, piece.content_);
       }
-      if (session.closing_ && !isCloseSent && up === outbox.end_) {
+      if (session.closing_ && !isCloseSent && up[0] === outbox.end_) {
         session.isCloseSent_ = isCloseSent = true;
         busySince = busySince || settings.now();
         send(CLOSE, closeContent(session.closing_.code, session.closing_.reason));
@@ -150,7 +153,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 
   /**
    * @param {string} letter
-   * @param {string | number | Uint8Array} content
+   * @param {string | Uint8Array} content
    */
   function send(letter, content) {
     channel.send(encodeFrame(letter, content));
@@ -208,17 +211,16 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[OPENED] = function (content) {
     var opened = session.handleOpened_(content);
-    up = opened.received;
-    if (up < base) {
+    up = [opened.received, 0, outbox.gone_];
+    if (up[0] < base) {
       throw createFault(4934, 'state-lost');
     }
-    if (up < outbox.base_) {
+    if (up[0] < outbox.base_) {
       // It is late: a newer connection has brought more.
       lost('superseded');
       return;
     }
-    upBytes = outbox.gone_;
-    down = opened.first;
+    down = [opened.first, 0];
     isAttached = true;
     feed('attached', WEBSOCKET);
     if (!isStopped) {
@@ -250,8 +252,8 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[ACK] = function (content) {
     // The server counts what comes here, so nothing may be left out (PROTOCOL §5.5).
-    session.handleAck_(content, up);
-    busySince = outbox.base_ < up || isCloseSent ? settings.now() : 0;
+    session.handleAck_(content, up[0]);
+    busySince = outbox.base_ < up[0] || outbox.acked_ < up[1] || isCloseSent ? settings.now() : 0;
     leg.transmit_();
   };
 
@@ -261,11 +263,25 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 
   handlers[PADDING] = ignore;
 
-  handlers[TEXT] = handlers[BINARY] = function (content, letter) {
+  handlers[BINARY_PART] = function (content) {
+    if (isPart || content) {
+      throw protocolError();
+    }
+    isPart = true;
+  };
+
+  handlers[TEXT] = handlers[BINARY] = handlers[TEXT_PART] = function (content, letter) {
+    if (isPart) {
+      isPart = false;
+      if (letter !== BINARY) {
+        throw protocolError();
+      }
+      letter = BINARY_PART;
+    }
     unackedSince = unacked++ ? unackedSince : heardAt;
     // Characters for bytes is close enough for a threshold.
     unackedBytes += content.length;
-    session.handleMessage_(down++, letter, content);
+    session.handleMessage_(down, letter, content);
     // Timers of a page in the background are late, so each message looks at the time too.
     if (!isStopped) {
       acknowledgeIfDue();
@@ -282,7 +298,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   function acknowledge() {
     if (unacked) {
       unacked = unackedBytes = 0;
-      send(ACK, session.received_);
+      send(ACK, session.progress_());
     }
   }
 

@@ -4,7 +4,7 @@
 
 import { Bytes, Decoder, Encoder, charCodeAt, fromCharCode } from '../language.js';
 import { protocolError } from './fault.js';
-import { BINARY, checkPacket } from './packet.js';
+import { checkPacket, isBinary } from './packet.js';
 import { LETTERS } from './payload.js';
 
 /** @type {Encoding} */
@@ -27,7 +27,7 @@ function encodeBytes(packets) {
   var length = 0;
   for (var i = 0; i < packets.length; i++) {
     var content = packets[i].content_;
-    contents[i] = packets[i].letter_ === BINARY ? /** @type {Uint8Array} */ (content) :
+    contents[i] = isBinary(packets[i].letter_) ? /** @type {Uint8Array} */ (content) :
       encoder.encode(/** @type {string} */ (content));
     length += contents[i].length + 6;
   }
@@ -67,7 +67,7 @@ function decodeBytes(bytes) {
     var letter = fromCharCode(bytes[at++]);
     var content = new Bytes(bytes.subarray(at, at + length));
     packets[packets.length] = checkPacket(
-      LETTERS, letter, letter === BINARY ? content : decoder.decode(content));
+      LETTERS, letter, isBinary(letter) ? content : decoder.decode(content));
     at += length;
   }
   return packets;

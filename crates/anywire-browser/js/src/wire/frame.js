@@ -11,16 +11,15 @@ var ESCAPE = '\x10';
 
 /**
  * @param {string} letter
- * @param {string | number | Uint8Array} content
+ * @param {string | Uint8Array} content
  * @returns {string | ArrayBuffer} what WebSocket's `send` takes
  */
 export function encodeFrame(letter, content) {
-  if (letter === BINARY) {
-    return /** @type {ArrayBuffer} */ (/** @type {Uint8Array} */ (content).buffer);
+  if (typeof content !== 'string') {
+    return /** @type {ArrayBuffer} */ (content.buffer);
   }
   if (letter === TEXT) {
-    var text = /** @type {string} */ (content);
-    return charAt(text, 0) === ESCAPE ? ESCAPE + text : text;
+    return charAt(content, 0) === ESCAPE ? ESCAPE + content : content;
   }
   return ESCAPE + letter + content;
 }
@@ -39,5 +38,5 @@ export function decodeFrame(frame) {
   if (charAt(frame, 1) === ESCAPE) {
     return newPacket(TEXT, substring(frame, 1, frame.length));
   }
-  return checkPacket('oxOapqcsrl-', charAt(frame, 1), substring(frame, 2, frame.length));
+  return checkPacket('oxOTBapqcsrl-', charAt(frame, 1), substring(frame, 2, frame.length));
 }

@@ -14,6 +14,8 @@ export var OPENED = 'O';
 export var OFFSET = 'n';
 export var TEXT = 't';
 export var BINARY = 'b';
+export var TEXT_PART = 'T';
+export var BINARY_PART = 'B';
 export var ACK = 'a';
 export var PING = 'p';
 export var PONG = 'q';
@@ -38,6 +40,38 @@ export function parseNumber(text) {
 }
 
 /**
+ * A number of messages, and of bytes of the next one (PROTOCOL §4.9, §4.11).
+ * @param {string} text
+ * @returns {Place}
+ */
+function parsePlace(text) {
+  var numbers = exec(/^(\d+)(?: (\d+))?$/, text) || [];
+  return [parseNumber(numbers[1]), parseNumber(numbers[2] || '0')];
+}
+
+/** @param {Place} place */
+export function placeContent(place) {
+  return place[0] + (place[1] ? ' ' + place[1] : '');
+}
+
+/**
+ * Whether a message, or a part of one, is bytes.
+ * @param {string} letter
+ */
+export function isBinary(letter) {
+  return letter === BINARY || letter === BINARY_PART;
+}
+
+/**
+ * Whether a message or a part of one is a part, behind which it goes on.
+ * @param {string} letter
+ */
+export function isPart(letter) {
+  // The letters of parts are capitals.
+  return letter < 'a';
+}
+
+/**
  * @template T
  * @param {string} letter
  * @param {T} content
@@ -47,7 +81,7 @@ export function newPacket(letter, content) {
 }
 
 /**
- * A packet from the wire, with a number or a close in place of a content that has such a form.
+ * A packet from the wire, with a place or a close in place of a content that has such a form.
  * Contents that only the server reads are not looked into.
  * @param {string} letters that may stand here
  * @param {string} letter
@@ -60,5 +94,5 @@ export function checkPacket(letters, letter, content) {
   }
   var text = /** @type {string} */ (content);
   return newPacket(letter,
-    letter === ACK || letter === OFFSET ? parseNumber(text) : letter === CLOSE ? parseClose(text) : content);
+    letter === ACK || letter === OFFSET ? parsePlace(text) : letter === CLOSE ? parseClose(text) : content);
 }

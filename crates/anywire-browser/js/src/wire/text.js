@@ -7,7 +7,7 @@ import { charAt, escape, indexOf, substring, unescape } from '../language.js';
 import { wellFormed } from '../platform/legacy/text.js';
 import { fromBase64, toBase64 } from './base64.js';
 import { protocolError } from './fault.js';
-import { BINARY, checkPacket, parseNumber } from './packet.js';
+import { checkPacket, isBinary, parseNumber } from './packet.js';
 import { LETTERS } from './payload.js';
 
 /** Lengths are shorter than this. */
@@ -46,7 +46,7 @@ export function encodeText(packets) {
   var text = '';
   for (var i = 0; i < packets.length; i++) {
     var content = packets[i].content_;
-    if (packets[i].letter_ === BINARY) {
+    if (isBinary(packets[i].letter_)) {
       content = toBase64(/** @type {Uint8Array} */ (content));
     }
     text += content.length + ':' + packets[i].letter_ + content;
@@ -92,7 +92,7 @@ export function readText(reader, text, letters) {
       throw protocolError();
     }
     packets[packets.length] = checkPacket(
-      letters, letter, letter === BINARY ? fromBase64(content) : content);
+      letters, letter, isBinary(letter) ? fromBase64(content) : content);
     reader.at = end;
   }
 }

@@ -3,6 +3,7 @@
 import { BINARY_ENCODING } from '../../src/wire/bytes.js';
 import * as frame from '../../src/wire/frame.js';
 import { decodeText, encodeText, TEXT_ENCODING } from '../../src/wire/text.js';
+import { VEILED_ENCODING } from '../../src/wire/veil.js';
 
 const inner = ({ letter, content }) => ({ letter_: letter, content_: content });
 const outer = ({ letter_, content_ }) => ({ letter: letter_, content: content_ });
@@ -13,10 +14,21 @@ export function encodePayload(packets, isBinary) {
 
 /** Of a request, whose text is escaped, or of an answer without its escape. */
 export function decodePayload(payload) {
+  if (/^v=/.test(payload)) {
+    return unveil(payload);
+  }
   const packets = typeof payload === 'string' ?
     decodeText(/^b=/.test(payload) ? decodeURIComponent(payload.slice(2)) : payload) :
     BINARY_ENCODING.unpack_(payload);
   return packets.map(outer);
+}
+
+export function veil(packets) {
+  return VEILED_ENCODING.pack_(packets.map(inner));
+}
+
+export function unveil(body) {
+  return VEILED_ENCODING.unpack_(new TextEncoder().encode(body)).map(outer);
 }
 
 /** The body of a request in text. */

@@ -28,8 +28,8 @@ function createPage() {
         });
       } else if (page.fate === 'ok') {
         const [, number, body] = /[?&]anywire\.c=(\d+)&anywire\.(b=.*)$/.exec(script.src);
-        post(body, ({ status, responseText }) => globalThis.anywire_jsonp(
-          +number, status === 200 ? responseText : JSON.parse(responseText)));
+        post(body, ({ status, responseText }) => (responseText ? globalThis.anywire_jsonp(
+          +number, status === 200 ? responseText : JSON.parse(responseText)) : script.onerror?.()));
       }
     };
     // A request that is answered late enough stands for the time that a load takes.

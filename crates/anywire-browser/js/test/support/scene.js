@@ -41,7 +41,7 @@ function createScene({
     random: () => 0.5,
     // What carries down otherwise has tests of its own.
     transports: ['websocket', 'poll'],
-    ...browser(network),
+    ...browser(network, clock, server),
     ...options,
   });
   const seen = { events: [], messages: [], closes: [], transports: [] };

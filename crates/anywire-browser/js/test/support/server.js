@@ -1,14 +1,16 @@
 // A small server of the protocol, in memory. It knows connections only as functions, and it is
 // strict: whatever the client does against PROTOCOL.md ends up in `errors`.
 
-import { decodeFrame, decodePayload, encodeFrame, encodePayload } from './packets.js';
+import { decodeFrame, decodePayload, encodeFrame, encodePayload, veil } from './packets.js';
 import { StreamLink } from './stream-link.js';
 
 const closeContent = ({ code, reason }) => (reason ? `${code} ${reason}` : `${code}`);
+const placeContent = ([offset, bytes]) => (bytes ? `${offset} ${bytes}` : `${offset}`);
+const MAX_UNACKED_BYTES = 131072;
 const hex = (number) => number.toString(16).padStart(32, '0');
 
 const LIMITS = {
-  maxMessageBytes: 1048576, maxPayloadBytes: 2097152, maxPingBytes: 32768, windowMessages: 1024,
+  maxMessageBytes: 1048576, maxPayloadBytes: 2097152, maxPartBytes: 65536, maxPingBytes: 32768, windowMessages: 1024,
   windowBytes: 1048576, heartbeatMs: 25000, heartbeatTimeoutMs: 8000, ackDelayMs: 1000,
   holdMs: 25000, paddingMs: 15000, streamMs: 55000, maxStreamBytes: 131072, resumeWindowMs: 120000, openWindowMs: 30000, closeTimeoutMs: 10000,
 };
@@ -19,7 +21,10 @@ class Server {
     // A server announces every one of them (PROTOCOL §7).
     this.limits = { ...LIMITS, ...options.limits };
     this.protocol = options.protocol;
-    this.can = options.can || ['leave'];
+    this.can = options.can || ['part', 'veil', 'leave'];
+    // How much of the messages an answer has at most, and a part down.
+    this.answerBytes = options.answerBytes || Infinity;
+    this.cut = options.cut || (() => Infinity);
     this.sessions = [];
     this.errors = [];
     this.heartbeats = options.heartbeats !== false;
@@ -84,7 +89,7 @@ class Server {
   stream(body, line) {
     const packets = decodePayload(body);
     const request = this.attach(packets[0].content);
-    if (packets.length > 1 || request.holdMs !== undefined) {
+    if (!/^xa?r*$/.test(packets.map(({ letter }) => letter).join('')) || request.holdMs !== undefined) {
       this.errors.push(`stream: ${packets.map(({ letter }) => letter).join('')}`);
     }
     const { session } = request;
@@ -93,6 +98,7 @@ class Server {
       return null;
     }
     session.ack(request.received);
+    session.take(packets.slice(1), request.generation);
     return new StreamLink(this, session, request, line);
   }
 
@@ -112,7 +118,7 @@ class Server {
       letter === 'p' && content.length > this.limits.maxPingBytes)) {
       return fail(413, 4964);
     }
-    if (!/^[ox]r*-?p?(n[tb]+)?a?c?l?$/.test(letters) || packets.length > 1024) {
+    if (!/^[ox]a?r*-?p?(n[tbTB]+)?c?l?$/.test(letters) || packets.length > 1024) {
       this.errors.push(`request: ${letters}`);
       return fail(400, 4960);
     }
@@ -150,16 +156,24 @@ class Server {
         if (ping) {
           answer.push({ letter: 'q', content: ping.content });
         }
-        answer.push({ letter: 'a', content: `${session.received}` });
-        const rest = withMessages ? session.rest(request.received) : [];
-        if (rest.length) {
-          answer.push({ letter: 'n', content: `${session.end - rest.length}` }, ...rest);
+        answer.push({ letter: 'a', content: session.progress });
+        const place = session.placeFor(request.received);
+        if (withMessages && place[0] < session.end) {
+          answer.push({ letter: 'n', content: placeContent(place) });
+          let left = this.answerBytes;
+          for (let piece; left > 0 && (piece = session.piece(place, left)); left -= piece.bytes) {
+            answer.push(piece);
+          }
         }
         const close = session.closing;
-        if (close && (withMessages || !session.rest(request.received).length)) {
+        if (close && (withMessages ? place[0] === session.end : !session.rest(request.received).length)) {
           answer.push({ letter: 'c', content: closeContent(close) });
         }
-        const payload = encodePayload(answer, binary);
+        const isVeiled = /^v=/.test(body);
+        if (isVeiled && !session.can.includes('veil')) {
+          this.errors.push('a veil');
+        }
+        const payload = isVeiled ? veil(answer) : encodePayload(answer, binary);
         reply(200, /^b=/.test(body) ? payload.replace(/[%\0\r\n]/g, encodeURIComponent) : payload);
       },
     };
@@ -189,7 +203,7 @@ class Server {
 
 class WebSocketLink {
   constructor(server, connection) {
-    Object.assign(this, { name: 'websocket', server, connection, session: null, down: 0 });
+    Object.assign(this, { name: 'websocket', server, connection, session: null, down: [0, 0], unackedBytes: 0 });
   }
 
   send(letter, content) {
@@ -206,10 +220,10 @@ class WebSocketLink {
     }
     session.ack(request.received);
     this.session = session;
-    this.down = Math.max(request.received, session.first);
+    this.down = [Math.max(request.received, session.first), 0];
     session.attach(this, request.generation);
     this.send('O', session.opened(request));
-    this.up = session.received;
+    this.up = [session.received, 0];
     this.heardAt = this.server.clock.now();
     this.heartbeat();
     this.transmit();
@@ -227,9 +241,11 @@ class WebSocketLink {
 
   transmit() {
     const session = this.session;
-    for (; this.down < session.end; this.down++) {
-      const message = session.outbox[this.down - session.first];
-      this.send(message.letter, message.content);
+    for (let piece; (piece = session.piece(this.down, Infinity));) {
+      if (piece.letter === 'B') {
+        this.send('B', '');
+      }
+      this.send(piece.letter.replace('B', 'b'), piece.content);
     }
     if (session.closing && !this.isCloseSent) {
       this.isCloseSent = true;
@@ -243,8 +259,19 @@ class WebSocketLink {
   }
 
   onframe(frame) {
-    const { letter, content } = decodeFrame(frame);
+    let { letter, content } = decodeFrame(frame);
     const session = this.session;
+    if (this.isPart && /[tTB]/.test(letter)) {
+      this.server.errors.push(`frame ${letter} in place of a part`);
+    }
+    if (letter === 'B') {
+      this.isPart = true;
+      return;
+    }
+    if (this.isPart && letter === 'b') {
+      this.isPart = false;
+      letter = 'B';
+    }
     if (this.isEnded) {
       // What was on the way when another connection took over. The client sends it there again.
     } else if (letter === 'p') {
@@ -253,16 +280,21 @@ class WebSocketLink {
       this.attach(this.server.attach(content));
     } else if (!session || session.connection !== this) {
       this.server.errors.push(`frame ${letter} on a WebSocket that is not attached`);
-    } else if (letter === 't' || letter === 'b') {
-      session.takeMessage(this.up++, letter, content);
+    } else if (/[tb]/i.test(letter)) {
+      session.takePiece(this.up, letter, content);
+      this.unackedBytes += Buffer.from(content).length;
+      if (this.unackedBytes >= MAX_UNACKED_BYTES) {
+        this.unackedBytes = 0;
+        this.send('a', session.progress);
+      }
       this.acks = this.acks || this.server.clock.setTimeout(() => {
         this.acks = null;
         if (session.connection === this) {
-          this.send('a', session.received);
+          this.send('a', session.progress);
         }
       }, this.server.limits.ackDelayMs);
     } else if (letter === 'a') {
-      session.ack(+content);
+      session.ack(...content);
     } else if (letter === 'c') {
       if (!session.closing) {
         session.closedByClient(content);
@@ -296,7 +328,7 @@ class Session {
   constructor(server, key, id, secret) {
     Object.assign(this, {
       server, key, id, secret, generation: 0, connection: null, inbox: [], outbox: [], first: 0,
-      room: Infinity, closing: null, ended: false, log: [], reports: [],
+      partial: null, ackedBytes: 0, pieces: 0, room: Infinity, closing: null, ended: false, log: [], reports: [],
     });
   }
 
@@ -313,6 +345,15 @@ class Session {
 
   get received() {
     return this.inbox.length;
+  }
+
+  /** The content of an ack of all that came. */
+  get progress() {
+    return placeContent([this.received, this.partial?.bytes.length]);
+  }
+
+  get canPart() {
+    return this.can.includes('part');
   }
 
   get end() {
@@ -380,12 +421,51 @@ class Session {
     }
   }
 
-  ack(received) {
-    if (received > this.end) {
-      this.server.errors.push(`ack ${received} of ${this.end}`);
+  ack(received, bytes = 0) {
+    const next = this.outbox[received - this.first];
+    if (received > this.end || received >= this.first && bytes > (next ? toBytes(next.content).length : 0)) {
+      this.server.errors.push(`ack ${received} ${bytes} of ${this.end}`);
     }
     this.outbox.splice(0, received - this.first);
     this.first = Math.max(this.first, received);
+    if (received >= this.first) {
+      this.ackedBytes = bytes;
+    }
+  }
+
+  /** Where an exchange or a stream goes on for a client that says so much. */
+  placeFor(received) {
+    return received < this.first ? [this.first, 0] : [received, received === this.first ? this.ackedBytes : 0];
+  }
+
+  /** What goes down next at a place, which moves behind it. */
+  piece(place, most) {
+    const message = this.outbox[place[0] - this.first];
+    if (!message) {
+      return undefined;
+    }
+    const whole = toBytes(message.content);
+    const limit = this.canPart ? Math.max(4, Math.min(most, this.server.limits.maxPartBytes, this.server.cut())) : Infinity;
+    let end = Math.min(whole.length, place[1] + limit);
+    const isPart = end < whole.length;
+    if (isPart && message.letter === 'b') {
+      end -= (end - place[1]) % 3;
+    }
+    while (isPart && message.letter === 't' && (whole[end] & 0xc0) === 0x80) {
+      end--;
+    }
+    const bytes = whole.subarray(place[1], end);
+    const isAll = bytes.length === whole.length;
+    if (isPart) {
+      place[1] = end;
+    } else {
+      place[0]++;
+      place[1] = 0;
+    }
+    return {
+      letter: isPart ? message.letter.toUpperCase() : message.letter, bytes: bytes.length,
+      content: isAll ? message.content : message.letter === 't' ? bytes.toString() : new Uint8Array(bytes),
+    };
   }
 
   rest(received) {
@@ -399,10 +479,12 @@ class Session {
   /** Takes the packets of a request that follow the first, as far as there is room. */
   take(packets, generation) {
     let outcome = 'open';
-    let offset = 0;
+    let place = [0, 0];
     for (const { letter, content } of packets) {
       if (letter === 'n') {
-        offset = +content;
+        place = [...content];
+      } else if (letter === 'a') {
+        this.ack(...content);
       } else if (letter === 'r') {
         this.takeReport(content);
       } else if (letter === 'p' || letter === '-') {
@@ -414,23 +496,67 @@ class Session {
           this.closedByClient(content);
         }
         outcome = 'closed';
-      } else if (offset === this.received && offset >= this.room) {
+      } else if (place[0] === this.received && place[0] >= this.room) {
         return 'open';
       } else {
-        this.takeMessage(offset++, letter, content);
+        this.takePiece(place, letter, content);
       }
     }
     return outcome;
+  }
+
+  /** A message, or a part of one, at a place, which moves behind it. */
+  takePiece(place, letter, content) {
+    const [offset, at] = place;
+    const isPart = /[TB]/.test(letter);
+    const kind = letter.toLowerCase();
+    const bytes = toBytes(content);
+    this.pieces++;
+    place[1] += bytes.length;
+    if (!isPart) {
+      place[0]++;
+      place[1] = 0;
+    }
+    if ((isPart || at || this.partial) && !this.canPart || isPart && bytes.length > this.server.limits.maxPartBytes ||
+        isPart && kind === 'b' && bytes.length % 3) {
+      this.server.errors.push(`part ${letter} of ${bytes.length} at ${offset} ${at}`);
+    }
+    if (offset !== this.received || !isPart && !this.partial && !at) {
+      this.takeMessage(offset, letter, content);
+      return;
+    }
+    const before = this.partial || { kind, bytes: Buffer.alloc(0) };
+    const skip = before.bytes.length - at;
+    if (skip < 0) {
+      this.leftOut = (this.leftOut || 0) + 1;
+      place[0] = -Infinity;
+      return;
+    }
+    if (before.kind !== kind ||
+        !before.bytes.subarray(at).subarray(0, bytes.length).equals(bytes.subarray(0, skip))) {
+      this.server.errors.push(`part ${letter} at ${offset} ${at} that does not fit`);
+    }
+    this.partial = { kind, bytes: Buffer.concat([before.bytes, bytes.subarray(skip)]) };
+    if (!isPart) {
+      const whole = this.partial.bytes;
+      this.partial = null;
+      this.takeMessage(offset, kind, kind === 't' ? whole.toString() : new Uint8Array(whole));
+    }
   }
 
   takeMessage(offset, letter, content) {
     if (offset > this.received) {
       this.server.errors.push(`gap: ${offset} after ${this.received}`);
     } else if (offset === this.received) {
+      this.partial = null;
       this.inbox.push(content);
       this.onmessage?.(content);
     }
   }
+}
+
+function toBytes(content) {
+  return Buffer.from(content);
 }
 
 export { Server };

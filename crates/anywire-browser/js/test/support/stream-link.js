@@ -8,9 +8,9 @@ const PRELUDE = '.'.repeat(2040);
 class StreamLink {
   /** `line` has `write(text)` and `end()`. */
   constructor(server, session, { generation, received }, line) {
-    Object.assign(this, { name: 'stream', server, session, line, next: received, written: 0 });
+    Object.assign(this, { name: 'stream', server, session, line, next: session.placeFor(received), written: 0 });
     this.say('-', PRELUDE);
-    this.say('a', `${session.received}`);
+    this.say('a', session.progress);
     this.age = server.clock.setTimeout(() => this.end(), server.limits.streamMs);
     session.attach(this, generation);
     this.transmit();
@@ -31,17 +31,17 @@ class StreamLink {
 
   transmit() {
     const { session } = this;
-    const skips = this.next < session.first;
-    this.next = Math.max(this.next, session.first);
-    for (; this.next < session.end && !this.isEnded; this.next++) {
-      if (skips || !this.hasOffset) {
+    const skips = this.next[0] < session.first;
+    this.next = skips ? session.placeFor(0) : this.next;
+    while (this.next[0] < session.end && !this.isEnded) {
+      if (skips || !this.hasOffset || this.line.isEvents) {
         this.hasOffset = true;
-        this.say('n', `${this.next}`);
+        this.say('n', `${this.next[0]}${this.next[1] ? ` ${this.next[1]}` : ''}`);
       }
-      const { letter, content } = session.outbox[this.next - session.first];
+      const { letter, content } = session.piece(this.next, Infinity);
       this.say(letter, content);
-      if (this.written > this.server.limits.maxStreamBytes) {
-        this.next++;
+      // It does not end inside a message.
+      if (!this.next[1] && this.written > this.server.limits.maxStreamBytes) {
         this.end();
       }
     }

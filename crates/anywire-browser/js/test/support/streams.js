@@ -71,4 +71,46 @@ function withStreams(network, how = '') {
   return { streams, Request };
 }
 
-export { payload, PRELUDE, PADDING, withStreams };
+/** A scene's EventSource, over what its server says on a stream: each packet is an event, with the offset before it. */
+function withEvents({ plan }, clock, server) {
+  return class {
+    constructor(url) {
+      const offer = decodeURIComponent(/anywire\.offer=([^&]*)/.exec(url)[1]).split(',')[1];
+      const attach = offer.replace(/^anywire\.attach\./, '').replaceAll('.', ' ');
+      let last = 0;
+      let offset = '';
+      const later = (callback) => {
+        last = Math.max(last, clock.now() + plan.latency());
+        clock.setTimeout(() => !this.isClosed && callback(), last - clock.now());
+      };
+      const line = {
+        isEvents: true,
+        write: (text) => {
+          if (/^\d+:n/.test(text)) {
+            offset = text;
+            return;
+          }
+          const data = (offset + text).replace(/[%\0\r\n]/g, encodeURIComponent);
+          offset = '';
+          later(() => this.onmessage({ data }));
+        },
+        end: () => later(() => this.onerror()),
+        refuse: () => later(() => this.onerror()),
+      };
+      later(() => {
+        this.link = server.stream(payload(['x', attach]), line);
+      });
+      const fate = `${plan.stream()}`.split(' ');
+      if (fate[0] === 'dies') {
+        clock.setTimeout(() => !this.isClosed && this.onerror(), +fate[1]);
+      }
+    }
+
+    close() {
+      this.isClosed = true;
+      this.link?.onclose();
+    }
+  };
+}
+
+export { payload, PRELUDE, PADDING, withEvents, withStreams };

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Encoding, MAX_PACKETS_PER_PAYLOAD};
-use crate::{Message, Packet};
+use crate::{Message, MessageKind, Packet};
 
 /// Writes packets one after the other into one payload.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl PayloadWriter {
     /// Appends a packet.
     pub fn push(&mut self, packet: &Packet) {
         match packet {
-            Packet::Message(message) => self.push_message(message),
+            Packet::Message(piece) | Packet::Part(piece) => self.push_piece(packet.letter(), piece),
             control => {
                 self.packets += 1;
                 self.push_text(control.letter(), &control.control_content());
@@ -38,31 +38,18 @@ impl PayloadWriter {
 
     /// Appends a message.
     pub fn push_message(&mut self, message: &Message) {
-        self.packets += 1;
-        match (self.encoding, message.as_text()) {
-            (Encoding::Text, Some(text)) => self.push_text(b't', text),
-            (Encoding::Text, None) => self.push_text(b'b', &BASE64.encode(message.as_bytes())),
-            (Encoding::Binary, text) => {
-                self.push_bytes(if text.is_some() { b't' } else { b'b' }, message.as_bytes());
-            }
-        }
+        self.push_piece(letter_of(message), message);
     }
 
     /// Appends a message, unless its content is long and goes out as it is: then only what comes before that, and returns
     /// the content, which must come next. So it is shared by all recipients and not copied.
     pub fn push_shared(&mut self, message: &Message) -> Option<Bytes> {
-        let is_text = message.as_text().is_some();
-        if message.len() < SHARED_FROM_BYTES || (self.encoding == Encoding::Text && !is_text) {
-            self.push_message(message);
-            return None;
-        }
-        let length = match (self.encoding, message.as_text()) {
-            (Encoding::Text, Some(text)) => utf16_len(text),
-            _ => message.len(),
-        };
-        self.packets += 1;
-        self.push_head(length, if is_text { b't' } else { b'b' });
-        Some(message.as_bytes().clone())
+        self.push_shared_piece(letter_of(message), message)
+    }
+
+    /// Appends a part of a message, as [`PayloadWriter::push_shared`] does a message.
+    pub fn push_shared_part(&mut self, part: &Message) -> Option<Bytes> {
+        self.push_shared_piece(letter_of(part).to_ascii_uppercase(), part)
     }
 
     /// Appends a padding packet that takes `bytes` of the payload, which must be more than a few and less than 10,000.
@@ -103,6 +90,30 @@ impl PayloadWriter {
         self.out.freeze()
     }
 
+    fn push_piece(&mut self, letter: u8, piece: &Message) {
+        self.packets += 1;
+        match (self.encoding, piece.as_text()) {
+            (Encoding::Text, Some(text)) => self.push_text(letter, text),
+            (Encoding::Text, None) => self.push_text(letter, &BASE64.encode(piece.as_bytes())),
+            (Encoding::Binary, _) => self.push_bytes(letter, piece.as_bytes()),
+        }
+    }
+
+    fn push_shared_piece(&mut self, letter: u8, piece: &Message) -> Option<Bytes> {
+        let text = piece.as_text();
+        if piece.len() < SHARED_FROM_BYTES || (self.encoding == Encoding::Text && text.is_none()) {
+            self.push_piece(letter, piece);
+            return None;
+        }
+        let length = match (self.encoding, text) {
+            (Encoding::Text, Some(text)) => utf16_len(text),
+            _ => piece.len(),
+        };
+        self.packets += 1;
+        self.push_head(length, letter);
+        Some(piece.as_bytes().clone())
+    }
+
     fn push_text(&mut self, letter: u8, content: &str) {
         match self.encoding {
             Encoding::Binary => self.push_bytes(letter, content.as_bytes()),
@@ -134,6 +145,13 @@ impl PayloadWriter {
                 self.out.put_slice(&[rest as u8, letter]);
             }
         }
+    }
+}
+
+fn letter_of(message: &Message) -> u8 {
+    match message.kind() {
+        MessageKind::Text => b't',
+        MessageKind::Binary => b'b',
     }
 }
 

@@ -3,7 +3,7 @@
  * ones lack. The full build's; modern/engine.js has the same names.
  */
 
-import { Bytes, date, escape, exec, floor, indexOf, PageBlob, random, replace } from '../../language.js';
+import { Bytes, date, escape, exec, floor, PageBlob, random, replace } from '../../language.js';
 import root from '../../root.js';
 import { take } from './take.js';
 
@@ -114,19 +114,5 @@ export function chooseBinaryType() {
   } catch (error) {
     // Some have a Blob that cannot be made.
     return 'arraybuffer';
-  }
-}
-
-/**
- * @param {Record<string, string>} store
- * @param {string} name of what is remembered there of an origin
- */
-export function forgetIn(store, name) {
-  delete store[name];
-  for (var other in store) {
-    // What is remembered of the streams of an origin begins with its name.
-    if (!indexOf(other, name)) {
-      delete store[other];
-    }
   }
 }

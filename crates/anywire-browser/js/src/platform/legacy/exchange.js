@@ -7,12 +7,12 @@
 import { whatFailed } from '../../endpoint.js';
 import { createTimer, soon } from '../../timers.js';
 import { ignore } from '../../transport.js';
-import { BINARY_ENCODING } from '../../wire/bytes.js';
+import { TEXT_ENCODING } from '../../wire/text.js';
 
 /** @type {Exchange} */
 export function startExchange(settings, endpoints, encoding, body, patienceMs, answered, failed) {
   var request = new settings.XMLHttpRequest();
-  var isBinary = encoding === BINARY_ENCODING;
+  var isBinary = encoding !== TEXT_ENCODING;
   var timer = createTimer(settings, function () {
     finish();
     request.abort();

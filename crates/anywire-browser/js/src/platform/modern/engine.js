@@ -64,11 +64,3 @@ export function readBlob(blob, done, failed) {
 export function chooseBinaryType() {
   return 'blob';
 }
-
-/**
- * @param {Record<string, string>} store
- * @param {string} name of what is remembered there of an origin
- */
-export function forgetIn(store, name) {
-  delete store[name];
-}
