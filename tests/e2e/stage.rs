@@ -5,6 +5,7 @@ use std::time::Duration;
 use anywire::Config;
 use anywire_fault_proxy::{FaultProxy, Faults};
 use anywire_tests::chromium::{Browser, Page, PageOptions};
+use anywire_tests::middlebox::Middlebox;
 use anywire_tests::server::TestServer;
 use serde_json::Value;
 
@@ -28,6 +29,14 @@ impl Stage {
         proxy.set(Faults::of(faults));
         let url = proxy.url("/");
         Self::visit(server, proxy, url, before_load).await
+    }
+
+    /// A page behind a middlebox that stands before this server, and before that a proxy with these faults.
+    pub async fn behind(server: TestServer, middlebox: &Middlebox, faults: &str) -> Self {
+        let proxy = FaultProxy::start(middlebox.addr());
+        proxy.set(Faults::of(faults));
+        let url = proxy.url("/");
+        Self::visit(server, proxy, url, None).await
     }
 
     /// A page of another origin than the server's, with the server behind a proxy that does nothing. The config may
