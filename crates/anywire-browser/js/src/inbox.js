@@ -37,7 +37,7 @@ export function createInbox() {
       if (skip) {
         rest = isBytes ? bytesBehind(rest, skip) : substring(rest, textEnd(rest, 0, skip), rest.length);
       }
-      var length = sizeOf(rest);
+      var length = skip ? sizeOf(rest) : bytes;
       if (kind && isBytes !== isBinary(kind) || length !== max(0, bytes - skip) || !goesOn && bytes < skip) {
         throw protocolError();
       }

@@ -5,11 +5,10 @@
  */
 
 import { copyBytes } from '#platform/engine.js';
-import { utf8Length } from '#platform/text.js';
 import { max, min, splice, substring } from './language.js';
 import { createFault } from './wire/fault.js';
 import { BINARY_PART, newPacket, TEXT, TEXT_PART } from './wire/packet.js';
-import { textEnd } from './wire/piece.js';
+import { bytesLeft, textEnd } from './wire/piece.js';
 
 /** @returns {Outbox} */
 export function createOutbox() {
@@ -75,7 +74,7 @@ export function createOutbox() {
         var at = message.cutBytes_ === from ? /** @type {number} */ (message.cutAt_) : textEnd(text, 0, from);
         var end = isPart ? textEnd(text, at, most) : text.length;
         content = substring(text, at, end);
-        bytes = isPart ? utf8Length(content) : bytes;
+        bytes = isPart ? most - bytesLeft : bytes;
         message.cutAt_ = end;
         message.cutBytes_ = from + bytes;
       } else if (isPart || from) {

@@ -33,5 +33,16 @@ export function bytesBehind(bytes, count) {
  * @returns {any}
  */
 export function joinBytes(parts, length) {
-  return Bytes ? typed.joinBytes(parts, length) : join(parts, '');
+  if (!Bytes) {
+    return join(parts, '');
+  }
+  // One by one: where bytes are set at once up to the end, KHTML throws.
+  var bytes = new Bytes(length);
+  var at = 0;
+  for (var i = 0; i < parts.length; i++) {
+    for (var j = 0; j < parts[i].length; j++) {
+      bytes[at++] = parts[i][j];
+    }
+  }
+  return bytes;
 }

@@ -11,10 +11,12 @@ import { charCodeAt, replace } from '../../language.js';
  */
 export function utf8Length(text) {
   var length = text.length;
-  for (var i = 0; i < text.length; i++) {
-    var unit = charCodeAt(text, i);
+  // Most texts are ASCII, and slow engines are quick to leave it out.
+  var rest = replace(text, /[\x00-\x7f]+/g, '');
+  for (var i = 0; i < rest.length; i++) {
+    var unit = charCodeAt(rest, i);
     // A surrogate stands for half of a character of four bytes.
-    length += unit < 0x80 ? 0 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+    length += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
   }
   return length;
 }
