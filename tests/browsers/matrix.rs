@@ -136,6 +136,8 @@ impl Run {
                 "unicode",
                 "binary",
                 "large",
+                "parts",
+                "veil",
                 "resumed",
                 "idle",
                 "awaited",

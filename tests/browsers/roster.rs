@@ -66,7 +66,11 @@ pub const ENGINES: [Engine; 19] = [
         "qtwebkit",
         "QtWebKit 602",
         "2016",
-        &[("awaited", JOBS_AS_TASKS), ("left", NO_BEACONS)],
+        &[
+            ("awaited", JOBS_AS_TASKS),
+            ("left", NO_BEACONS),
+            ("veil", NO_DECODER),
+        ],
     )),
     everyday(middle(
         "qtwebkit-without-websocket",
@@ -76,13 +80,18 @@ pub const ENGINES: [Engine; 19] = [
             ("websocket", "taken away before the page's scripts run"),
             ("awaited", JOBS_AS_TASKS),
             ("left", NO_BEACONS),
+            ("veil", NO_DECODER),
         ],
     )),
     middle(
         "phantomjs-2.1",
         "PhantomJS 2.1 (WebKit 538, as Safari 7)",
         "2013",
-        &[("awaited", NO_PROMISES), ("left", NO_BEACONS)],
+        &[
+            ("awaited", NO_PROMISES),
+            ("left", NO_BEACONS),
+            ("veil", NO_DECODER),
+        ],
     ),
     everyday(middle(
         "phantomjs-1.9",
@@ -96,6 +105,7 @@ pub const ENGINES: [Engine; 19] = [
             (EVENTS_ACROSS, "its EventSource throws"),
             ("awaited", NO_PROMISES),
             ("left", NO_BEACONS),
+            ("veil", NO_DECODER),
         ],
     )),
     oldest(
@@ -116,6 +126,7 @@ pub const ENGINES: [Engine; 19] = [
             (REQUESTS_ACROSS, "its XMLHttpRequest throws"),
             ("awaited", NO_PROMISES),
             ("left", NO_BEACONS),
+            ("veil", NO_DECODER),
         ],
     ),
     oldest("htmlunit-ie11", "HtmlUnit as IE 11", "2013", HTMLUNIT_11),
@@ -140,6 +151,7 @@ pub const ENGINES: [Engine; 19] = [
             (REQUESTS_ACROSS, NO_CORS),
             ("awaited", NO_PROMISES),
             ("left", NO_BEACONS),
+            ("veil", NO_DECODER),
         ],
     ),
 ];
@@ -153,6 +165,7 @@ const HTMLUNIT: &[Lack] = &[
     (HEADERS_HEEDED, NO_HEADERS_HEEDED),
     ("awaited", NO_PROMISES),
     ("left", NO_BEACONS),
+    ("veil", NO_DECODER),
 ];
 
 const HTMLUNIT_6: &[Lack] = &[
@@ -163,6 +176,7 @@ const HTMLUNIT_6: &[Lack] = &[
     (REQUESTS_ACROSS, NO_CORS),
     ("awaited", NO_PROMISES),
     ("left", NO_BEACONS),
+    ("veil", NO_DECODER),
 ];
 
 const HTMLUNIT_11: &[Lack] = &[
@@ -173,6 +187,7 @@ const HTMLUNIT_11: &[Lack] = &[
     (HEADERS_HEEDED, NO_HEADERS_HEEDED),
     ("awaited", NO_PROMISES),
     ("left", NO_BEACONS),
+    ("veil", NO_DECODER),
 ];
 
 const NONE: &str = "has none";
@@ -184,6 +199,7 @@ const JOBS_AS_TASKS: &str =
     "its promises run as tasks, so what awaits the events of a WebSocket misses some too";
 const NO_PROMISES: &str = "no promises, so nothing can be awaited";
 const NO_BEACONS: &str = "no request outlives its page";
+const NO_DECODER: &str = "no TextDecoder, which the binary encoding needs";
 const NO_CORS: &str = "its requests are ActiveX objects, which know nothing of credentials";
 
 impl Engine {

@@ -10,7 +10,9 @@ pub fn of(step: &str) -> Option<Vec<Message>> {
         "numbered" => Some(numbered(1_000)),
         "unicode" => Some(unicode()),
         "binary" => Some(binary()),
-        "large" => Some(vec![large()]),
+        "large" => Some(vec![blocks(16_384).into()]),
+        "parts" => Some(parts()),
+        "veil" => Some(veil()),
         "resumed" => Some(numbered(100)),
         "idle" => Some(numbered(10)),
         "awaited" => Some(numbered(100)),
@@ -87,12 +89,35 @@ fn binary() -> Vec<Message> {
         .collect()
 }
 
-/// As long as a message may be: 1 MiB.
-fn large() -> Message {
+/// Longer together than the longest body, and one alone.
+fn parts() -> Vec<Message> {
+    let texts = [
+        "first".to_owned(),
+        blocks(2_048),
+        blocks(2_048),
+        "last".to_owned(),
+    ];
+    texts.map(Message::text).into()
+}
+
+/// What filters take for an attack.
+fn veil() -> Vec<Message> {
+    let texts = [
+        "first".to_owned(),
+        "a <script>alert(1)</script> b".to_owned(),
+        blocks(512) + "<script>",
+        "last".to_owned(),
+    ];
+    texts.map(Message::text).into()
+}
+
+/// A text of so many blocks of 64 bytes; of 16,384 it is as long as a message may be: 1 MiB.
+fn blocks(count: usize) -> String {
     const FILLING: &str =
         "-the-quick-brown-fox-jumps-over-the-lazy-dog-abc\u{e9}-\u{20ac}-\u{1f600}-";
-    let blocks = (0..16_384).map(|index| format!("{index:04x}{FILLING}"));
-    Message::text(blocks.collect::<String>())
+    (0..count)
+        .map(|index| format!("{index:04x}{FILLING}"))
+        .collect()
 }
 
 fn bytes(range: std::ops::Range<usize>) -> Vec<u8> {

@@ -35,13 +35,21 @@ struct Desk {
     /// Requests of these numbers were done; a browser repeats what was cut.
     done: Mutex<HashSet<u32>>,
     proxy: OnceLock<FaultProxy>,
+    /// What the proxy does unless the page asks for more.
+    usual: Faults,
     cut: watch::Sender<usize>,
 }
 
 impl Stage {
     /// Starts the servers that a run needs.
     pub async fn start(run: &Run) -> Self {
-        let desk = Arc::<Desk>::default();
+        let header = stripped(run.origin);
+        let usual = header.map(|header| Faults::of(&format!("strip-answer={header}")));
+        let usual = usual.unwrap_or_default();
+        let desk = Arc::new(Desk {
+            usual: usual.clone(),
+            ..Desk::default()
+        });
         let (page_addr, page_task) = serve(pages(run, desk.clone())).await;
         let config = config(run, page_addr, desk.journal.clone());
         let (journal, cut) = (desk.journal.clone(), desk.cut.clone());
@@ -50,9 +58,7 @@ impl Stage {
             .on_socket(move |socket| app::serve(socket, journal.clone(), cut.subscribe()));
         let (addr, task) = serve(server.routes().or(pages(run, desk.clone()))).await;
         let proxy = desk.proxy.get_or_init(|| FaultProxy::start(addr));
-        if let Some(header) = stripped(run.origin) {
-            proxy.set(Faults::of(&format!("strip-answer={header}")));
-        }
+        proxy.set(usual);
         let origin = match run.origin {
             Origin::Same => proxy.addr(),
             _ => page_addr,
@@ -85,9 +91,10 @@ fn stripped(origin: Origin) -> Option<&'static str> {
     }
 }
 
-/// Holds and heartbeats end within the page's idle step, more than once.
+/// Holds and heartbeats end within the page's idle step, more than once. A large message is longer than any body.
 fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
     let limits = Limits::default()
+        .max_payload_bytes(262_144)
         .hold(Duration::from_secs(1))
         .heartbeat(Duration::from_secs(1))
         .leave_window(Duration::from_secs(1));
@@ -196,6 +203,15 @@ impl Desk {
                 let count = proxy.kill_connections();
                 self.journal.note(|record| record.cut += count);
                 self.cut.send_modify(|cuts| *cuts += 1);
+            }
+            "between" => {
+                let proxy = self.proxy.get().expect("the page came after the proxy");
+                let faults = match body {
+                    "short" => Faults::of("limit-body=50k"),
+                    "words" => Faults::of("refuse-text=<script"),
+                    _ => self.usual.clone(),
+                };
+                proxy.set(faults);
             }
             other => {
                 let error = format!("unknown order {other}");

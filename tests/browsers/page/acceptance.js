@@ -87,6 +87,20 @@ var steps = {
     exchange('large', done);
   },
 
+  /** No body may be long, so a message goes in parts. Of a form nobody hears that it was refused. */
+  parts: function (done) {
+    between(query.transport === 'jsonp' ? '' : 'short', 'parts', done);
+  },
+
+  /** What says such things is refused, so it goes veiled. */
+  veil: function (done) {
+    if (!window.TextDecoder || !window.btoa) {
+      done('', 'no TextDecoder');
+    } else {
+      between(query.transport === 'jsonp' ? '' : 'words', 'veil', done);
+    }
+  },
+
   /** The connections are cut in the middle. */
   resumed: function (done) {
     exchange('resumed', done, function (sendRest) {
@@ -271,6 +285,17 @@ function openAside(protocols, opened) {
   aside.onclose = function (event) {
     onClose(event);
   };
+}
+
+/** Both sides send the samples while something between refuses some bodies. */
+function between(what, name, done) {
+  ask('/between', what);
+  function finish(failure) {
+    ask('/between', '');
+    done(failure);
+  }
+  exchange(name, finish);
+  done.progress = finish.progress;
 }
 
 /** Both sides send the samples; halfway the page may wait for something. */

@@ -40,11 +40,17 @@ var samples = {
 
   /** As long as a message may be, in bytes of UTF-8: 1 MiB. */
   large: function () {
-    var blocks = [];
-    for (var i = 0; i < 16384; i++) {
-      blocks[i] = hex(i) + LARGE_FILLING;
-    }
-    return [blocks.join('')];
+    return [blocks(16384)];
+  },
+
+  /** Longer together than the longest body, and one alone. */
+  parts: function () {
+    return ['first', blocks(2048), blocks(2048), 'last'];
+  },
+
+  /** What filters take for an attack. */
+  veil: function () {
+    return ['first', 'a <script>alert(1)</script> b', blocks(512) + '<script>', 'last'];
   },
 
   resumed: function () {
@@ -66,6 +72,15 @@ var samples = {
 
 /** Fills a block of 64 bytes from its fifth on. */
 var LARGE_FILLING = '-the-quick-brown-fox-jumps-over-the-lazy-dog-abc\u00e9-\u20ac-\ud83d\ude00-';
+
+/** A text of so many blocks. */
+function blocks(count) {
+  var texts = [];
+  for (var i = 0; i < count; i++) {
+    texts[i] = hex(i) + LARGE_FILLING;
+  }
+  return texts.join('');
+}
 
 function numbered(count) {
   var texts = [];
