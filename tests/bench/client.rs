@@ -213,7 +213,7 @@ impl Client {
     fn push_ack(&mut self) -> io::Result<()> {
         self.acked = self.received;
         let mut ack = Vec::new();
-        encode_control(&Packet::Ack(Offset::new(self.received)), &mut ack);
+        encode_control(&Packet::Ack(Offset::new(self.received).into()), &mut ack);
         let ack = Message::from_utf8(ack.into()).map_err(io::Error::other)?;
         encoder(Some(MASK)).raw_message(&mut self.buffer, &ack);
         Ok(())
@@ -272,7 +272,7 @@ impl Client {
             .iter()
             .for_each(|packet| writer.push(packet));
         if !messages.is_empty() {
-            writer.push(&Packet::Offset(Offset::new(self.sent)));
+            writer.push(&Packet::Offset(Offset::new(self.sent).into()));
         }
         for message in messages {
             writer.push(&Packet::Message(message.clone()));
