@@ -18,4 +18,5 @@ mod pages;
 mod recipes;
 mod stage;
 mod surface;
+mod tabs;
 mod transports;

@@ -125,6 +125,12 @@ declare namespace Anywire {
      */
     leave?: boolean;
 
+    /**
+     * Whether the sessions of all tabs share the connections that a browser has to an origin over HTTP/1.1. Default: true.
+     * `false`: this one holds a connection whatever the others do.
+     */
+    tabs?: boolean;
+
     /** Stand-ins, for tests and for other run-times. */
     WebSocket?: unknown;
     XMLHttpRequest?: unknown;

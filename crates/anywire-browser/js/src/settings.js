@@ -7,6 +7,7 @@ import { platformOptions } from '#platform/engine.js';
 import { date, has, random } from './language.js';
 import root from './root.js';
 import { sendBeacon } from './beacon.js';
+import { tabsEngine } from './tabs.js';
 import { takeTurns } from './turns.js';
 
 // As they are at load: a page may put others in their place, this client among them.
@@ -32,6 +33,7 @@ export function createSettings(options) {
     first: [],
     date: date,
     turns: takeTurns,
+    tabs: tabsEngine,
     setTimeout: setTimeout,
     clearTimeout: clearTimeout,
     beacon: sendBeacon

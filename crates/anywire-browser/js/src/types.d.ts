@@ -287,6 +287,8 @@ interface HttpLeg {
   /** What carries down works: the next failure is a new one. */
   held_(): void;
   isStopped_(): boolean;
+  /** More tabs are there than may hold something: no stream begins. */
+  isCrowded_(): boolean;
   /** Send as soon as may be, with an ack of what came, and ask for padding. */
   ask_(asking: Asking): void;
 }
@@ -432,11 +434,42 @@ interface Settings extends Clock, NegotiationSettings {
   /** Calls `pump` in turns, see turns.js, until it returns false. */
   turns(pump: () => boolean): void;
   encoding: 'auto' | 'text' | 'binary';
+  tabs?: TabsEngine | boolean;
   withCredentials: boolean;
   /** Whether the server is told that the page goes. */
   leave?: boolean;
   /** Sends a request that outlives the page; false if the engine does not take it. */
   beacon(url: string, body: any, withCredentials: boolean): boolean;
+}
+
+/** What a page has that makes it known to other tabs. */
+interface TabsEngine {
+  locks?: {
+    request(name: string, granted: () => Promise<void> | undefined): Promise<unknown>;
+    query(): { then(done: (state: { held: Array<{ name: string }> }) => void, failed: () => void): void };
+  };
+  /** A BroadcastChannel. */
+  Channel?: any;
+  /** Tells of the page's end, and has the storage. */
+  window: any;
+  /** What is not hidden is seen. */
+  document: { hidden?: boolean };
+  performance: { getEntriesByName?(name: string): any[] };
+  /** The date when the page was seen last. */
+  seenAt?: number;
+}
+
+interface Tabs {
+  /** Whether this session may hold an exchange, or a stream. */
+  hasTurn_(): boolean | undefined;
+  /** More sessions live than may hold something. */
+  isCrowded_(): boolean;
+  /** HTTP carries the session. False if nothing is to be waited for; else `turned` follows. */
+  enter_(): boolean;
+  /** One that is not held: it waits for others. */
+  exchange_: Exchange;
+  /** The leg or the page has ended. */
+  leave_(): void;
 }
 
 interface Negotiator {

@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 
-const SEEN = ['bodies', 'close', 'delivery', 'leave', 'negotiation', 'page', 'parts', 'surface', 'trouble'];
+const SEEN = ['bodies', 'close', 'delivery', 'leave', 'negotiation', 'page', 'parts', 'surface', 'tabs', 'trouble'];
 
 run('modern', [...SEEN, 'session']);
 run('modern', SEEN, 'anywire.min.js');

@@ -12,6 +12,7 @@ import { createDownstream } from '#platform/downstream.js';
 import { append, exec, floor, has, indexOf, max, min } from '../language.js';
 import { SLOW_BYTES_PER_MS } from '../limits.js';
 import { createMemory } from '../memory.js';
+import { createTabs } from '../tabs.js';
 import { createTimer } from '../timers.js';
 import { ignore, POLL } from '../transport.js';
 import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js';
@@ -143,6 +144,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       return isStopped;
     },
 
+    isCrowded_: function () {
+      return tabs.isCrowded_();
+    },
+
     ask_: function (asking) {
       asked = function () {
         asked = null;
@@ -154,6 +159,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     }
   });
   var holdTimer = createTimer(settings, carryDown);
+  var tabs = createTabs(settings, endpoints, session, http, turned);
 
   /** @type {Leg} */
   var leg = {
@@ -201,6 +207,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
           aborts[slot]();
         }
       }
+      tabs.leave_();
       // An exchange that was to bring our close may have been dropped on its way.
       if (farewell && session.id_ && !isCloseAnswered) {
         http.exchange_(settings, endpoints, http.encoding_,
@@ -226,7 +233,16 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
 
   function synced() {
     sent();
-    carryDown();
+    if (!tabs.enter_()) {
+      carryDown();
+    }
+  }
+
+  /** Other tabs have left a turn to this one, or it to them; or an exchange asks for what follows what it sent. */
+  function turned() {
+    holdTimer.stop_();
+    aborts.hold();
+    carryDown(!tabs.hasTurn_());
   }
 
   /** Whatever it would have brought comes again. */
@@ -238,12 +254,13 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   }
 
   function hold() {
-    var askedMs = floor(min(limits.holdMs, http.holdMs_));
+    var hasTurn = tabs.hasTurn_();
+    var askedMs = hasTurn ? floor(min(limits.holdMs, http.holdMs_)) : 0;
     var startedAt = settings.now();
     var progress = session.progress_();
     exchange('hold', askedMs, function () {
       feed('held');
-      if (session.progress_() === progress) {
+      if (!hasTurn || session.progress_() === progress) {
         if (!askedMs || settings.now() - startedAt < min(SHORT_HOLD_MS, askedMs / 2)) {
           holdTimer.set_(HOLD_PAUSE_MS);
           return;
@@ -272,13 +289,16 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     var answered = asked && asked();
     if (http.isNarrow_) {
       clearHold();
-    } else if (!wasCleared) {
+    } else if (!wasCleared && !tabs.isCrowded_()) {
       blockedTimer.set_(BLOCKED_MS + outbox.bytes_ / SLOW_BYTES_PER_MS);
     }
     exchange('send', 0, function () {
       sent();
       if (answered) {
         answered();
+      }
+      if (!tabs.hasTurn_()) {
+        turned();
       }
     }, append(attaching(), answered ? [newPacket(PADDING, '.')] : []), mostMessages);
   }
@@ -413,7 +433,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     var isLong = body.length > SMALL_BYTES;
     var patienceMs = holdMs + limits.heartbeatTimeoutMs * (isLong ? SEND_PATIENCE : 1);
 
-    aborts[slot] = http.exchange_(settings, endpoints, used, body, patienceMs,
+    aborts[slot] = (holdMs ? http : tabs).exchange_(settings, endpoints, used, body, patienceMs,
     function (payload) {
       if (isLong) {
         http.batchBytes_ *= 2;

@@ -8,15 +8,14 @@ import { Server } from './server.js';
 import { createNetwork } from './network.js';
 
 /**
- * Beside the client's own options: the network's `plan`, the `server`'s options, another build of
- * `Anywire`, `lateMs()`, by which the client's timers are late, and `browser(network)`, what else the
+ * Beside the client's own options: the network's `plan`, the `server` or its options, a `clock` that others have
+ * too, another build of `Anywire`, `lateMs()`, by which the client's timers are late, and `browser(network)`, what else the
  * engine has or lacks.
  */
 function createScene({
-  plan, server: serverOptions, protocols, url, Anywire, lateMs = () => 0, browser = () => ({}), ...options
+  plan, clock = new Clock(), server: serverOptions, protocols, url, Anywire, lateMs = () => 0, browser = () => ({}), ...options
 } = {}) {
-  const clock = new Clock();
-  const server = new Server(clock, serverOptions);
+  const server = serverOptions instanceof Server ? serverOptions : new Server(clock, serverOptions);
   const network = createNetwork(clock, server, plan);
   const beacons = [];
   const client = new (Anywire || Tested)(url || 'ws://example.test/anywire', protocols, {

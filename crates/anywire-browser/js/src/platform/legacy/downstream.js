@@ -14,7 +14,7 @@ export function createDownstream(http, trace, leg) {
   /** @type {CarryDown} */
   function carryDown(isHold) {
     var streams = http.streams_;
-    var stop = streams && !isHold && !http.isNarrow_ && streams.open_(streamLeg, trace);
+    var stop = streams && !isHold && !http.isNarrow_ && !leg.isCrowded_() && streams.open_(streamLeg, trace);
     if (stop) {
       leg.carry_(stop);
     } else {
