@@ -101,6 +101,10 @@ async fn a_listed_origin_is_let_in_and_named() {
         Some("retry-after")
     );
     assert_eq!(
+        refused.header("timing-allow-origin"),
+        Some("https://friend.example")
+    );
+    assert_eq!(
         refused.header("cache-control"),
         Some("no-store, no-transform")
     );

@@ -38,6 +38,7 @@ impl CrossOrigin {
                 origin
             }
         };
+        headers.insert(TIMING_ALLOW_ORIGIN, origin.clone());
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
@@ -45,6 +46,9 @@ impl CrossOrigin {
         );
     }
 }
+
+/// Who may see by which HTTP an answer came, among other times (Resource Timing).
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
 /// The answer to a preflight (PROTOCOL §10.3).
 pub(crate) fn preflight() -> Answer {
