@@ -31,6 +31,8 @@ pub struct Record {
     pub abandoned: usize,
     /// How many connections were cut.
     pub cut: usize,
+    /// How many bodies were refused in each step that has some refused.
+    pub refused: Vec<u32>,
     /// How many requests of sessions came with cookies, and how many without.
     pub with_cookies: usize,
     /// See `with_cookies`.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ struct Desk {
     /// Requests of these numbers were done; a browser repeats what was cut.
     done: Mutex<HashSet<u32>>,
     proxy: OnceLock<FaultProxy>,
+    /// How many bodies the proxy had refused when it was asked for more.
+    refusals: AtomicU32,
     /// What the proxy does unless the page asks for more.
     usual: Faults,
     cut: watch::Sender<usize>,
@@ -206,6 +209,12 @@ impl Desk {
             }
             "between" => {
                 let proxy = self.proxy.get().expect("the page came after the proxy");
+                let refusals = proxy.counts().refusals;
+                let before = self.refusals.swap(refusals, Ordering::Relaxed);
+                if body.is_empty() {
+                    let refused = refusals - before;
+                    self.journal.note(|record| record.refused.push(refused));
+                }
                 let faults = match body {
                     "short" => Faults::of("limit-body=50k"),
                     "words" => Faults::of("refuse-text=<script"),

@@ -115,6 +115,10 @@ fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
     if record.abandoned > 0 {
         problems.push(format!("{} abandoned sessions live", record.abandoned));
     }
+    let meets_refusals = matches!(run.transport, Some("stream" | "events" | "poll"));
+    if meets_refusals && record.refused.contains(&0) {
+        problems.push(format!("bodies refused: {:?}", record.refused));
+    }
     if run.steps().contains(&"resumed") && record.cut == 0 {
         problems.push("no connection was cut".into());
     }

@@ -287,11 +287,20 @@ function openAside(protocols, opened) {
   };
 }
 
-/** Both sides send the samples while something between refuses some bodies. */
+/** Both sides send the samples while something between refuses some bodies. What the client learns is forgotten again. */
 function between(what, name, done) {
   ask('/between', what);
   function finish(failure) {
     ask('/between', '');
+    try {
+      for (var key in localStorage) {
+        if (key.indexOf('anywire ') === 0) {
+          localStorage.removeItem(key);
+        }
+      }
+    } catch (error) {
+      // There is none.
+    }
     done(failure);
   }
   exchange(name, finish);
