@@ -81,10 +81,12 @@ impl Mode {
         }
     }
 
-    /// Whether the line itself carries few bytes in a second.
+    /// Whether the line itself carries few bytes in a second, or in a request.
     fn is_narrow(self) -> bool {
         match self.between {
-            Between::Faults(words) => words.contains("rate=") || words.contains("dribble"),
+            Between::Faults(words) => ["rate=", "dribble", "limit-body="]
+                .iter()
+                .any(|word| words.contains(word)),
             Between::Product(_) => false,
         }
     }

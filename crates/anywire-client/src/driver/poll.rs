@@ -43,6 +43,7 @@ impl Driver {
             is_to_prove: false,
             is_close_sent: false,
             most_messages: u64::MAX,
+            veils: false,
             refused: None,
         };
         self.poll = Some(leg);

@@ -52,8 +52,10 @@ impl Driver {
             self.send_again(flight, true, now);
             return true;
         }
-        if can.has(Can::VEIL) && !flight.plan.is_veiled && !failure.is_too_long {
-            self.pace.veil(now);
+        if can.has(Can::VEIL) && !failure.is_too_long && !(flight.plan.is_veiled && leg.veils) {
+            // It may dislike words; or veils, though another path did not.
+            leg.veils = !flight.plan.is_veiled;
+            self.pace.veil(leg.veils, now);
             self.send_again(flight, true, now);
             return true;
         }

@@ -66,9 +66,9 @@ impl Pace {
         true
     }
 
-    /// The path refuses what messages say: bodies with messages are veiled for a while (PROTOCOL §6.8).
-    pub(crate) fn veil(&mut self, now: Timestamp) {
-        self.veiled_until = Some(now + NegotiationSettings::MEMORY);
+    /// Whether the path refuses what messages say: then bodies with messages are veiled for a while (PROTOCOL §6.8).
+    pub(crate) fn veil(&mut self, refuses_words: bool, now: Timestamp) {
+        self.veiled_until = refuses_words.then(|| now + NegotiationSettings::MEMORY);
     }
 
     pub(crate) fn is_veiled(&self, now: Timestamp) -> bool {
@@ -83,7 +83,7 @@ impl Pace {
     /// The path did not bear this exchange. It is asked for less, as long as it does not.
     pub(crate) fn failed(&mut self, body_bytes: usize, hold: Duration) {
         if body_bytes > SMALL_BODY_BYTES {
-            self.batch_bytes = (body_bytes / 2).max(SMALL_BODY_BYTES);
+            self.batch_bytes = (body_bytes / 2).clamp(SMALL_BODY_BYTES, DOUBTFUL_BODY_BYTES);
         }
         if hold > Duration::ZERO {
             self.hold = (hold / 2).max(MIN_HOLD);
@@ -94,5 +94,7 @@ impl Pace {
 /// No path is asked for less.
 const MIN_HOLD: Duration = Duration::from_secs(1);
 const SMALL_BODY_BYTES: usize = 2_048;
+/// A path that did not bear a body is asked for no longer ones at first: many do not bear much.
+const DOUBTFUL_BODY_BYTES: usize = 65_536;
 /// A path that refuses longer bodies is asked for no shorter ones.
 const MIN_BODY_BYTES: usize = 8_192;

@@ -32,6 +32,8 @@ pub(crate) struct PollLeg {
     pub(crate) is_close_sent: bool,
     /// So many messages go into one body, since the path has refused one with more as too long.
     pub(crate) most_messages: u64,
+    /// Words have been refused on this leg, so it veils them, whatever is remembered.
+    pub(crate) veils: bool,
     /// The path refuses what waits.
     pub(crate) refused: Option<Refused>,
 }
