@@ -54,7 +54,7 @@ export function createMemory(settings, origin) {
         delete store[name];
         for (var other in store) {
           // What else is remembered of an origin begins with its name.
-          if (!indexOf(other, name)) {
+          if (!indexOf(other, name + ' ')) {
             delete store[other];
           }
         }

@@ -29,7 +29,8 @@ var Channel = root.BroadcastChannel;
 
 /** What makes tabs known to each other, where there are some: not in Node. */
 export var tabsEngine = root.location && root.addEventListener && {
-  locks: Channel && root.navigator.locks, Channel: Channel, window: root, document: root.document || {},
+  // A worker is not seen.
+  locks: Channel && root.navigator.locks, Channel: Channel, window: root, document: root.document || { hidden: true },
   performance: root.performance || {}
 };
 
@@ -61,6 +62,12 @@ export function createTabs(settings, endpoints, session, http, turned) {
   var store;
   // Gives the own name up.
   var release = ignore;
+  // Ends what has the lock of exchanges.
+  var free = ignore;
+  // Begins what waits for it.
+  var begin = ignore;
+  // Somebody has had it for too long.
+  var isStuck = false;
   var timer = createTimer(settings, function () {
     (hasTurn === undefined ? fail : look)();
   });
@@ -107,15 +114,16 @@ export function createTabs(settings, endpoints, session, http, turned) {
       try {
         store = settings.localStorage || engine.window.localStorage;
         var now = settings.date();
-        if (name) {
+        if (name && !(+store[name] > now + LEASE_MS / 2)) {
           store[name] = now + LEASE_MS;
         }
         for (var lease in store) {
           if (!indexOf(lease, prefix)) {
-            if (+store[lease] < now) {
-              delete store[lease];
-            } else {
+            // A clock that was set back makes no lease last.
+            if (+store[lease] >= now && +store[lease] <= now + LEASE_MS) {
               held[held.length] = { name: lease };
+            } else {
+              delete store[lease];
             }
           }
         }
@@ -137,12 +145,15 @@ export function createTabs(settings, endpoints, session, http, turned) {
       var other = held[i].name;
       if (other === name) {
         isThere = !isOff;
-      } else if (!indexOf(other, prefix)) {
+      } else if (!indexOf(other, prefix) && indexOf(other, session.id_) < 0) {
         others++;
         above += other > name ? 1 : 0;
       }
     }
     isCrowded = !isOff && others >= TURNS;
+    if (!isCrowded) {
+      begin();
+    }
     if (isThere) {
       freeAt = above < TURNS ? freeAt || now : 0;
       var isHolding = !!freeAt && (hasTurn || !isCrowded || now >= freeAt + HANDOVER_MS);
@@ -193,8 +204,8 @@ export function createTabs(settings, endpoints, session, http, turned) {
 
   /** @param {StorageEvent} event */
   function stored(event) {
-    // A lease that was renewed is no news.
-    if (!(event.oldValue && event.newValue)) {
+    // A lease that was renewed is no news, nor what is not one. Where all is deleted there is no key.
+    if (!locks && !indexOf(event.key || prefix, prefix) && !(event.oldValue && event.newValue)) {
       look();
     }
   }
@@ -203,8 +214,10 @@ export function createTabs(settings, endpoints, session, http, turned) {
   function leave() {
     if (!isOff) {
       isOff = true;
+      isCrowded = false;
       timer.stop_();
       release();
+      free();
       listen('remove');
       if (channel) {
         channel.postMessage(0);
@@ -237,21 +250,29 @@ export function createTabs(settings, endpoints, session, http, turned) {
         return false;
       }
       timer.set_(SILENCE_MS);
-      if (locks) {
-        channel = new engine.Channel(prefix);
-        channel.onmessage = look;
+      try {
+        if (locks) {
+          channel = new engine.Channel(prefix);
+          channel.onmessage = look;
+        }
+        listen('add');
+        enter();
+        return true;
+      } catch (error) {
+        fail();
+        return false;
       }
-      listen('add');
-      enter();
-      return true;
     },
 
     exchange_: function (settings, endpoints, encoding, body, patienceMs, answered, failed) {
       /** @type {(() => void) | undefined} */
       var stop;
       var isOver = false;
-      var done = ignore;
-      var wait = createTimer(settings, start);
+      var hasLock = false;
+      var wait = createTimer(settings, function () {
+        isStuck = true;
+        start();
+      });
 
       function start() {
         if (!stop && !isOver) {
@@ -275,16 +296,24 @@ export function createTabs(settings, endpoints, session, http, turned) {
       function end() {
         isOver = true;
         wait.stop_();
-        done();
+        if (hasLock) {
+          free();
+        }
       }
 
-      if (locks && isCrowded) {
+      // A page that closes may be about to go.
+      if (locks && isCrowded && !isStuck && !session.closing_) {
         wait.set_(hasTurn === false ? TURNLESS_WAIT_MS : WAIT_MS);
+        begin = start;
         locks.request(' ' + prefix, function () {
+          isStuck = false;
           start();
-          return isOver ? undefined : new Promise(function (/** @type {() => void} */ resolve) {
-            done = resolve;
-          });
+          if (!isOver && !isOff) {
+            hasLock = true;
+            return new Promise(function (/** @type {() => void} */ resolve) {
+              free = resolve;
+            });
+          }
         }).then(ignore, start);
       } else {
         start();

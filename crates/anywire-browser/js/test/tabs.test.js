@@ -42,6 +42,8 @@ for (const how of ['locks', 'storage']) {
   test(`${how}: of twelve tabs four hold, those seen last; each echo comes and none is lost`, async () => {
     const profile = await opened(12, how);
     assert.deepEqual(numbers(profile), [9, 10, 11, 12]);
+    // The first four open as if they were alone.
+    profile.maxShort = 0;
     for (let round = 0; round < 3; round++) {
       for (const tab of profile.tabs) {
         const ms = await echo(profile, tab, `${round}`);
@@ -238,4 +240,48 @@ test('a tab without a turn makes an exchange a second', async () => {
   const made = first.network.requests.slice(before);
   assert.ok(made.length >= 9 && made.length <= 10, `${made.length}`);
   assert.ok(made.every((request) => !isHeld(request)));
+});
+
+test('without locks, and without a storage that is there, a session holds as if it were alone', async () => {
+  const profile = new Profile({ how: 'storage' });
+  const tab = profile.open({ localStorage: null });
+  await profile.advance(5000);
+  assert.equal(profile.holders().length, 1);
+  sessionOf(profile, tab).send('down');
+  await profile.advance(200);
+  assert.deepEqual(tab.seen.messages, ['down']);
+});
+
+test('a lease of a clock that was set back does not count', async () => {
+  const profile = new Profile({ how: 'storage' });
+  const names = ['a', 'b', 'c', 'd'].map((id) => `anywire tab ws://page.test 19999999999999 ${id}`);
+  const tab = profile.open();
+  await profile.advance(1000);
+  const prefix = Object.keys(profile.storage).find((key) => key.startsWith('anywire tab ')).split(' ').slice(0, 3).join(' ');
+  for (const name of names) {
+    profile.storage[`${prefix} 19999999999999 ${name.at(-1)}`] = profile.clock.now() + 1e12;
+  }
+  await profile.advance(5000);
+  assert.deepEqual(profile.holders(), [tab]);
+});
+
+test('a tab without a turn that sends all the time gets what comes down slowly', async () => {
+  const profile = await opened(5, 'storage');
+  const [tab] = profile.tabs;
+  const session = sessionOf(profile, tab);
+  assert.ok(!profile.holders().includes(tab));
+  session.send('x'.repeat(5000));
+  for (let i = 0; i < 100 && !tab.seen.messages.length; i++) {
+    tab.client.send(`${i}`);
+    await profile.advance(45);
+  }
+  assert.equal(tab.seen.messages.length, 1);
+});
+
+test('three sessions open at once as if each were alone', async () => {
+  const profile = new Profile();
+  // Each open waits a second for a first answer.
+  profile.openMany(3, { first: ['hello'] });
+  await profile.advance(100);
+  assert.deepEqual(profile.tabs.map(({ network }) => network.requests.length), [1, 1, 1]);
 });

@@ -54,6 +54,9 @@ var CLOSE_ANSWER_MS = 1000;
 var PAGES = /^http 4(0[036]|1[35]|51)/;
 var REFUSED_MS = 3000;
 
+/** A path that did not bear a body is asked for no longer ones at first: many do not bear much. */
+var DOUBTFUL_BYTES = 65536;
+
 /** A path that refuses longer bodies is asked for no shorter ones. */
 var MIN_BODY_BYTES = 8192;
 
@@ -83,6 +86,9 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var isStopped = false;
   var isAttached = false;
   var isSending = true;
+  // Without a turn: whether something asks for what comes down, and whether it is to be asked for again.
+  var isAsking = false;
+  var isToAsk = false;
   // Since when there is no hold, so that a send gets through; or 0. And whether that was tried.
   var clearedAt = 0;
   var wasCleared = false;
@@ -105,6 +111,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   // Of how many messages there is something in it.
   var batchCount = 0;
   var mostMessages = MAX_BATCH;
+  // What was said last of what came; of what a leg before this has said nothing is known.
+  var lastProgress = session.id_ && ' ';
   // How many bytes of a body are of one byte of messages, as it was last.
   var growth = 1;
   // The last body, and its encoding.
@@ -240,9 +248,12 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
 
   /** Other tabs have left a turn to this one, or it to them; or an exchange asks for what follows what it sent. */
   function turned() {
-    holdTimer.stop_();
-    aborts.hold();
-    carryDown(!tabs.hasTurn_());
+    // What was cleared away for a send is resumed behind it.
+    if (!clearedAt) {
+      holdTimer.stop_();
+      aborts.hold();
+      carryDown(!tabs.hasTurn_());
+    }
   }
 
   /** Whatever it would have brought comes again. */
@@ -258,11 +269,14 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     var askedMs = hasTurn ? floor(min(limits.holdMs, http.holdMs_)) : 0;
     var startedAt = settings.now();
     var progress = session.progress_();
+    isAsking = !hasTurn;
+    isToAsk = false;
     exchange('hold', askedMs, function () {
+      isAsking = false;
       feed('held');
       if (!hasTurn || session.progress_() === progress) {
         if (!askedMs || settings.now() - startedAt < min(SHORT_HOLD_MS, askedMs / 2)) {
-          holdTimer.set_(HOLD_PAUSE_MS);
+          holdTimer.set_(isToAsk ? 0 : HOLD_PAUSE_MS);
           return;
         }
         http.holdMs_ *= HOLD_GROWTH;
@@ -298,7 +312,11 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         answered();
       }
       if (!tabs.hasTurn_()) {
-        turned();
+        // For what follows what was sent; what brings something already is not stopped.
+        isToAsk = true;
+        if (!isAsking) {
+          holdTimer.set_(0);
+        }
       }
     }, append(attaching(), answered ? [newPacket(PADDING, '.')] : []), mostMessages);
   }
@@ -406,10 +424,12 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
    * @returns {Packet[]}
    */
   function attaching(holdMs) {
-    var progress = session.progress_();
     /** @type {Packet[]} */
     var packets = [newPacket(ATTACH, session.attachContent_(generation, holdMs))];
-    return append(append(packets, indexOf(progress, ' ') > 0 ? [newPacket(ACK, progress)] : []), trace.reports_());
+    // Also where bytes are gone that were told before (PROTOCOL §4.11).
+    var told = lastProgress;
+    lastProgress = session.progress_();
+    return append(append(packets, indexOf(told + lastProgress, ' ') < 0 ? [] : [newPacket(ACK, lastProgress)]), trace.reports_());
   }
 
   /**
@@ -480,7 +500,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
       if (!(refusal.code >= 1000 && refusal.code < 5000)) {
         // The path did not bear this. It is asked for less, as long as it does not.
         if (isLong) {
-          http.batchBytes_ = max(exec(PAGES, detail) ? MIN_BODY_BYTES : 0, floor(body.length / 2));
+          var half = floor(body.length / 2);
+          http.batchBytes_ = exec(PAGES, detail) ? max(MIN_BODY_BYTES, half) : min(DOUBTFUL_BYTES, half);
         }
         if (holdMs) {
           http.holdMs_ = max(MIN_HOLD_MS, holdMs / 2);
@@ -494,7 +515,9 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
             body.length > MIN_BODY_BYTES) {
           // The path bears no body so long (PROTOCOL §6.7).
           // Where nothing can be stored, the page itself keeps to it for a while.
-          bearable.remember_(http.batchBytes_);
+          if (exec(/^http 413/, detail)) {
+            bearable.remember_(http.batchBytes_);
+          }
           again();
           return;
         }
@@ -507,9 +530,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
               again();
               return;
             }
-            if (session.canVeil_ && used !== VEILED_ENCODING) {
-              // It may dislike words.
-              isVeiled = true;
+            if (session.canVeil_ && (used !== VEILED_ENCODING || !isVeiled)) {
+              // It may dislike words; or veils, though another path did not.
+              isVeiled = used !== VEILED_ENCODING;
+              veiling.forget_();
               again();
               return;
             }

@@ -97,7 +97,7 @@ class Server {
       line.refuse(session ? 409 : 404);
       return null;
     }
-    session.ack(request.received);
+    session.ackWhole(request.received);
     session.take(packets.slice(1), request.generation);
     return new StreamLink(this, session, request, line);
   }
@@ -134,7 +134,7 @@ class Server {
     if (session.isBehind(request.generation, request.holdMs !== undefined)) {
       return fail(409, 4900);
     }
-    session.ack(request.received);
+    session.ackWhole(request.received);
     if (letters.includes('-')) {
       session.connection?.pad?.();
     }
@@ -431,6 +431,11 @@ class Session {
     if (received >= this.first) {
       this.ackedBytes = bytes;
     }
+  }
+
+  /** What an attach says is nothing of bytes: those that were acknowledged last hold (PROTOCOL §4.11). */
+  ackWhole(received) {
+    this.ack(received, received === this.first ? this.ackedBytes : 0);
   }
 
   /** Where an exchange or a stream goes on for a client that says so much. */
