@@ -87,7 +87,7 @@ impl Exchange {
     /// Waits until there is something to answer, or the hold is over.
     ///
     /// # Errors
-    /// A newer connection carries the session, or a message in parts has come no further.
+    /// A newer connection carries the session.
     pub(crate) async fn answer(mut self) -> Result<Bytes, Refusal> {
         let Some(connection) = self.connection.take() else {
             return Ok(self.writer.finish());
@@ -97,23 +97,23 @@ impl Exchange {
         } = self;
         // In a session that can part, the rest of a message goes with the next answer.
         let longest = limits.longest_piece(connection.can());
-        let mut is_full = false;
+        let (mut is_full, mut has_ack) = (false, false);
         poll_fn(|cx| {
             let poll = connection.poll_transmit(cx, |outgoing| {
                 match outgoing {
-                    Outgoing::Packet(packet) => writer.push(&packet),
+                    Outgoing::Packet(packet) => {
+                        has_ack |= matches!(packet, Packet::Ack(_));
+                        writer.push(&packet);
+                    }
                     Outgoing::Message(message) => writer.push_message(message),
                 }
-                is_full = !writer.has_room(longest, limits.max_payload_bytes);
+                // Without an ack it would be no answer (PROTOCOL §6.2).
+                is_full = has_ack && !writer.has_room(longest, limits.max_payload_bytes);
                 if is_full { Flow::Pause } else { Flow::Continue }
             });
             match poll {
                 Poll::Ready(End::Finished | End::Closed(_)) => Poll::Ready(Ok(())),
-                Poll::Ready(End::Stalled) => {
-                    let text = "a message in parts came no further: attach anew and go on with it";
-                    Poll::Ready(Err(Refusal::new(CloseCode::STALLED, text)))
-                }
-                Poll::Ready(End::Superseded) => {
+                Poll::Ready(End::Superseded | End::Stalled) => {
                     let text = "a newer exchange took over: use that, or attach anew";
                     Poll::Ready(Err(Refusal::new(CloseCode::SUPERSEDED, text)))
                 }

@@ -53,6 +53,10 @@ impl Framing {
     }
 
     pub(crate) fn push(&mut self, packet: &Packet) {
+        if let Packet::Offset(_) = packet {
+            // What was acknowledged meanwhile is skipped.
+            self.is_inside_message = false;
+        }
         match (&mut self.events, packet) {
             (Some(events), Packet::Offset(at)) => {
                 events.next = *at;

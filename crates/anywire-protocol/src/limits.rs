@@ -123,8 +123,8 @@ impl Limits {
     /// 20 s: how long a connection may refuse to take bytes that wait for it. Then the server drops it, which detaches.
     pub const WRITE_STALL: Duration = Duration::from_secs(20);
 
-    /// 20 s: how long a message in parts may come no further while its connection lives and we read. Then we drop the
-    /// connection, which detaches (PROTOCOL §4.12).
+    /// 20 s: how long a message in parts may come no further on a WebSocket while we read. Then we drop the connection, which
+    /// detaches (PROTOCOL §4.12).
     pub const PART_STALL: Duration = Duration::from_secs(20);
 
     /// 16 bytes: what a slow line carries in a millisecond. Deadlines take no line to carry less (PROTOCOL §7.3).
@@ -182,6 +182,15 @@ impl Limits {
             return Err(LimitsError(
                 "max_part_bytes must be at least 1,024: each part costs a packet",
             ));
+        }
+        let most = Self::SLOW_BYTES_PER_MS as u128 * Self::PART_STALL.as_millis();
+        if self.max_part_bytes as u128 > most {
+            return Err(LimitsError(
+                "max_part_bytes must be at most 320,000: a slow line carries no longer part in 20 s",
+            ));
+        }
+        if u32::try_from(self.max_message_bytes).is_err() {
+            return Err(LimitsError("max_message_bytes must be below 4 GiB"));
         }
         if self.max_message_bytes == 0 || self.max_outbox_messages == 0 {
             return Err(LimitsError(

@@ -416,7 +416,12 @@ impl Session {
             }
         }
         if self.part_stalls_at().is_some_and(|at| at <= now) {
-            self.detach(now);
+            match (self.connection_mode(), self.has_inbox_room()) {
+                (Some(ConnectionMode::Duplex), true) => self.detach(now),
+                // We are the ones who do not read, so it says nothing.
+                (Some(ConnectionMode::Duplex), false) => self.inbox.excuse(now),
+                _ => self.inbox.forget_unfinished(),
+            }
         }
         // Before the resume window, which may end at the same moment and says less.
         if self.left_at().is_some_and(|at| at <= now) {
@@ -488,7 +493,10 @@ impl Session {
         }
         let is_worn_out = connection.cursor.is_inside()
             && connection.ends_at(&self.limits).is_some_and(|at| at <= now);
-        if !aborted && !is_worn_out && self.outbox.end() > connection.cursor.offset {
+        if is_worn_out && !aborted {
+            return Transmit::Finished;
+        }
+        if !aborted && self.outbox.end() > connection.cursor.offset {
             return self.transmit_message(now);
         }
         if let Some(reason) = self.closing.reason().filter(|_| connection.tell_close()) {
@@ -729,7 +737,7 @@ impl Session {
         }
         let connection = self.connection.as_ref();
         let carried = connection.map_or(received, |connection| connection.carried(received));
-        if self.outbox.acknowledge(carried) {
+        if self.outbox.acknowledge(carried, now) {
             let (until, latest) = self.close_wait(now);
             self.closing.postpone(until, latest);
         }
@@ -892,11 +900,16 @@ impl Session {
         self.closing.deadline().filter(|_| is_first_in_line)
     }
 
-    /// When a message in parts has come no further for too long, though we read (PROTOCOL §4.12).
+    /// When a message in parts has come no further for too long (PROTOCOL §4.12): on a WebSocket, which then is dropped. What
+    /// exchanges bring is on its way in bodies, which may take longer; it is forgotten with the resume window.
     fn part_stalls_at(&self) -> Option<Timestamp> {
-        let grown_at = self.inbox.grown_at().filter(|_| self.has_inbox_room())?;
-        let connection = self.connection.as_ref()?;
-        Some(grown_at.max(connection.attached_at()) + Limits::PART_STALL)
+        let grown_at = self.inbox.grown_at()?;
+        match &self.connection {
+            Some(connection) if connection.mode == ConnectionMode::Duplex => {
+                Some(grown_at.max(connection.attached_at()) + Limits::PART_STALL)
+            }
+            _ => Some(grown_at + self.limits.resume_window),
+        }
     }
 
     /// When a page that has left is not waited for any more.

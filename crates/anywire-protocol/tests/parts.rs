@@ -258,6 +258,11 @@ fn a_message_may_wait_while_the_app_takes_none() {
     }
     session.handle_timeout(at(24_000));
     assert!(session.is_current(id), "we are the ones who do not read");
+    session.poll_event().unwrap();
+    session.handle_timeout(at(43_999));
+    assert!(session.is_current(id), "its time begins anew");
+    session.handle_timeout(at(44_000));
+    assert!(!session.is_current(id));
 }
 
 #[test]
@@ -306,6 +311,92 @@ fn a_stream_ends_between_messages_and_when_twice_as_old_between_parts() {
     let id = attach(&mut session, 2, ConnectionMode::Stream, 3_000).id;
     drain(&mut session, id, 3_000);
     assert_eq!(session.poll_transmit(id, at(4_000)), Transmit::Finished);
+}
+
+#[test]
+fn a_stream_that_ends_inside_a_message_says_no_close() {
+    let limits = limits().stream_age(Duration::from_secs(1));
+    let mut session = server_that(Can::PART, limits);
+    let id = attach(&mut session, 1, ConnectionMode::Stream, 0).id;
+    session.send("x".repeat(9_000).into(), at(0)).unwrap();
+    session.close(CloseCode::NORMAL.into(), at(0));
+    for _ in 0..3 {
+        session.poll_transmit(id, at(0));
+    }
+    assert_eq!(session.poll_transmit(id, at(2_000)), Transmit::Finished);
+    session.handle_detach(id, at(2_000));
+    // The next brings the rest, and then the close.
+    let id = attach(&mut session, 2, ConnectionMode::Stream, 3_000).id;
+    let (packets, _) = drain(&mut session, id, 3_000);
+    assert!(matches!(packets.last(), Some(Packet::Close(_))));
+    assert!(matches!(packets[packets.len() - 2], Packet::Message(_)));
+}
+
+#[test]
+fn a_websocket_that_brings_again_what_is_known_moves() {
+    let mut session = server();
+    let id = attach(&mut session, 1, ConnectionMode::Duplex, 0).id;
+    session
+        .handle_packet(Fence::Connection(id), part(&"x".repeat(3_000)), at(0))
+        .unwrap();
+    let id = attach(&mut session, 2, ConnectionMode::Duplex, 1_000).id;
+    for (now, bytes) in [(15_000, 1_000), (30_000, 1_000), (45_000, 1_001)] {
+        let again = part(&"x".repeat(bytes));
+        session
+            .handle_packet(Fence::Connection(id), again, at(now))
+            .unwrap();
+        session.handle_timeout(at(now));
+        assert!(session.is_current(id), "{now}");
+    }
+    assert_eq!(session.received_position(), place(0, 3_001));
+}
+
+#[test]
+fn an_unfinished_message_of_exchanges_is_forgotten_with_the_resume_window() {
+    let mut session = server();
+    let begin = vec![Packet::Offset(place(0, 0)), part("abc")];
+    let (generation, received) = (Generation::new(1), Offset::new(0));
+    let request = |session: &mut Session, packets, now| {
+        session.handle_request(generation, received, packets, None, at(now))
+    };
+    request(&mut session, begin, 0).unwrap();
+    for now in [60_000, 119_999] {
+        request(&mut session, vec![], now).unwrap();
+        session.handle_timeout(at(now));
+    }
+    assert_eq!(session.received_position(), place(0, 3));
+    session.handle_timeout(at(120_000));
+    assert_eq!(session.received_position(), place(0, 0));
+    // What goes on with it is left out and answered, and it comes anew.
+    let on = vec![Packet::Offset(place(0, 3)), Packet::Message("d".into())];
+    request(&mut session, on, 120_001).unwrap();
+    assert_eq!(session.poll_answer(), (place(0, 0), None));
+    assert!(session.is_open());
+}
+
+#[test]
+fn a_long_message_that_moves_does_not_grow_too_old() {
+    let limits = limits().max_outbox_age(Duration::from_secs(10));
+    let mut session = server_that(Can::PART, limits);
+    session.send("x".repeat(9_000).into(), at(0)).unwrap();
+    let id = attach(&mut session, 1, ConnectionMode::Duplex, 0).id;
+    drain(&mut session, id, 0);
+    let fence = Fence::Connection(id);
+    for (now, bytes) in [
+        (9_000, 1_024),
+        (18_000, 2_048),
+        (19_000, 0),
+        (20_000, 2_048),
+    ] {
+        session
+            .handle_packet(fence, Packet::Ack(place(0, bytes)), at(now))
+            .unwrap();
+        session.handle_timeout(at(now));
+        assert!(session.is_open(), "{now}");
+    }
+    // What falls and rises again is no progress.
+    session.handle_timeout(at(28_000));
+    assert_eq!(session.close_reason().unwrap().code, CloseCode::TOO_OLD);
 }
 
 #[test]

@@ -278,11 +278,7 @@ fn an_error_names_what_came() {
             "0:l",
             "a leave in a session whose sides have not agreed that they can",
         ),
-        (
-            parts,
-            "abcd e",
-            "a message longer than maxMessageBytes, in parts",
-        ),
+        (parts, "abcd e", "a message longer than maxMessageBytes"),
         (
             parts,
             "a 🦀",
@@ -405,7 +401,7 @@ fn an_error_names_what_came() {
 fn limits_that_contradict_each_other_are_named() {
     use std::time::Duration;
     type Change = fn(&mut Limits);
-    let changes: [(Change, &str); 9] = [
+    let changes: [(Change, &str); 11] = [
         (
             |limits| limits.max_payload_bytes = 10,
             "max_payload_bytes must be at least 4/3 max_part_bytes + 1,024",
@@ -425,6 +421,14 @@ fn limits_that_contradict_each_other_are_named() {
         (
             |limits| limits.max_part_bytes = 1_000,
             "max_part_bytes must be at least 1,024: each part costs a packet",
+        ),
+        (
+            |limits| limits.max_part_bytes = 400_000,
+            "max_part_bytes must be at most 320,000: a slow line carries no longer part in 20 s",
+        ),
+        (
+            |limits| limits.max_message_bytes = 1 << 32,
+            "max_message_bytes must be below 4 GiB",
         ),
         (
             |limits| limits.padding = Duration::ZERO,

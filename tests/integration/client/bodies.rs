@@ -161,6 +161,7 @@ async fn what_no_body_bears_ends_the_session_with_a_reason() {
         ("limit-body=4k", "x".repeat(40_000)),
         // Also the mark of what is veiled.
         ("refuse-text=v=", "a v=1 b".to_owned()),
+        ("refuse-text=v=", "a v=1 b".repeat(10_000)),
     ];
     for (fault, message) in refused {
         let server = TestServer::start(Config::new()).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anywire_protocol::{
     Attach, AttachError, Can, CloseCode, ConnectionMode, Disposition, Encoding, Fence, Generation,
     Limits, Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport, decode_payload,
-    is_answer, unveil, veil,
+    is_answer, unveil, veil, veiled_bytes,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
@@ -28,7 +28,7 @@ impl Driver {
                 uri: self.config.endpoints.poll.clone(),
                 headers: self.config.headers.clone(),
                 asked: Arc::new(OnceCell::new()),
-                max_answer_bytes: limits.max_payload_bytes.max(MIN_ANSWER_BYTES),
+                max_answer_bytes: veiled_bytes(limits.max_payload_bytes).max(MIN_ANSWER_BYTES),
             },
             tell,
             answers,
@@ -179,8 +179,7 @@ impl Driver {
             let can_veil = state.session.can().has(Can::VEIL);
             plan.is_veiled = can_veil && self.pace.is_veiled(now);
             if plan.is_veiled {
-                // The veil makes four bytes of three.
-                max_bytes = max_bytes / 4 * 3;
+                max_bytes = self.pace.veiled_payload_bytes(max_bytes);
             }
             plan.has_close = push_messages(
                 &mut state.session,

@@ -59,7 +59,7 @@ impl Driver {
             self.send_again(flight, true, now);
             return true;
         }
-        if flight.plan.is_veiled && self.pace.refused_as_too_long(flight.body_bytes, now) {
+        if flight.plan.is_veiled && self.pace.refused_veil(flight.body_bytes) {
             self.send_again(flight, true, now);
             return true;
         }

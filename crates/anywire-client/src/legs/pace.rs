@@ -16,6 +16,8 @@ pub(crate) struct Pace {
     borne: Option<(usize, Timestamp)>,
     /// Until when bodies with messages are veiled, since the path refuses what some say.
     veiled_until: Option<Timestamp>,
+    /// How long a veiled body may be: filters look no further than some length.
+    veiled_bytes: usize,
 }
 
 impl Default for Pace {
@@ -25,6 +27,7 @@ impl Default for Pace {
             batch_bytes: usize::MAX,
             borne: None,
             veiled_until: None,
+            veiled_bytes: usize::MAX,
             is_bare: false,
         }
     }
@@ -62,6 +65,13 @@ impl Pace {
             return false;
         }
         let bytes = (body_bytes / 2).max(MIN_BODY_BYTES);
+        if self
+            .borne
+            .is_some_and(|(borne, until)| now < until && borne <= bytes)
+        {
+            // It is no shorter than what was tried.
+            return false;
+        }
         self.borne = Some((bytes, now + NegotiationSettings::MEMORY));
         true
     }
@@ -69,6 +79,22 @@ impl Pace {
     /// Whether the path refuses what messages say: then bodies with messages are veiled for a while (PROTOCOL §6.8).
     pub(crate) fn veil(&mut self, refuses_words: bool, now: Timestamp) {
         self.veiled_until = refuses_words.then(|| now + NegotiationSettings::MEMORY);
+    }
+
+    /// The path has refused a veiled body of this length. Whether to send what it held again in shorter ones.
+    pub(crate) fn refused_veil(&mut self, body_bytes: usize) -> bool {
+        let bytes = (body_bytes / 2).max(MIN_BODY_BYTES);
+        let is_shorter = body_bytes > MIN_BODY_BYTES && bytes < self.veiled_bytes;
+        if is_shorter {
+            self.veiled_bytes = bytes;
+        }
+        is_shorter
+    }
+
+    /// How long a payload may be that is veiled.
+    pub(crate) fn veiled_payload_bytes(&self, body_bytes: usize) -> usize {
+        // The mark, and four characters for three bytes, of which four are the mask.
+        (body_bytes.min(self.veiled_bytes) - 2) / 4 * 3 - 4
     }
 
     pub(crate) fn is_veiled(&self, now: Timestamp) -> bool {

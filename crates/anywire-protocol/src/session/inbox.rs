@@ -74,7 +74,11 @@ impl Inbox {
             (Extent::Part, unfinished) => {
                 let mut unfinished =
                     unfinished.unwrap_or_else(|| Box::new(Unfinished::new(piece.kind(), now)));
-                unfinished.push(&piece, from, now);
+                unfinished.push(&piece, from);
+                if from < piece.len() || count == Count::Connection {
+                    // A WebSocket begins each message anew: it moves, though what it brings is known.
+                    unfinished.excuse(now);
+                }
                 self.unfinished = Some(unfinished);
                 return Ok(());
             }
@@ -159,6 +163,13 @@ impl Inbox {
     /// When a message that is not whole has come further; `None` if there is none.
     pub(crate) fn grown_at(&self) -> Option<Timestamp> {
         self.unfinished.as_deref().map(Unfinished::grown_at)
+    }
+
+    /// That it does not come further is not the peer's fault.
+    pub(crate) fn excuse(&mut self, now: Timestamp) {
+        if let Some(unfinished) = self.unfinished.as_deref_mut() {
+            unfinished.excuse(now);
+        }
     }
 
     /// The peer is being told of everything received: returns how much that is.

@@ -20,6 +20,8 @@ pub(crate) struct Outbox {
     bytes: usize,
     base: Position,
     sent: Position,
+    /// The most bytes of the first message that the peer has ever acknowledged.
+    furthest: u64,
 }
 
 /// What a connection is given of a message.
@@ -85,18 +87,24 @@ impl Outbox {
     }
 
     /// Forgets what the peer has (PROTOCOL §7.2), which [`Outbox::judge`] has judged; says whether messages were among that.
-    pub(crate) fn acknowledge(&mut self, received: Position) -> bool {
+    pub(crate) fn acknowledge(&mut self, received: Position, now: Timestamp) -> bool {
         let is_news = self.base.offset < received.offset;
         while self.base.offset < received.offset {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
             self.bytes -= kept.message.len();
             self.base = self.base.offset.after(1).into();
+            self.furthest = 0;
         }
         if self.base.offset == received.offset {
             self.base.bytes = self.kept.front().map_or(0, |kept| {
                 let bytes = usize::try_from(received.bytes).unwrap_or(usize::MAX);
                 floor(&kept.message, bytes.min(kept.message.len())) as u64
             });
+        }
+        if self.base.bytes > self.furthest {
+            // A long message on a slow line does not wait: it moves.
+            self.furthest = self.base.bytes;
+            self.kept.front_mut().expect("it has bytes").since = now;
         }
         is_news
     }
@@ -112,7 +120,13 @@ impl Outbox {
 
     /// Whether an ack can be true.
     pub(crate) fn judge(&self, received: Position) -> Result<(), ProtocolError> {
-        if received > self.sent {
+        let index = received
+            .offset
+            .as_u64()
+            .checked_sub(self.base.offset.as_u64());
+        let kept = index.and_then(|index| self.kept.get(usize::try_from(index).ok()?));
+        let is_beyond = kept.is_some_and(|kept| received.bytes > kept.message.len() as u64);
+        if received > self.sent || is_beyond {
             let text = "an ack above what was sent";
             return Err(ProtocolError::new(CloseCode::BAD_ACK, text));
         }
@@ -125,7 +139,7 @@ impl Outbox {
             panic!("the cursor is below the end, between messages");
         };
         let message = message.clone();
-        self.acknowledge(offset.after(1).into());
+        self.acknowledge(offset.after(1).into(), Timestamp::default());
         message
     }
 
@@ -222,10 +236,11 @@ mod tests {
             assert_eq!(whole(&mut outbox, offset), Some(offset.to_string()));
         }
         assert_eq!(whole(&mut outbox, 3), None);
-        assert!(outbox.acknowledge(at(2, 0)));
+        let now = Timestamp::default();
+        assert!(outbox.acknowledge(at(2, 0), now));
         assert_eq!(whole(&mut outbox, 1), None);
         assert_eq!(whole(&mut outbox, 2).as_deref(), Some("2"));
-        assert!(!outbox.acknowledge(at(1, 0)));
+        assert!(!outbox.acknowledge(at(1, 0), now));
         assert_eq!(outbox.base(), at(2, 0));
     }
 
@@ -233,7 +248,8 @@ mod tests {
     fn an_ack_above_what_was_sent_is_fatal() {
         let mut outbox = filled(3);
         assert!(whole(&mut outbox, 0).is_some());
-        for false_ack in [at(1, 1), at(2, 0)] {
+        assert!(whole(&mut outbox, 1).is_some());
+        for false_ack in [at(0, 2), at(1, 2), at(2, 1), at(3, 0)] {
             let error = outbox.judge(false_ack).unwrap_err();
             assert_eq!(error.code(), CloseCode::BAD_ACK);
         }
@@ -283,14 +299,14 @@ mod tests {
         ));
         outbox.judge(at(0, 5)).unwrap();
         for (acked, base, left) in [(5, 5, 2), (3, 1, 6), (0, 0, 7), (5, 5, 2)] {
-            assert!(!outbox.acknowledge(at(0, acked)));
+            assert!(!outbox.acknowledge(at(0, acked), now));
             assert_eq!((outbox.base(), outbox.bytes()), (at(0, base), left));
         }
         assert!(matches!(
             outbox.transmit(at(0, 5), 5),
             Some(Piece::End(end)) if end == "é".into()
         ));
-        assert!(outbox.acknowledge(at(1, 0)));
+        assert!(outbox.acknowledge(at(1, 0), now));
         assert_eq!((outbox.base(), outbox.bytes()), (at(1, 0), 0));
     }
 
@@ -307,7 +323,7 @@ mod tests {
             Err(TrySendError::Full(_))
         ));
         assert!(whole(&mut outbox, 0).is_some());
-        outbox.acknowledge(at(1, 0));
+        outbox.acknowledge(at(1, 0), now);
         outbox.push(Message::text("ab"), &limits, now).unwrap();
         outbox.push(Message::text("cd"), &limits, now).unwrap();
         assert!(matches!(

@@ -93,7 +93,7 @@ impl Reading {
             return Err(ProtocolError::malformed(text));
         }
         if end > max_bytes as u64 {
-            let text = "a message longer than maxMessageBytes, in parts";
+            let text = "a message longer than maxMessageBytes";
             return Err(ProtocolError::new(CloseCode::TOO_LARGE, text));
         }
         let from = usize::try_from(from).unwrap_or(usize::MAX);
@@ -144,17 +144,19 @@ impl Unfinished {
         self.bytes.len()
     }
 
-    /// When more of it came last.
+    /// When more of it came last, or its time began anew.
     pub(crate) fn grown_at(&self) -> Timestamp {
         self.grown_at
     }
 
     /// Appends a part, from one of its bytes on.
-    pub(crate) fn push(&mut self, part: &Message, from: usize, now: Timestamp) {
-        if from < part.len() {
-            self.grown_at = now;
-            self.bytes.extend_from_slice(&part.as_bytes()[from..]);
-        }
+    pub(crate) fn push(&mut self, part: &Message, from: usize) {
+        self.bytes.extend_from_slice(&part.as_bytes()[from..]);
+    }
+
+    /// Its time begins anew.
+    pub(crate) fn excuse(&mut self, now: Timestamp) {
+        self.grown_at = now;
     }
 
     /// The message, with its end.

@@ -167,6 +167,11 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
+    /// Whether a binary part was announced that has not come.
+    pub fn awaits_part(&self) -> bool {
+        self.awaits_part
+    }
+
     /// The packet that a frame holds; `None` for a frame that only announces the next one.
     ///
     /// `frame` is the frame as a message of its kind. It is itself a message, unless it is text that begins with

@@ -338,6 +338,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Before an attach only pings and the attach itself are welcome (PROTOCOL §5.3).
     fn handle_waiting(&mut self, packets: &mut Vec<Packet>) {
+        if self.reader.awaits_part() {
+            let text = "a packet before open or attach that is neither ping nor padding";
+            return self.refuse(ProtocolError::malformed(text).into());
+        }
         let mut packets = packets.drain(..);
         for packet in packets.by_ref() {
             let Phase::Waiting(waiting) = &mut self.phase else {
