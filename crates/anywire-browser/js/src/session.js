@@ -155,7 +155,8 @@ export function createSession(clock, key, protocols, handlers) {
         place[0]++;
         place[1] = 0;
       }
-      if (inbox.bytes_ !== before) {
+      if (before || isPart(letter)) {
+        // Also where it brings again what is known: it moves.
         session.awaitGrowth_();
       }
       if (whole !== undefined) {

@@ -122,10 +122,10 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
     },
 
     stall_: function () {
-      var carrier = negotiation.carrier_;
-      if (carrier) {
-        legs[carrier].drop();
-        feed('lost', carrier, 'stalled');
+      // What an exchange brings shows when all of it has come.
+      if (negotiation.carrier_ === WEBSOCKET) {
+        legs.websocket.drop();
+        feed('lost', WEBSOCKET, 'stalled');
       }
     },
 
