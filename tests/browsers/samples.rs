@@ -89,7 +89,7 @@ fn binary() -> Vec<Message> {
         .collect()
 }
 
-/// Longer together than the longest body, and one alone.
+/// Each longer than a part, and than the bodies that pass.
 fn parts() -> Vec<Message> {
     let texts = [
         "first".to_owned(),

@@ -94,10 +94,9 @@ fn stripped(origin: Origin) -> Option<&'static str> {
     }
 }
 
-/// Holds and heartbeats end within the page's idle step, more than once. A large message is longer than any body.
+/// Holds and heartbeats end within the page's idle step, more than once.
 fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
     let limits = Limits::default()
-        .max_payload_bytes(262_144)
         .hold(Duration::from_secs(1))
         .heartbeat(Duration::from_secs(1))
         .leave_window(Duration::from_secs(1));

@@ -43,7 +43,7 @@ var samples = {
     return [blocks(16384)];
   },
 
-  /** Longer together than the longest body, and one alone. */
+  /** Each longer than a part, and than the bodies that pass. */
   parts: function () {
     return ['first', blocks(2048), blocks(2048), 'last'];
   },
