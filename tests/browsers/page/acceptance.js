@@ -7,7 +7,7 @@
  * it with `!step NAME`; the app says `!heard NAME` when all have come up.
  */
 
-var STEP_MS = +query.stepMs || 20000;
+var STEP_MS = +query.stepMs || 40000;
 var IDLE_MS = 2500;
 var CUT_AFTER_MS = 30;
 var ABANDONED_MS = 1000;
