@@ -3,17 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/alone.rs"]
+mod alone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use alone::{at, drain};
 use anywire_protocol::{
     Attachment, Can, CloseCode, ConnectionId, ConnectionMode, Fence, Generation, Limits, Message,
-    Offset, Packet, Position, Role, Session, Timestamp, Transmit, TrySendError,
+    Offset, Packet, Position, Role, Session, Transmit, TrySendError,
 };
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
-}
 
 fn limits() -> Limits {
     Limits::default()
@@ -42,20 +42,6 @@ fn attach(session: &mut Session, generation: u64, mode: ConnectionMode, now: u64
 const POLL: ConnectionMode = ConnectionMode::Exchange {
     hold: Duration::from_secs(25),
 };
-
-fn drain(session: &mut Session, id: ConnectionId, now: u64) -> (Vec<Packet>, &'static str) {
-    let mut packets = Vec::new();
-    loop {
-        match session.poll_transmit(id, at(now)) {
-            Transmit::Packet(packet) => packets.push(packet),
-            Transmit::Message(message) => packets.push(Packet::Message(message.clone())),
-            Transmit::Idle => return (packets, "idle"),
-            Transmit::Finished => return (packets, "finished"),
-            Transmit::Superseded => return (packets, "superseded"),
-            Transmit::Stalled => return (packets, "stalled"),
-        }
-    }
-}
 
 fn part(text: &str) -> Packet {
     Packet::Part(text.into())
@@ -291,12 +277,18 @@ fn an_unfinished_message_counts_in_the_inbox_and_never_blocks_its_own_rest() {
     assert!(session.has_inbox_room());
 }
 
-#[test]
-fn a_stream_ends_between_messages_and_when_twice_as_old_between_parts() {
+/// A server whose streams are old after one second, with a message of nine parts, and its stream.
+fn stream_of_a_second() -> (Session, ConnectionId) {
     let limits = limits().stream_age(Duration::from_secs(1));
     let mut session = server_that(Can::PART, limits);
     let id = attach(&mut session, 1, ConnectionMode::Stream, 0).id;
     session.send("x".repeat(9_000).into(), at(0)).unwrap();
+    (session, id)
+}
+
+#[test]
+fn a_stream_ends_between_messages_and_when_twice_as_old_between_parts() {
+    let (mut session, id) = stream_of_a_second();
     session.poll_transmit(id, at(0));
     session.poll_transmit(id, at(0));
     assert!(matches!(
@@ -315,10 +307,7 @@ fn a_stream_ends_between_messages_and_when_twice_as_old_between_parts() {
 
 #[test]
 fn a_stream_that_ends_inside_a_message_says_no_close() {
-    let limits = limits().stream_age(Duration::from_secs(1));
-    let mut session = server_that(Can::PART, limits);
-    let id = attach(&mut session, 1, ConnectionMode::Stream, 0).id;
-    session.send("x".repeat(9_000).into(), at(0)).unwrap();
+    let (mut session, id) = stream_of_a_second();
     session.close(CloseCode::NORMAL.into(), at(0));
     for _ in 0..3 {
         session.poll_transmit(id, at(0));

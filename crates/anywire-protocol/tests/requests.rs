@@ -2,19 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/alone.rs"]
+mod alone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use alone::at;
 use anywire_protocol::*;
 use proptest::prelude::*;
 
 const HOLD: ConnectionMode = ConnectionMode::Exchange {
     hold: Duration::from_millis(1_500),
 };
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
-}
 
 fn server_with(limits: Limits) -> Session {
     Session::new(Role::Server, Arc::new(limits), at(0))
@@ -42,14 +42,7 @@ fn messages(offset: u64, texts: &[&str]) -> Vec<Packet> {
 }
 
 fn transmit(session: &mut Session, id: ConnectionId, now: u64) -> Vec<Packet> {
-    let mut packets = Vec::new();
-    loop {
-        match session.poll_transmit(id, at(now)) {
-            Transmit::Packet(packet) => packets.push(packet),
-            Transmit::Message(message) => packets.push(Packet::Message(message.clone())),
-            _ => return packets,
-        }
-    }
+    alone::drain(session, id, now).0
 }
 
 fn heard(session: &mut Session) -> Vec<Event> {

@@ -3,18 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/alone.rs"]
+mod alone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use alone::{at, drain};
 use anywire_protocol::*;
 
 const HOLD: ConnectionMode = ConnectionMode::Exchange {
     hold: Duration::from_secs(20),
 };
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
-}
 
 fn server() -> Session {
     Session::new(Role::Server, Arc::new(Limits::default()), at(0))
@@ -31,21 +31,6 @@ fn attach(
     session
         .handle_attach(generation, received, mode, at(now))
         .unwrap()
-}
-
-/// All that a connection is to send now, and what comes after it.
-fn drain(session: &mut Session, id: ConnectionId, now: u64) -> (Vec<Packet>, &'static str) {
-    let mut packets = Vec::new();
-    loop {
-        match session.poll_transmit(id, at(now)) {
-            Transmit::Packet(packet) => packets.push(packet),
-            Transmit::Message(message) => packets.push(Packet::Message(message.clone())),
-            Transmit::Idle => return (packets, "idle"),
-            Transmit::Finished => return (packets, "finished"),
-            Transmit::Superseded => return (packets, "superseded"),
-            Transmit::Stalled => return (packets, "stalled"),
-        }
-    }
 }
 
 fn message(text: &str) -> Packet {

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/alone.rs"]
+mod alone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use alone::at;
 use anywire_protocol::*;
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
-}
 
 fn server() -> Session {
     Session::new(Role::Server, Arc::new(Limits::default()), at(0))
@@ -25,18 +25,8 @@ fn attach(session: &mut Session, generation: u64, received: u64, now: u64) -> Co
 
 /// All that a stream is to send now, and what comes after it.
 fn drain(session: &mut Session, id: ConnectionId, now: u64) -> (Vec<Packet>, &'static str) {
-    let mut packets = Vec::new();
     session.handle_timeout(at(now));
-    loop {
-        match session.poll_transmit(id, at(now)) {
-            Transmit::Packet(packet) => packets.push(packet),
-            Transmit::Message(message) => packets.push(Packet::Message(message.clone())),
-            Transmit::Idle => return (packets, "idle"),
-            Transmit::Finished => return (packets, "finished"),
-            Transmit::Superseded => return (packets, "superseded"),
-            Transmit::Stalled => return (packets, "stalled"),
-        }
-    }
+    alone::drain(session, id, now)
 }
 
 fn up(session: &mut Session, generation: u64, packet: Packet, now: u64) -> Result<(), AttachError> {
