@@ -41,16 +41,16 @@ fn packet(vector: &Value) -> Packet {
         .remove(0)
 }
 
+/// The packets that a list of such vectors names.
+fn packets(vectors: &Value) -> Vec<Packet> {
+    vectors.as_array().unwrap().iter().map(packet).collect()
+}
+
 #[test]
 fn payloads_read_and_write_as_the_vectors_say() {
     let vectors = load("payloads.json");
     for (name, case) in each(&vectors, "valid") {
-        let packets: Vec<_> = case["packets"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(packet)
-            .collect();
+        let packets = packets(&case["packets"]);
         let text = case["text"].as_str().map(|text| text.as_bytes().to_vec());
         let binary = case["binary"].as_str().map(unhex);
         for (encoding, expected) in [(Encoding::Text, text), (Encoding::Binary, binary)] {
@@ -95,12 +95,7 @@ fn escaped_bodies_and_padding_read_as_the_vectors_say() {
     };
     for kind in ["escaped", "accepted"] {
         for (name, case) in each(&vectors, kind) {
-            let packets: Vec<_> = case["packets"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(packet)
-                .collect();
+            let packets = packets(&case["packets"]);
             assert_eq!(read(&case["body"]), Ok(packets), "{name}");
             let is_ascii = case["body"].as_str().unwrap().is_ascii();
             assert!(kind == "accepted" || is_ascii, "{name}");
@@ -143,12 +138,7 @@ fn veiled_bodies_read_and_write_as_the_vectors_say() {
     let vectors = load("veils.json");
     for (name, case) in each(&vectors, "veiled") {
         let body = case["body"].as_str().unwrap().as_bytes();
-        let packets: Vec<_> = case["packets"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(packet)
-            .collect();
+        let packets = packets(&case["packets"]);
         let payload = unveil(body).expect(name);
         assert_eq!(veiled_bytes(payload.len()), body.len(), "{name}");
         assert_eq!(
@@ -215,9 +205,9 @@ fn frames_of_parts_read_as_the_vectors_say() {
         match case["code"].as_u64() {
             Some(_) => assert_eq!(code(read.err()), case["code"].as_u64(), "{name}"),
             None => {
-                let packets = case["packets"].as_array().unwrap().iter().map(packet);
+                let expected = packets(&case["packets"]);
                 let read: Vec<_> = read.unwrap().into_iter().flatten().collect();
-                assert_eq!(read, packets.collect::<Vec<_>>(), "{name}");
+                assert_eq!(read, expected, "{name}");
             }
         }
     }
@@ -236,9 +226,8 @@ fn parts_join_as_the_vectors_say() {
         for payload in case["payloads"].as_array().unwrap() {
             assert_eq!(judged, Ok(None), "{name}");
             let before = session.received_position();
-            let packets = payload.as_array().unwrap().iter().map(packet).collect();
             let (generation, received) = (Generation::new(1), Offset::default());
-            judged = session.handle_request(generation, received, packets, None, now);
+            judged = session.handle_request(generation, received, packets(payload), None, now);
             if judged.is_err() {
                 // The close takes what was not whole.
                 assert_eq!(session.received(), before.offset, "{name}");
@@ -258,8 +247,8 @@ fn parts_join_as_the_vectors_say() {
             }
             None => {
                 judged.expect(name);
-                let expected = case["messages"].as_array().unwrap().iter().map(packet);
-                assert_eq!(messages, expected.collect::<Vec<_>>(), "{name}");
+                let expected = packets(&case["messages"]);
+                assert_eq!(messages, expected, "{name}");
                 let ack = session.poll_answer().0;
                 assert_eq!(ack.to_string(), case["ack"].as_str().unwrap(), "{name}");
             }

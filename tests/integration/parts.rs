@@ -10,7 +10,7 @@ use anywire_protocol::{
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
 
-use crate::wire::{Got, Variant, Wire, every, new_key};
+use crate::wire::{ALL, Got, Variant, Wire, every, new_key};
 
 const MAX_MESSAGE_BYTES: usize = 4_194_304;
 
@@ -18,24 +18,13 @@ fn config() -> Config {
     every().limits(Limits::default().max_message_bytes(MAX_MESSAGE_BYTES))
 }
 
-const VARIANTS: [Variant; 8] = [
-    Variant::WebSocket,
-    Variant::PollText,
-    Variant::PollBinary,
-    Variant::PollEscaped,
-    Variant::StreamText,
-    Variant::StreamBinary,
-    Variant::Events,
-    Variant::Jsonp,
-];
-
 #[tokio::test]
 async fn a_message_longer_than_a_body_comes_down_in_parts_on_every_transport() {
     let server = TestServer::start(config()).await;
     // Of 3 MB, with characters of every length, and what event streams and scripts escape.
     let text = "a é€🦀\r\n%</script>\u{2028}\u{10}\u{0}".repeat(90_000);
     let bytes: Vec<u8> = (0..2_500_000_u32).map(|index| index as u8).collect();
-    for variant in VARIANTS {
+    for variant in ALL {
         let mut wire = Wire::open(server.addr, variant).await;
         assert_eq!(wire.opened.can, Can::SPOKEN);
         let cuts: Vec<_> = (1..text.len())
@@ -63,7 +52,7 @@ async fn a_message_longer_than_a_body_comes_down_in_parts_on_every_transport() {
 async fn an_unfinished_message_goes_on_over_another_transport() {
     let server = TestServer::start(config()).await;
     let text = "0123456789".repeat(100_000);
-    for variant in VARIANTS {
+    for variant in ALL {
         let mut wire = Wire::open(server.addr, Variant::PollBinary).await;
         // Up: the first parts by exchanges, then all anew where the transport counts messages.
         let place = |bytes| Packet::Offset(Position::new(Offset::new(0), bytes));
