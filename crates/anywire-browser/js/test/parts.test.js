@@ -42,6 +42,15 @@ function assertArrived(scene, up, down) {
   assert.equal(scene.server.sessions.length, 1);
 }
 
+/** The server loses what follows the first part of a message, until what this gives is called. */
+function loseTheRest(session) {
+  const piece = session.piece;
+  session.piece = (place, most) => (place[1] ? undefined : piece.call(session, place, most));
+  return () => {
+    session.piece = piece;
+  };
+}
+
 for (const [name, options] of TRANSPORTS) {
   test(`large messages go in parts, both ways: ${name}`, () => {
     const scene = createScene({ ...options(), server: { answerBytes: 100000 } });
@@ -192,15 +201,13 @@ test('bytes of parts count toward the ack that is due at once', () => {
 test('an unfinished message that does not grow drops its WebSocket', () => {
   const scene = createScene({ transports: ['websocket'], server: { cut: () => 1000 } });
   scene.advance(1000);
-  // The server loses what follows the first part.
   const { session } = scene;
-  const piece = session.piece;
-  session.piece = (place, most) => (place[1] ? undefined : piece.call(session, place, most));
+  const deliver = loseTheRest(session);
   session.send('x'.repeat(3000));
   scene.advance(19500);
   assert.equal(scene.client.transport, 'websocket');
   const count = scene.client.trace.length;
-  session.piece = piece;
+  deliver();
   scene.advance(3000);
   assert.match(scene.client.trace.slice(count).map(({ result }) => result).join(), /stalled/);
   assert.deepEqual(scene.seen.messages, ['x'.repeat(3000)]);
@@ -211,13 +218,12 @@ test('an exchange is not dropped whose message does not grow: it may be long on 
   const scene = createScene({ transports: ['poll'], server: { answerBytes: 1000 } });
   scene.advance(1000);
   const { session } = scene;
-  const piece = session.piece;
-  session.piece = (place, most) => (place[1] ? undefined : piece.call(session, place, most));
+  const deliver = loseTheRest(session);
   session.send('x'.repeat(3000));
   session.hasNews = () => false;
   scene.advance(23000);
   assert.equal(scene.client.transport, 'poll');
-  session.piece = piece;
+  deliver();
   delete session.hasNews;
   scene.advance(30000);
   assert.deepEqual(scene.seen.messages, ['x'.repeat(3000)]);
@@ -336,8 +342,7 @@ test('a new connection has its own time to bring the rest of a message', () => {
   const scene = createScene({ server: { cut: () => 1000 } });
   scene.advance(1000);
   const { session } = scene;
-  const piece = session.piece;
-  session.piece = (place, most) => (place[1] ? undefined : piece.call(session, place, most));
+  const deliver = loseTheRest(session);
   session.send('x'.repeat(3000));
   scene.advance(19000);
   scene.client.block('poll');
@@ -347,7 +352,7 @@ test('a new connection has its own time to bring the rest of a message', () => {
   const count = scene.client.trace.length;
   scene.advance(14000);
   assert.equal(scene.client.trace.length, count);
-  session.piece = piece;
+  deliver();
   scene.advance(6000);
   assert.match(scene.client.trace.slice(count).map(({ result }) => result).join(), /stalled/);
   assert.deepEqual(scene.seen.messages, ['x'.repeat(3000)]);
