@@ -86,8 +86,8 @@ impl Framing {
                 self.writer.push(&Packet::Offset(events.next));
             }
             events.next = match is_part {
-                true => Position::new(events.next.offset, events.next.bytes + piece.len() as u64),
-                false => events.next.offset.after(1).into(),
+                true => events.next.after_bytes(piece.len() as u64),
+                false => events.next.after_message(),
             };
             if !is_line(piece.as_bytes()) {
                 return match is_part {

@@ -783,7 +783,7 @@ impl Session {
         let at = connection.cursor;
         match connection.mode {
             ConnectionMode::Raw => {
-                connection.cursor = at.offset.after(1).into();
+                connection.cursor = at.after_message();
                 return Transmit::Packet(Packet::Message(self.outbox.release(at.offset)));
             }
             ConnectionMode::Duplex => self.heartbeat.await_ack(now),
@@ -794,12 +794,12 @@ impl Session {
             true => self.limits.max_part_bytes.min(self.max_part_bytes as usize),
             false => usize::MAX,
         };
-        let piece = self.outbox.transmit(at, max_bytes);
-        connection.cursor = match &piece {
-            Some(Piece::Part(part)) => Position::new(at.offset, at.bytes + part.len() as u64),
-            _ => at.offset.after(1).into(),
-        };
-        match piece.expect("the cursor is below the end") {
+        let (piece, after) = self
+            .outbox
+            .transmit(at, max_bytes)
+            .expect("the cursor is below the end");
+        connection.cursor = after;
+        match piece {
             Piece::Whole(message) => Transmit::Message(message),
             Piece::Part(part) => Transmit::Packet(Packet::Part(part)),
             Piece::End(end) => Transmit::Packet(Packet::Message(end)),

@@ -407,15 +407,15 @@ fn push_messages(
             Transmit::Packet(Packet::Ack(_)) => {}
             Transmit::Packet(packet) => {
                 match &packet {
-                    Packet::Part(part) => end.bytes += part.len() as u64,
-                    Packet::Message(_) => *end = end.offset.after(1).into(),
+                    Packet::Part(part) => *end = end.after_bytes(part.len() as u64),
+                    Packet::Message(_) => *end = end.after_message(),
                     Packet::Close(_) => is_closing = true,
                     _ => {}
                 }
                 writer.push(&packet);
             }
             Transmit::Message(message) => {
-                *end = end.offset.after(1).into();
+                *end = end.after_message();
                 writer.push_message(message);
             }
             _ => break,

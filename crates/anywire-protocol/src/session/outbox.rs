@@ -67,23 +67,28 @@ impl Outbox {
                 && self.bytes + bytes <= limits.max_outbox_bytes)
     }
 
-    /// What comes at a place, if it is kept, and at most so many bytes of it; marks it as sent.
-    pub(crate) fn transmit(&mut self, at: Position, max_bytes: usize) -> Option<Piece<'_>> {
+    /// What comes at a place, if it is kept, and at most so many bytes of it; and the place behind it. Marks it as sent.
+    pub(crate) fn transmit(
+        &mut self,
+        at: Position,
+        max_bytes: usize,
+    ) -> Option<(Piece<'_>, Position)> {
         let index = at.offset.as_u64().checked_sub(self.base.offset.as_u64())?;
         let kept = self.kept.get(usize::try_from(index).ok()?)?;
         let message = &kept.message;
         let begin = usize::try_from(at.bytes).unwrap_or(usize::MAX);
         let end = cut(message, begin, max_bytes);
         let after = match end {
-            None => at.offset.after(1).into(),
+            None => at.after_message(),
             Some(end) => Position::new(at.offset, end as u64),
         };
         self.sent = self.sent.max(after);
-        Some(match end {
+        let piece = match end {
             Some(end) => Piece::Part(message.slice(begin..end)),
             None if begin == 0 => Piece::Whole(message),
             None => Piece::End(message.slice(begin.min(message.len())..message.len())),
-        })
+        };
+        Some((piece, after))
     }
 
     /// Forgets what the peer has (PROTOCOL §7.2), which [`Outbox::judge`] has judged; says whether messages were among that.
@@ -92,7 +97,7 @@ impl Outbox {
         while self.base.offset < received.offset {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
             self.bytes -= kept.message.len();
-            self.base = self.base.offset.after(1).into();
+            self.base = self.base.after_message();
             self.furthest = 0;
         }
         if self.base.offset == received.offset {
@@ -135,11 +140,11 @@ impl Outbox {
 
     /// Takes out the first message, which needs no ack: raw connections (PROTOCOL §9).
     pub(crate) fn release(&mut self, offset: Offset) -> Message {
-        let Some(Piece::Whole(message)) = self.transmit(offset.into(), usize::MAX) else {
+        let Some((Piece::Whole(message), after)) = self.transmit(offset.into(), usize::MAX) else {
             panic!("the cursor is below the end, between messages");
         };
         let message = message.clone();
-        self.acknowledge(offset.after(1).into(), Timestamp::default());
+        self.acknowledge(after, Timestamp::default());
         message
     }
 
@@ -219,10 +224,12 @@ mod tests {
 
     fn whole(outbox: &mut Outbox, offset: u64) -> Option<String> {
         let at = Offset::new(offset).into();
-        outbox.transmit(at, usize::MAX).map(|piece| match piece {
-            Piece::Whole(message) => message.as_text().unwrap().to_owned(),
-            other => panic!("{other:?}"),
-        })
+        outbox
+            .transmit(at, usize::MAX)
+            .map(|(piece, _)| match piece {
+                Piece::Whole(message) => message.as_text().unwrap().to_owned(),
+                other => panic!("{other:?}"),
+            })
     }
 
     fn at(offset: u64, bytes: u64) -> Position {
@@ -272,7 +279,7 @@ mod tests {
             let mut place = at(0, 0);
             let mut found = Vec::new();
             while place.offset == Offset::default() {
-                let piece = outbox.transmit(place, max_bytes).unwrap();
+                let (piece, after) = outbox.transmit(place, max_bytes).unwrap();
                 let (part, is_end) = match piece {
                     Piece::Whole(message) => (message.clone(), true),
                     Piece::Part(part) => (part, false),
@@ -283,6 +290,7 @@ mod tests {
                 if is_end {
                     place = at(1, 0);
                 }
+                assert_eq!(after, place);
             }
             assert_eq!(found, ends);
         }
@@ -295,7 +303,7 @@ mod tests {
         outbox.push("a🦀é".into(), &limits, now).unwrap();
         assert!(matches!(
             outbox.transmit(at(0, 0), 5),
-            Some(Piece::Part(part)) if part == "a🦀".into()
+            Some((Piece::Part(part), _)) if part == "a🦀".into()
         ));
         outbox.judge(at(0, 5)).unwrap();
         for (acked, base, left) in [(5, 5, 2), (3, 1, 6), (0, 0, 7), (5, 5, 2)] {
@@ -304,7 +312,7 @@ mod tests {
         }
         assert!(matches!(
             outbox.transmit(at(0, 5), 5),
-            Some(Piece::End(end)) if end == "é".into()
+            Some((Piece::End(end), _)) if end == "é".into()
         ));
         assert!(outbox.acknowledge(at(1, 0), now));
         assert_eq!((outbox.base(), outbox.bytes()), (at(1, 0), 0));

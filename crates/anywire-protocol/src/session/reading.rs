@@ -76,9 +76,10 @@ impl Reading {
             return Err(gap());
         }
         let end = u64::from(bytes) + piece.len() as u64;
+        let at = Position::new(offset, end);
         self.cursor = match extent {
-            Extent::Part => Position::new(offset, end).into(),
-            Extent::End => Position::from(offset.after(1)).into(),
+            Extent::Part => at.into(),
+            Extent::End => at.after_message().into(),
         };
         if offset < self.received {
             return Ok(None);

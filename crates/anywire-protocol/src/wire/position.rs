@@ -26,6 +26,16 @@ impl Position {
         Self { offset, bytes }
     }
 
+    /// The begin of the next message.
+    pub const fn after_message(self) -> Self {
+        Self::new(self.offset.after(1), 0)
+    }
+
+    /// So many bytes further into the same message.
+    pub const fn after_bytes(self, bytes: u64) -> Self {
+        Self::new(self.offset, self.bytes + bytes)
+    }
+
     /// Whether it lies within a message, so that only sides that can part know what it means.
     pub const fn is_inside(self) -> bool {
         self.bytes > 0
