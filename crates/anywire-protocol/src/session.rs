@@ -53,8 +53,6 @@ pub struct Session {
     /// What both sides can (PROTOCOL §2.5).
     can: Can,
     limits: Arc<Limits>,
-    /// The longest part that is sent, if the path bears less than the limits say.
-    max_part_bytes: u32,
     outbox: Outbox,
     inbox: Inbox,
     heartbeat: Heartbeat,
@@ -74,7 +72,6 @@ impl Session {
         Self {
             role,
             can: Can::NONE,
-            max_part_bytes: u32::MAX,
             limits,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
@@ -98,9 +95,12 @@ impl Session {
         self.can
     }
 
-    /// The path bears no longer parts from now on; messages that are longer go in such parts if both sides can.
+    /// The connection that carries the session now bears no longer parts from here on; messages that are longer go in such
+    /// parts if both sides can. The next connection is bounded by the limits alone.
     pub fn bound_parts(&mut self, max_bytes: usize) {
-        self.max_part_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX);
+        if let Some(connection) = &mut self.connection {
+            connection.bound_parts(max_bytes);
+        }
     }
 
     // What the world does.
@@ -791,7 +791,7 @@ impl Session {
             ConnectionMode::Stream => connection.speak(now),
         }
         let max_bytes = match self.can.has(Can::PART) {
-            true => self.limits.max_part_bytes.min(self.max_part_bytes as usize),
+            true => self.limits.max_part_bytes.min(connection.max_part_bytes()),
             false => usize::MAX,
         };
         let (piece, after) = self

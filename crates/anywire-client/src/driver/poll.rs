@@ -421,7 +421,6 @@ fn push_messages(
             _ => break,
         }
     }
-    session.bound_parts(usize::MAX);
     session.handle_detach(at.id, now);
     is_closing
 }

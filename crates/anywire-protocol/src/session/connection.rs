@@ -85,6 +85,8 @@ pub(crate) struct Connection {
     has_told_ack: bool,
     has_told_offset: bool,
     has_told_close: bool,
+    /// The longest part that it bears, if that is less than the limits say.
+    max_part_bytes: u32,
 }
 
 impl Connection {
@@ -106,6 +108,7 @@ impl Connection {
             has_told_ack: false,
             has_told_offset: false,
             has_told_close: false,
+            max_part_bytes: u32::MAX,
         }
     }
 
@@ -140,6 +143,16 @@ impl Connection {
             ConnectionMode::Exchange { hold } => Some(self.attached_at + hold),
             ConnectionMode::Duplex | ConnectionMode::Raw | ConnectionMode::Stream => None,
         }
+    }
+
+    /// It bears no longer parts from now on.
+    pub(crate) fn bound_parts(&mut self, max_bytes: usize) {
+        self.max_part_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX);
+    }
+
+    /// The longest part that it bears, whatever the limits say.
+    pub(crate) fn max_part_bytes(&self) -> usize {
+        self.max_part_bytes as usize
     }
 
     /// Something went out that shows a stream's life.
