@@ -339,8 +339,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Before an attach only pings and the attach itself are welcome (PROTOCOL §5.3).
     fn handle_waiting(&mut self, packets: &mut Vec<Packet>) {
         if self.reader.awaits_part() {
-            let text = "a packet before open or attach that is neither ping nor padding";
-            return self.refuse(ProtocolError::malformed(text).into());
+            return self.refuse(before_attach().into());
         }
         let mut packets = packets.drain(..);
         for packet in packets.by_ref() {
@@ -367,10 +366,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     open(&self.hub, &request, principal.as_ref())
                 }
                 Packet::Attach(request) => attach(&self.hub, &request, principal.as_ref()),
-                _ => {
-                    let text = "a packet before open or attach that is neither ping nor padding";
-                    Err(ProtocolError::malformed(text).into())
-                }
+                _ => Err(before_attach().into()),
             };
             match attached {
                 Ok((connection, opened)) => {
@@ -517,6 +513,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().poll_carry(cx)
     }
+}
+
+const fn before_attach() -> ProtocolError {
+    ProtocolError::malformed("a packet before open or attach that is neither ping nor padding")
 }
 
 fn held() -> Refusal {
