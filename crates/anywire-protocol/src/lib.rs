@@ -43,4 +43,4 @@ pub use wire::payload::{
     Encoding, MAX_PACKETS_PER_PAYLOAD, PayloadReader, PayloadWriter, decode_payload,
 };
 pub use wire::position::Position;
-pub use wire::veil::{VEILED_MARK, unveil, veil, veiled_bytes};
+pub use wire::veil::{VEILED_MARK, unveil, unveiled_bytes, veil, veiled_bytes};

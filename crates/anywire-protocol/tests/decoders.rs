@@ -266,6 +266,7 @@ proptest! {
         let veiled = veil(&payload, mask);
         prop_assert!(veiled.is_ascii());
         prop_assert_eq!(veiled.len(), veiled_bytes(payload.len()));
+        prop_assert!(veiled_bytes(unveiled_bytes(veiled.len())) <= veiled.len());
         prop_assert_eq!(unveil(&veiled), Ok(payload.into()));
         let _ = unveil(other.as_bytes());
     }

@@ -43,6 +43,11 @@ pub const fn veiled_bytes(payload_bytes: usize) -> usize {
             .div_ceil(3)
 }
 
+/// How long a payload may be whose veiled body has at most so many bytes.
+pub const fn unveiled_bytes(body_bytes: usize) -> usize {
+    (body_bytes.saturating_sub(VEILED_MARK.len()) / 4 * 3).saturating_sub(4)
+}
+
 fn masked(bytes: &[u8], mask: [u8; 4]) -> impl Iterator<Item = u8> {
     bytes
         .iter()
