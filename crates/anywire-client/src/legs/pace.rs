@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anywire_protocol::{Limits, NegotiationSettings, Timestamp};
+use anywire_protocol::{Limits, NegotiationSettings, Timestamp, unveiled_bytes};
 
 /// Outlives the legs.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +41,8 @@ impl Pace {
 
     /// How long a body with messages may be.
     pub(crate) fn body_bytes(&self, limits: &Limits, now: Timestamp) -> usize {
-        let borne = self.borne.filter(|(_, until)| now < *until);
-        let borne = borne.map_or(usize::MAX, |(bytes, _)| bytes);
-        limits.max_payload_bytes.min(self.batch_bytes).min(borne)
+        let most = self.batch_bytes.min(self.borne_bytes(now));
+        limits.max_payload_bytes.min(most)
     }
 
     /// Whether larger bodies have failed until nothing but small ones is left.
@@ -61,19 +60,11 @@ impl Pace {
     /// The path has refused a body of this length as too long (PROTOCOL §6.7). Whether to send what it held again in shorter
     /// ones.
     pub(crate) fn refused_as_too_long(&mut self, body_bytes: usize, now: Timestamp) -> bool {
-        if body_bytes <= MIN_BODY_BYTES {
-            return false;
+        let shorter = halved(body_bytes, self.borne_bytes(now));
+        if let Some(bytes) = shorter {
+            self.borne = Some((bytes, now + NegotiationSettings::MEMORY));
         }
-        let bytes = (body_bytes / 2).max(MIN_BODY_BYTES);
-        if self
-            .borne
-            .is_some_and(|(borne, until)| now < until && borne <= bytes)
-        {
-            // It is no shorter than what was tried.
-            return false;
-        }
-        self.borne = Some((bytes, now + NegotiationSettings::MEMORY));
-        true
+        shorter.is_some()
     }
 
     /// Whether the path refuses what messages say: then bodies with messages are veiled for a while (PROTOCOL §6.8).
@@ -83,22 +74,24 @@ impl Pace {
 
     /// The path has refused a veiled body of this length. Whether to send what it held again in shorter ones.
     pub(crate) fn refused_veil(&mut self, body_bytes: usize) -> bool {
-        let bytes = (body_bytes / 2).max(MIN_BODY_BYTES);
-        let is_shorter = body_bytes > MIN_BODY_BYTES && bytes < self.veiled_bytes;
-        if is_shorter {
-            self.veiled_bytes = bytes;
-        }
-        is_shorter
+        let shorter = halved(body_bytes, self.veiled_bytes);
+        self.veiled_bytes = shorter.unwrap_or(self.veiled_bytes);
+        shorter.is_some()
     }
 
     /// How long a payload may be that is veiled.
     pub(crate) fn veiled_payload_bytes(&self, body_bytes: usize) -> usize {
-        // The mark, and four characters for three bytes, of which four are the mask.
-        (body_bytes.min(self.veiled_bytes) - 2) / 4 * 3 - 4
+        unveiled_bytes(body_bytes.min(self.veiled_bytes))
     }
 
     pub(crate) fn is_veiled(&self, now: Timestamp) -> bool {
         self.veiled_until.is_some_and(|until| now < until)
+    }
+
+    /// How long a body the path is known to bear; `usize::MAX` if nothing is known.
+    fn borne_bytes(&self, now: Timestamp) -> usize {
+        let borne = self.borne.filter(|(_, until)| now < *until);
+        borne.map_or(usize::MAX, |(bytes, _)| bytes)
     }
 
     /// A hold lasted as long as it was to.
@@ -115,6 +108,12 @@ impl Pace {
             self.hold = (hold / 2).max(MIN_HOLD);
         }
     }
+}
+
+/// How long the bodies are that follow a refused one; `None` if they would be no shorter than what was tried.
+fn halved(refused_bytes: usize, tried_bytes: usize) -> Option<usize> {
+    let bytes = (refused_bytes / 2).max(MIN_BODY_BYTES);
+    (refused_bytes > MIN_BODY_BYTES && bytes < tried_bytes).then_some(bytes)
 }
 
 /// No path is asked for less.
