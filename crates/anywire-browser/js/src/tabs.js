@@ -66,7 +66,7 @@ export function createTabs(settings, endpoints, session, http, turned) {
   var free = ignore;
   // Begins what waits for it.
   var begin = ignore;
-  // Somebody has had it for too long.
+  // A tab has had it for too long.
   var isStuck = false;
   var timer = createTimer(settings, function () {
     (hasTurn === undefined ? fail : look)();
@@ -84,7 +84,6 @@ export function createTabs(settings, endpoints, session, http, turned) {
   function fail() {
     if (!isOff) {
       leave();
-      isCrowded = false;
       if (name) {
         turn(true);
       }
@@ -183,7 +182,7 @@ export function createTabs(settings, endpoints, session, http, turned) {
           var held = new Promise(function (/** @type {() => void} */ resolve) {
             release = resolve;
           });
-          // Whoever sees both names for a moment leaves a turn too many.
+          // A tab that sees both names for a moment leaves a turn too many.
           last();
           channel.postMessage(0);
           look();
