@@ -117,7 +117,7 @@ async fn twelve_tabs_share_the_connections_of_an_origin() {
         // One that was used last is hidden by now, and holds a turn.
         let killed = tabs.remove(TABS - 2);
         let killed_at = evaluate(&tabs[0], "Date.now()").await.as_f64().unwrap();
-        // Nobody answers for a renderer that is gone.
+        // The renderer is gone before it answers.
         let _ = tokio::time::timeout(Duration::from_secs(1), killed.send("Page.crash", json!({})))
             .await;
         for tab in &tabs {

@@ -87,7 +87,7 @@ var steps = {
     exchange('large', done);
   },
 
-  /** No body may be long, so a message goes in parts. Of a form nobody hears that it was refused. */
+  /** No body may be long, so a message goes in parts. A page is not told that a form was refused, so jsonp has no limit here. */
   parts: function (done) {
     between(query.transport === 'jsonp' ? '' : 'short', 'parts', done);
   },

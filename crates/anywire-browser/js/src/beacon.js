@@ -25,7 +25,7 @@ export function sendBeacon(url, body, withCredentials) {
   // A beacon hides its origin where the page sends no referrer, and has credentials, whatever is wanted.
   if (knowsKeepalive) {
     var bytes = body.length;
-    // Over its bound the engine would refuse it later, when nobody hears of it.
+    // Over its bound the engine would refuse it later, and tell the page nothing.
     if (flying + bytes > MAX_BYTES) {
       return false;
     }

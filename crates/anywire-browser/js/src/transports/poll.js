@@ -246,7 +246,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     }
   }
 
-  /** Other tabs have left a turn to this one, or it to them; or an exchange asks for what follows what it sent. */
+  /** Other tabs have left a turn to this one, or it to them. */
   function turned() {
     // What was cleared away for a send is resumed behind it.
     if (!clearedAt) {
@@ -471,7 +471,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         }
       }
     }, function (outcome, detail, text, retryAfterMs) {
-      // Of PROTOCOL §8.4, if the server wrote the answer and nobody between.
+      // Of PROTOCOL §8.4, if the server wrote the answer, and not a proxy.
       var refusal = /** @type {Fault} */ (readJson(text, ['code', 'message']));
 
       function refused() {

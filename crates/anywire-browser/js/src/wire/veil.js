@@ -1,5 +1,5 @@
 /**
- * Owns the veil of a body (PROTOCOL §4.13): the binary encoding, so that nobody between sees text in it.
+ * Owns the veil of a body (PROTOCOL §4.13): the binary encoding, so that proxies see no text in it.
  * Leaves when to veil to poll.js.
  */
 
