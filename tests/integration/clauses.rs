@@ -494,13 +494,15 @@ async fn before_an_attach_padding_is_ignored_and_each_wrong_packet_has_its_code(
     let wire = Wire::open(server.addr, Variant::PollText).await;
     let (id, secret) = (wire.opened.session, wire.opened.secret);
     let long = "x".repeat(32_769);
-    for (text, code) in [
-        (format!("\u{10}p{long}"), 4964),
-        ("x".repeat(2 * 1_048_576 + 1), 4964),
-        (format!("\u{10}x{id} {secret} 2 0 500"), 4960),
-        ("\u{10}r1 poll connect 5 ok".into(), 4960),
-        ("\u{10}a0".into(), 4960),
-        ("a message".into(), 4960),
+    let early = "a packet before open or attach that is neither ping nor padding";
+    for (text, code, expected) in [
+        (format!("\u{10}p{long}"), 4964, ""),
+        ("x".repeat(2 * 1_048_576 + 1), 4964, ""),
+        (format!("\u{10}x{id} {secret} 2 0 500"), 4960, "holdMs"),
+        ("\u{10}r1 poll connect 5 ok".into(), 4960, early),
+        ("\u{10}a0".into(), 4960, early),
+        ("\u{10}B".into(), 4960, early),
+        ("a message".into(), 4960, early),
     ] {
         let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
             .await
@@ -510,6 +512,7 @@ async fn before_an_attach_padding_is_ignored_and_each_wrong_packet_has_its_code(
             panic!("{:.50} is taken", text)
         };
         assert_eq!(reason.code.as_u16(), code, "{:.50}", text);
+        assert!(reason.text().contains(expected), "{:.50}: {reason}", text);
     }
     let mut socket = upgrade(server.addr, "/anywire/websocket", "anywire.v1")
         .await
