@@ -31,7 +31,7 @@ unit: browser-tools ## the tests that need neither a browser nor root: rules, co
 	cd $(JS) && npm test --silent
 
 # What a host can influence runs under those that are not our own loop too; `make hosts` runs all.
-HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages streams
+HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies streams
 
 sockets: middleboxes ## the server and the Rust client over real sockets, under each host
 	cargo test -p anywire-fault-proxy -p anywire-compare -p anywire-tests --lib --examples

@@ -16,6 +16,7 @@ mod lifecycle;
 mod line;
 mod messages;
 mod parts;
+mod proxies;
 mod recipes;
 mod streams;
 mod wire;

@@ -48,7 +48,8 @@ impl Answer {
     }
 }
 
-/// Sends a request and reads the answer. `headers` are whole lines without their ends.
+/// Sends a request and reads the answer. `headers` are whole lines without their ends; a `Host` among them replaces the
+/// address.
 pub async fn request(
     addr: SocketAddr,
     method: &str,
@@ -56,7 +57,10 @@ pub async fn request(
     headers: &[&str],
     body: &[u8],
 ) -> Answer {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|header| header.starts_with("Host:")) {
+        head += &format!("Host: {addr}\r\n");
+    }
     if !body.is_empty() || method == "POST" {
         head += &format!("Content-Length: {}\r\n", body.len());
     }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use anywire_core::Principal;
 use anywire_protocol::{Limits, LimitsError};
 
+use crate::forwarded::ForwardingHeaders;
+use crate::host;
+use crate::networks::Networks;
 use crate::origin::Origin;
 use crate::visitor::{AllowOrigin, Authorize, Denied, Visitor};
 
@@ -40,6 +43,9 @@ pub struct Config {
     pub(crate) origins: Vec<String>,
     pub(crate) origin_predicate: Option<AllowOrigin>,
     pub(crate) allows_opaque_origins: bool,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) proxies: Networks,
+    pub(crate) forwarding_headers: ForwardingHeaders,
     pub(crate) protocols: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) authorize: Option<Authorize>,
@@ -60,6 +66,9 @@ pub enum ConfigError {
         "origin `{0}` must be `scheme://host` or `scheme://host:port` in lower case, without a path or the scheme's own port; list each one, and let `null` in by `allow_opaque_origins`"
     )]
     Origin(String),
+    /// A host that no request can name.
+    #[error("host `{0}` must be a name or an address, with at most one port and no path")]
+    Host(String),
     /// A sub-protocol that cannot be negotiated.
     #[error("sub-protocol `{0}` must be a token that does not begin with `anywire.`")]
     Protocol(String),
@@ -125,6 +134,37 @@ impl Config {
         self
     }
 
+    /// The hosts that the endpoints answer for, as `app.example` (any port) or `app.example:8443`. Default: every host.
+    ///
+    /// Without a list, a page on another site can have its own name point to this server, and is then of the server's own
+    /// origin (DNS rebinding). So a server on a private network or on a developer's machine needs one. A request for another
+    /// host is refused with 421 and code 4965.
+    pub fn hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The networks of the proxies in front of the server. Default: none.
+    ///
+    /// What such a proxy says of its client is believed: address, scheme and host. So [`Visitor::peer`], the origin check,
+    /// limits and logs are the client's. Of several proxies in a row each must be listed; the first address that is not
+    /// is the client's.
+    ///
+    /// Too few, and all clients of a proxy look like one: they share its limits, unless the proxy has a private address, which
+    /// is not limited. Too many, and clients there choose their own address.
+    pub fn trust_proxies(mut self, networks: Networks) -> Self {
+        self.proxies = networks;
+        self
+    }
+
+    /// Which headers the trusted proxies set. Default: `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    ///
+    /// The other kind is ignored: a proxy passes it on as its client wrote it.
+    pub fn forwarding_headers(mut self, kind: ForwardingHeaders) -> Self {
+        self.forwarding_headers = kind;
+        self
+    }
+
     /// The application's sub-protocols, negotiated as with a WebSocket. Default none.
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
@@ -176,6 +216,9 @@ impl Config {
         }) {
             return Err(ConfigError::Origin(origin.clone()));
         }
+        if let Some(wrong) = self.hosts.iter().find(|host| !host::is_well_formed(host)) {
+            return Err(ConfigError::Host(wrong.clone()));
+        }
         let offered =
             anywire_protocol::application_protocols(self.protocols.iter().map(String::as_str));
         if let Some(wrong) = self
@@ -194,6 +237,8 @@ impl Debug for Config {
         f.debug_struct("Config")
             .field("mount", &self.mount)
             .field("origins", &self.origins)
+            .field("hosts", &self.hosts)
+            .field("proxies", &self.proxies)
             .field("protocols", &self.protocols)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -207,6 +252,9 @@ impl Default for Config {
             origins: Vec::new(),
             origin_predicate: None,
             allows_opaque_origins: false,
+            hosts: Vec::new(),
+            proxies: Networks::default(),
+            forwarding_headers: ForwardingHeaders::default(),
             protocols: Vec::new(),
             limits: Limits::default(),
             authorize: None,
@@ -254,6 +302,16 @@ mod tests {
         ] {
             let checked = Config::new().allow_origin(origin).check();
             assert!(matches!(checked, Err(ConfigError::Origin(_))), "{origin}");
+        }
+        assert!(
+            Config::new()
+                .hosts(["app.example", "[::1]:3030"])
+                .check()
+                .is_ok()
+        );
+        for host in ["", "https://app.example", "app.example/", "*", "a:b"] {
+            let checked = Config::new().hosts([host]).check();
+            assert!(matches!(checked, Err(ConfigError::Host(_))), "{host}");
         }
         let checked = Config::new().protocols(["anywire.v1"]).check();
         assert!(matches!(checked, Err(ConfigError::Protocol(_))));

@@ -1,17 +1,20 @@
-//! The one gate that every request on every endpoint passes first: origin, then authorisation (PROTOCOL §10).
+//! The one gate that every request on every endpoint passes first: host, origin, then authorisation (PROTOCOL §10).
 
 use anywire_core::Refusal;
-use anywire_polling::Answer;
-use anywire_protocol::CloseCode;
+use anywire_polling::{Answer, HttpRefusal};
+use anywire_protocol::{CloseCode, CloseReason, ProtocolError};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    AUTHORIZATION, COOKIE, HOST, ORIGIN, REFERER,
+    AUTHORIZATION, COOKIE, ORIGIN, REFERER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::Config;
+use crate::host;
 use crate::origin::Origin;
+use crate::request::RequestHead;
+use crate::visitor::Scheme;
 
 /// How an answer is let through to a page that is not of the server's own origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +62,47 @@ pub(crate) fn preflight() -> Answer {
         .with(ACCESS_CONTROL_MAX_AGE, value("600"))
 }
 
-/// Judges where a request comes from.
-pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<CrossOrigin, Refusal> {
+/// Judges which host a request is for; empty where it names none and the app lists none (PROTOCOL §10.6).
+///
+/// `forwarded` is the host that a trusted proxy was asked for.
+pub(crate) fn judge_host(
+    config: &Config,
+    head: &RequestHead,
+    forwarded: Option<String>,
+) -> Result<String, HttpRefusal> {
+    let malformed = |text| HttpRefusal::from(ProtocolError::malformed(text)).closing();
+    let own = host::read(&head.headers, head.authority.as_ref()).map_err(malformed)?;
+    let host = match forwarded {
+        Some(host) if !host::is_well_formed(&host) => {
+            return Err(malformed(
+                "an X-Forwarded-Host or Forwarded host that is malformed",
+            ));
+        }
+        Some(host) => host,
+        None => own.unwrap_or_default().to_owned(),
+    };
+    if config.hosts.is_empty() || host::is_listed(&config.hosts, &host) {
+        return Ok(host);
+    }
+    let text = "this host is not served here: list it with Config::hosts";
+    let reason = CloseReason::new(CloseCode::FORBIDDEN_ORIGIN, text);
+    let refusal = HttpRefusal::new(reason).with_status(StatusCode::MISDIRECTED_REQUEST);
+    Err(refusal.closing())
+}
+
+/// Judges which page a request comes from. `host` and `scheme` are what it was sent to.
+pub(crate) fn judge_origin(
+    config: &Config,
+    headers: &HeaderMap,
+    host: &str,
+    scheme: Option<Scheme>,
+) -> Result<CrossOrigin, Refusal> {
+    let is_own = |origin| Origin::parse(origin).is_some_and(|origin| origin.is_own(host, scheme));
     let text = |name| {
         headers
             .get(name)
             .map(|value: &HeaderValue| value.to_str().unwrap_or("?"))
     };
-    let host = text(HOST).unwrap_or_default();
     match (text(ORIGIN), text(REFERER)) {
         (Some(origin), _) => {
             let mut origins = headers.get_all(ORIGIN).iter();
@@ -78,7 +114,7 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
             } else if is_listed(config, origin) {
                 // First: a listed page of the other scheme looks like the server's own, but reads only what it is let.
                 Ok(CrossOrigin::Listed(value.clone()))
-            } else if is_own(origin, host) {
+            } else if is_own(origin) {
                 Ok(CrossOrigin::No)
             } else if passes(config, origin) {
                 Ok(CrossOrigin::Listed(value.clone()))
@@ -88,7 +124,7 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
         }
         (None, Some(referer)) => {
             let origin = Origin::of_address(referer).ok_or_else(forbidden)?;
-            if is_listed(config, origin) || is_own(origin, host) || passes(config, origin) {
+            if is_listed(config, origin) || is_own(origin) || passes(config, origin) {
                 Ok(CrossOrigin::No)
             } else {
                 Err(forbidden())
@@ -110,10 +146,6 @@ pub(crate) fn judge_origin(config: &Config, headers: &HeaderMap) -> Result<Cross
 const OPAQUE: &str = "null";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-fn is_own(origin: &str, host: &str) -> bool {
-    Origin::parse(origin).is_some_and(|origin| origin.is_own(host))
-}
 
 fn is_listed(config: &Config, origin: &str) -> bool {
     config.origins.iter().any(|allowed| allowed == origin)
@@ -158,11 +190,10 @@ mod tests {
         headers: &[(&'static str, &'static str)],
     ) -> Result<CrossOrigin, Refusal> {
         let mut map = HeaderMap::new();
-        map.insert(HOST, HeaderValue::from_static("app.example"));
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        judge_origin(config, &map)
+        judge_origin(config, &map, "app.example", None)
     }
 
     #[test]

@@ -31,7 +31,10 @@
 #![warn(missing_debug_implementations)]
 
 mod config;
+mod forwarded;
 mod gate;
+mod host;
+mod networks;
 mod origin;
 mod request;
 mod script;
@@ -55,11 +58,13 @@ pub use anywire_protocol::{
     SendError, SessionId, Transport, TrySendError,
 };
 pub use config::{Config, ConfigError};
+pub use forwarded::ForwardingHeaders;
+pub use networks::{Networks, NetworksError};
 pub use serve::{Accept, BoundServer, HttpServer, PeerAddr, RequestBody};
 pub use server::{Server, ServerBuilder};
 #[cfg(feature = "tower")]
 pub use tower::Service;
-pub use visitor::{Denied, Visitor};
+pub use visitor::{Denied, Scheme, Visitor};
 #[cfg(feature = "warp")]
 pub use warp::{WarpService, serve};
 

@@ -1,6 +1,8 @@
 //! Origins: what a browser may send as one, and whether it is the endpoint's own (PROTOCOL §10.2). Whether another is let in
 //! is the gate's to judge.
 
+use crate::visitor::Scheme;
+
 /// An origin as browsers write it: `scheme://host[:port]`. Never `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Origin<'a> {
@@ -44,8 +46,12 @@ impl<'a> Origin<'a> {
         self.port.is_some() && self.port == default_port(self.scheme)
     }
 
-    /// Whether a page of this origin was served under this `Host`. That has no scheme, so `http` and `https` are one here.
-    pub(crate) fn is_own(self, host: &str) -> bool {
+    /// Whether a page of this origin was served under this `Host`. That has no scheme, so `http` and `https` are one where
+    /// nothing else says which it was.
+    pub(crate) fn is_own(self, host: &str, scheme: Option<Scheme>) -> bool {
+        if scheme.is_some_and(|scheme| scheme.name() != self.scheme) {
+            return false;
+        }
         let Some(default) = default_port(self.scheme) else {
             return false;
         };
@@ -67,7 +73,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`; nothing else, and one port at most.
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let end = match authority.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
         None => authority.find(':').unwrap_or(authority.len()),
@@ -148,7 +154,7 @@ mod tests {
             ("http://[::1]:3030", "[::1]:3030"),
         ] {
             assert!(
-                Origin::parse(origin).unwrap().is_own(host),
+                Origin::parse(origin).unwrap().is_own(host, None),
                 "{origin} {host}"
             );
         }
@@ -164,9 +170,20 @@ mod tests {
             ("http://h", "h:80:80"),
         ] {
             assert!(
-                !Origin::parse(origin).unwrap().is_own(host),
+                !Origin::parse(origin).unwrap().is_own(host, None),
                 "{origin} {host}"
             );
         }
+    }
+
+    #[test]
+    fn where_the_scheme_is_known_it_must_be_the_pages() {
+        let own = |origin, host, scheme| Origin::parse(origin).unwrap().is_own(host, Some(scheme));
+        assert!(own("https://h", "h:443", Scheme::Https));
+        assert!(own("http://h", "h", Scheme::Http));
+        assert!(!own("http://h", "h", Scheme::Https));
+        assert!(!own("https://h", "h", Scheme::Http));
+        // A port without a name is that of the scheme that was spoken.
+        assert!(!own("http://h:443", "h", Scheme::Https));
     }
 }

@@ -7,14 +7,20 @@ use http::uri::Authority;
 use http::{Extensions, HeaderMap, HeaderValue, Method};
 use hyper::upgrade::OnUpgrade;
 
+use crate::Config;
+use crate::forwarded::Source;
 use crate::serve::ConnectionPermit;
+use crate::visitor::Scheme;
 
 /// A request without its body, whatever host it comes from.
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) query: String,
+    /// The authority of the request's target, where the host tells it.
+    pub(crate) authority: Option<Authority>,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) scheme: Option<Scheme>,
     pub(crate) upgrade: Option<OnUpgrade>,
     pub(crate) permit: Option<ConnectionPermit>,
     /// What layers and filters before have put in.
@@ -22,6 +28,12 @@ pub(crate) struct RequestHead {
 }
 
 impl RequestHead {
+    /// Where the request comes from, as far as the config trusts what it says.
+    pub(crate) fn source(&self, config: &Config) -> Source {
+        let kind = config.forwarding_headers;
+        Source::judge(&config.proxies, kind, self.peer, self.scheme, &self.headers)
+    }
+
     /// Takes the authority of the request's target for the `Host` that an HTTP/2 request does not have.
     pub(crate) fn set_missing_host(headers: &mut HeaderMap, authority: Option<&Authority>) {
         if let Some(authority) = authority

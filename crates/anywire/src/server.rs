@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anywire_core::{App, Handler, Hub, Metrics, Sender, Socket};
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) hub: Hub,
     pub(crate) scripts: Scripts,
+    /// Whether the log has been told of a proxy that nobody trusts.
+    pub(crate) has_warned_of_proxy: AtomicBool,
 }
 
 /// A server whose app is still to be chosen; see [`Server::builder`].
@@ -142,6 +145,7 @@ impl ServerBuilder {
                 config: self.0,
                 hub,
                 scripts: Scripts::new(),
+                has_warned_of_proxy: AtomicBool::new(false),
             }),
         }
     }

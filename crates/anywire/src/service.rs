@@ -1,13 +1,17 @@
 //! From an HTTP request to an HTTP response: which endpoint, the gate, the endpoint, the answer. It knows neither warp nor
 //! tower. What endpoints do is left to `anywire-polling` and `upgrade.rs`.
 
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+
 use anywire_core::Principal;
 use anywire_polling::{Answer, Body, BoxError, HttpRefusal, Request, Row, Style, query, render};
 use anywire_protocol::{CloseCode, CloseReason};
-use http::header::{ALLOW, VARY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method, Response};
+use http::header::{ALLOW, CONNECTION, UPGRADE, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method, Response, StatusCode};
+use tracing::warn;
 
-use crate::gate::{CrossOrigin, judge_origin, preflight};
+use crate::gate::{CrossOrigin, judge_host, judge_origin, preflight};
 use crate::request::RequestHead;
 use crate::script::{Build, Freshness};
 use crate::server::Shared;
@@ -61,30 +65,79 @@ pub(crate) async fn respond<B>(
 where
     B: http_body::Body<Error: Into<BoxError>>,
 {
-    let (outcome, style, origin) = match target {
-        Target::Script(build, freshness) => {
-            // The script is public: pages of other origins load it too.
-            let answer = script(shared, &head, build, freshness);
-            (answer, Style::Json, CrossOrigin::No)
-        }
-        Target::Endpoint(endpoint) => {
-            let style = endpoint.style(&head.query);
-            match judge_origin(&shared.config, &head.headers) {
-                Ok(origin) => {
-                    let is_own = origin == CrossOrigin::No;
-                    let outcome = endpoint.answer(shared, head, body, is_own).await;
-                    (outcome, style, origin)
-                }
-                Err(refusal) => (Err(refusal.into()), style, CrossOrigin::No),
-            }
-        }
-    };
+    let style = target.style(&head.query);
+    let asks_for_upgrade = head.headers.contains_key(UPGRADE);
+    let (outcome, origin) = target.answer(shared, head, body).await;
     let mut response = render(outcome, style);
+    let is_refused_upgrade =
+        asks_for_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
+    if is_refused_upgrade {
+        // Bytes that follow it are no request: they may be smuggled.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.append(VARY, HeaderValue::from_static("Origin"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     origin.mark(headers);
     response
+}
+
+impl Target {
+    fn style(self, query: &str) -> Style {
+        match self {
+            Self::Script(..) => Style::Json,
+            Self::Endpoint(endpoint) => endpoint.style(query),
+        }
+    }
+
+    /// The gate, then the endpoint.
+    async fn answer<B>(
+        self,
+        shared: &Shared,
+        mut head: RequestHead,
+        body: B,
+    ) -> (Result<Answer, HttpRefusal>, CrossOrigin)
+    where
+        B: http_body::Body<Error: Into<BoxError>>,
+    {
+        let config = &shared.config;
+        let source = head.source(config);
+        if source.is_unnamed_proxy {
+            warn_of_proxy(shared, source.peer);
+        }
+        let host = match judge_host(config, &head, source.host) {
+            Ok(host) => host,
+            Err(refusal) => return (Err(refusal), CrossOrigin::No),
+        };
+        (head.peer, head.scheme) = (source.peer, source.scheme);
+        let endpoint = match self {
+            Self::Endpoint(endpoint) => endpoint,
+            // The script is public: pages of other origins load it too.
+            Self::Script(build, freshness) => {
+                let answer = script(shared, &head, build, freshness);
+                return (answer, CrossOrigin::No);
+            }
+        };
+        match judge_origin(config, &head.headers, &host, source.scheme) {
+            Ok(origin) => {
+                let is_own = origin == CrossOrigin::No;
+                let outcome = endpoint.answer(shared, head, body, is_own).await;
+                (outcome, origin)
+            }
+            Err(refusal) => (Err(refusal.into()), CrossOrigin::No),
+        }
+    }
+}
+
+fn warn_of_proxy(shared: &Shared, peer: Option<SocketAddr>) {
+    if !shared.has_warned_of_proxy.swap(true, Ordering::Relaxed) {
+        let peer = peer.map(|peer| peer.ip());
+        warn!(
+            ?peer,
+            "a proxy that is not trusted forwards requests, so its clients have no limits by address: list it with \
+             Config::trust_proxies"
+        );
+    }
 }
 
 impl Endpoint {
@@ -155,6 +208,7 @@ impl Endpoint {
             headers: head.headers.clone(),
             query: query::without(&head.query, own_parameters),
             peer: head.peer,
+            scheme: head.scheme,
             extensions: std::mem::take(&mut head.extensions),
             endpoint: name,
         };
@@ -191,8 +245,8 @@ fn method_not_allowed(allowed: &'static str) -> HttpRefusal {
 #[cfg(feature = "tower")]
 pub(crate) fn not_found() -> Response<Body> {
     let text = "there is no endpoint of Anywire at this path";
-    let answer = Answer::whole("text/plain; charset=utf-8", text.into())
-        .with_status(http::StatusCode::NOT_FOUND);
+    let answer =
+        Answer::whole("text/plain; charset=utf-8", text.into()).with_status(StatusCode::NOT_FOUND);
     render(Ok(answer), Style::Text)
 }
 

@@ -11,10 +11,10 @@ use anywire_websocket::handshake::{Handshake, offered_protocols};
 use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
@@ -76,11 +76,14 @@ pub(crate) fn raw(
 fn begin(
     shared: &Shared,
     head: RequestHead,
-    start: impl FnOnce(&http::HeaderMap) -> Result<(Start, Option<HeaderValue>), Refusal>,
+    start: impl FnOnce(&HeaderMap) -> Result<(Start, Option<HeaderValue>), Refusal>,
 ) -> Result<Answer, HttpRefusal> {
     let wrong = |text: &str| refused(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
     let handshake =
         Handshake::check(&head.method, &head.headers).map_err(|error| wrong(&error.to_string()))?;
+    if has_body(&head.headers) {
+        return Err(wrong("a WebSocket upgrade with a body: send none"));
+    }
     let on_upgrade = head
         .upgrade
         .ok_or_else(|| wrong("a connection that cannot be upgraded: use HTTP/1.1"))?;
@@ -102,6 +105,12 @@ fn begin(
         Some(protocol) => answer.with(SEC_WEBSOCKET_PROTOCOL, protocol),
         None => answer,
     })
+}
+
+/// Whether bytes follow the head that are no frames.
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
 }
 
 /// Takes the socket out of the HTTP stack of any host, and carries the session on it.

@@ -26,9 +26,12 @@ pub struct Visitor {
     pub headers: HeaderMap,
     /// The request's query, without the `?` and the protocol's own parameters.
     pub query: String,
-    /// The other end of the connection; a proxy's address behind one. `None` where the host does not tell: see
-    /// [`PeerAddr`](crate::PeerAddr).
+    /// The client's address: the other end of the connection, or whom a trusted proxy names
+    /// ([`Config::trust_proxies`](crate::Config::trust_proxies)); its port is 0 where the proxy names none. `None` where the
+    /// host does not tell: see [`PeerAddr`](crate::PeerAddr).
     pub peer: Option<SocketAddr>,
+    /// What the client spoke. `None` where neither TLS on this server nor a trusted proxy says it.
+    pub scheme: Option<Scheme>,
     /// What layers and filters before this server put into the request, such as the user that an authentication layer
     /// found.
     pub extensions: Extensions,
@@ -42,8 +45,39 @@ impl Debug for Visitor {
         f.debug_struct("Visitor")
             .field("endpoint", &self.endpoint)
             .field("peer", &self.peer)
+            .field("scheme", &self.scheme)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+/// What a client spoke, as TLS or a trusted proxy says.
+///
+/// Also the request extension by which a host that ends TLS itself says so; [`HttpServer`](crate::HttpServer) does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http`, or `ws`: without TLS.
+    Http,
+    /// `https`, or `wss`: over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The scheme of a name in any case; some proxies say `ws` and `wss`.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "http" | "ws" => Some(Self::Http),
+            "https" | "wss" => Some(Self::Https),
+            _ => None,
+        }
     }
 }
 

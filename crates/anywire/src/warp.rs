@@ -25,6 +25,7 @@ use crate::request::RequestHead;
 use crate::serve::{ConnectionPermit, HttpServer, PeerAddr};
 use crate::server::Shared;
 use crate::service::{Target, respond};
+use crate::visitor::Scheme;
 
 impl Server {
     /// The endpoints under the mount path, to be joined with other routes by `or`. Other paths are rejected.
@@ -114,6 +115,7 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
         .and(headers())
         .and(query)
         .and(warp::ext::optional::<PeerAddr>())
+        .and(warp::ext::optional::<Scheme>())
         .and(warp::addr::remote())
         .and(warp::ext::optional::<OnUpgrade>())
         .and(warp::ext::optional::<ConnectionPermit>())
@@ -122,12 +124,15 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
              headers: HeaderMap,
              query: String,
              peer: Option<PeerAddr>,
+             scheme: Option<Scheme>,
              remote: Option<SocketAddr>,
              upgrade: Option<OnUpgrade>,
              permit: Option<ConnectionPermit>| RequestHead {
                 method,
                 headers,
                 query,
+                authority: None,
+                scheme,
                 peer: peer.map(|PeerAddr(addr)| addr).or(remote),
                 upgrade,
                 permit,
