@@ -2,6 +2,7 @@
 //! any tower service.
 
 mod guard;
+mod head;
 mod last_body;
 
 use std::fmt::{self, Debug, Formatter};
@@ -14,7 +15,8 @@ use std::time::Duration;
 
 use anywire_polling::{BoxError, TimedBody};
 use anywire_protocol::Limits;
-use http::{Request, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -160,15 +162,27 @@ where
         let inner = TowerToHyperService::new(self.service.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             phase.begin_answer();
-            request.extensions_mut().insert(PeerAddr(peer));
-            request.extensions_mut().insert(permit.clone());
-            let answer = hyper::service::Service::call(&inner, request.map(TimedBody::new));
+            let judged = head::judge(&request, phase.has_two_lengths());
+            let asks_for_upgrade = request.headers().contains_key(UPGRADE);
             let phase = phase.clone();
+            let answer = judged.map(|()| {
+                request.extensions_mut().insert(PeerAddr(peer));
+                request.extensions_mut().insert(permit.clone());
+                hyper::service::Service::call(&inner, request.map(TimedBody::new))
+            });
             async move {
-                let answer = answer.await?;
+                let answer = match answer {
+                    Ok(answer) => answer.await?,
+                    Err(text) => return Ok(refuse(text, phase)),
+                };
                 let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
                 let phase = (!is_upgrade).then_some(phase);
-                Ok::<_, S::Error>(answer.map(|body| LastBody::new(body, phase)))
+                let mut answer = answer.map(|body| LastBody::new(body, phase));
+                if asks_for_upgrade && !is_upgrade {
+                    // Bytes that follow a refused upgrade are no request: they may be smuggled.
+                    answer.headers_mut().insert(CONNECTION, CLOSE);
+                }
+                Ok::<_, S::Error>(answer)
             }
         });
         let connection = http1::Builder::new()
@@ -192,6 +206,18 @@ where
         });
     }
 }
+
+/// Answers a request that no service sees; the connection ends.
+fn refuse<B>(text: &'static str, phase: Phase) -> Response<LastBody<B>> {
+    let mut answer = Response::new(LastBody::of_loop(text, phase));
+    *answer.status_mut() = StatusCode::BAD_REQUEST;
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, CLOSE);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    answer
+}
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Where connections come from.
 pub trait Accept: Send {

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::head::HeadScan;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -27,7 +28,13 @@ pub(crate) struct Deadlines {
 ///   Fresh ──────▶ Reading ─────────▶ Answering ──────▶ Idle ──────────▶ Reading
 /// ```
 #[derive(Clone, Default)]
-pub(crate) struct Phase(Arc<AtomicU8>);
+pub(crate) struct Phase(Arc<PhaseState>);
+
+#[derive(Default)]
+struct PhaseState {
+    now: AtomicU8,
+    has_two_lengths: AtomicBool,
+}
 
 impl Phase {
     const FRESH: u8 = 0;
@@ -37,23 +44,37 @@ impl Phase {
 
     /// A request's head has come whole.
     pub(crate) fn begin_answer(&self) {
-        self.0.store(Self::ANSWERING, Ordering::Relaxed);
+        self.set(Self::ANSWERING);
+    }
+
+    /// Whether a head gave the length of its body in two ways.
+    pub(crate) fn has_two_lengths(&self) -> bool {
+        self.0.has_two_lengths.load(Ordering::Relaxed)
     }
 
     /// The service has answered.
     pub(crate) fn end_answer(&self) {
-        self.0.store(Self::IDLE, Ordering::Relaxed);
+        self.set(Self::IDLE);
     }
 
-    fn bytes_came(&self) {
-        let now = self.0.load(Ordering::Relaxed);
+    /// Bytes came: they begin a head, or are of what has begun.
+    fn bytes_came(&self, scan: &mut HeadScan, bytes: &[u8]) {
+        let now = self.get();
         if now == Self::FRESH || now == Self::IDLE {
-            self.0.store(Self::READING, Ordering::Relaxed);
+            scan.restart();
+            self.set(Self::READING);
+        }
+        if now != Self::ANSWERING && scan.read(bytes) {
+            self.0.has_two_lengths.store(true, Ordering::Relaxed);
         }
     }
 
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.now.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.now.store(phase, Ordering::Relaxed);
     }
 }
 
@@ -62,6 +83,7 @@ pub(crate) struct Guarded<S> {
     stream: S,
     deadlines: Deadlines,
     phase: Phase,
+    scan: HeadScan,
     /// The phase that the read timer was set for.
     timed: Option<u8>,
     read_timer: Pin<Box<Sleep>>,
@@ -75,6 +97,7 @@ impl<S> Guarded<S> {
             stream,
             deadlines,
             phase,
+            scan: HeadScan::default(),
             timed: None,
             read_timer,
             write_timer: None,
@@ -129,13 +152,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Pending => {
                 ready!(self.poll_overdue(cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             done => {
-                self.phase.bytes_came();
+                let Self { phase, scan, .. } = &mut *self;
+                phase.bytes_came(scan, &buf.filled()[before..]);
                 done
             }
         }
