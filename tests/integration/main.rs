@@ -18,5 +18,6 @@ mod messages;
 mod parts;
 mod proxies;
 mod recipes;
+mod smuggling;
 mod streams;
 mod wire;
