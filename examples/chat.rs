@@ -2,7 +2,7 @@
 //!
 //! Run `cargo run --release --example chat`, open the printed address in two windows. You see who is here, the last
 //! messages, and which transport carries yours; block WebSocket with the switch and watch the room go on over polling.
-//! `PORT` chooses another port than 3030.
+//! `PORT` chooses another port than 3030; `TLS_CERT` and `TLS_KEY` name the files of a certificate, for https.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,8 +98,7 @@ impl Room {
 
 /// One visitor, from first to last message.
 async fn visit(room: Arc<Mutex<Room>>, mut socket: Socket) {
-    let room = || room.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut me = None;
+    let (room, mut me) = (|| room.lock().unwrap_or_else(PoisonError::into_inner), None);
     while let Some(message) = socket.recv().await {
         let obeyed = parse(&message).and_then(|command| room().obey(&socket, &mut me, command));
         if let Err(message) = obeyed {
@@ -129,17 +128,18 @@ fn clean_name(name: &str) -> Result<String, &'static str> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = std::env::var("PORT")
-        .ok()
-        .map_or(Ok(3030), |port| port.parse())?;
+    let set = |name| std::env::var(name).ok();
+    let port = set("PORT").map_or(Ok(3030), |port| port.parse())?;
     let room = Arc::new(Mutex::new(Room::default()));
     let server = Server::builder(Config::new().mount("chat"))?
         .on_socket(move |socket| visit(room.clone(), socket));
-    let html = || warp::reply::html(include_str!("chat/index.html"));
-    let page = warp::path::end().and(warp::get()).map(html);
-    let serve = anywire::serve(page.or(server.routes()));
+    let page = warp::path::end().map(|| warp::reply::html(include_str!("chat/index.html")));
+    let mut serve = anywire::serve(page.or(server.routes()));
+    if let Some((certificate, key)) = set("TLS_CERT").zip(set("TLS_KEY")) {
+        serve = serve.tls(certificate, key)?;
+    }
     let serving = serve.bind(([127, 0, 0, 1], port)).await?;
-    println!("open http://{}", serving.local_addr());
+    println!("open {}", serving.url());
     let signal = async move {
         let _ = tokio::signal::ctrl_c().await;
         server.drain(Duration::from_secs(5)).await;

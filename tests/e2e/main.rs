@@ -19,4 +19,5 @@ mod recipes;
 mod stage;
 mod surface;
 mod tabs;
+mod tls;
 mod transports;

@@ -19,5 +19,7 @@ mod parts;
 mod proxies;
 mod recipes;
 mod smuggling;
+mod stalls;
 mod streams;
+mod tls;
 mod wire;

@@ -1,18 +1,24 @@
 //! Whom a request comes from and which host it is for: trusted proxies, and lists of hosts.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anywire::{Config, ForwardingHeaders, Principal, Scheme};
+use anywire_client::{Client, OriginMemory};
+use anywire_tests::host::Host;
 use anywire_tests::http::{raw, request};
+use anywire_tests::middlebox::{Middlebox, Product};
 use anywire_tests::server::TestServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::wire::new_key;
 
 /// What the app saw of a visitor: the address, and what was spoken.
 type Saw = Option<(String, Option<Scheme>)>;
 
-/// Opens by a poll with these headers; returns the status, the code of a refusal, and what the app saw.
-async fn open(config: Config, headers: &[&str]) -> (u16, u64, Saw) {
+/// The config, and where it notes what the app sees of visitors.
+fn noting(config: Config) -> (Config, Arc<Mutex<Saw>>) {
     let saw = Arc::<Mutex<Saw>>::default();
     let seen = saw.clone();
     let config = config.authorize(move |visitor| {
@@ -22,6 +28,12 @@ async fn open(config: Config, headers: &[&str]) -> (u16, u64, Saw) {
         *seen.lock().unwrap() = Some((peer, visitor.scheme));
         async { Ok(Principal::new("somebody")) }
     });
+    (config, saw)
+}
+
+/// Opens by a poll with these headers; returns the status, the code of a refusal, and what the app saw.
+async fn open(config: Config, headers: &[&str]) -> (u16, u64, Saw) {
+    let (config, saw) = noting(config);
     let server = TestServer::start(config).await;
     let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
     let payload = format!("{}:o{open}", open.len());
@@ -172,4 +184,69 @@ async fn an_upgrade_that_is_refused_or_has_a_body_ends_its_connection() {
             "{method} {path} {more}"
         );
     }
+}
+
+/// Whom the app sees when the Rust client comes through a balancer that passes bytes on.
+async fn seen_through(word: &str, bind: &str) -> String {
+    let (config, saw) = noting(Config::new());
+    let server = TestServer::start_tuned(config, |serve| {
+        serve.proxy_protocol("127.0.0.1".parse().unwrap())
+    })
+    .await;
+    let upstream = server.addr;
+    let site = |listen| {
+        format!(
+            "frontend f\n mode tcp\n bind {listen}\n default_backend b\n\
+             backend b\n mode tcp\n server s {upstream} {word}\n"
+        )
+    };
+    let patience = Duration::from_secs(30);
+    let balancer = Middlebox::start_with(Product::Haproxy, patience, site);
+    let balancer = balancer.await.unwrap();
+    // A client on an address of its own, which the balancer must pass on.
+    let url = format!("ws://{}/anywire", balancer.addr());
+    let from = TcpSocket::new_v4().unwrap();
+    from.bind(format!("{bind}:0").parse().unwrap()).unwrap();
+    let mut stream = from.connect(balancer.addr()).await.unwrap();
+    let open = format!(
+        "GET /anywire/events?anywire.offer=anywire.v1%2Canywire.open.{}.1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+        new_key()
+    );
+    stream.write_all(open.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+    let seen = saw.lock().unwrap().clone().unwrap().0;
+    // The whole client passes too.
+    let client = Client::builder(&url)
+        .memory(OriginMemory::default())
+        .no_proxy();
+    let mut client = client.connect().await.unwrap();
+    client.send("hello").await.unwrap();
+    assert_eq!(client.recv().await.unwrap().as_text(), Some("hello"));
+    seen
+}
+
+#[tokio::test]
+async fn a_balancer_that_passes_bytes_on_names_the_client() {
+    for word in ["send-proxy", "send-proxy-v2"] {
+        let seen = seen_through(word, "127.0.0.77").await;
+        assert_eq!(seen, "127.0.0.77", "{word}");
+    }
+    // Without its header a connection from there is closed; from elsewhere none is read.
+    let tune = |networks: &'static str| async move {
+        let tuned = TestServer::start_tuned(Config::new(), |serve| {
+            serve.proxy_protocol(networks.parse().unwrap())
+        });
+        let server = tuned.await;
+        assert_eq!(server.host, Host::Anywire);
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let get = b"GET /anywire/client.js HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        stream.write_all(get).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        answer.starts_with(b"HTTP/1.1 200")
+    };
+    assert!(!tune("127.0.0.1").await);
+    assert!(tune("10.0.0.0/8").await);
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod capture;
+pub mod certificate;
 pub mod chromium;
 pub mod directory;
 pub mod documents;

@@ -61,6 +61,8 @@ pub use config::{Config, ConfigError};
 pub use forwarded::ForwardingHeaders;
 pub use networks::{Networks, NetworksError};
 pub use serve::{Accept, BoundServer, HttpServer, PeerAddr, RequestBody};
+#[cfg(feature = "tls")]
+pub use serve::{Tls, TlsError};
 pub use server::{Server, ServerBuilder};
 #[cfg(feature = "tower")]
 pub use tower::Service;

@@ -4,11 +4,17 @@
 mod guard;
 mod head;
 mod last_body;
+mod proxy;
+mod reset;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(feature = "tls")]
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +31,18 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time;
+use tokio::time::{self, Instant};
 use tower_service::Service;
+use tracing::debug;
 
 pub(crate) use self::guard::Guarded;
 use self::guard::{Deadlines, Phase};
 use self::last_body::LastBody;
+pub(crate) use self::reset::{prepare, reset_on_drop};
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
+use crate::networks::Networks;
+use crate::visitor::Scheme;
 
 /// The address of the other end of a connection, as an extension of the request.
 ///
@@ -47,13 +59,17 @@ pub(crate) struct ConnectionPermit {
 /// A server over HTTP/1.1 that has no address yet, with deadlines and limits.
 ///
 /// [`serve`](crate::serve()) makes one of a warp filter, [`HttpServer::new`] of a tower service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a server serves once it runs: call `run`, or `bind`"]
 pub struct HttpServer<S> {
     service: S,
     deadlines: Deadlines,
     max_connections: usize,
     finish_within: Duration,
+    handshake_within: Duration,
+    proxies: Networks,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 /// The body of a request that [`HttpServer`] hands to its service.
@@ -72,6 +88,10 @@ impl<S> HttpServer<S> {
             },
             max_connections: 100_000,
             finish_within: Duration::from_secs(30),
+            handshake_within: Duration::from_secs(10),
+            proxies: Networks::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -109,6 +129,45 @@ impl<S> HttpServer<S> {
     /// How long connections may take to finish after the shutdown signal. Default 30 s.
     pub fn finish_within(mut self, duration: Duration) -> Self {
         self.finish_within = duration;
+        self
+    }
+
+    /// How long a connection may take before its first request: for the balancer's header and the handshake of TLS. Default
+    /// 10 s.
+    pub fn handshake_within(mut self, duration: Duration) -> Self {
+        self.handshake_within = duration;
+        self
+    }
+
+    /// The networks of balancers that pass bytes on and say first whose they are, by the PROXY protocol, version 1 or 2.
+    /// Default: none.
+    ///
+    /// A connection from there must begin with that header, or it is closed. From elsewhere none is read. The client's address
+    /// is then what [`PeerAddr`] says.
+    pub fn proxy_protocol(mut self, networks: Networks) -> Self {
+        self.proxies = networks;
+        self
+    }
+
+    /// Speaks TLS, with a certificate chain and its key from files in PEM: addresses begin `https://` and `wss://`.
+    ///
+    /// [`Tls`] has certificates for several names, and says when the files are read again.
+    ///
+    /// # Errors
+    /// The files cannot be read, or do not go together; the error names them.
+    #[cfg(feature = "tls")]
+    pub fn tls(
+        self,
+        certificate: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, TlsError> {
+        Ok(self.tls_with(Tls::new(certificate, key)?))
+    }
+
+    /// Speaks TLS with these certificates.
+    #[cfg(feature = "tls")]
+    pub fn tls_with(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -150,10 +209,62 @@ where
         Ok(())
     }
 
+    /// A connection that was accepted: whose it is, TLS, then HTTP.
+    fn meet<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        &self,
+        mut stream: I,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        mut told: watch::Receiver<()>,
+    ) {
+        let is_named = self.proxies.contains(peer.ip());
+        #[cfg(feature = "tls")]
+        let is_secret = self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let is_secret = false;
+        let mut about = About { peer, scheme: None };
+        if !is_named && !is_secret {
+            return self.start(stream, about, permit, told);
+        }
+        let server = self.clone();
+        tokio::spawn(async move {
+            let deadline = Instant::now() + server.handshake_within;
+            let header = async {
+                if is_named && let Some(named) = proxy::read(&mut stream).await? {
+                    about = About {
+                        peer: named.peer,
+                        scheme: named.scheme,
+                    };
+                }
+                io::Result::Ok(())
+            };
+            let read = tokio::select! {
+                read = time::timeout_at(deadline, header) => read,
+                _ = told.changed() => return,
+            };
+            if !matches!(read, Ok(Ok(()))) {
+                return debug!(%peer, "no header of the PROXY protocol came: connection closed");
+            }
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &server.tls {
+                let accepted = tokio::select! {
+                    accepted = time::timeout_at(deadline, tls.accept(stream)) => accepted,
+                    _ = told.changed() => return,
+                };
+                let Ok(Ok(stream)) = accepted else {
+                    return debug!(peer = %about.peer, "no handshake of TLS came: connection closed");
+                };
+                about.scheme = Some(Scheme::Https);
+                return server.start(stream, about, permit, told);
+            }
+            server.start(stream, about, permit, told);
+        });
+    }
+
     fn start<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
         stream: I,
-        peer: SocketAddr,
+        about: About,
         permit: ConnectionPermit,
         mut told: watch::Receiver<()>,
     ) {
@@ -166,8 +277,10 @@ where
             let asks_for_upgrade = request.headers().contains_key(UPGRADE);
             let phase = phase.clone();
             let answer = judged.map(|()| {
-                request.extensions_mut().insert(PeerAddr(peer));
-                request.extensions_mut().insert(permit.clone());
+                let extensions = request.extensions_mut();
+                extensions.insert(PeerAddr(about.peer));
+                about.scheme.map(|scheme| extensions.insert(scheme));
+                extensions.insert(permit.clone());
                 hyper::service::Service::call(&inner, request.map(TimedBody::new))
             });
             async move {
@@ -207,6 +320,14 @@ where
     }
 }
 
+/// Whose a connection is, and what they speak.
+#[derive(Clone, Copy)]
+struct About {
+    peer: SocketAddr,
+    /// `None` where a proxy may stand in between that ends TLS.
+    scheme: Option<Scheme>,
+}
+
 /// Answers a request that no service sees; the connection ends.
 fn refuse<B>(text: &'static str, phase: Phase) -> Response<LastBody<B>> {
     let mut answer = Response::new(LastBody::of_loop(text, phase));
@@ -238,8 +359,7 @@ impl Accept for TcpListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = TcpListener::accept(self).await?;
-        // Small messages must not wait for each other's acks.
-        let _ = stream.set_nodelay(true);
+        prepare(&stream, Limits::WRITE_STALL);
         Ok((stream, peer))
     }
 }
@@ -261,6 +381,15 @@ impl<S> BoundServer<S> {
         self.accept
             .local_addr()
             .expect("a bound listener has an address")
+    }
+
+    /// The address bound as browsers write it: `http://127.0.0.1:3030`, and `https` where it speaks TLS.
+    pub fn url(&self) -> String {
+        #[cfg(feature = "tls")]
+        if self.server.tls.is_some() {
+            return format!("https://{}", self.local_addr());
+        }
+        format!("http://{}", self.local_addr())
     }
 }
 
@@ -315,7 +444,7 @@ where
                     let permit = ConnectionPermit {
                         _permit: Arc::new(permit),
                     };
-                    server.start(stream, peer, permit, told.clone());
+                    server.meet(stream, peer, permit, told.clone());
                 }
                 (Err(error), _) => recover(&error).await,
                 (_, Err(_)) => break,

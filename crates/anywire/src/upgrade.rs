@@ -1,12 +1,16 @@
 //! `GET {mount}/websocket` and `GET {mount}/raw`: from an upgrade request to a running WebSocket, whatever host serves it.
 
+use std::any::Any;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use anywire_core::{Hub, Principal, Refusal};
 use anywire_polling::{Answer, HttpRefusal, Row};
-use anywire_protocol::{CloseCode, Offer, SUBPROTOCOL, application_protocols, choose_protocol};
+use anywire_protocol::{
+    CloseCode, Limits, Offer, SUBPROTOCOL, application_protocols, choose_protocol,
+};
 use anywire_websocket::handshake::{Handshake, offered_protocols};
 use anywire_websocket::server::{Driver, Start};
 use bytes::Bytes;
@@ -20,9 +24,11 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
 
 use crate::request::RequestHead;
-use crate::serve::{ConnectionPermit, Guarded};
+use crate::serve::{ConnectionPermit, Guarded, prepare, reset_on_drop};
 use crate::server::Shared;
 
 pub(crate) const WEBSOCKET: Row = Row {
@@ -117,6 +123,15 @@ fn has_body(headers: &HeaderMap) -> bool {
 ///
 /// The connection gets a task of its own, which is no larger than it needs.
 fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPermit>) {
+    #[cfg(feature = "tls")]
+    let upgraded = match upgraded.downcast::<TokioIo<Guarded<TlsStream<TcpStream>>>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner().into_stream();
+            let driver = Driver::new(stream, copied(&parts.read_buf), hub, start);
+            return carry(driver, permit);
+        }
+        Err(upgraded) => upgraded,
+    };
     match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
         Ok(parts) => {
             let stream = parts.io.into_inner().into_stream();
@@ -128,8 +143,8 @@ fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPerm
         Err(upgraded) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => {
                 let stream = parts.io.into_inner();
-                // warp's loop does not; small messages must not wait for each other's acks.
-                let _ = stream.set_nodelay(true);
+                // The loops of warp and axum do not.
+                prepare(&stream, Limits::WRITE_STALL);
                 carry(
                     Driver::new(stream, copied(&parts.read_buf), hub, start),
                     permit,
@@ -147,7 +162,7 @@ fn run(upgraded: Upgraded, hub: Hub, start: Start, permit: Option<ConnectionPerm
 
 fn carry<S>(driver: Driver<S>, permit: Option<ConnectionPermit>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + Any,
 {
     tokio::spawn(Carry {
         driver,
@@ -161,12 +176,16 @@ struct Carry<S> {
     _permit: Option<ConnectionPermit>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Carry<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Any> Future for Carry<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // How a connection broke is of no interest: the session has detached.
-        Pin::new(&mut self.driver).poll(cx).map(drop)
+        // How a connection broke is of no interest but for a stall: the session has detached.
+        Pin::new(&mut self.driver).poll(cx).map(|ended| {
+            if ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+                reset_on_drop(self.driver.stream());
+            }
+        })
     }
 }
 

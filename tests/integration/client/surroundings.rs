@@ -1,4 +1,4 @@
-//! How the Rust client gets out: TLS, forward proxies, headers.
+//! How the Rust client gets out: forward proxies, names, headers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,10 +6,8 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anywire::{Accept, Config, Denied, Principal, Server};
-use anywire_client::{
-    Client, ClientBuilder, CloseCode, ConnectError, OriginMemory, Transport, rustls,
-};
+use anywire::{Config, Denied, Principal};
+use anywire_client::{Client, ClientBuilder, CloseCode, ConnectError, OriginMemory, Transport};
 use anywire_fault_proxy::FaultProxy;
 use anywire_tests::middlebox::{Middlebox, Product};
 use anywire_tests::server::TestServer;
@@ -18,8 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
@@ -41,66 +37,6 @@ async fn echoes(builder: ClientBuilder) -> Result<(), String> {
         Ok(())
     };
     timeout(DEADLINE, talk).await.map_err(|_| "late")?
-}
-
-struct TlsListener {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl Accept for TlsListener {
-    type Stream = TlsStream<TcpStream>;
-
-    async fn accept(&mut self) -> io::Result<(Self::Stream, SocketAddr)> {
-        let (stream, peer) = self.listener.accept().await?;
-        Ok((self.acceptor.accept(stream).await?, peer))
-    }
-}
-
-#[tokio::test]
-async fn wss_and_https_are_checked_and_carry_a_session() {
-    let names = ["localhost".to_owned()];
-    let own = rcgen::generate_simple_self_signed(names).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
-    let certificate = own.cert.der().clone();
-    let config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let server = Server::builder(Config::new())
-        .unwrap()
-        .on_socket(|mut socket| async move {
-            while let Some(message) = socket.recv().await {
-                let _ = socket.send(message).await;
-            }
-        });
-    let serve = anywire::serve(server.routes()).incoming(TlsListener { listener, acceptor });
-    let serving = tokio::spawn(serve.run());
-
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let trusting = rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    for (scheme, transport) in [("wss", Transport::WebSocket), ("https", Transport::Poll)] {
-        let url = format!("{scheme}://localhost:{port}/anywire");
-        let builder = builder(&url).only(transport).no_proxy();
-        echoes(builder.tls(trusting.clone())).await.unwrap();
-    }
-    // The platform does not trust a certificate that nobody signed.
-    let url = format!("wss://localhost:{port}/anywire");
-    let stranger = builder(&url)
-        .no_proxy()
-        .connect_timeout(Duration::from_secs(2));
-    let error = echoes(stranger).await.unwrap_err();
-    assert!(
-        error.contains("ertificate") || error.contains("nknownIssuer"),
-        "{error}"
-    );
-    serving.abort();
 }
 
 #[tokio::test]

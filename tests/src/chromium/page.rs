@@ -54,6 +54,12 @@ impl Page {
         self.send("Page.enable", json!({})).await?;
         self.send("Page.setLifecycleEventsEnabled", json!({ "enabled": true }))
             .await?;
+        if options.url.starts_with("https:") {
+            // Nobody signs the certificates of tests.
+            let ignore = json!({ "ignore": true });
+            self.send("Security.setIgnoreCertificateErrors", ignore)
+                .await?;
+        }
         let (width, height) = options.window;
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });

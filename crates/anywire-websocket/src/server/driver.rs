@@ -50,7 +50,8 @@ struct Waiting {
 
 /// Carries a session over an upgraded stream until either ends; await it.
 ///
-/// It is done with an error when the stream broke. The session has been detached in any case.
+/// It is done with an error when the stream broke, and with [`io::ErrorKind::TimedOut`] when the peer stopped taking bytes:
+/// then reset the stream, so that the kernel keeps none of them. The session has been detached in any case.
 pub struct Driver<S> {
     stream: S,
     hub: Hub,
@@ -159,6 +160,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// The stream that carries the session.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     fn poll_carry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let is_blocked = self.poll_write(cx)?;
@@ -168,7 +174,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.refuse(CloseReason::new(CloseCode::STALLED, text));
                     continue;
                 }
-                return Poll::Ready(Ok(()));
+                // What it was to take is not taken.
+                let is_stalled = !self.output.is_empty();
+                return Poll::Ready(match is_stalled {
+                    true => Err(io::ErrorKind::TimedOut.into()),
+                    false => Ok(()),
+                });
             }
             // A peer that takes nothing is still read from, since its acks make room, but not without a bound.
             if is_blocked && self.output.is_full() {

@@ -1,5 +1,6 @@
 //! The deadlines that `warp::serve` lacks: a connection that dawdles is cut. Whole bodies are timed by the endpoints.
 
+use std::any::Any;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::head::HeadScan;
+use super::reset::reset_on_drop;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -90,7 +92,7 @@ pub(crate) struct Guarded<S> {
     write_timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Guarded<S> {
+impl<S: Any> Guarded<S> {
     pub(crate) fn new(stream: S, deadlines: Deadlines, phase: Phase) -> Self {
         let read_timer = Box::pin(sleep(deadlines.first_byte));
         Self {
@@ -142,11 +144,12 @@ impl<S> Guarded<S> {
             .write_timer
             .get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(timer.as_mut().poll(cx));
+        reset_on_drop(&self.stream);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + Unpin + Any> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -167,7 +170,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncWrite + Unpin + Any> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
