@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use crate::wire::{Got, Variant, Wire, control, every, new_key, read, read_frame, upgrade, write};
+use crate::wire::{
+    Got, Variant, Wire, control, every, new_key, packet, read, read_frame, upgrade, write,
+};
 
 const NOBODY: &str = "00000000000000000000000000000000";
 
@@ -29,10 +31,6 @@ async fn assert_untouched(server: &TestServer, mut wire: Wire, sessions: u64) {
     wire.send("after").await;
     assert_eq!(wire.recv_text().await, "after");
     assert_eq!(server.server.metrics().sessions, sessions);
-}
-
-fn packet(letter: char, content: &str) -> String {
-    format!("{}:{letter}{content}", content.encode_utf16().count())
 }
 
 fn outcome(answer: &Answer) -> (u16, u64) {

@@ -14,11 +14,7 @@ use anywire_tests::server::TestServer;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use crate::line::{StreamLine, open_events};
-use crate::wire::{Variant, Wire, every, new_key, read, upgrade, write};
-
-fn packet(letter: char, content: &str) -> String {
-    format!("{}:{letter}{content}", content.encode_utf16().count())
-}
+use crate::wire::{Variant, Wire, every, new_key, packet, read, upgrade, write};
 
 /// An open with more members.
 fn open(key: OpeningKey, more: &str) -> String {

@@ -100,6 +100,13 @@ async fn an_origin_has_the_scheme_and_the_host_that_the_proxy_was_asked_for() {
     let malformed = &["X-Forwarded-Host: a b"];
     let (refused, code, saw) = open(trusting(), malformed).await;
     assert_eq!((refused, code, saw), (400, 4960, None));
+    let server = TestServer::start(trusting()).await;
+    let text = request(server.addr, "GET", "/anywire/client.js", malformed, b"").await;
+    let text = text.text().to_owned();
+    assert!(
+        text.contains("an X-Forwarded-Host or Forwarded host that is malformed"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

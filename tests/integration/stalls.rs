@@ -55,12 +55,10 @@ async fn say(stream: &mut TcpStream, text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_reader_leaves_nothing_in_the_kernel() {
-    leave_stalled_readers(Host::Anywire).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stalled_reader_leaves_nothing_in_the_kernel_under_warp() {
-    leave_stalled_readers(Host::Warp).await;
+    tokio::join!(
+        leave_stalled_readers(Host::Anywire),
+        leave_stalled_readers(Host::Warp)
+    );
 }
 
 async fn leave_stalled_readers(host: Host) {

@@ -673,3 +673,7 @@ pub fn unpack(variant: Variant, answer: Answer) -> Vec<Packet> {
     );
     decode_payload(variant.encoding(), answer.body.into()).unwrap()
 }
+
+pub fn packet(letter: char, content: &str) -> String {
+    format!("{}:{letter}{content}", content.encode_utf16().count())
+}

@@ -2,6 +2,7 @@
 //! bytes is left to the transport.
 
 use std::fmt::{self, Debug, Formatter};
+use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -45,30 +46,63 @@ impl Debug for Connection {
 }
 
 impl Connection {
-    /// Feeds packets that came; then call [`Connection::poll_transmit`].
+    /// Feeds packets that came in so many frames; then call [`Connection::poll_transmit`].
     ///
     /// # Errors
-    /// The connection is superseded, or the packets break a rule and the session has closed: transmit what is left.
-    pub fn receive(&self, packets: impl Iterator<Item = Packet>) -> Result<(), Refusal> {
+    /// The connection is superseded, or the packets break a rule and the session has closed: transmit what is left. With
+    /// the codes 4904 and 4902 the packets were taken and the client asks too much: close the
+    /// connection with that code.
+    pub fn receive(
+        &self,
+        packets: impl Iterator<Item = Packet>,
+        frames: usize,
+    ) -> Result<(), Refusal> {
         let fence = Fence::Connection(self.id);
         let mut messages = 0;
-        let outcome = self.cell.step(Origin::Connection, |state, now| {
+        let (outcome, traffic, is_first_use) = self.cell.step(Origin::Connection, |state, now| {
             // Whatever the app sends meanwhile is transmitted next; no task need be woken for it.
             if state.session.is_current(self.id) {
                 state.connection = None;
             }
-            for packet in packets {
-                messages += u64::from(matches!(packet, Packet::Message(_)));
+            let mut count = 0;
+            let outcome = packets.into_iter().try_for_each(|packet| {
+                count += 1;
+                messages += state.traffic.add_packet(&packet);
                 if let Packet::Report(report) = packet {
                     state.reports.take(*report, &self.hub.counters.attempts);
-                } else {
-                    state.session.handle_packet(fence, packet, now)?;
+                    return Ok(());
                 }
-            }
-            Ok(())
+                state.session.handle_packet(fence, packet, now)
+            });
+            // Pings of WebSocket, and fragments.
+            state.traffic.add(0, frames.saturating_sub(count) as u64, 0);
+            let is_due = state.traffic.is_worth_counting();
+            let traffic = is_due.then(|| mem::take(&mut state.traffic));
+            (outcome, traffic, state.begin_use())
         });
         self.hub.counters.messages_up.add(messages);
-        outcome
+        let (accounts, owners) = (&self.hub.accounts, &self.cell.owners);
+        if is_first_use {
+            accounts.begin_use(owners);
+        }
+        outcome?;
+        match traffic {
+            Some(traffic) => Ok(accounts.take(owners, traffic, self.hub.now())?),
+            None => Ok(()),
+        }
+    }
+
+    /// The connection holds so many bytes, beside what the session has: what has come of a frame, and what the peer does
+    /// not take.
+    pub fn hold(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let change = self.cell.peek(|state| {
+            if state.session.is_current(self.id) {
+                state.under_way = bytes;
+            }
+            state.weigh()
+        });
+        self.cell.count(change);
     }
 
     /// What both sides of the session can.
@@ -107,6 +141,9 @@ impl Connection {
     ) -> Poll<End> {
         let mut messages = 0;
         let poll = self.cell.step(Origin::Connection, |state, now| {
+            if state.must_end && state.session.is_current(self.id) {
+                return Poll::Ready(End::Stalled);
+            }
             loop {
                 let outgoing = match state.session.poll_transmit(self.id, now) {
                     Transmit::Packet(packet) => {
@@ -184,6 +221,9 @@ impl Drop for Connection {
                 state.connection = None;
             }
             let has_ended = state.session.is_ended();
+            if is_current {
+                (state.under_way, state.must_end) = (0, false);
+            }
             state.session.handle_detach(self.id, now);
             match (is_current, has_ended) {
                 (_, true) => "the session has ended",
@@ -191,6 +231,7 @@ impl Drop for Connection {
                 (false, false) => "a newer connection took over, or the peer was silent",
             }
         });
+        self.hub.let_go(&self.cell.owners);
         debug!(session = %self.cell.id, why, "connection detached");
     }
 }

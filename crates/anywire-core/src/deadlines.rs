@@ -4,7 +4,8 @@
 //! A session has at most one entry that counts, at or before its real deadline; when that comes too early, the session
 //! enters itself again. So moving a deadline back costs nothing, and an idle session owns no timer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +17,9 @@ use tokio::time;
 
 use crate::clock::Clock;
 
-/// Deadlines by tick.
+/// Deadlines by tick. What is entered twice for one tick is due once.
 pub(crate) struct Deadlines<D> {
-    wheel: Mutex<BTreeMap<u64, Vec<D>>>,
+    wheel: Mutex<BTreeMap<u64, HashSet<D>>>,
     is_earlier: Notify,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn tick(at: Timestamp, now: Timestamp) -> u64 {
     (tick / round * round).max(now + 1)
 }
 
-impl<D> Deadlines<D> {
+impl<D: Eq + Hash> Deadlines<D> {
     /// The tick that a moment belongs to.
     fn tick_of(at: Timestamp) -> u64 {
         at.as_millis() / TICK.as_millis() as u64
@@ -65,8 +66,21 @@ impl<D> Deadlines<D> {
         let is_first = wheel
             .first_key_value()
             .is_none_or(|(first, _)| tick < *first);
-        wheel.entry(tick).or_default().push(due);
+        wheel.entry(tick).or_default().insert(due);
         is_first
+    }
+
+    /// Takes a deadline out that is not waited for any more.
+    pub(crate) fn remove(&self, tick: u64, due: &D) {
+        let mut wheel = self.lock();
+        if let Some(all) = wheel.get_mut(&tick) {
+            all.remove(due);
+            if all.is_empty() {
+                wheel.remove(&tick);
+            } else if all.len() < all.capacity() / 4 {
+                all.shrink_to_fit();
+            }
+        }
     }
 
     /// Lets the task look again: for a sooner deadline, or whether its hub is still there.
@@ -78,7 +92,7 @@ impl<D> Deadlines<D> {
     pub(crate) async fn run(
         self: Arc<Self>,
         clock: Clock,
-        mut handle: impl FnMut(Vec<D>) -> ControlFlow<()>,
+        mut handle: impl FnMut(Vec<(u64, D)>) -> ControlFlow<()>,
     ) {
         while handle(self.take_due(clock.now())).is_continue() {
             match self.next() {
@@ -91,12 +105,12 @@ impl<D> Deadlines<D> {
         }
     }
 
-    fn take_due(&self, now: Timestamp) -> Vec<D> {
+    fn take_due(&self, now: Timestamp) -> Vec<(u64, D)> {
         let mut wheel = self.lock();
         let later = wheel.split_off(&(Self::tick_of(now) + 1));
         mem::replace(&mut *wheel, later)
-            .into_values()
-            .flatten()
+            .into_iter()
+            .flat_map(|(tick, all)| all.into_iter().map(move |due| (tick, due)))
             .collect()
     }
 
@@ -105,7 +119,7 @@ impl<D> Deadlines<D> {
         Some(Timestamp::from_millis(tick * TICK.as_millis() as u64))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<D>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, HashSet<D>>> {
         self.wheel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,13 +130,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_session_enters_the_wheel_only_a_few_times() {
-        use crate::{App, Flow, Hub};
+        use crate::{App, Budgets, Caller, Flow, Hub};
         use anywire_protocol::{
             Can, ConnectionMode, Generation, Limits, Offset, Open, OpeningKey, Packet, Transport,
         };
 
         let app = App::task(|mut socket| async move { while socket.recv().await.is_some() {} });
-        let hub = Hub::new(Limits::default(), Vec::new(), app);
+        let hub = Hub::new(Limits::default(), Budgets::default(), Vec::new(), app);
         let open = Open {
             key: OpeningKey::from_bytes([1; 16]),
             generation: Generation::new(1),
@@ -131,14 +145,16 @@ mod tests {
             protocols: Vec::new(),
             can: Can::NONE,
         };
-        let visit = hub.open(&open, &[], None).expect("the hub is empty");
+        let visit = hub
+            .open(&open, &[], &Caller::default())
+            .expect("the hub is empty");
         let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
         let attached = visit.attach(Offset::default(), Vec::new(), transport, mode);
         let (connection, _) = attached.expect("nobody else attaches");
         for _ in 0..500 {
             let message = Packet::Message("tick".into());
             connection
-                .receive(std::iter::once(message))
+                .receive(std::iter::once(message), 1)
                 .expect("it is open");
             tokio::time::sleep(Duration::from_secs(2)).await;
             std::future::poll_fn(|cx| {
@@ -146,7 +162,7 @@ mod tests {
                 std::task::Poll::Ready(())
             })
             .await;
-            let entries: usize = hub.inner.deadlines.lock().values().map(Vec::len).sum();
+            let entries: usize = hub.inner.deadlines.lock().values().map(HashSet::len).sum();
             assert!(entries <= 6, "{entries} entries");
         }
     }

@@ -42,9 +42,9 @@ pub(crate) fn dispatch(cell: &Arc<SessionCell>, handler: &dyn Handler) {
 
 /// Collects the next calls to make, if no other thread is making calls; keeps others away until it returns `false`.
 fn next_calls(cell: &SessionCell, is_mine: &mut bool, calls: &mut VecDeque<Call>) -> bool {
-    let connection = cell.peek(|state| {
+    let (connection, change) = cell.peek(|state| {
         if state.is_dispatching && !*is_mine {
-            return None;
+            return (None, 0);
         }
         if !mem::replace(&mut state.has_opened, true) {
             calls.push_back(Call::Open);
@@ -52,8 +52,9 @@ fn next_calls(cell: &SessionCell, is_mine: &mut bool, calls: &mut VecDeque<Call>
         calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::Event));
         *is_mine = !calls.is_empty();
         state.is_dispatching = *is_mine;
-        state.resume_reading(*is_mine)
+        (state.resume_reading(*is_mine), state.weigh())
     });
+    cell.count(change);
     if let Some(connection) = connection {
         connection.wake();
     }

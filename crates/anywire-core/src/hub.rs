@@ -18,14 +18,17 @@ use tokio::sync::Notify;
 use tokio::time;
 use tracing::debug;
 
+use crate::accounts::{Accounts, Owners};
 use crate::app::App;
+use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::deadlines::{Deadlines, tick};
 use crate::dispatch::dispatch;
+use crate::memory::Memory;
 use crate::metrics::{Counters, Metrics};
 use crate::refusal::Refusal;
 use crate::secrets::Secrets;
-use crate::session_cell::{About, Home, Origin, SessionCell};
+use crate::session_cell::{About, Home, Node, Origin, SessionCell};
 use crate::socket::{Sender, Socket};
 use crate::tombstones::Tombstones;
 use crate::topics::Topics;
@@ -49,39 +52,52 @@ pub(crate) struct HubState {
     pub(crate) app: App,
     pub(crate) topics: Topics,
     pub(crate) deadlines: Arc<Deadlines<Due>>,
-    pub(crate) clock: Clock,
+    pub(crate) node: Arc<Node>,
+    pub(crate) accounts: Accounts,
     pub(crate) secrets: Secrets,
     pub(crate) counters: Counters,
     pub(crate) protocols: Vec<String>,
     sessions: DashMap<SessionId, Arc<SessionCell>>,
+    /// Itself, for tasks.
+    own: Weak<Self>,
     tombstones: Mutex<Tombstones>,
     /// Where the wheel turns; set when the first session opens.
     runtime: OnceLock<Handle>,
     is_draining: AtomicBool,
+    /// The wheel has an entry to look at accounts.
+    sweeps_accounts: AtomicBool,
+    /// A task is giving up what takes too much memory.
+    pub(crate) is_relieving: AtomicBool,
     has_fewer: Notify,
 }
 
 impl Hub {
     /// A hub without sessions. `protocols` are the application's sub-protocols that it supports.
-    pub fn new(limits: Limits, protocols: Vec<String>, app: App) -> Self {
-        let inner = HubState {
+    pub fn new(limits: Limits, budgets: Budgets, protocols: Vec<String>, app: App) -> Self {
+        let node = Node {
+            clock: Clock::start(),
+            memory: Memory::new(budgets.max_bytes),
+        };
+        let inner = Arc::new_cyclic(|own: &Weak<HubState>| HubState {
             limits: Arc::new(limits),
             app,
             topics: Topics::default(),
             deadlines: Arc::default(),
-            clock: Clock::start(),
+            tombstones: Mutex::new(Tombstones::new(node.memory.charge())),
+            accounts: Accounts::new(budgets, node.memory.clone()),
+            node: Arc::new(node),
             secrets: Secrets::new(),
             counters: Counters::default(),
             protocols,
             sessions: DashMap::new(),
-            tombstones: Mutex::default(),
+            own: own.clone(),
             runtime: OnceLock::new(),
             is_draining: AtomicBool::new(false),
+            sweeps_accounts: AtomicBool::new(false),
+            is_relieving: AtomicBool::new(false),
             has_fewer: Notify::new(),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        });
+        Self { inner }
     }
 
     /// What sessions of this hub allow.
@@ -99,12 +115,17 @@ impl Hub {
     /// The bytes are shared, not copied. A session whose outbox is full is closed with 4932: a slow reader slows
     /// only itself.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
-        self.inner.topics.publish(topic, &message.into())
+        self.inner.publish(topic, message.into())
     }
 
     /// How many sessions follow `topic`.
     pub fn followers(&self, topic: &str) -> usize {
         self.inner.topics.followers(topic)
+    }
+
+    /// The bytes that sessions hold, for transports to count theirs.
+    pub fn memory(&self) -> &Memory {
+        &self.inner.node.memory
     }
 
     /// A handle to a session by its public name, while it lives.
@@ -114,7 +135,13 @@ impl Hub {
 
     /// A reading of the counters.
     pub fn metrics(&self) -> Metrics {
-        self.inner.counters.read(self.inner.sessions.len())
+        let inner = &self.inner;
+        Metrics {
+            sessions: inner.sessions.len() as u64,
+            held_bytes: inner.held_bytes(),
+            exceeded: inner.accounts.exceeded().collect(),
+            ..inner.counters.read()
+        }
     }
 
     /// Whether new sessions are refused.
@@ -174,7 +201,7 @@ impl HubState {
     }
 
     /// The session that an opening key means, or a new one if the open and the packets behind it may begin one. What is
-    /// refused leaves nothing (PROTOCOL §2.2, §8.6).
+    /// refused leaves nothing (PROTOCOL §2.2, §8.6), but that it was asked counts.
     pub(crate) fn open(
         self: &Arc<Self>,
         open: &Open,
@@ -193,7 +220,7 @@ impl HubState {
                 let mut session = self.new_session();
                 session.agree(about.can);
                 session.judge(open.received, packets)?;
-                let cell = Arc::new(self.new_cell(id, session, about));
+                let cell = Arc::new(self.new_cell(id, session, about)?);
                 entry.insert(cell.clone());
                 debug!(session = %id, "session opened");
                 self.counters.opened.add(1);
@@ -211,7 +238,7 @@ impl HubState {
     ) -> Result<Arc<SessionCell>, Refusal> {
         self.admit_new()?;
         let id = Secrets::raw_id();
-        let cell = Arc::new(self.new_cell(id, self.new_session(), about));
+        let cell = Arc::new(self.new_cell(id, self.new_session(), about)?);
         self.sessions.insert(id, cell.clone());
         debug!(session = %id, "raw session opened");
         self.counters.opened.add(1);
@@ -237,11 +264,14 @@ impl HubState {
             let text = "the server has as many sessions as it allows: try later";
             return Err(Refusal::new(CloseCode::OVERLOADED, text));
         }
+        if self.node.memory.is_over() {
+            return Err(Refusal::no_memory());
+        }
         Ok(())
     }
 
     fn new_session(&self) -> Session {
-        Session::new(Role::Server, self.limits.clone(), self.clock.now())
+        Session::new(Role::Server, self.limits.clone(), self.now())
     }
 
     fn new_cell(
@@ -249,10 +279,19 @@ impl HubState {
         id: SessionId,
         session: Session,
         about: About<'_>,
-    ) -> SessionCell {
+    ) -> Result<SessionCell, Refusal> {
+        let owners = self.accounts.open(about.caller, self.now())?;
         let home: Weak<Self> = Arc::downgrade(self);
         let has_handler = self.app.handler().is_some();
-        SessionCell::new(id, session, about, home, self.clock, has_handler)
+        let (node, owners) = (self.node.clone(), (owners, about));
+        Ok(SessionCell::new(
+            id,
+            session,
+            owners,
+            home,
+            node,
+            has_handler,
+        ))
     }
 
     /// Arms the session's deadline and tells the app.
@@ -268,7 +307,7 @@ impl HubState {
                 }
                 None => ControlFlow::Break(()),
             };
-            runtime.spawn(self.deadlines.clone().run(self.clock, handle));
+            runtime.spawn(self.deadlines.clone().run(self.node.clock, handle));
             runtime
         });
         self.app.start(|| Socket::new(cell.clone()));
@@ -285,7 +324,7 @@ impl HubState {
         if self.limits.open_window.is_zero() {
             return;
         }
-        let now = self.clock.now();
+        let now = self.now();
         let until = now + self.limits.open_window;
         let most = self.limits.max_sessions.max(Tombstones::MIN_BOUND);
         let must_look = self.tombstones().insert(id, until, most);
@@ -295,21 +334,27 @@ impl HubState {
     }
 
     /// The wheel has come to these.
-    fn handle_due(&self, all: Vec<Due>) {
-        for due in all {
+    fn handle_due(&self, all: Vec<(u64, Due)>) {
+        for (tick, due) in all {
             match due {
-                Due::Session(cell, tick) => {
-                    if let Some(cell) = cell.upgrade() {
+                Due::Session(id) => {
+                    if let Some(cell) = self.session(id) {
                         cell.handle_deadline(tick);
                     }
                 }
                 Due::Tombstones => self.sweep_tombstones(),
+                Due::Accounts => {
+                    self.sweeps_accounts.store(false, Ordering::Relaxed);
+                    if self.accounts.sweep(self.now()) {
+                        self.arm_accounts();
+                    }
+                }
             }
         }
     }
 
     fn sweep_tombstones(&self) {
-        let now = self.clock.now();
+        let now = self.now();
         let next = self.tombstones().sweep(now);
         if let Some(until) = next {
             self.arm_sweep(until, now);
@@ -319,6 +364,26 @@ impl HubState {
     fn arm_sweep(&self, until: Timestamp, now: Timestamp) {
         if self.deadlines.insert(tick(until, now), Due::Tombstones) {
             self.deadlines.wake();
+        }
+    }
+
+    /// A connection carries its session no more.
+    pub(crate) fn let_go(&self, owners: &Owners) {
+        if self.accounts.detach(owners, self.now()) {
+            self.arm_accounts();
+        }
+    }
+
+    /// Looks at the accounts that nobody has a session of, in a while.
+    fn arm_accounts(&self) {
+        if !self.sweeps_accounts.swap(true, Ordering::Relaxed) {
+            let now = self.now();
+            if self
+                .deadlines
+                .insert(tick(now + SWEEP_ACCOUNTS_EVERY, now), Due::Accounts)
+            {
+                self.deadlines.wake();
+            }
         }
     }
 
@@ -332,6 +397,23 @@ impl HubState {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets go of room in the index that so few sessions do not need. Looked at now and then, since it locks every shard.
+    fn shrink(&self) {
+        let is_time = self.counters.closed.read().is_multiple_of(SHRINK_EVERY);
+        if is_time && self.sessions.len() < self.sessions.capacity() / 4 {
+            self.sessions.shrink_to_fit();
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.node.clock.now()
+    }
+
+    /// What sessions, their messages and what is remembered of others take.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.node.memory.held()
+    }
+
     /// The sessions that have not ended.
     fn open_sessions(&self) -> Vec<Arc<SessionCell>> {
         let mut all = self.all();
@@ -339,7 +421,7 @@ impl HubState {
         all
     }
 
-    fn all(&self) -> Vec<Arc<SessionCell>> {
+    pub(crate) fn all(&self) -> Vec<Arc<SessionCell>> {
         self.sessions
             .iter()
             .map(|entry| entry.value().clone())
@@ -348,8 +430,12 @@ impl HubState {
 }
 
 impl Home for HubState {
-    fn enter(&self, tick: u64, cell: Weak<SessionCell>) -> bool {
-        self.deadlines.insert(tick, Due::Session(cell, tick))
+    fn enter(&self, tick: u64, session: SessionId) -> bool {
+        self.deadlines.insert(tick, Due::Session(session))
+    }
+
+    fn leave(&self, tick: u64, session: SessionId) {
+        self.deadlines.remove(tick, &Due::Session(session));
     }
 
     fn wake_wheel(&self) {
@@ -378,6 +464,14 @@ impl Home for HubState {
             self.bury(cell.id);
         }
         if self.sessions.remove(&cell.id).is_some() {
+            let (was_used, ticks) = cell.peek(|state| (state.is_used, state.disarm()));
+            for tick in ticks.into_iter().flatten() {
+                self.leave(tick, cell.id);
+            }
+            if self.accounts.close(&cell.owners, was_used, self.now()) {
+                self.arm_accounts();
+            }
+            self.shrink();
             let code = cell.close_code();
             debug!(session = %cell.id, %code, "session closed");
             self.counters.count_close(code);
@@ -393,18 +487,35 @@ impl Home for HubState {
         self.topics.unsubscribe(topic, cell);
     }
 
-    fn publish(&self, topic: &str, message: &Message) -> usize {
-        self.topics.publish(topic, message)
+    fn publish(&self, topic: &str, message: Message) -> usize {
+        self.topics.publish(topic, message, &self.node.memory)
+    }
+
+    fn relieve(&self) {
+        if let (Some(hub), Some(runtime)) = (self.own.upgrade(), self.runtime.get())
+            && !self.is_relieving.swap(true, Ordering::AcqRel)
+        {
+            runtime.spawn(async move { hub.give_up_what_is_too_much() });
+        }
     }
 }
 
 /// What a deadline of the hub's wheel is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Due {
-    /// A session, and the tick that it was entered for.
-    Session(Weak<SessionCell>, u64),
+    /// A session.
+    Session(SessionId),
     /// Sessions that ended so long ago that they are to be forgotten.
     Tombstones,
+    /// Addresses and principals without sessions, which have shares to get back.
+    Accounts,
 }
+
+/// 1,024 ends.
+const SHRINK_EVERY: u64 = 1_024;
+
+/// 10 s.
+const SWEEP_ACCOUNTS_EVERY: Duration = Duration::from_secs(10);
 
 fn restart() -> CloseReason {
     CloseReason::new(CloseCode::RESTART, "the server restarts")

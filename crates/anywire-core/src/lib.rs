@@ -11,16 +11,20 @@
 
 #![warn(missing_debug_implementations)]
 
+mod accounts;
 mod app;
+mod budgets;
 mod clock;
 mod connection;
 mod counter;
 mod deadlines;
 mod dispatch;
 mod hub;
+mod memory;
 mod metrics;
 mod principal;
 mod refusal;
+mod relief;
 mod reports;
 mod secrets;
 mod session_cell;
@@ -29,9 +33,12 @@ mod tombstones;
 mod topics;
 mod visit;
 
+pub use accounts::{Caller, Measure, Scope};
 pub use app::{App, Handler};
+pub use budgets::{Budgets, Rate, Share};
 pub use connection::{Connection, End, Flow, Outgoing};
 pub use hub::Hub;
+pub use memory::{Charge, Memory};
 pub use metrics::Metrics;
 pub use principal::Principal;
 pub use refusal::Refusal;

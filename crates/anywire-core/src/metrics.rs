@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anywire_protocol::{CloseCode, PerTransport};
 
+use crate::accounts::{Measure, Scope};
 use crate::counter::Counter;
 use crate::reports::{AttemptCounters, Attempts};
 
@@ -27,6 +28,10 @@ pub struct Metrics {
     pub messages_up: u64,
     /// Messages written to clients, repeats included.
     pub messages_down: u64,
+    /// Bytes that sessions and their messages take now, as counted for [`Budgets::max_bytes`](crate::Budgets::max_bytes).
+    pub held_bytes: u64,
+    /// How often somebody reached a limit of their share; a limit that nobody reached is missing.
+    pub exceeded: BTreeMap<(Scope, Measure), u64>,
     /// Opens, attaches and other requests that a session refused. Those that the gate refused are not among them.
     pub refused: u64,
     /// Attempts to connect that clients reported: only those of clients for whom something did not go well.
@@ -62,9 +67,9 @@ impl Counters {
         self.opened.read().saturating_sub(self.closed.read())
     }
 
-    pub(crate) fn read(&self, sessions: usize) -> Metrics {
+    /// What is counted here.
+    pub(crate) fn read(&self) -> Metrics {
         Metrics {
-            sessions: sessions as u64,
             opened: self.opened.read(),
             closed: self.closed.read(),
             closes: self.closes().clone(),
@@ -73,6 +78,7 @@ impl Counters {
             messages_down: self.messages_down.read(),
             refused: self.refused.read(),
             attempts: self.attempts.read(),
+            ..Metrics::default()
         }
     }
 }

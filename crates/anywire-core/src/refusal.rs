@@ -1,21 +1,37 @@
 //! Why a client is not let in. `answer.rs` of `anywire-polling` gives a refusal its HTTP status.
 
+use std::time::Duration;
+
 use anywire_protocol::{AttachError, CloseCode, CloseReason, ProtocolError};
 
 /// Why the hub does not let a connection in. Tell the client [`Refusal::reason`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refusal(CloseReason);
+#[error("{reason}")]
+pub struct Refusal {
+    reason: CloseReason,
+    retry_after: Option<Duration>,
+}
 
 impl Refusal {
     /// A refusal with a code and what to do about it.
     pub fn new(code: CloseCode, text: &str) -> Self {
-        Self(CloseReason::new(code, text))
+        CloseReason::new(code, text).into()
+    }
+
+    /// The same, and when the client may come again.
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 
     /// The code and text for the client.
     pub fn reason(&self) -> &CloseReason {
-        &self.0
+        &self.reason
+    }
+
+    /// When the client may come again, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The server takes no new sessions.
@@ -24,6 +40,12 @@ impl Refusal {
             CloseCode::DRAINING,
             "the server is about to stop: try again",
         )
+    }
+
+    /// The server has no memory left.
+    pub(crate) fn no_memory() -> Self {
+        let text = "the server has no memory left for this: try later";
+        Self::new(CloseCode::OVERLOADED, text)
     }
 
     /// The session is not here, or not the client's.
@@ -38,7 +60,7 @@ impl Refusal {
 impl From<AttachError> for Refusal {
     fn from(error: AttachError) -> Self {
         match error {
-            AttachError::Protocol(error) => Self(error.into()),
+            AttachError::Protocol(error) => error.into(),
             other => Self::new(CloseCode::SUPERSEDED, &other.to_string()),
         }
     }
@@ -46,6 +68,16 @@ impl From<AttachError> for Refusal {
 
 impl From<ProtocolError> for Refusal {
     fn from(error: ProtocolError) -> Self {
-        Self(error.into())
+        CloseReason::from(error).into()
+    }
+}
+
+impl From<CloseReason> for Refusal {
+    fn from(reason: CloseReason) -> Self {
+        let retry_after = None;
+        Self {
+            reason,
+            retry_after,
+        }
     }
 }

@@ -12,16 +12,20 @@ use anywire_protocol::{
     TrySendError,
 };
 
+use crate::accounts::{Caller, Owners, Traffic};
 use crate::clock::Clock;
 use crate::deadlines::tick;
-use crate::principal::Principal;
+use crate::memory::Memory;
 use crate::reports::Reports;
 
 /// The hub, as its sessions see it.
 pub(crate) trait Home: Send + Sync {
     /// Enters a deadline of a session into the wheel. `true` if the wheel waits for a later one: call
     /// [`Home::wake_wheel`] once no lock is held.
-    fn enter(&self, tick: u64, cell: Weak<SessionCell>) -> bool;
+    fn enter(&self, tick: u64, session: SessionId) -> bool;
+
+    /// Takes a deadline out that the session does not wait for any more.
+    fn leave(&self, tick: u64, session: SessionId);
 
     /// Lets the wheel look again.
     fn wake_wheel(&self);
@@ -39,7 +43,10 @@ pub(crate) trait Home: Send + Sync {
     fn unsubscribe(&self, topic: &str, cell: &Arc<SessionCell>);
 
     /// Sends to all followers of a topic; returns to how many.
-    fn publish(&self, topic: &str, message: &Message) -> usize;
+    fn publish(&self, topic: &str, message: Message) -> usize;
+
+    /// More bytes are held than may be: gives some up, on a task of its own.
+    fn relieve(&self);
 }
 
 /// One session, and the tasks that wait for it.
@@ -47,12 +54,13 @@ pub(crate) trait Home: Send + Sync {
 /// Wakers are called, and the app is called, only after the lock is let go.
 pub(crate) struct SessionCell {
     pub(crate) id: SessionId,
-    pub(crate) principal: Option<Principal>,
+    /// Whose shares the session counts in.
+    pub(crate) owners: Owners,
     pub(crate) protocol: Box<str>,
     /// What both sides can (PROTOCOL §2.5), as the first open agreed.
     pub(crate) can: Can,
     pub(crate) home: Weak<dyn Home>,
-    clock: Clock,
+    node: Arc<Node>,
     /// Whether the app is made of callbacks.
     has_handler: bool,
     /// What carried the session last, as [`Transport::index`].
@@ -60,10 +68,16 @@ pub(crate) struct SessionCell {
     state: Mutex<State>,
 }
 
+/// What all sessions of a hub share.
+pub(crate) struct Node {
+    pub(crate) clock: Clock,
+    pub(crate) memory: Memory,
+}
+
 /// What stays the same for a session's whole life.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
-    pub(crate) principal: Option<&'a Principal>,
+    pub(crate) caller: &'a Caller,
     pub(crate) protocol: &'a str,
     pub(crate) can: Can,
 }
@@ -91,7 +105,20 @@ pub(crate) struct State {
     /// A thread is calling the app's callbacks now, and will go on until there is nothing left.
     pub(crate) is_dispatching: bool,
     has_left: bool,
+    /// The client has sent something since it opened the session.
+    pub(crate) is_used: bool,
+    /// What has come and is not yet counted in the shares.
+    pub(crate) traffic: Traffic,
+    /// Bytes that the connection holds: what has come of a frame, and what the peer does not take.
+    pub(crate) under_way: u32,
+    /// The connection must end, for what it holds under way.
+    pub(crate) must_end: bool,
+    /// The bytes that the hub counts for this session.
+    counted: u32,
 }
+
+/// A session with its places in the index and in the wheel.
+const SESSION_BYTES: usize = size_of::<SessionCell>() + 96;
 
 /// No tick at all.
 const NEVER: u64 = u64::MAX;
@@ -111,9 +138,9 @@ impl SessionCell {
     pub(crate) fn new(
         id: SessionId,
         session: Session,
-        about: About<'_>,
+        (owners, about): (Owners, About<'_>),
         home: Weak<dyn Home>,
-        clock: Clock,
+        node: Arc<Node>,
         has_handler: bool,
     ) -> Self {
         let state = State {
@@ -130,22 +157,23 @@ impl SessionCell {
             has_no_reader: false,
             is_dispatching: false,
             has_left: false,
+            is_used: false,
+            traffic: Traffic::default(),
+            under_way: 0,
+            must_end: false,
+            counted: 0,
         };
         let transport = AtomicU8::new(Transport::Poll.index() as u8);
-        let About {
-            principal,
-            protocol,
-            can,
-        } = about;
-        let (principal, protocol) = (principal.cloned(), protocol.into());
+        let About { protocol, can, .. } = about;
+        let protocol = protocol.into();
         let state = Mutex::new(state);
         Self {
             id,
-            principal,
+            owners,
             protocol,
             can,
             home,
-            clock,
+            node,
             has_handler,
             transport,
             state,
@@ -153,7 +181,7 @@ impl SessionCell {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.node.clock.now()
     }
 
     pub(crate) fn is_ended(&self) -> bool {
@@ -187,11 +215,13 @@ impl SessionCell {
         origin: Origin,
         input: impl FnOnce(&mut State, Timestamp) -> T,
     ) -> T {
-        let now = self.clock.now();
+        let now = self.node.clock.now();
         let mut state = self.lock();
         let output = input(&mut state, now);
         let mut after = self.settle(&mut state, origin, now);
+        let change = state.weigh();
         drop(state);
+        self.count(change);
         after.wake();
         self.wake_wheel(after.is_sooner);
         if after.has_calls
@@ -207,21 +237,36 @@ impl SessionCell {
         output
     }
 
-    /// Looks at or changes the state in a way that wakes no task.
+    /// Counts the bytes that came or went; call it when the lock is let go.
+    pub(crate) fn count(&self, change: i64) {
+        if change != 0
+            && self
+                .node
+                .memory
+                .change(usize::from(self.id.as_bytes()[0]), change)
+            && let Some(home) = self.home.upgrade()
+        {
+            home.relieve();
+        }
+    }
+
+    /// Looks at or changes the state in a way that wakes no task, and changes no bytes that it holds.
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.lock())
     }
 
     /// The app sends; the caller wakes the connection later, if there is one to wake.
     pub(crate) fn offer(self: &Arc<Self>, message: Message) -> Result<Option<Waker>, TrySendError> {
-        let now = self.clock.now();
+        let now = self.node.clock.now();
         let mut state = self.lock();
         let was_empty = state.session.buffered_messages() == 0;
         state.session.send(message, now)?;
         // Behind another message, nothing falls due sooner than before.
         let is_sooner = was_empty && self.arm(&mut state, now);
         let connection = state.connection.take();
+        let change = state.weigh();
         drop(state);
+        self.count(change);
         self.wake_wheel(is_sooner);
         Ok(connection)
     }
@@ -280,10 +325,13 @@ impl SessionCell {
             return false;
         };
         if state.armed != NEVER {
-            state.spare = state.armed;
+            let unused = mem::replace(&mut state.spare, state.armed);
+            if unused != NEVER {
+                home.leave(unused, self.id);
+            }
         }
         state.armed = tick;
-        home.enter(tick, Arc::downgrade(self))
+        home.enter(tick, self.id)
     }
 
     fn wake_wheel(&self, is_sooner: bool) {
@@ -312,7 +360,9 @@ impl SessionCell {
             }
         };
         let connection = state.resume_reading(output.is_some());
+        let change = state.weigh();
         drop(state);
+        self.count(change);
         if let Some(connection) = connection {
             connection.wake();
         }
@@ -326,6 +376,25 @@ impl SessionCell {
 }
 
 impl State {
+    /// The session has ended: the ticks of the wheel that it does not wait for any more.
+    pub(crate) fn disarm(&mut self) -> [Option<u64>; 2] {
+        let ticks = [&mut self.armed, &mut self.spare];
+        ticks.map(|tick| Some(mem::replace(tick, NEVER)).filter(|tick| *tick != NEVER))
+    }
+
+    /// The client sends something; `true` if it has sent nothing before.
+    pub(crate) fn begin_use(&mut self) -> bool {
+        !mem::replace(&mut self.is_used, true)
+    }
+
+    /// How many bytes more the session holds than the hub counts for it; from now on it counts them.
+    pub(crate) fn weigh(&mut self) -> i64 {
+        let held = SESSION_BYTES + self.session.held_bytes() + self.under_way as usize;
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        let before = mem::replace(&mut self.counted, held);
+        i64::from(held) - i64::from(before)
+    }
+
     /// The connection waits to be woken. If acks are withheld, or reading pauses, that is when the app takes messages.
     pub(crate) fn wait(&mut self, cx: &Context<'_>) {
         self.is_reading_paused = !self.session.has_inbox_room();
@@ -343,6 +412,16 @@ impl State {
         } else {
             None
         }
+    }
+}
+
+impl Drop for SessionCell {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let counted = i64::from(state.counted);
+        self.node
+            .memory
+            .change(usize::from(self.id.as_bytes()[0]), -counted);
     }
 }
 

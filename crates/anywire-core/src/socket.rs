@@ -265,7 +265,7 @@ impl Sender {
     /// The bytes are shared, not copied.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
         let home = self.cell.home.upgrade();
-        home.map_or(0, |home| home.publish(topic, &message.into()))
+        home.map_or(0, |home| home.publish(topic, message.into()))
     }
 
     /// The session's public name, for logs and presence. It opens nothing.
@@ -286,7 +286,7 @@ impl Sender {
 
     /// The principal that [`authorize`](crate::Principal) named for the client; `None` if the app does not authorise.
     pub fn principal(&self) -> Option<&Principal> {
-        self.cell.principal.as_ref()
+        self.cell.owners.principal()
     }
 
     /// The application's sub-protocol that was negotiated; empty if none was.

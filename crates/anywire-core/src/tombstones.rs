@@ -6,21 +6,35 @@ use std::mem;
 
 use anywire_protocol::{SessionId, Timestamp};
 
+use crate::memory::Charge;
+
 /// Ids of ended sessions, for the open window after the end.
 ///
 /// All stay for the same time, so they leave in the order in which they came: the queue is the only timer. There are never
 /// more than a hub may have sessions, or [`Tombstones::MIN_BOUND`]; beyond that the oldest is forgotten.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tombstones {
     ids: HashSet<SessionId>,
     queue: VecDeque<(Timestamp, SessionId)>,
     /// Whether the wheel has an entry for the oldest; it has one at most.
     is_armed: bool,
+    /// Counts what they take.
+    charge: Charge,
 }
 
 impl Tombstones {
     /// So many are remembered however few sessions a hub may have: those come and go, and a repeat of an open may be late.
     pub(crate) const MIN_BOUND: usize = 1_024;
+
+    /// None yet.
+    pub(crate) fn new(charge: Charge) -> Self {
+        Self {
+            ids: HashSet::new(),
+            queue: VecDeque::new(),
+            is_armed: false,
+            charge,
+        }
+    }
 
     /// Remembers an ended session until `until`. Returns whether the wheel is to look again then.
     pub(crate) fn insert(&mut self, id: SessionId, until: Timestamp, most: usize) -> bool {
@@ -29,6 +43,7 @@ impl Tombstones {
         }
         self.ids.insert(id);
         self.queue.push_back((until, id));
+        self.weigh();
         !mem::replace(&mut self.is_armed, true)
     }
 
@@ -43,11 +58,20 @@ impl Tombstones {
             self.forget_first();
         }
         let next = self.queue.front().map(|(until, _)| *until);
-        if next.is_none() {
-            // An idle hub owns no buffer.
-            *self = Self::default();
+        self.is_armed = next.is_some();
+        if self.ids.len() * 4 <= self.ids.capacity() {
+            // An idle hub owns no buffer, and one that has little to do none that is too large.
+            self.ids.shrink_to_fit();
+            self.queue.shrink_to_fit();
         }
+        self.weigh();
         next
+    }
+
+    fn weigh(&mut self) {
+        let ids = self.ids.capacity() * (size_of::<SessionId>() + 1) * 8 / 7;
+        let queue = self.queue.capacity() * size_of::<(Timestamp, SessionId)>();
+        self.charge.set(ids + queue);
     }
 
     fn forget_first(&mut self) {
@@ -60,6 +84,7 @@ impl Tombstones {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Memory;
 
     fn id(number: u8) -> SessionId {
         SessionId::from_bytes([number; 16])
@@ -68,7 +93,7 @@ mod tests {
     #[test]
     fn each_is_remembered_for_its_time_and_never_too_many() {
         let at = Timestamp::from_millis;
-        let mut tombstones = Tombstones::default();
+        let mut tombstones = Tombstones::new(Memory::new(u64::MAX).charge());
         assert!(tombstones.insert(id(1), at(10), 2));
         assert!(!tombstones.insert(id(2), at(20), 2));
         assert!(tombstones.contains(id(1)));

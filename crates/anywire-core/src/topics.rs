@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anywire_protocol::{CloseCode, CloseReason, Message, SessionId, TrySendError};
 use dashmap::DashMap;
 
+use crate::memory::Memory;
 use crate::session_cell::{Origin, SessionCell};
 
 /// Who follows what. A dashmap guard never leaves this file.
@@ -63,10 +64,11 @@ impl Topics {
     }
 
     /// Sends to all followers; returns to how many. One whose outbox is full is closed, so that it slows no other.
-    pub(crate) fn publish(&self, name: &str, message: &Message) -> usize {
+    pub(crate) fn publish(&self, name: &str, message: Message, memory: &Memory) -> usize {
         let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else {
             return 0;
         };
+        let message = message.counted_by(|bytes| memory.count_shared(bytes));
         let mut wakers = Vec::new();
         let mut slow = Vec::new();
         let mut count = 0;

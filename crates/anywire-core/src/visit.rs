@@ -10,9 +10,9 @@ use anywire_protocol::{
 
 use tracing::debug;
 
+use crate::accounts::{Caller, Traffic};
 use crate::connection::Connection;
 use crate::hub::{Hub, HubState};
-use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::session_cell::{About, Origin, SessionCell};
 
@@ -23,32 +23,33 @@ impl Hub {
     /// # Errors
     /// The hub drains or is full, the key's session is another principal's or has ended, or the packets cannot begin a
     /// session. Nothing has changed.
-    pub fn open(
-        &self,
-        open: &Open,
-        packets: &[Packet],
-        principal: Option<&Principal>,
-    ) -> Result<Visit, Refusal> {
+    pub fn open(&self, open: &Open, packets: &[Packet], caller: &Caller) -> Result<Visit, Refusal> {
         let about = About {
-            principal,
+            caller,
             protocol: choose_protocol(&open.protocols, self.protocols()).unwrap_or_default(),
             can: open.can.and(Can::SPOKEN),
         };
         let found = self.inner.open(open, packets, about);
-        self.counted(found.and_then(|cell| self.visit(cell, open.generation, principal)))
+        let visited = found.and_then(|cell| self.visit(cell, open.generation, caller));
+        self.counted(visited)
     }
 
     /// Finds the session that an attach names.
     ///
     /// # Errors
     /// Unknown session, wrong secret and wrong principal look the same.
-    pub fn find(&self, attach: &Attach, principal: Option<&Principal>) -> Result<Visit, Refusal> {
+    pub fn find(&self, attach: &Attach, caller: &Caller) -> Result<Visit, Refusal> {
         // The secret is checked in any case, so that both refusals take the same time.
         let is_valid = self.inner.secrets.is_valid(attach.session, &attach.secret);
         let found = match self.inner.session(attach.session) {
-            Some(cell) if is_valid => self.visit(cell, attach.generation, principal),
+            Some(cell) if is_valid => self.visit(cell, attach.generation, caller),
             _ => Err(Refusal::unknown_session()),
         };
+        // Only who was told the secret can show it.
+        let found = found.map(|visit| Visit {
+            is_use: true,
+            ..visit
+        });
         self.counted(found)
     }
 
@@ -58,18 +59,14 @@ impl Hub {
     ///
     /// # Errors
     /// The hub drains or is full.
-    pub fn open_raw(
-        &self,
-        protocol: &str,
-        principal: Option<&Principal>,
-    ) -> Result<Connection, Refusal> {
+    pub fn open_raw(&self, protocol: &str, caller: &Caller) -> Result<Connection, Refusal> {
         let about = About {
-            principal,
+            caller,
             protocol,
             can: Can::NONE,
         };
         let cell = self.counted(self.inner.open_raw(about))?;
-        let visit = self.visit(cell, Generation::new(1), principal)?;
+        let visit = self.visit(cell.clone(), Generation::new(1), caller)?;
         visit
             .attach(
                 Offset::default(),
@@ -78,6 +75,13 @@ impl Hub {
                 ConnectionMode::Raw,
             )
             .map(|(connection, _)| connection)
+            .inspect_err(|refusal| {
+                // Without its connection it is none.
+                let reason = refusal.reason().clone();
+                cell.step(Origin::Transport, |state, now| {
+                    state.session.abort(reason, now)
+                });
+            })
     }
 
     /// Whether an open may be let in, as far as that can be told without it: call it before an upgrade.
@@ -92,15 +96,16 @@ impl Hub {
         &self,
         cell: Arc<SessionCell>,
         generation: Generation,
-        principal: Option<&Principal>,
+        caller: &Caller,
     ) -> Result<Visit, Refusal> {
-        if cell.principal.as_ref() != principal {
+        if cell.owners.principal() != caller.principal.as_ref() {
             return Err(Refusal::unknown_session());
         }
         Ok(Visit {
             hub: self.inner.clone(),
             cell,
             generation,
+            is_use: false,
         })
     }
 
@@ -119,6 +124,8 @@ pub struct Visit {
     hub: Arc<HubState>,
     cell: Arc<SessionCell>,
     generation: Generation,
+    /// Whether the visit shows that the client uses its session.
+    is_use: bool,
 }
 
 impl Debug for Visit {
@@ -143,7 +150,12 @@ impl Visit {
         transport: Transport,
         mode: ConnectionMode,
     ) -> Result<(Connection, Attachment), Refusal> {
-        let attached = self.take(received, packets, Some(mode))?;
+        let accounts = &self.hub.accounts;
+        if let Err(exceeded) = accounts.attach(&self.cell.owners) {
+            return Err(self.refused(exceeded.into()));
+        }
+        let attached = self.take(received, packets, Some(mode));
+        let attached = attached.inspect_err(|_| self.hub.let_go(&self.cell.owners))?;
         let at = attached.expect("an attach that is not refused has a connection");
         self.cell.set_transport(transport);
         self.hub.counters.attaches[transport].add(1);
@@ -198,15 +210,33 @@ impl Visit {
     ) -> Result<Option<Attachment>, Refusal> {
         let counters = &self.hub.counters;
         if let Err(error) = check_agreed(&packets, self.cell.can) {
-            counters.refused.add(1);
-            return Err(error.into());
+            return Err(self.refused(error.into()));
         }
-        let is_message = |packet: &&Packet| matches!(packet, Packet::Message(_));
-        let messages = packets.iter().filter(is_message).count();
+        let (mut traffic, mut messages) = (Traffic::default(), 0);
+        for packet in &packets {
+            messages += traffic.add_packet(packet);
+        }
+        // The request itself.
+        traffic.add(0, 1, 0);
+        let taken = self
+            .hub
+            .accounts
+            .take(&self.cell.owners, traffic, self.hub.now());
+        if let Err(exceeded) = taken {
+            return Err(self.refused(exceeded.into()));
+        }
         let (reports, packets): (Vec<_>, Vec<_>) = packets
             .into_iter()
             .partition(|packet| matches!(packet, Packet::Report(_)));
+        let is_first_use = self.is_use && self.cell.peek(|state| state.begin_use());
+        if is_first_use {
+            self.hub.accounts.begin_use(&self.cell.owners);
+        }
         let taken = self.cell.step(Origin::Transport, |state, now| {
+            if mode.is_some() {
+                // What the connection before holds under way goes with it.
+                (state.under_way, state.must_end) = (0, false);
+            }
             let session = &mut state.session;
             let taken = session.handle_request(self.generation, received, packets, mode, now)?;
             for report in reports {
@@ -218,17 +248,18 @@ impl Visit {
         });
         match taken {
             Ok(taken) => {
-                counters.messages_up.add(messages as u64);
+                counters.messages_up.add(messages);
                 Ok(taken)
             }
-            Err(error) => {
-                let refusal: Refusal = AttachError::into(error);
-                let reason = refusal.reason();
-                debug!(session = %self.cell.id, code = %reason.code, why = reason.text(), "request refused");
-                counters.refused.add(1);
-                Err(refusal)
-            }
+            Err(error) => Err(self.refused(AttachError::into(error))),
         }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Refusal {
+        let reason = refusal.reason();
+        debug!(session = %self.cell.id, code = %reason.code, why = reason.text(), "request refused");
+        self.hub.counters.refused.add(1);
+        refusal
     }
 
     /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has

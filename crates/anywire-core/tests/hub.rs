@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{App, Connection, End, Flow, Hub, Outgoing, Socket};
+use anywire_core::{App, Budgets, Caller, Connection, End, Flow, Hub, Outgoing, Socket};
 use anywire_protocol::*;
 use tokio::sync::mpsc;
 
@@ -29,11 +29,16 @@ fn hub(limits: Limits) -> (Hub, mpsc::UnboundedReceiver<Socket>) {
         let _ = sockets.send(socket);
         async {}
     });
-    (Hub::new(limits, Vec::new(), app), opened)
+    (
+        Hub::new(limits, Budgets::default(), Vec::new(), app),
+        opened,
+    )
 }
 
 fn connect(hub: &Hub, key: u8) -> Connection {
-    let visit = hub.open(&open_packet(key, 1), &[], None).unwrap();
+    let visit = hub
+        .open(&open_packet(key, 1), &[], &Caller::default())
+        .unwrap();
     visit
         .attach(
             Offset::new(0),
@@ -80,7 +85,7 @@ async fn send_waits_for_room_and_goes_on_when_there_is_some() {
     assert!(!waiting.is_finished());
     assert_eq!(transmit(&connection).await.0.len(), 2);
     connection
-        .receive([Packet::Ack(Offset::new(1).into())].into_iter())
+        .receive([Packet::Ack(Offset::new(1).into())].into_iter(), 1)
         .unwrap();
     waiting.await.unwrap().unwrap();
     assert_eq!(transmit(&connection).await.0, [Packet::Message("c".into())]);
@@ -96,7 +101,7 @@ async fn a_waiting_send_is_told_that_the_session_closed() {
     let waiting = tokio::spawn(async move { sender.send("b").await });
     tokio::task::yield_now().await;
     connection
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     assert!(matches!(waiting.await.unwrap(), Err(SendError::Closed(_))));
 }
@@ -115,6 +120,7 @@ async fn a_receive_that_is_dropped_loses_nothing() {
             ["a", "b"]
                 .map(|text| Packet::Message(text.into()))
                 .into_iter(),
+            2,
         )
         .unwrap();
     assert_eq!(socket.recv().await, Some("a".into()));
@@ -128,7 +134,7 @@ async fn reading_pauses_when_a_client_floods_an_app_that_takes_nothing() {
     let connection = connect(&hub, 1);
     let mut socket = opened.recv().await.unwrap();
     let flood = ["a", "b", "c", "d"].map(|text| Packet::Message(text.into()));
-    connection.receive(flood.into_iter()).unwrap();
+    connection.receive(flood.into_iter(), 1).unwrap();
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(transmit(&connection).await.0, [], "the ack is withheld");
     let room = poll_fn(|cx| Poll::Ready(connection.poll_inbox_room(cx).is_ready()));
@@ -177,13 +183,15 @@ async fn an_opening_key_means_its_session_while_that_lives_and_none_for_a_while_
     assert_eq!(hub.metrics().opened, 1, "long after the open window");
 
     again
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     transmit(&again).await;
     assert_eq!(hub.metrics().sessions, 0);
     for seconds in [0, 29] {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let refused = hub.open(&open_packet(1, 3), &[], None).map(drop);
+        let refused = hub
+            .open(&open_packet(1, 3), &[], &Caller::default())
+            .map(drop);
         let refused = refused.unwrap_err();
         assert_eq!(refused.reason().code, CloseCode::UNKNOWN_SESSION);
     }
@@ -204,10 +212,10 @@ async fn an_app_that_returns_closes_and_one_that_panics_says_so() {
             socket.recv().await;
             assert_eq!(name, "returns", "as the test asks");
         });
-        let hub = Hub::new(Limits::default(), Vec::new(), app);
+        let hub = Hub::new(Limits::default(), Budgets::default(), Vec::new(), app);
         let connection = connect(&hub, 1);
         connection
-            .receive([Packet::Message("go".into())].into_iter())
+            .receive([Packet::Message("go".into())].into_iter(), 1)
             .unwrap();
         for _ in 0..5 {
             tokio::task::yield_now().await;
@@ -238,7 +246,7 @@ async fn a_topic_shares_its_bytes_and_forgets_who_left() {
     assert_eq!(addresses[0], addresses[1]);
     sockets[0].unsubscribe("news");
     assert_eq!(hub.followers("news"), 1);
-    two.receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+    two.receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     transmit(&two).await;
     assert_eq!(hub.followers("news"), 0);
@@ -268,6 +276,7 @@ async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let hub = Hub::new(
         Limits::default(),
+        Budgets::default(),
         Vec::new(),
         App::callbacks(Log(log.clone())),
     );
@@ -276,10 +285,10 @@ async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
         let packets = chunk
             .iter()
             .map(|index| Packet::Message(index.to_string().into()));
-        connection.receive(packets).unwrap();
+        connection.receive(packets, 1).unwrap();
     }
     connection
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     let mut expected = vec!["open".to_owned()];
     expected.extend((0..200).map(|index| index.to_string()));
@@ -293,11 +302,11 @@ async fn a_late_repeat_of_an_open_makes_no_second_session() {
     let connection = connect(&hub, 1);
     let _socket = opened.recv().await.unwrap();
     connection
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     transmit(&connection).await;
     let refused = hub
-        .open(&open_packet(1, 1), &[], None)
+        .open(&open_packet(1, 1), &[], &Caller::default())
         .map(drop)
         .unwrap_err();
     assert_eq!(refused.reason().code, CloseCode::UNKNOWN_SESSION);
@@ -310,12 +319,13 @@ async fn there_are_no_more_sessions_than_allowed() {
     let connection = connect(&hub, 1);
     let _socket = opened.recv().await.unwrap();
     let refused = hub
-        .open(&open_packet(2, 1), &[], None)
+        .open(&open_packet(2, 1), &[], &Caller::default())
         .map(drop)
         .unwrap_err();
     assert_eq!(refused.reason().code, CloseCode::OVERLOADED);
     assert!(
-        hub.open(&open_packet(1, 2), &[], None).is_ok(),
+        hub.open(&open_packet(1, 2), &[], &Caller::default())
+            .is_ok(),
         "the one that is there may come again"
     );
     drop(connection);
@@ -334,6 +344,7 @@ async fn a_callback_that_panics_on_a_deadline_stops_no_other_deadline() {
     let closed = Arc::new(Mutex::new(0));
     let hub = Hub::new(
         Limits::default(),
+        Budgets::default(),
         Vec::new(),
         App::callbacks(Panics(closed.clone())),
     );
@@ -350,6 +361,7 @@ async fn a_callback_that_panics_on_a_deadline_stops_no_other_deadline() {
 async fn what_comes_for_an_app_that_has_returned_is_dropped_and_the_close_gets_through() {
     let hub = Hub::new(
         Limits::default().max_inbox_messages(2),
+        Budgets::default(),
         Vec::new(),
         App::task(|_| async {}),
     );
@@ -357,7 +369,7 @@ async fn what_comes_for_an_app_that_has_returned_is_dropped_and_the_close_gets_t
     tokio::task::yield_now().await;
     for _ in 0..10 {
         connection
-            .receive([Packet::Message("late".into())].into_iter())
+            .receive([Packet::Message("late".into())].into_iter(), 1)
             .unwrap();
         assert!(poll_fn(|cx| Poll::Ready(connection.poll_inbox_room(cx).is_ready())).await);
     }
@@ -366,7 +378,7 @@ async fn what_comes_for_an_app_that_has_returned_is_dropped_and_the_close_gets_t
         [Packet::Close(_)]
     ));
     connection
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     assert_eq!(hub.metrics().sessions, 0);
 }
@@ -385,6 +397,7 @@ async fn an_end_is_told_even_after_a_callback_panicked_in_the_same_batch() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let hub = Hub::new(
         Limits::default(),
+        Budgets::default(),
         Vec::new(),
         App::callbacks(Log(log.clone())),
     );
@@ -393,7 +406,7 @@ async fn an_end_is_told_even_after_a_callback_panicked_in_the_same_batch() {
         Packet::Message("x".into()),
         Packet::Close(CloseCode::NORMAL.into()),
     ];
-    connection.receive(poison.into_iter()).unwrap();
+    connection.receive(poison.into_iter(), 1).unwrap();
     assert_eq!(*log.lock().unwrap(), ["1000"]);
 }
 
@@ -415,7 +428,9 @@ async fn when_the_hub_is_gone_its_apps_are_told() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_stream_is_woken_by_the_wheel_to_pad_and_to_end() {
     let (hub, _opened) = hub(Limits::default());
-    let visit = hub.open(&open_packet(1, 1), &[], None).unwrap();
+    let visit = hub
+        .open(&open_packet(1, 1), &[], &Caller::default())
+        .unwrap();
     let (stream, _) = visit
         .attach(
             Offset::new(0),
@@ -444,7 +459,7 @@ async fn what_is_left_of_an_ended_session_does_not_touch_its_successors_topics()
     let first = connect(&hub, 1);
     let ended = opened.recv().await.unwrap().sender();
     first
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     transmit(&first).await;
     // The key is forgotten, and means another session now, of the same id.
@@ -493,7 +508,7 @@ async fn a_drain_counts_what_it_aborts_and_keeps_the_apps_own_reason() {
     });
     tokio::task::yield_now().await;
     silent[2]
-        .receive([Packet::Close(CloseCode::RESTART.into())].into_iter())
+        .receive([Packet::Close(CloseCode::RESTART.into())].into_iter(), 1)
         .unwrap();
     assert_eq!(drain.await.unwrap(), 2);
     for (index, expected) in [(0, own.clone()), (1, CloseCode::RESTART.into())] {
@@ -516,13 +531,16 @@ async fn raw_sessions_do_not_make_a_hub_forget_the_keys_that_have_ended() {
     let first = connect(&hub, 1);
     opened.recv().await.unwrap();
     first
-        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter())
+        .receive([Packet::Close(CloseCode::NORMAL.into())].into_iter(), 1)
         .unwrap();
     transmit(&first).await;
     for _ in 0..2_000 {
-        drop(hub.open_raw("", None).unwrap());
+        drop(hub.open_raw("", &Caller::default()).unwrap());
         opened.recv().await.unwrap();
     }
-    let again = hub.open(&open_packet(1, 2), &[], None).err().unwrap();
+    let again = hub
+        .open(&open_packet(1, 2), &[], &Caller::default())
+        .err()
+        .unwrap();
     assert_eq!(again.reason().code, CloseCode::UNKNOWN_SESSION);
 }

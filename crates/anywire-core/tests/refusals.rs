@@ -63,9 +63,9 @@ proptest! {
             }
             assert_eq!(scene.hub.metrics().refused, refusals + ways.len() as u64);
             // Nothing is taken: the key, the place, the session's counts.
-            let visit = scene.hub.open(&open(NEW, 1, 0), &[], Some(&scene.owner)).unwrap();
+            let visit = scene.hub.open(&open(NEW, 1, 0), &[], &scene.owner).unwrap();
             visit.attach(Offset::default(), messages(0, 1), Transport::Poll, HOLD).unwrap();
-            let visit = scene.hub.find(&scene.attach(scene.opened.secret, 5, 0), Some(&scene.owner));
+            let visit = scene.hub.find(&scene.attach(scene.opened.secret, 5, 0), &scene.owner);
             visit.unwrap().receive(Offset::default(), messages(0, 1)).unwrap();
             assert_eq!(scene.hub.metrics().messages_up, before.0.messages_up + 2);
         });

@@ -161,7 +161,14 @@ impl HttpRefusal {
 
 impl From<Refusal> for HttpRefusal {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.reason().clone())
+        let this = Self::new(refusal.reason().clone());
+        match refusal.retry_after() {
+            Some(wait) => {
+                let seconds = wait.as_secs_f64().ceil().max(1.0) as u32;
+                this.with(RETRY_AFTER, seconds.into())
+            }
+            None => this,
+        }
     }
 }
 
@@ -233,6 +240,7 @@ fn status(code: CloseCode) -> StatusCode {
         CloseCode::SUPERSEDED => StatusCode::CONFLICT,
         CloseCode::STALLED => StatusCode::REQUEST_TIMEOUT,
         CloseCode::OVERLOADED | CloseCode::DRAINING => StatusCode::SERVICE_UNAVAILABLE,
+        CloseCode::TOO_MANY => StatusCode::TOO_MANY_REQUESTS,
         CloseCode::UNKNOWN_SESSION => StatusCode::NOT_FOUND,
         CloseCode::TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         CloseCode::FORBIDDEN_ORIGIN | CloseCode::UNAUTHORIZED => StatusCode::FORBIDDEN,

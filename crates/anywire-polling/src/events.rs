@@ -35,7 +35,7 @@ fn begin<B>(request: &Request<'_, B>) -> Result<StreamBody, Refusal> {
         }
         _ => None,
     };
-    StreamBody::begin_events(request.hub, offer, seen, request.principal)
+    StreamBody::begin_events(request.hub, offer, seen, request.caller)
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

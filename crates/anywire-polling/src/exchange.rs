@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal, Visit};
+use anywire_core::{Caller, Connection, End, Flow, Hub, Outgoing, Refusal, Visit};
 use anywire_protocol::{
     CloseCode, ConnectionMode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport,
 };
@@ -32,7 +32,7 @@ impl Exchange {
         transport: Transport,
         encoding: Encoding,
         payload: Bytes,
-        principal: Option<&Principal>,
+        caller: &Caller,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, false, &limits)?;
@@ -42,7 +42,7 @@ impl Exchange {
         };
         let connection = match head {
             Head::Open(open) => {
-                let visit = hub.open(&open, &rest, principal)?;
+                let visit = hub.open(&open, &rest, caller)?;
                 let Some(hold) = open.hold else {
                     writer.push(&Packet::Opened(Box::new(visit.opened(None))));
                     send(&visit, open.received, rest, &mut writer)?;
@@ -58,7 +58,7 @@ impl Exchange {
                 connection
             }
             Head::Attach(attach) => {
-                let visit = hub.find(&attach, principal)?;
+                let visit = hub.find(&attach, caller)?;
                 let Some(hold) = attach.hold else {
                     send(&visit, attach.received, rest, &mut writer)?;
                     return Ok(Self::answered(writer, limits));

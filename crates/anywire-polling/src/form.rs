@@ -1,6 +1,6 @@
 //! `POST {mount}/form`: what a page sends that can read no answer (PROTOCOL §15.5).
 
-use anywire_core::{Hub, Principal, Refusal};
+use anywire_core::{Caller, Hub, Refusal};
 use anywire_protocol::{
     CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, ProtocolError, unescape,
 };
@@ -26,7 +26,7 @@ where
 {
     let Request {
         hub,
-        principal,
+        caller,
         headers,
         body,
         ..
@@ -42,20 +42,20 @@ where
     }
     // The field's value may be escaped itself, which makes three bytes of one.
     let longest = hub.limits().max_payload_bytes.saturating_mul(3) + ESCAPED_MARK.len();
-    let field = collect(headers, body, Escape::Always, longest).await?;
-    take(hub, field.bytes, principal)?;
+    let field = collect(headers, body, Escape::Always, longest, hub.memory()).await?;
+    take(hub, field.bytes, caller)?;
     Ok(Answer::whole(TEXT, Bytes::from_static(b"ok")))
 }
 
 /// Takes what a form sends. The page cannot read the response, so acks and closes in it must not be recorded as delivered.
-fn take(hub: &Hub, field: Bytes, principal: Option<&Principal>) -> Result<(), Refusal> {
+fn take(hub: &Hub, field: Bytes, caller: &Caller) -> Result<(), Refusal> {
     let payload = bounded(unescape(field)?, hub.limits())?;
     let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, false, hub.limits())?;
     // A pong is not for what carries the session meanwhile.
     rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
     match head {
         Head::Attach(attach) if attach.hold.is_none() => {
-            hub.find(&attach, principal)?.receive(attach.received, rest)
+            hub.find(&attach, caller)?.receive(attach.received, rest)
         }
         _ => Err(ProtocolError::malformed(
             "a form that does not begin with an attach packet without holdMs",

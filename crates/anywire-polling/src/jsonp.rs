@@ -24,10 +24,7 @@ pub(crate) fn style(query: &str) -> Style {
 
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
     let Request {
-        hub,
-        principal,
-        query,
-        ..
+        hub, caller, query, ..
     } = request;
     let number = call_number(query).ok_or_else(|| {
         ProtocolError::malformed("a query without a parameter `anywire.c` that is a number")
@@ -36,7 +33,7 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         ProtocolError::malformed("a query without a parameter `anywire.b`, the payload")
     })??;
     let payload = bounded(payload, hub.limits())?;
-    let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, principal)?;
+    let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, caller)?;
     let payload = escape(&exchange.answer().await?);
     let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
     let json = serde_json::to_string(payload).expect("text always serialises");

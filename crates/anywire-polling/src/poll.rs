@@ -22,21 +22,22 @@ where
 {
     let Request {
         hub,
-        principal,
+        caller,
         headers,
         body,
         ..
     } = request;
-    let payload = collect_payload(headers, body, hub.limits()).await?;
+    let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let exchange = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, principal)?;
+    let exchange = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, caller)?;
+    drop(payload.charge);
     let answer = exchange.answer().await?;
     let (content_type, answer) = match payload.wrapping {
         Wrapping::Plain => (encoding.content_type(), answer),
         Wrapping::Escaped => (encoding.content_type(), escape(&answer)),
         Wrapping::Veiled => (Encoding::Text.content_type(), veil(&answer, mask())),
     };
-    Ok(Answer::whole(content_type, answer))
+    Ok(Answer::whole(content_type, hub.memory().count(answer)))
 }
 
 fn mask() -> [u8; 4] {

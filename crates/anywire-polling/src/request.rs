@@ -4,7 +4,7 @@ pub(crate) mod body;
 pub(crate) mod head;
 pub mod query;
 
-use anywire_core::{Hub, Principal};
+use anywire_core::{Caller, Hub};
 use http::{HeaderMap, Method};
 
 /// What a router needs to know of an endpoint.
@@ -25,8 +25,8 @@ pub struct Row {
 pub struct Request<'a, B> {
     /// The sessions.
     pub hub: &'a Hub,
-    /// What the app's authorisation returned, if it has one.
-    pub principal: Option<&'a Principal>,
+    /// Who makes it.
+    pub caller: &'a Caller,
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The request's query, without the `?`; empty if there is none.

@@ -20,13 +20,13 @@ where
 {
     let Request {
         hub,
-        principal,
+        caller,
         headers,
         body,
         ..
     } = request;
-    let payload = collect_payload(headers, body, hub.limits()).await?;
+    let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let body = StreamBody::begin(hub, encoding, payload.bytes, principal)?;
+    let body = StreamBody::begin(hub, encoding, payload.bytes, caller)?;
     Ok(Answer::stream(encoding.content_type(), body))
 }

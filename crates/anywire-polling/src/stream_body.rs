@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_core::{Connection, End, Flow, Hub, Outgoing, Principal, Refusal};
+use anywire_core::{Caller, Connection, End, Flow, Hub, Outgoing, Refusal};
 use anywire_protocol::{
     ConnectionMode, Encoding, Limits, Offer, Offset, Open, Packet, ProtocolError, Transport,
 };
@@ -40,7 +40,7 @@ impl StreamBody {
         hub: &Hub,
         encoding: Encoding,
         payload: Bytes,
-        principal: Option<&Principal>,
+        caller: &Caller,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, true, &limits)?;
@@ -55,8 +55,8 @@ impl StreamBody {
             .into());
         }
         let (visit, received) = match &head {
-            Head::Open(open) => (hub.open(open, &rest, principal)?, open.received),
-            Head::Attach(attach) => (hub.find(attach, principal)?, attach.received),
+            Head::Open(open) => (hub.open(open, &rest, caller)?, open.received),
+            Head::Attach(attach) => (hub.find(attach, caller)?, attach.received),
         };
         let (connection, at) =
             visit.attach(received, rest, Transport::Stream, ConnectionMode::Stream)?;
@@ -75,7 +75,7 @@ impl StreamBody {
         hub: &Hub,
         offer: Offer,
         seen: Option<Offset>,
-        principal: Option<&Principal>,
+        caller: &Caller,
     ) -> Result<Self, Refusal> {
         let seen = seen.unwrap_or_default();
         let (visit, received) = match &offer {
@@ -85,9 +85,9 @@ impl StreamBody {
                     received,
                     ..open.clone()
                 };
-                (hub.open(&open, &[], principal)?, received)
+                (hub.open(&open, &[], caller)?, received)
             }
-            Offer::Attach(attach) => (hub.find(attach, principal)?, attach.received.max(seen)),
+            Offer::Attach(attach) => (hub.find(attach, caller)?, attach.received.max(seen)),
             Offer::Later { .. } => {
                 let text =
                     "an event stream opens or attaches: offer anywire.open… or anywire.attach…";

@@ -127,8 +127,20 @@ impl Limits {
     /// detaches (PROTOCOL §4.12).
     pub const PART_STALL: Duration = Duration::from_secs(20);
 
+    /// 10 s: how long a body, or a frame, may take that does not come at all.
+    pub const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+    /// 8,192 bytes: what of a body must come in a second on average.
+    pub const BODY_BYTES_PER_SECOND: u64 = 8_192;
+
     /// 16 bytes: what a slow line carries in a millisecond. Deadlines take no line to carry less (PROTOCOL §7.3).
     pub const SLOW_BYTES_PER_MS: u64 = 16;
+
+    /// How long a body may take of which so many bytes have come: 10 s, and a second for each 8,192 of them.
+    pub fn body_within(bytes: usize) -> Duration {
+        Self::BODY_WITHIN
+            + Duration::from_millis(bytes as u64 * 1_000 / Self::BODY_BYTES_PER_SECOND)
+    }
 
     /// How long so many bytes may be on their way, on a slow line: 1 ms for each 16 bytes.
     pub fn on_a_slow_line(bytes: usize) -> Duration {

@@ -467,6 +467,18 @@ impl Session {
         self.forget();
     }
 
+    /// Gives up what has come of a message that is not whole, for want of memory: its sender begins it again (PROTOCOL
+    /// §4.11). A connection that counts messages by itself is dropped for it.
+    pub fn give_up_unfinished(&mut self, now: Timestamp) {
+        if self.unfinished_bytes() == 0 {
+            return;
+        }
+        if self.connection_mode() == Some(ConnectionMode::Duplex) {
+            self.detach(now);
+        }
+        self.inbox.forget_unfinished();
+    }
+
     // What must be done next.
 
     /// What the connection is to send next. Ask until it says otherwise than [`Transmit::Packet`].
@@ -639,6 +651,27 @@ impl Session {
     /// How many messages the app has sent.
     pub fn sent(&self) -> Offset {
         self.outbox.end()
+    }
+
+    /// Bytes that the session holds of messages: those not acknowledged, those not taken by the app, and what has come of one
+    /// that is not whole; and the room of its queues. Bytes that another counts ([`Message::counted_by`]) are left out.
+    pub fn held_bytes(&self) -> usize {
+        self.outbox.held_bytes() + self.inbox.held_bytes()
+    }
+
+    /// How many bytes have come of a message that is not whole.
+    pub fn unfinished_bytes(&self) -> usize {
+        usize::try_from(self.inbox.position().bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Since when no connection carries the session; `None` while one does.
+    pub fn detached_since(&self) -> Option<Timestamp> {
+        self.connection.is_none().then_some(self.detached_at)
+    }
+
+    /// Since when the oldest message waits that the peer has not acknowledged, or has not taken further.
+    pub fn unacknowledged_since(&self) -> Option<Timestamp> {
+        self.outbox.oldest()
     }
 
     /// Bytes of messages that the peer has not acknowledged.

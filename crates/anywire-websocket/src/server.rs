@@ -6,7 +6,7 @@ mod input;
 mod output;
 mod scratch;
 
-use anywire_core::{Connection, Hub, Principal};
+use anywire_core::{Caller, Connection, Hub};
 use anywire_protocol::{CloseReason, Offer, Opened};
 
 pub use driver::Driver;
@@ -20,7 +20,7 @@ pub enum Start {
     /// (PROTOCOL §5.3).
     Later {
         /// Who came.
-        principal: Option<Principal>,
+        caller: Caller,
         /// The application's sub-protocols that the upgrade offered.
         protocols: Vec<String>,
     },
@@ -32,16 +32,13 @@ pub enum Start {
 
 impl Start {
     /// Does what an offer asks for.
-    pub fn from_offer(hub: &Hub, offer: Offer, principal: Option<Principal>) -> Self {
+    pub fn from_offer(hub: &Hub, offer: Offer, caller: Caller) -> Self {
         let attached = match offer {
             Offer::Later { protocols } => {
-                return Self::Later {
-                    principal,
-                    protocols,
-                };
+                return Self::Later { caller, protocols };
             }
-            Offer::Open(open) => driver::open(hub, &open, principal.as_ref()),
-            Offer::Attach(attach) => driver::attach(hub, &attach, principal.as_ref()),
+            Offer::Open(open) => driver::open(hub, &open, &caller),
+            Offer::Attach(attach) => driver::attach(hub, &attach, &caller),
         };
         match attached {
             Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anywire_core::{App, Hub};
+use anywire_core::{App, Budgets, Caller, Hub};
 use anywire_protocol::{Limits, MessageKind, Offer, Opened, Packet, SUBPROTOCOL, decode_frame};
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::server::{Driver, Start};
@@ -44,7 +44,7 @@ impl Client {
         };
         let offer = Offer::parse([SUBPROTOCOL, &offer].into_iter()).unwrap();
         let (ours, theirs) = duplex(4_096);
-        let start = Start::from_offer(hub, offer, None);
+        let start = Start::from_offer(hub, offer, Caller::default());
         tokio::spawn(Driver::new(theirs, Bytes::new(), hub.clone(), start));
         ours
     }
@@ -112,7 +112,7 @@ async fn echo_after_a_cut(up: usize, down: usize) -> usize {
             let _ = socket.send(message).await;
         }
     });
-    let hub = Hub::new(Limits::default(), Vec::new(), app);
+    let hub = Hub::new(Limits::default(), Budgets::default(), Vec::new(), app);
     let mut client = Client::default();
 
     let mut first = client.connect(&hub);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anywire_core::{App, Hub};
+use anywire_core::{App, Budgets, Caller, Hub};
 use anywire_protocol::{CloseCode, Limits, Message, Packet, decode_frame};
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::server::{Driver, Start};
@@ -38,9 +38,14 @@ async fn said_until_the_end(mut line: DuplexStream) -> (Vec<Packet>, Option<Clos
 
 #[tokio::test(start_paused = true)]
 async fn a_websocket_that_does_not_attach_is_told_so_and_closed() {
-    let hub = Hub::new(Limits::default(), Vec::new(), App::task(|_| async {}));
+    let hub = Hub::new(
+        Limits::default(),
+        Budgets::default(),
+        Vec::new(),
+        App::task(|_| async {}),
+    );
     let start = Start::Later {
-        principal: None,
+        caller: Caller::default(),
         protocols: Vec::new(),
     };
     let (mut ours, theirs) = duplex(4_096);
@@ -65,9 +70,14 @@ async fn a_websocket_that_does_not_attach_is_told_so_and_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_and_a_websocket_close_in_one_read_are_answered_in_their_order() {
-    let hub = Hub::new(Limits::default(), Vec::new(), App::task(|_| async {}));
+    let hub = Hub::new(
+        Limits::default(),
+        Budgets::default(),
+        Vec::new(),
+        App::task(|_| async {}),
+    );
     let start = Start::Later {
-        principal: None,
+        caller: Caller::default(),
         protocols: Vec::new(),
     };
     let (mut ours, theirs) = duplex(4_096);

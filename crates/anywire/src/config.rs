@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::Arc;
 
-use anywire_core::Principal;
+use anywire_core::{Budgets, Principal};
 use anywire_protocol::{Limits, LimitsError};
 
 use crate::forwarded::ForwardingHeaders;
@@ -48,6 +48,7 @@ pub struct Config {
     pub(crate) forwarding_headers: ForwardingHeaders,
     pub(crate) protocols: Vec<String>,
     pub(crate) limits: Limits,
+    pub(crate) budgets: Budgets,
     pub(crate) authorize: Option<Authorize>,
     pub(crate) has_jsonp: bool,
 }
@@ -177,6 +178,13 @@ impl Config {
         self
     }
 
+    /// What each address, each principal and all clients together may ask, and how many bytes their sessions may take. Default:
+    /// [`Budgets::default`].
+    pub fn budgets(mut self, budgets: Budgets) -> Self {
+        self.budgets = budgets;
+        self
+    }
+
     /// Asks the app about every request, on every transport: a principal, or a refusal. Default: every request is let in,
     /// and sessions have no principal.
     ///
@@ -241,6 +249,7 @@ impl Debug for Config {
             .field("proxies", &self.proxies)
             .field("protocols", &self.protocols)
             .field("limits", &self.limits)
+            .field("budgets", &self.budgets)
             .finish_non_exhaustive()
     }
 }
@@ -257,6 +266,7 @@ impl Default for Config {
             forwarding_headers: ForwardingHeaders::default(),
             protocols: Vec::new(),
             limits: Limits::default(),
+            budgets: Budgets::default(),
             authorize: None,
             has_jsonp: false,
         }

@@ -33,6 +33,8 @@ pub(crate) struct Source {
     pub(crate) host: Option<String>,
     /// The peer looks like a proxy, and is not trusted: its clients cannot be told apart.
     pub(crate) is_unnamed_proxy: bool,
+    /// The peer of the connection is a proxy.
+    pub(crate) is_proxied: bool,
 }
 
 impl Source {
@@ -53,16 +55,28 @@ impl Source {
             return source;
         };
         if trusted.contains(address) {
+            let source = Self {
+                is_proxied: true,
+                ..source
+            };
             return match kind {
                 ForwardingHeaders::XForwarded => source.through_x_forwarded(trusted, headers),
                 ForwardingHeaders::Forwarded => source.through_forwarded(trusted, headers),
             };
         }
         let is_forwarded = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
+        let is_unnamed_proxy = is_forwarded && is_private(address);
         Self {
-            is_unnamed_proxy: is_forwarded && is_private(address),
+            is_unnamed_proxy,
+            is_proxied: is_unnamed_proxy,
             ..source
         }
+    }
+
+    /// The address to count by; `None` where clients cannot be told apart.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let peer = self.peer.filter(|_| !self.is_unnamed_proxy)?;
+        Some(peer.ip().to_canonical())
     }
 
     fn through_x_forwarded(mut self, trusted: &Networks, headers: &HeaderMap) -> Self {

@@ -51,7 +51,10 @@ mod warp;
 #[cfg(not(any(feature = "warp", feature = "tower")))]
 compile_error!("anywire has no door: enable its feature `warp` (the default) or `tower`");
 
-pub use anywire_core::{Attempts, Handler, Metrics, Outcomes, Principal, Sender, Socket};
+pub use anywire_core::{
+    Attempts, Budgets, Handler, Measure, Metrics, Outcomes, Principal, Rate, Scope, Sender, Share,
+    Socket,
+};
 pub use anywire_polling::{Body, BodyError, BoxError, StreamBody, TimedBody};
 pub use anywire_protocol::{
     CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, PerTransport, Report,

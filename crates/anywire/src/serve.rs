@@ -1,6 +1,7 @@
 //! A server loop shaped like `warp::serve`, with the deadlines, limits and drain that it lacks. What is served is left to
 //! any tower service.
 
+mod connections;
 mod guard;
 mod head;
 mod last_body;
@@ -16,7 +17,6 @@ use std::net::SocketAddr;
 #[cfg(feature = "tls")]
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_polling::{BoxError, TimedBody};
@@ -30,11 +30,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{self, Instant};
 use tower_service::Service;
 use tracing::debug;
 
+pub(crate) use self::connections::ConnectionPermit;
+use self::connections::{Connections, Slot};
 pub(crate) use self::guard::Guarded;
 use self::guard::{Deadlines, Phase};
 use self::last_body::LastBody;
@@ -50,12 +52,6 @@ use crate::visitor::Scheme;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// A connection's share of the limit, held for as long as it lives, upgraded or not.
-#[derive(Clone)]
-pub(crate) struct ConnectionPermit {
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
 /// A server over HTTP/1.1 that has no address yet, with deadlines and limits.
 ///
 /// [`serve`](crate::serve()) makes one of a warp filter, [`HttpServer::new`] of a tower service.
@@ -65,6 +61,7 @@ pub struct HttpServer<S> {
     service: S,
     deadlines: Deadlines,
     max_connections: usize,
+    max_connections_per_address: u32,
     finish_within: Duration,
     handshake_within: Duration,
     proxies: Networks,
@@ -87,6 +84,7 @@ impl<S> HttpServer<S> {
                 write_stall: Duration::from_secs(20),
             },
             max_connections: 100_000,
+            max_connections_per_address: 16_384,
             finish_within: Duration::from_secs(30),
             handshake_within: Duration::from_secs(10),
             proxies: Networks::default(),
@@ -99,6 +97,16 @@ impl<S> HttpServer<S> {
     /// process's limit of open files.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.max_connections = count;
+        self
+    }
+
+    /// Most connections of one address at once, and of one /64 of IPv6. Default 16,384. Beyond, a new one is reset. Too small,
+    /// and people in one office shut each other out: a browser may have six connections, and a WebSocket for each tab.
+    ///
+    /// An address that turns out to be a proxy's has no limit: one of [`Config::trust_proxies`](crate::Config::trust_proxies), or a
+    /// private one that forwards requests.
+    pub fn max_connections_per_address(mut self, count: u32) -> Self {
+        self.max_connections_per_address = count;
         self
     }
 
@@ -214,7 +222,7 @@ where
         &self,
         mut stream: I,
         peer: SocketAddr,
-        permit: ConnectionPermit,
+        slot: Slot,
         mut told: watch::Receiver<()>,
     ) {
         let is_named = self.proxies.contains(peer.ip());
@@ -224,7 +232,7 @@ where
         let is_secret = false;
         let mut about = About { peer, scheme: None };
         if !is_named && !is_secret {
-            return self.start(stream, about, permit, told);
+            return self.start(stream, about, slot, told);
         }
         let server = self.clone();
         tokio::spawn(async move {
@@ -255,9 +263,9 @@ where
                     return debug!(peer = %about.peer, "no handshake of TLS came: connection closed");
                 };
                 about.scheme = Some(Scheme::Https);
-                return server.start(stream, about, permit, told);
+                return server.start(stream, about, slot, told);
             }
-            server.start(stream, about, permit, told);
+            server.start(stream, about, slot, told);
         });
     }
 
@@ -265,9 +273,13 @@ where
         &self,
         stream: I,
         about: About,
-        permit: ConnectionPermit,
+        slot: Slot,
         mut told: watch::Receiver<()>,
     ) {
+        let Some(permit) = slot.of(about.peer.ip()) else {
+            reset_on_drop(&stream);
+            return debug!(peer = %about.peer, "connections of this address used up: reset");
+        };
         let phase = Phase::default();
         let guarded = Guarded::new(stream, self.deadlines, phase.clone());
         let inner = TowerToHyperService::new(self.service.clone());
@@ -428,26 +440,20 @@ where
             mut signal,
         } = self;
         let max_connections = server.max_connections.min(Semaphore::MAX_PERMITS);
-        let slots = Arc::new(Semaphore::new(max_connections));
+        let connections = Connections::new(max_connections, server.max_connections_per_address);
         let (shutdown, told) = watch::channel(());
         loop {
             let accepted = async {
-                let permit = slots.clone().acquire_owned().await;
-                (accept.accept().await, permit)
+                let slot = connections.slot().await;
+                (accept.accept().await, slot)
             };
-            let (accepted, permit) = tokio::select! {
+            let (accepted, slot) = tokio::select! {
                 () = &mut signal => break,
                 accepted = accepted => accepted,
             };
-            match (accepted, permit) {
-                (Ok((stream, peer)), Ok(permit)) => {
-                    let permit = ConnectionPermit {
-                        _permit: Arc::new(permit),
-                    };
-                    server.meet(stream, peer, permit, told.clone());
-                }
-                (Err(error), _) => recover(&error).await,
-                (_, Err(_)) => break,
+            match accepted {
+                Ok((stream, peer)) => server.meet(stream, peer, slot, told.clone()),
+                Err(error) => recover(&error).await,
             }
         }
         drop((accept, told));
@@ -455,8 +461,7 @@ where
         shutdown.send_replace(());
         shutdown.closed().await;
         // WebSockets have left the connections that began them; the last words to them are on their way.
-        let all = u32::try_from(max_connections).unwrap_or(u32::MAX);
-        let _ = time::timeout(LAST_WORDS_WITHIN, slots.acquire_many(all)).await;
+        let _ = time::timeout(LAST_WORDS_WITHIN, connections.all_gone(max_connections)).await;
     }
 }
 

@@ -139,7 +139,12 @@ impl ServerBuilder {
     }
 
     fn build(self, app: App) -> Server {
-        let hub = Hub::new(self.0.limits.clone(), self.0.protocols.clone(), app);
+        let hub = Hub::new(
+            self.0.limits.clone(),
+            self.0.budgets.clone(),
+            self.0.protocols.clone(),
+            app,
+        );
         Server {
             shared: Arc::new(Shared {
                 config: self.0,

@@ -1,10 +1,10 @@
 //! From an HTTP request to an HTTP response: which endpoint, the gate, the endpoint, the answer. It knows neither warp nor
 //! tower. What endpoints do is left to `anywire-polling` and `upgrade.rs`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
-use anywire_core::Principal;
+use anywire_core::{Caller, Principal};
 use anywire_polling::{Answer, Body, BoxError, HttpRefusal, Request, Row, Style, query, render};
 use anywire_protocol::{CloseCode, CloseReason};
 use http::header::{ALLOW, CONNECTION, UPGRADE, VARY, X_CONTENT_TYPE_OPTIONS};
@@ -101,14 +101,20 @@ impl Target {
         B: http_body::Body<Error: Into<BoxError>>,
     {
         let config = &shared.config;
-        let source = head.source(config);
+        let mut source = head.source(config);
         if source.is_unnamed_proxy {
             warn_of_proxy(shared, source.peer);
         }
-        let host = match judge_host(config, &head, source.host) {
+        if source.is_proxied
+            && let Some(permit) = &head.permit
+        {
+            permit.exempt();
+        }
+        let host = match judge_host(config, &head, source.host.take()) {
             Ok(host) => host,
             Err(refusal) => return (Err(refusal), CrossOrigin::No),
         };
+        let address = source.address();
         (head.peer, head.scheme) = (source.peer, source.scheme);
         let endpoint = match self {
             Self::Endpoint(endpoint) => endpoint,
@@ -121,7 +127,7 @@ impl Target {
         match judge_origin(config, &head.headers, &host, source.scheme) {
             Ok(origin) => {
                 let is_own = origin == CrossOrigin::No;
-                let outcome = endpoint.answer(shared, head, body, is_own).await;
+                let outcome = endpoint.answer(shared, head, body, is_own, address).await;
                 (outcome, origin)
             }
             Err(refusal) => (Err(refusal.into()), CrossOrigin::No),
@@ -163,6 +169,7 @@ impl Endpoint {
         mut head: RequestHead,
         body: B,
         is_own_origin: bool,
+        address: Option<IpAddr>,
     ) -> Result<Answer, HttpRefusal>
     where
         B: http_body::Body<Error: Into<BoxError>>,
@@ -175,13 +182,14 @@ impl Endpoint {
             return Err(method_not_allowed(method.as_str()));
         }
         let principal = self.authorize(shared, &mut head).await?;
+        let caller = Caller { principal, address };
         match self {
-            Self::WebSocket => upgrade::websocket(shared, head, principal),
-            Self::Raw => upgrade::raw(shared, head, principal),
+            Self::WebSocket => upgrade::websocket(shared, head, caller),
+            Self::Raw => upgrade::raw(shared, head, caller),
             Self::Polling(endpoint) => {
                 let request = Request {
                     hub: &shared.hub,
-                    principal: principal.as_ref(),
+                    caller: &caller,
                     headers: &head.headers,
                     query: &head.query,
                     body,

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use anywire_core::{Hub, Principal, Refusal};
+use anywire_core::{Caller, Hub, Refusal};
 use anywire_polling::{Answer, HttpRefusal, Row};
 use anywire_protocol::{
     CloseCode, Limits, Offer, SUBPROTOCOL, application_protocols, choose_protocol,
@@ -49,14 +49,14 @@ pub(crate) const RAW: Row = Row {
 pub(crate) fn websocket(
     shared: &Shared,
     head: RequestHead,
-    principal: Option<Principal>,
+    caller: Caller,
 ) -> Result<Answer, HttpRefusal> {
     begin(shared, head, |headers| {
         let offer = Offer::parse(offered_protocols(headers))?;
         if let Offer::Open(open) = &offer {
             shared.hub.admit(open)?;
         }
-        let start = Start::from_offer(&shared.hub, offer, principal);
+        let start = Start::from_offer(&shared.hub, offer, caller);
         Ok((start, Some(HeaderValue::from_static(SUBPROTOCOL))))
     })
 }
@@ -65,12 +65,12 @@ pub(crate) fn websocket(
 pub(crate) fn raw(
     shared: &Shared,
     head: RequestHead,
-    principal: Option<Principal>,
+    caller: Caller,
 ) -> Result<Answer, HttpRefusal> {
     begin(shared, head, |headers| {
         let offered = application_protocols(offered_protocols(headers));
         let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
-        let connection = shared.hub.open_raw(protocol, principal.as_ref())?;
+        let connection = shared.hub.open_raw(protocol, &caller)?;
         let chosen = HeaderValue::from_str(protocol)
             .ok()
             .filter(|value| !value.is_empty());
@@ -196,7 +196,7 @@ fn copied(read_ahead: &[u8]) -> Bytes {
 
 /// Bytes that follow a refused upgrade are no request (they may be smuggled): the connection closes.
 fn refused(refusal: &Refusal) -> HttpRefusal {
-    HttpRefusal::new(refusal.reason().clone())
+    HttpRefusal::from(refusal.clone())
         .with(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
         .closing()
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anywire_core::{App, Connection, Handler, Hub, Metrics, Principal, Refusal, Sender};
+use anywire_core::{
+    App, Budgets, Caller, Connection, Handler, Hub, Metrics, Principal, Refusal, Sender,
+};
 use anywire_protocol::*;
 
 /// Counts the application's calls.
@@ -29,7 +31,7 @@ impl Handler for Calls {
 pub struct Scene {
     pub hub: Hub,
     calls: Calls,
-    pub owner: Principal,
+    pub owner: Caller,
     carried: Connection,
     pub opened: Opened,
 }
@@ -49,6 +51,15 @@ pub fn open(key: OpeningKey, generation: u64, received: u64) -> Open {
     }
 }
 
+/// Somebody of this name.
+pub fn caller(name: &str) -> Caller {
+    let principal = Some(Principal::new(name));
+    Caller {
+        principal,
+        ..Caller::default()
+    }
+}
+
 pub fn messages(offset: u64, count: usize) -> Vec<Packet> {
     let message = Packet::Message("late".into());
     let offset = Packet::Offset(Offset::new(offset).into());
@@ -65,10 +76,15 @@ impl Scene {
     pub fn new(max_sessions: usize) -> Self {
         let calls = Calls::default();
         let limits = Limits::default().max_sessions(max_sessions);
-        let hub = Hub::new(limits, Vec::new(), App::callbacks(calls.clone()));
-        let owner = Principal::new("ada");
+        let hub = Hub::new(
+            limits,
+            Budgets::default(),
+            Vec::new(),
+            App::callbacks(calls.clone()),
+        );
+        let owner = caller("ada");
         let attach = |key| {
-            let visit = hub.open(&open(key, 5, 0), &[], Some(&owner)).unwrap();
+            let visit = hub.open(&open(key, 5, 0), &[], &owner).unwrap();
             let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
             let (connection, at) = visit
                 .attach(Offset::default(), Vec::new(), transport, mode)
@@ -77,7 +93,7 @@ impl Scene {
         };
         let (ending, _) = attach(ENDED);
         let close = Packet::Close(CloseCode::NORMAL.into());
-        ending.receive([close].into_iter()).unwrap();
+        ending.receive([close].into_iter(), 1).unwrap();
         let cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(
             ending
@@ -151,8 +167,8 @@ pub enum Way {
 }
 
 pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -> Refusal {
-    let (hub, owner) = (&scene.hub, Some(&scene.owner));
-    let stranger = Principal::new("mallory");
+    let (hub, owner) = (&scene.hub, &scene.owner);
+    let stranger = caller("mallory");
     let secret = scene.opened.secret;
     let brings = messages(0, count);
     let refused = match way {
@@ -172,9 +188,7 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -
             hub.open(&open(NEW, 1, 0), &ack, owner).err()
         }
         Way::OpenEnded => hub.open(&open(ENDED, 9, 0), &brings, owner).err(),
-        Way::OpenForeign => hub
-            .open(&open(LIVING, 9, 0), &brings, Some(&stranger))
-            .err(),
+        Way::OpenForeign => hub.open(&open(LIVING, 9, 0), &brings, &stranger).err(),
         Way::OpenOlder(generation) => {
             let visit = hub
                 .open(&open(LIVING, generation, 0), &brings, owner)
@@ -194,7 +208,7 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -
             };
             hub.find(&attach, owner).err()
         }
-        Way::AttachForeign => hub.find(&scene.attach(secret, 9, 0), Some(&stranger)).err(),
+        Way::AttachForeign => hub.find(&scene.attach(secret, 9, 0), &stranger).err(),
         Way::AttachOlder(generation) => {
             let visit = hub
                 .find(&scene.attach(secret, generation, 0), owner)

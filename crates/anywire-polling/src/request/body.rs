@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
+use anywire_core::{Charge, Hub, Memory};
 use anywire_protocol::{
     CloseCode, CloseReason, ESCAPED_MARK, Encoding, Limits, ProtocolError, Unescaper, VEILED_MARK,
     unveil, veiled_bytes,
@@ -25,6 +25,8 @@ pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
     /// How it was wrapped on its way, and so must its answer be.
     pub(crate) wrapping: Wrapping,
+    /// Counts the bytes, until the session does: drop it then.
+    pub(crate) charge: Charge,
 }
 
 /// How a payload is wrapped where the path does not bear it as it is.
@@ -41,7 +43,7 @@ pub(crate) enum Wrapping {
 pub(crate) async fn collect_payload<B>(
     headers: &HeaderMap,
     body: B,
-    limits: &Limits,
+    hub: &Hub,
 ) -> Result<Payload, HttpRefusal>
 where
     B: Body<Error: Into<BoxError>>,
@@ -56,7 +58,14 @@ where
     }
     let named = named.flatten();
     let escape = named.map_or(Escape::Maybe, Escape::from);
-    let whole = collect(headers, body, escape, limits.max_payload_bytes).await?;
+    let whole = collect(
+        headers,
+        body,
+        escape,
+        hub.limits().max_payload_bytes,
+        hub.memory(),
+    )
+    .await?;
     let encoding = match whole.wrapping {
         Wrapping::Veiled => Encoding::Binary,
         Wrapping::Plain | Wrapping::Escaped => {
@@ -67,6 +76,7 @@ where
         encoding,
         bytes: whole.bytes,
         wrapping: whole.wrapping,
+        charge: whole.charge,
     })
 }
 
@@ -93,6 +103,7 @@ impl From<Encoding> for Escape {
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
     wrapping: Wrapping,
+    charge: Charge,
 }
 
 /// Takes a body in, if it is not longer than allowed and comes in time.
@@ -101,11 +112,12 @@ pub(crate) async fn collect<B>(
     body: B,
     escape: Escape,
     max_bytes: usize,
+    memory: &Memory,
 ) -> Result<Whole, HttpRefusal>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    let mut intake = Intake::new(escape, max_bytes);
+    let mut intake = Intake::new(escape, max_bytes, memory.charge());
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok());
@@ -129,9 +141,17 @@ where
             if intake.payload.len() > intake.longest_kept() {
                 return Err(HttpRefusal::from(too_large()).closing());
             }
+            if intake.charge.set(intake.payload.capacity()) {
+                return Err(no_memory().closing());
+            }
         }
     }
     Ok(intake.finish()?)
+}
+
+fn no_memory() -> HttpRefusal {
+    let text = "the server has no memory left for this: try later";
+    HttpRefusal::new(CloseReason::new(CloseCode::OVERLOADED, text))
 }
 
 /// The body ended too early. The fault may lie between client and server, so the client may send the same again.
@@ -196,7 +216,8 @@ impl<B> TimedBody<B> {
 
     /// By when more must have come.
     fn deadline(&self) -> Instant {
-        self.begun + AT_LEAST + Duration::from_millis(self.received * 1_000 / BYTES_PER_SECOND)
+        let received = usize::try_from(self.received).unwrap_or(usize::MAX);
+        self.begun + Limits::body_within(received)
     }
 }
 
@@ -236,12 +257,6 @@ where
     }
 }
 
-/// How long a body may take that does not come at all.
-const AT_LEAST: Duration = Duration::from_secs(10);
-
-/// The slowest that a body may come on average.
-const BYTES_PER_SECOND: u64 = 8_192;
-
 /// A payload as its body comes. An escape is taken back at once, so what is kept is never longer than the payload; a veil at
 /// the end.
 struct Intake {
@@ -249,6 +264,7 @@ struct Intake {
     max_bytes: usize,
     escape: Escape,
     state: State,
+    charge: Charge,
 }
 
 enum State {
@@ -260,12 +276,13 @@ enum State {
 }
 
 impl Intake {
-    fn new(escape: Escape, max_bytes: usize) -> Self {
+    fn new(escape: Escape, max_bytes: usize, charge: Charge) -> Self {
         Self {
             payload: BytesMut::new(),
             max_bytes,
             escape,
             state: State::Begun,
+            charge,
         }
     }
 
@@ -322,6 +339,7 @@ impl Intake {
                     false => Ok(Whole {
                         bytes,
                         wrapping: Wrapping::Veiled,
+                        charge: self.charge,
                     }),
                 };
             }
@@ -337,6 +355,7 @@ impl Intake {
         Ok(Whole {
             bytes: self.payload.freeze(),
             wrapping,
+            charge: self.charge,
         })
     }
 }

@@ -144,6 +144,13 @@ impl Inbox {
             || self.bytes() >= limits.max_inbox_bytes + longest
     }
 
+    /// What the queue and the unfinished message take in memory.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let unfinished = self.unfinished.as_deref();
+        let unfinished = unfinished.map_or(0, Unfinished::held_bytes);
+        self.waiting_bytes + self.waiting.capacity() * size_of::<Message>() + unfinished
+    }
+
     fn bytes(&self) -> usize {
         let unfinished = self.unfinished.as_deref();
         self.waiting_bytes + unfinished.map_or(0, Unfinished::len)

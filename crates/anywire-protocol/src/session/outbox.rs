@@ -18,6 +18,8 @@ pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
     /// Of all messages that are kept, whatever the peer has of the first one.
     bytes: usize,
+    /// Of those whose bytes nobody else counts.
+    own_bytes: usize,
     base: Position,
     sent: Position,
     /// The most bytes of the first message that the peer has ever acknowledged.
@@ -53,6 +55,7 @@ impl Outbox {
             return Err(TrySendError::Full(message));
         }
         self.bytes += message.len();
+        self.own_bytes += message.own_bytes();
         self.kept.push_back(Kept {
             message,
             since: now,
@@ -97,6 +100,7 @@ impl Outbox {
         while self.base.offset < received.offset {
             let kept = self.kept.pop_front().expect("base to sent is always kept");
             self.bytes -= kept.message.len();
+            self.own_bytes -= kept.message.own_bytes();
             self.base = self.base.after_message();
             self.furthest = 0;
         }
@@ -170,11 +174,19 @@ impl Outbox {
         self.bytes - usize::try_from(self.base.bytes).unwrap_or_default()
     }
 
+    /// What the queue takes in memory.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.own_bytes + self.kept.capacity() * size_of::<Kept>()
+    }
+
+    /// Since when the oldest message waits.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.kept.front().map(|kept| kept.since)
+    }
+
     /// When the oldest message will have waited too long.
     pub(crate) fn expires_at(&self, limits: &Limits) -> Option<Timestamp> {
-        self.kept
-            .front()
-            .map(|kept| kept.since + limits.max_outbox_age)
+        self.oldest().map(|since| since + limits.max_outbox_age)
     }
 }
 

@@ -145,6 +145,11 @@ impl Unfinished {
         self.bytes.len()
     }
 
+    /// What it takes in memory.
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.capacity()
+    }
+
     /// When more of it came last, or its time began anew.
     pub(crate) fn grown_at(&self) -> Timestamp {
         self.grown_at

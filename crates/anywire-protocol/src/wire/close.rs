@@ -70,6 +70,8 @@ codes! {
     ABNORMAL = 1006, "abnormal";
     /// Text that is not UTF-8.
     INVALID_TEXT = 1007, "invalid-text";
+    /// A rule of the server's, on a plain WebSocket: too much was asked.
+    POLICY = 1008, "policy";
     /// A message over its limit, on a WebSocket.
     TOO_BIG = 1009, "too-big";
     /// The server failed.
@@ -86,6 +88,8 @@ codes! {
     OVERLOADED = 4902, "overloaded";
     /// The server takes no new sessions.
     DRAINING = 4903, "draining";
+    /// An address, a principal or a connection asks too much.
+    TOO_MANY = 4904, "too-many";
     /// No such session, wrong secret, or other principal.
     UNKNOWN_SESSION = 4930, "unknown-session";
     /// No connection attached within the resume window.
@@ -96,6 +100,8 @@ codes! {
     TOO_OLD = 4933, "too-old";
     /// The server has lost what it had acknowledged or sent.
     STATE_LOST = 4934, "state-lost";
+    /// Given up for want of memory.
+    EVICTED = 4936, "evicted";
     /// The peer broke the rules of packets or payloads.
     PROTOCOL_ERROR = 4960, "protocol-error";
     /// A message above what was received.

@@ -1,5 +1,6 @@
 //! What an app sends: text or bytes, shared and never copied per recipient.
 
+use std::fmt::{self, Debug, Formatter};
 use std::str;
 
 use bytes::Bytes;
@@ -22,27 +23,40 @@ pub enum MessageKind {
 ///
 /// [PROTOCOL §1.2]: crate::specification::protocol#1-words
 /// [`Limits::max_message_bytes`]: field@crate::Limits::max_message_bytes
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Message {
     kind: MessageKind,
+    /// Whoever made the bytes counts them.
+    is_counted: bool,
     bytes: Bytes,
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.bytes) == (other.kind, &other.bytes)
+    }
+}
+
+impl Eq for Message {}
+
+impl Debug for Message {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("kind", &self.kind)
+            .field("bytes", &self.bytes)
+            .finish()
+    }
 }
 
 impl Message {
     /// A text message.
     pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            kind: MessageKind::Text,
-            bytes: Bytes::from(text.into()),
-        }
+        Self::of_kind(MessageKind::Text, text.into().into())
     }
 
     /// A binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            kind: MessageKind::Binary,
-            bytes: bytes.into(),
-        }
+        Self::of_kind(MessageKind::Binary, bytes.into())
     }
 
     /// A text message from bytes that came off the wire.
@@ -51,23 +65,44 @@ impl Message {
     /// The bytes are not UTF-8: refuse the input that held them.
     pub fn from_utf8(bytes: Bytes) -> Result<Self, ProtocolError> {
         match str::from_utf8(&bytes) {
-            Ok(_) => Ok(Self {
-                kind: MessageKind::Text,
-                bytes,
-            }),
+            Ok(_) => Ok(Self::of_kind(MessageKind::Text, bytes)),
             Err(_) => Err(ProtocolError::malformed("a text message that is not UTF-8")),
         }
     }
 
     /// Bytes that were checked to be of this kind, part by part.
     pub(crate) fn of_kind(kind: MessageKind, bytes: Bytes) -> Self {
-        Self { kind, bytes }
+        let is_counted = false;
+        Self {
+            kind,
+            is_counted,
+            bytes,
+        }
+    }
+
+    /// The same message, with its bytes put into a room of the caller's, who counts them there for as long as they live. So many
+    /// sessions that hold it count only its place.
+    #[must_use]
+    pub fn counted_by(self, put: impl FnOnce(Bytes) -> Bytes) -> Self {
+        Self {
+            is_counted: true,
+            bytes: put(self.bytes),
+            ..self
+        }
+    }
+
+    /// How many bytes whoever holds it is to count.
+    pub(crate) fn own_bytes(&self) -> usize {
+        if self.is_counted { 0 } else { self.bytes.len() }
     }
 
     /// A part of the message, which shares its bytes; of a text, between two characters.
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
         debug_assert!(self.is_boundary(range.start) && self.is_boundary(range.end));
-        Self::of_kind(self.kind, self.bytes.slice(range))
+        Self {
+            bytes: self.bytes.slice(range),
+            ..*self
+        }
     }
 
     /// Whether the message can be cut before this byte.

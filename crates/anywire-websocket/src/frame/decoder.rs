@@ -36,6 +36,8 @@ pub struct Decoder {
     /// The kind of the message whose fragments are coming.
     kind: Option<MessageKind>,
     fragments: u16,
+    /// Frames that have come since they were asked for.
+    frames: u16,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +70,21 @@ impl Decoder {
             pending: None,
             kind: None,
             fragments: 0,
+            frames: 0,
         }
+    }
+
+    /// How many frames have come since this was asked, fragments included; at most 65,535.
+    pub fn take_frames(&mut self) -> usize {
+        usize::from(mem::take(&mut self.frames))
+    }
+
+    /// Bytes kept of a frame or message that is not whole.
+    pub fn held_bytes(&self) -> usize {
+        let pending = self.pending.as_deref();
+        pending.map_or(0, |pending| {
+            size_of::<Pending>() + pending.message.capacity() + pending.control.capacity()
+        })
     }
 
     /// Takes the next frame out of `input`, which is shortened by what was used and unmasked in place. `None` when
@@ -254,6 +270,7 @@ impl Decoder {
 
     /// What a complete frame says; `None` for a fragment that others follow.
     fn finish(&mut self, head: Head, payload: Bytes) -> Result<Option<Frame>, Violation> {
+        self.frames = self.frames.saturating_add(1);
         match head.opcode {
             opcode::PING => return Ok(Some(Frame::Ping(payload))),
             opcode::PONG => return Ok(Some(Frame::Pong(payload))),

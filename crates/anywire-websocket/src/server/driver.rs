@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use anywire_core::{Connection, Flow, Hub, Outgoing, Principal, Refusal, Visit};
+use anywire_core::{Caller, Charge, Connection, Flow, Hub, Outgoing, Refusal, Visit};
 use anywire_protocol::{
     Attach, CloseCode, CloseReason, ConnectionMode, FrameReader, Limits, Offset, Open, Opened,
     Packet, ProtocolError, Transport, check_size,
@@ -39,14 +39,22 @@ enum Phase {
         has_closed: bool,
     },
     /// All is said; what is written is to arrive, so the peer's bytes are read and dropped until it closes too.
-    Leaving { has_shut_down: bool },
+    Leaving {
+        has_shut_down: bool,
+        dropped_bytes: usize,
+    },
 }
 
 /// Who came, until they attach.
 struct Waiting {
-    principal: Option<Principal>,
+    caller: Caller,
     protocols: Vec<String>,
+    frames: usize,
+    charge: Charge,
 }
+
+/// 1,000: more frames than any client sends before it attaches.
+const MAX_FRAMES_BEFORE_ATTACH: usize = 1_000;
 
 /// Carries a session over an upgraded stream until either ends; await it.
 ///
@@ -65,6 +73,10 @@ pub struct Driver<S> {
     first: Option<Box<Packet>>,
     /// Only while something is overdue: an attach, a write, a farewell.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Since when a frame or message comes that is not whole.
+    partial_since: Option<Box<Instant>>,
+    /// Whether the session counts bytes of this connection.
+    is_holding: bool,
 }
 
 impl<S> Debug for Driver<S> {
@@ -78,21 +90,24 @@ impl<S> Debug for Driver<S> {
 /// How long a farewell may take.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
+/// 4 MiB: more than is on its way when a peer is told to stop.
+const MAX_DROPPED_BYTES: usize = 4_194_304;
+
 pub(super) fn open(
     hub: &Hub,
     open: &Open,
-    principal: Option<&Principal>,
+    caller: &Caller,
 ) -> Result<(Connection, Opened), Refusal> {
-    let visit = hub.open(open, &[], principal)?;
+    let visit = hub.open(open, &[], caller)?;
     attach_to(&visit, open.received)
 }
 
 pub(super) fn attach(
     hub: &Hub,
     attach: &Attach,
-    principal: Option<&Principal>,
+    caller: &Caller,
 ) -> Result<(Connection, Opened), Refusal> {
-    let visit = hub.find(attach, principal)?;
+    let visit = hub.find(attach, caller)?;
     attach_to(&visit, attach.received)
 }
 
@@ -122,19 +137,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 },
                 None,
             ),
-            Start::Later {
-                principal,
-                protocols,
-            } => (
+            Start::Later { caller, protocols } => (
                 Phase::Waiting(Box::new(Waiting {
-                    principal,
+                    caller,
                     protocols,
+                    frames: 0,
+                    charge: hub.memory().charge(),
                 })),
                 None,
             ),
             Start::Refused(reason) => (
                 Phase::Leaving {
                     has_shut_down: false,
+                    dropped_bytes: 0,
                 },
                 Some(Packet::Close(reason)),
             ),
@@ -157,6 +172,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             read_ahead,
             first,
             deadline,
+            partial_since: None,
+            is_holding: false,
         }
     }
 
@@ -185,9 +202,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if is_blocked && self.output.is_full() {
                 return Poll::Pending;
             }
-            if ready!(self.poll_read(cx))? == 0 {
+            let count = ready!(self.poll_read(cx))?;
+            if count == 0 || self.has_dropped_enough(count) {
                 return Poll::Ready(Ok(()));
             }
+            self.judge_pace();
         }
     }
 
@@ -220,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut encoder = Encoder::server();
         let has_more = match &mut self.phase {
             Phase::Waiting(_) => false,
-            Phase::Leaving { has_shut_down } => match self.first.take() {
+            Phase::Leaving { has_shut_down, .. } => match self.first.take() {
                 Some(packet) => {
                     encoder.packet(&mut out, &packet);
                     if let Packet::Close(reason) = *packet {
@@ -277,8 +296,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once and hands on what came. 0 at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if let Phase::Carrying { connection, .. } = &self.phase {
-            ready!(connection.poll_inbox_room(cx));
+        if let Phase::Carrying { connection, .. } = &self.phase
+            && connection.poll_inbox_room(cx).is_pending()
+        {
+            // We are the ones who do not read, so it says nothing of the peer.
+            self.partial_since = None;
+            return Poll::Pending;
         }
         let mut packets = take_packets();
         let language = self.language();
@@ -327,10 +350,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Hands packets to the session, then does what followed them.
     fn handle(&mut self, packets: &mut Vec<Packet>, then: Then) {
         match &self.phase {
-            Phase::Carrying { connection, .. } if packets.is_empty() => connection.alive(),
             Phase::Carrying { connection, .. } => {
-                // A refusal shows in what there is to transmit.
-                let _ = connection.receive(packets.drain(..));
+                if packets.is_empty() {
+                    connection.alive();
+                }
+                let frames = self.decoder.take_frames();
+                if frames > 0
+                    && let Err(refusal) = connection.receive(packets.drain(..), frames)
+                {
+                    // Other refusals show in what there is to transmit.
+                    self.limit(&refusal);
+                }
             }
             Phase::Waiting(_) => self.handle_waiting(packets),
             Phase::Leaving { .. } => {}
@@ -352,12 +382,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.reader.awaits_part() {
             return self.refuse(before_attach().into());
         }
+        let frames = self.decoder.take_frames();
+        if let Phase::Waiting(waiting) = &mut self.phase {
+            waiting.frames += frames;
+            if waiting.frames > MAX_FRAMES_BEFORE_ATTACH {
+                let text = "more than 1,000 frames before open or attach";
+                return self.refuse(CloseReason::new(CloseCode::TOO_MANY, text));
+            }
+        }
         let mut packets = packets.drain(..);
         for packet in packets.by_ref() {
             let Phase::Waiting(waiting) = &mut self.phase else {
                 break;
             };
-            let principal = waiting.principal.clone();
+            let caller = waiting.caller.clone();
             if let Err(error) = check_size(&packet, self.hub.limits()) {
                 return self.refuse(error.into());
             }
@@ -374,9 +412,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     if request.protocols.is_empty() {
                         request.protocols = std::mem::take(&mut waiting.protocols);
                     }
-                    open(&self.hub, &request, principal.as_ref())
+                    open(&self.hub, &request, &caller)
                 }
-                Packet::Attach(request) => attach(&self.hub, &request, principal.as_ref()),
+                Packet::Attach(request) => attach(&self.hub, &request, &caller),
                 _ => Err(before_attach().into()),
             };
             match attached {
@@ -394,7 +432,67 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         if let Phase::Carrying { connection, .. } = &self.phase {
-            let _ = connection.receive(packets);
+            // So few are worth no look at the shares.
+            let _ = connection.receive(packets, 0);
+        }
+    }
+
+    /// The client asks too much: what came was taken, and the connection ends (PROTOCOL §10.9).
+    fn limit(&mut self, refusal: &Refusal) {
+        let reason = refusal.reason();
+        let code = match (reason.code, &self.phase) {
+            (CloseCode::TOO_MANY | CloseCode::OVERLOADED, Phase::Carrying { is_raw: true, .. }) => {
+                CloseCode::POLICY
+            }
+            (code @ (CloseCode::TOO_MANY | CloseCode::OVERLOADED), _) => code,
+            _ => return,
+        };
+        self.close(CloseReason::new(code, reason.text()));
+    }
+
+    /// Counts what waits here for the rest of a frame or for the peer. `true` if there is something to say now.
+    fn weigh(&mut self) -> bool {
+        let held = self.decoder.held_bytes() + self.output.held_bytes();
+        match &mut self.phase {
+            Phase::Waiting(waiting) => {
+                if waiting.charge.set(held) {
+                    let text = "the server has no memory left for this: try later";
+                    self.refuse(CloseReason::new(CloseCode::OVERLOADED, text));
+                    return true;
+                }
+            }
+            Phase::Carrying { connection, .. } if held > 0 || self.is_holding => {
+                connection.hold(held);
+                self.is_holding = held > 0;
+            }
+            Phase::Carrying { .. } | Phase::Leaving { .. } => {}
+        }
+        false
+    }
+
+    /// Whether the peer goes on and on after all is said.
+    fn has_dropped_enough(&mut self, count: usize) -> bool {
+        let Phase::Leaving { dropped_bytes, .. } = &mut self.phase else {
+            return false;
+        };
+        *dropped_bytes += count;
+        *dropped_bytes > MAX_DROPPED_BYTES
+    }
+
+    /// Whether a frame or message comes too slowly, which is looked at when something comes.
+    fn judge_pace(&mut self) {
+        let partial = self.decoder.held_bytes();
+        if partial == 0 {
+            self.partial_since = None;
+            return;
+        }
+        let since = self
+            .partial_since
+            .get_or_insert_with(|| Box::new(Instant::now()));
+        // As long as a body may take of which so much has come.
+        if since.elapsed() > Limits::body_within(partial) {
+            let text = "a frame or message that came too slowly: 8,192 bytes a second, after 10 s";
+            self.close(CloseReason::new(CloseCode::STALLED, text));
         }
     }
 
@@ -504,6 +602,7 @@ impl<S> Driver<S> {
     fn leave(&mut self) {
         self.phase = Phase::Leaving {
             has_shut_down: false,
+            dropped_bytes: 0,
         };
         self.deadline = Some(after(LEAVE_WITHIN));
     }
@@ -522,7 +621,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
     type Output = io::Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_carry(cx)
+        let this = self.get_mut();
+        loop {
+            let polled = this.poll_carry(cx);
+            if polled.is_ready() || !this.weigh() {
+                return polled;
+            }
+        }
     }
 }
 

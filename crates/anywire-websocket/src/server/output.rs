@@ -47,6 +47,13 @@ impl Output {
         Poll::Ready(Ok(()))
     }
 
+    /// Bytes kept for the peer to take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.0
+            .as_ref()
+            .map_or(0, |waiting| waiting.bytes.capacity())
+    }
+
     /// How many bytes have gone of those that wait.
     pub(super) fn written(&self) -> usize {
         self.0.as_ref().map_or(0, |waiting| waiting.written)

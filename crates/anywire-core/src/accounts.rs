@@ -1,0 +1,594 @@
+//! Who has used how much of their share: one account for each address and each principal that has sessions, and one for all.
+//! What a share is, is left to `budgets.rs`.
+
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anywire_protocol::{CloseCode, Packet, Timestamp};
+use dashmap::DashSet;
+use tracing::debug;
+
+use crate::budgets::{Budgets, Rate, Share};
+use crate::counter::Counter;
+use crate::memory::Memory;
+use crate::principal::Principal;
+use crate::refusal::Refusal;
+
+/// Who makes a request: the principal that the app named, and the address that the gate judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// What `authorize` returned; `None` if the app does not authorise.
+    pub principal: Option<Principal>,
+    /// The address to count by; `None` where clients cannot be told apart by it.
+    pub address: Option<IpAddr>,
+}
+
+/// Whose an account is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// An address of IPv4.
+    V4([u8; 4]),
+    /// The /64 of an address of IPv6: what one site has.
+    V6([u8; 8]),
+    Principal(Principal),
+}
+
+impl From<IpAddr> for Key {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
+/// Who shares what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Scope {
+    /// One address.
+    Address,
+    /// One principal.
+    Principal,
+    /// All clients together.
+    Process,
+}
+
+/// What is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Measure {
+    /// Opens a second.
+    Opens,
+    /// Sessions at once.
+    Sessions,
+    /// Never-used sessions at once.
+    UnusedSessions,
+    /// Connections at once.
+    Connections,
+    /// Messages a second.
+    Messages,
+    /// Bytes of messages a second.
+    Bytes,
+    /// Control frames a second.
+    ControlFrames,
+}
+
+impl Scope {
+    const ALL: [Self; 3] = [Self::Address, Self::Principal, Self::Process];
+
+    /// Its name in logs and texts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Principal => "principal",
+            Self::Process => "process",
+        }
+    }
+}
+
+impl Measure {
+    const ALL: [Self; 7] = [
+        Self::Opens,
+        Self::Sessions,
+        Self::UnusedSessions,
+        Self::Connections,
+        Self::Messages,
+        Self::Bytes,
+        Self::ControlFrames,
+    ];
+
+    /// Its name in logs and texts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opens => "opens",
+            Self::Sessions => "sessions",
+            Self::UnusedSessions => "never-used sessions",
+            Self::Connections => "connections",
+            Self::Messages => "messages",
+            Self::Bytes => "bytes",
+            Self::ControlFrames => "control frames",
+        }
+    }
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exceeded {
+    scope: Scope,
+    measure: Measure,
+    wait: Duration,
+}
+
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Self {
+        let Exceeded { scope, measure, .. } = exceeded;
+        let code = match scope {
+            Scope::Address | Scope::Principal => CloseCode::TOO_MANY,
+            Scope::Process => CloseCode::OVERLOADED,
+        };
+        let whose = match scope {
+            Scope::Address => "this address has used its share",
+            Scope::Principal => "this principal has used its share",
+            Scope::Process => "all clients together have used the server's",
+        };
+        let seconds = exceeded.wait.as_secs_f64().ceil().max(1.0);
+        let text = format!("{whose} of {}: come back in {seconds} s", measure.name());
+        Self::new(code, &text).after(exceeded.wait)
+    }
+}
+
+/// What one batch of packets asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) messages: u16,
+    pub(crate) control_frames: u16,
+    pub(crate) bytes: u32,
+}
+
+impl Traffic {
+    pub(crate) fn add(&mut self, messages: u64, control_frames: u64, bytes: usize) {
+        let narrow = |value: u64| u16::try_from(value).unwrap_or(u16::MAX);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.messages = self.messages.saturating_add(narrow(messages));
+        self.control_frames = self.control_frames.saturating_add(narrow(control_frames));
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Counts a packet; returns how many messages it is.
+    pub(crate) fn add_packet(&mut self, packet: &Packet) -> u64 {
+        match packet {
+            Packet::Message(message) => {
+                self.add(1, 0, message.len());
+                1
+            }
+            Packet::Part(part) => {
+                self.add(0, 1, part.len());
+                0
+            }
+            _ => {
+                self.add(0, 1, 0);
+                0
+            }
+        }
+    }
+
+    /// Whether so much has come that it is to be counted now. Less is worth no look at the shares.
+    pub(crate) fn is_worth_counting(self) -> bool {
+        self.messages >= 64 || self.control_frames >= 64 || self.bytes >= 65_536
+    }
+}
+
+/// When what was used has come back, in nanoseconds of the hub's clock: a bucket that leaks, as one number.
+#[derive(Debug, Default)]
+struct Bucket(AtomicU64);
+
+impl Bucket {
+    /// Takes so many.
+    ///
+    /// # Errors
+    /// How long to wait; nothing was taken.
+    fn take(&self, count: u64, rate: Rate, now: Timestamp) -> Result<(), Duration> {
+        if count == 0 || rate == Rate::UNLIMITED {
+            return Ok(());
+        }
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let now = now.as_millis().saturating_mul(1_000_000);
+        let (cost, most) = (
+            nanos(rate.time_of(count)),
+            nanos(rate.time_of(rate.at_once)),
+        );
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+                let after = full_at.max(now).saturating_add(cost);
+                (after - now <= most).then_some(after)
+            });
+        taken.map(drop).map_err(|full_at| {
+            let after = full_at.max(now).saturating_add(cost);
+            Duration::from_nanos((after - now).saturating_sub(most))
+        })
+    }
+
+    fn is_full(&self, now: Timestamp) -> bool {
+        self.0.load(Ordering::Relaxed) <= now.as_millis().saturating_mul(1_000_000)
+    }
+}
+
+/// What one of those who share has used.
+#[derive(Debug, Default)]
+struct Usage {
+    sessions: AtomicU32,
+    unused_sessions: AtomicU32,
+    connections: AtomicU32,
+    opens: Bucket,
+    messages: Bucket,
+    bytes: Bucket,
+    control_frames: Bucket,
+}
+
+impl Usage {
+    fn open(&self, share: &Share, now: Timestamp) -> Result<(), (Measure, Duration)> {
+        let opened = self.opens.take(1, share.opens, now);
+        opened.map_err(|wait| (Measure::Opens, wait))?;
+        add(&self.sessions, share.sessions).map_err(|wait| (Measure::Sessions, wait))?;
+        add(&self.unused_sessions, share.unused_sessions).map_err(|wait| {
+            subtract(&self.sessions);
+            (Measure::UnusedSessions, wait)
+        })
+    }
+
+    fn take(
+        &self,
+        traffic: Traffic,
+        share: &Share,
+        now: Timestamp,
+    ) -> Result<(), (Measure, Duration)> {
+        let Traffic {
+            messages,
+            control_frames,
+            bytes,
+        } = traffic;
+        let taken = self.messages.take(messages.into(), share.messages, now);
+        taken.map_err(|wait| (Measure::Messages, wait))?;
+        let taken = self.bytes.take(bytes.into(), share.bytes, now);
+        taken.map_err(|wait| (Measure::Bytes, wait))?;
+        let taken = self
+            .control_frames
+            .take(control_frames.into(), share.control_frames, now);
+        taken.map_err(|wait| (Measure::ControlFrames, wait))
+    }
+
+    /// Whether something counts in it now.
+    fn is_needed(&self) -> bool {
+        let counts = [&self.sessions, &self.connections];
+        counts.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Whether nothing is left to remember.
+    fn is_idle(&self, now: Timestamp) -> bool {
+        let buckets = [
+            &self.opens,
+            &self.messages,
+            &self.bytes,
+            &self.control_frames,
+        ];
+        !self.is_needed() && buckets.iter().all(|bucket| bucket.is_full(now))
+    }
+}
+
+/// One more, if there may be.
+///
+/// # Errors
+/// How long to wait: nobody knows when one ends.
+fn add(count: &AtomicU32, most: u32) -> Result<(), Duration> {
+    let more = |count: u32| (count < most).then(|| count + 1);
+    let added = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    added.map(drop).map_err(|_| WAIT_FOR_AN_END)
+}
+
+fn subtract(count: &AtomicU32) {
+    count.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// 10 s: what a client is told to wait that needs another session or connection to end.
+const WAIT_FOR_AN_END: Duration = Duration::from_secs(10);
+
+/// What an address or a principal has used.
+#[derive(Debug)]
+struct Account {
+    key: Key,
+    usage: Usage,
+    /// It is among those that leave.
+    is_leaving: AtomicBool,
+}
+
+/// An account with its place in the index.
+const ACCOUNT_BYTES: i64 = size_of::<Account>() as i64 + 32;
+
+/// An account in the index, found by its key.
+struct Indexed(Arc<Account>);
+
+impl Borrow<Key> for Indexed {
+    fn borrow(&self) -> &Key {
+        &self.0.key
+    }
+}
+
+impl Hash for Indexed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
+}
+
+impl PartialEq for Indexed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for Indexed {}
+
+/// The accounts that a session counts in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owners {
+    address: Option<Arc<Account>>,
+    principal: Option<Arc<Account>>,
+}
+
+impl Owners {
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        match &self.principal.as_ref()?.key {
+            Key::Principal(principal) => Some(principal),
+            Key::V4(_) | Key::V6(_) => None,
+        }
+    }
+
+    fn is_nobody(&self) -> bool {
+        self.address.is_none() && self.principal.is_none()
+    }
+}
+
+/// All accounts of a hub.
+pub(crate) struct Accounts {
+    budgets: Budgets,
+    memory: Memory,
+    process: Usage,
+    index: DashSet<Indexed>,
+    /// Accounts without sessions that still remember what was used.
+    leaving: Mutex<Vec<Arc<Account>>>,
+    forgotten: Counter,
+    exceeded: [[Counter; Measure::ALL.len()]; Scope::ALL.len()],
+}
+
+impl Accounts {
+    pub(crate) fn new(budgets: Budgets, memory: Memory) -> Self {
+        Self {
+            budgets,
+            memory,
+            process: Usage::default(),
+            index: DashSet::new(),
+            leaving: Mutex::default(),
+            forgotten: Counter::default(),
+            exceeded: Default::default(),
+        }
+    }
+
+    /// Counts an open: one more session, which is not used yet.
+    pub(crate) fn open(&self, caller: &Caller, now: Timestamp) -> Result<Owners, Exceeded> {
+        let owners = Owners {
+            address: caller.address.map(|address| self.account(address.into())),
+            principal: caller
+                .principal
+                .clone()
+                .map(|principal| self.account(Key::Principal(principal))),
+        };
+        let mut counted: Vec<&Usage> = Vec::new();
+        for (scope, usage, share) in self.of(&owners) {
+            if let Err((measure, wait)) = usage.open(share, now) {
+                for usage in counted {
+                    subtract(&usage.sessions);
+                    subtract(&usage.unused_sessions);
+                }
+                self.retire(&owners, now);
+                return Err(self.note(scope, measure, wait));
+            }
+            counted.push(usage);
+        }
+        Ok(owners)
+    }
+
+    /// The client has used its session for the first time.
+    pub(crate) fn begin_use(&self, owners: &Owners) {
+        for (_, usage, _) in self.of(owners) {
+            subtract(&usage.unused_sessions);
+        }
+    }
+
+    /// A session has ended. `true` if some account is to be looked at again later: call [`Accounts::sweep`] then.
+    pub(crate) fn close(&self, owners: &Owners, was_used: bool, now: Timestamp) -> bool {
+        if !was_used {
+            self.begin_use(owners);
+        }
+        for (_, usage, _) in self.of(owners) {
+            subtract(&usage.sessions);
+        }
+        self.retire(owners, now)
+    }
+
+    /// A connection begins to carry a session.
+    pub(crate) fn attach(&self, owners: &Owners) -> Result<(), Exceeded> {
+        let mut counted: Vec<&Usage> = Vec::new();
+        for (scope, usage, share) in self.of(owners) {
+            if let Err(wait) = add(&usage.connections, share.connections) {
+                for usage in counted {
+                    subtract(&usage.connections);
+                }
+                return Err(self.note(scope, Measure::Connections, wait));
+            }
+            counted.push(usage);
+        }
+        Ok(())
+    }
+
+    /// A connection carries its session no more. `true` as of [`Accounts::close`].
+    pub(crate) fn detach(&self, owners: &Owners, now: Timestamp) -> bool {
+        for (_, usage, _) in self.of(owners) {
+            subtract(&usage.connections);
+        }
+        self.retire(owners, now)
+    }
+
+    /// Counts what came.
+    pub(crate) fn take(
+        &self,
+        owners: &Owners,
+        traffic: Traffic,
+        now: Timestamp,
+    ) -> Result<(), Exceeded> {
+        for (scope, usage, share) in self.of(owners) {
+            let taken = usage.take(traffic, share, now);
+            taken.map_err(|(measure, wait)| self.note(scope, measure, wait))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the accounts that have nothing left to remember. `true` if others wait for that.
+    pub(crate) fn sweep(&self, now: Timestamp) -> bool {
+        let waiting = std::mem::take(&mut *self.leaving());
+        let left: Vec<_> = waiting
+            .into_iter()
+            .filter(|account| {
+                account.is_leaving.store(false, Ordering::Relaxed);
+                let is_left = !self.forget(account, now);
+                is_left && !account.is_leaving.swap(true, Ordering::Relaxed)
+            })
+            .collect();
+        let mut leaving = self.leaving();
+        leaving.extend(left);
+        !leaving.is_empty()
+    }
+
+    /// How often each limit was reached.
+    pub(crate) fn exceeded(&self) -> impl Iterator<Item = ((Scope, Measure), u64)> + '_ {
+        let all = Scope::ALL
+            .into_iter()
+            .flat_map(|scope| Measure::ALL.map(|measure| (scope, measure)));
+        all.map(|(scope, measure)| ((scope, measure), self.counter(scope, measure).read()))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// Those who share in what the owners' session uses. The narrowest first: what one address is refused costs the others
+    /// nothing.
+    fn of<'a>(&'a self, owners: &'a Owners) -> impl Iterator<Item = (Scope, &'a Usage, &'a Share)> {
+        let Budgets {
+            address,
+            principal,
+            process,
+            ..
+        } = &self.budgets;
+        let of_address = owners.address.as_deref();
+        let of_principal = owners.principal.as_deref();
+        [
+            of_address.map(|account| (Scope::Address, &account.usage, address)),
+            of_principal.map(|account| (Scope::Principal, &account.usage, principal)),
+            Some((Scope::Process, &self.process, process)),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn account(&self, key: Key) -> Arc<Account> {
+        if let Some(found) = self.index.get(&key) {
+            return found.key().0.clone();
+        }
+        let account = Arc::new(Account {
+            key,
+            usage: Usage::default(),
+            is_leaving: AtomicBool::new(false),
+        });
+        if !self.index.insert(Indexed(account.clone())) {
+            // Another was quicker.
+            return self.account(account.key.clone());
+        }
+        self.memory.change(0, ACCOUNT_BYTES);
+        account
+    }
+
+    /// Forgets the accounts of owners, or remembers that they are to be forgotten.
+    fn retire(&self, owners: &Owners, now: Timestamp) -> bool {
+        if owners.is_nobody() {
+            return false;
+        }
+        let mut waits = false;
+        for account in [&owners.address, &owners.principal].into_iter().flatten() {
+            // Whatever ends last looks again.
+            if !account.usage.is_needed() && !self.forget(account, now) {
+                if !account.is_leaving.swap(true, Ordering::Relaxed) {
+                    self.leaving().push(account.clone());
+                }
+                waits = true;
+            }
+        }
+        waits
+    }
+
+    /// Takes an account out of the index if nobody needs it. `false` if it is to be asked again.
+    fn forget(&self, account: &Arc<Account>, now: Timestamp) -> bool {
+        if account.usage.is_needed() {
+            // It is retired again when that ends.
+            return true;
+        }
+        // While the shard is locked nobody can find it, so nobody but those who have it already can begin to use it.
+        let is_unused = |indexed: &Indexed| {
+            Arc::strong_count(&indexed.0) <= OWN_REFERENCES && indexed.0.usage.is_idle(now)
+        };
+        if self.index.remove_if(&account.key, is_unused).is_some() {
+            self.memory.change(0, -ACCOUNT_BYTES);
+            self.forgotten.add(1);
+            let is_time = self.forgotten.read().is_multiple_of(SHRINK_EVERY);
+            if is_time && self.index.len() < self.index.capacity() / 4 {
+                self.index.shrink_to_fit();
+            }
+            return true;
+        }
+        self.index.get(&account.key).is_none()
+    }
+
+    fn note(&self, scope: Scope, measure: Measure, wait: Duration) -> Exceeded {
+        self.counter(scope, measure).add(1);
+        let (scope_name, what) = (scope.name(), measure.name());
+        debug!(
+            scope = scope_name,
+            what,
+            wait_ms = wait.as_millis() as u64,
+            "share used up"
+        );
+        Exceeded {
+            scope,
+            measure,
+            wait,
+        }
+    }
+
+    fn counter(&self, scope: Scope, measure: Measure) -> &Counter {
+        &self.exceeded[scope as usize][measure as usize]
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// 1,024: how often it is looked at whether the index has too much room.
+const SHRINK_EVERY: u64 = 1_024;
+
+/// The index's own, the one of whoever asks, and the session's that is ending.
+const OWN_REFERENCES: usize = 3;
