@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix soak browsers packages bench fuzz middleboxes browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix floods soak browsers packages bench fuzz middleboxes browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,10 @@ matrix: middleboxes ## every bad network × both clients × every workload, as a
 	tests/e2e/install-chromium.sh
 	cargo build --release -p anywire-tests --bin anywire-matrix
 	target/release/anywire-matrix $(MATRIX)
+
+floods: middleboxes ## what floods cost those who behave, beside a control; FLOODS="pings" for one
+	cargo build --release -p anywire-tests --bin anywire-floods
+	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/release/anywire-floods $(FLOODS)'
 
 soak: ## both clients for ten minutes on a network that changes its mood; SOAK="2 7" for two, with seed 7
 	tests/e2e/install-chromium.sh

@@ -48,7 +48,7 @@ impl Product {
         match self {
             Self::Nginx | Self::NginxWithoutUpgrade | Self::ModSecurity => format!(
                 "{}daemon off; master_process off; pid {directory}/pid; error_log stderr;
-                events {{ worker_connections 512; }}
+                events {{ worker_connections 4096; }}
                 http {{
                     access_log off; proxy_read_timeout {millis}ms;
                     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
