@@ -217,6 +217,26 @@ impl Bucket {
         })
     }
 
+    /// Takes so many in any case; returns how long whoever took them is to wait before the next.
+    fn spend(&self, count: u64, rate: Rate, now: Timestamp) -> Duration {
+        if count == 0 || rate == Rate::UNLIMITED {
+            return Duration::ZERO;
+        }
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let now = now.as_millis().saturating_mul(1_000_000);
+        let (cost, most) = (
+            nanos(rate.time_of(count)),
+            nanos(rate.time_of(rate.at_once)),
+        );
+        let later = |full_at: u64| full_at.max(now).saturating_add(cost);
+        let spent = |full_at| Some(later(full_at));
+        let before = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent);
+        let full_at = later(before.unwrap_or_default());
+        Duration::from_nanos((full_at - now).saturating_sub(most))
+    }
+
     fn is_full(&self, now: Timestamp) -> bool {
         self.0.load(Ordering::Relaxed) <= now.as_millis().saturating_mul(1_000_000)
     }
@@ -266,6 +286,29 @@ impl Usage {
         taken.map_err(|wait| (Measure::ControlFrames, wait))
     }
 
+    /// Counts what has come already; returns how long to read no more.
+    fn spend(
+        &self,
+        traffic: Traffic,
+        share: &Share,
+        now: Timestamp,
+    ) -> Result<Duration, (Measure, Duration)> {
+        let frames =
+            self.control_frames
+                .take(traffic.control_frames.into(), share.control_frames, now);
+        frames.map_err(|wait| (Measure::ControlFrames, wait))?;
+        let messages = self
+            .messages
+            .spend(traffic.messages.into(), share.messages, now);
+        let bytes = self.bytes.spend(traffic.bytes.into(), share.bytes, now);
+        for (measure, wait) in [(Measure::Messages, messages), (Measure::Bytes, bytes)] {
+            if wait > MAX_PAUSE {
+                return Err((measure, wait));
+            }
+        }
+        Ok(messages.max(bytes))
+    }
+
     /// Whether something counts in it now.
     fn is_needed(&self) -> bool {
         let counts = [&self.sessions, &self.connections];
@@ -300,6 +343,9 @@ fn subtract(count: &AtomicU32) {
 
 /// 10 s: what a client is told to wait that needs another session or connection to end.
 const WAIT_FOR_AN_END: Duration = Duration::from_secs(10);
+
+/// 2 s: a connection that is to read nothing for longer is ended instead, since its heartbeat would suffer.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// What an address or a principal has used.
 #[derive(Debug)]
@@ -458,6 +504,26 @@ impl Accounts {
             taken.map_err(|(measure, wait)| self.note(scope, measure, wait))?;
         }
         Ok(())
+    }
+
+    /// Counts what came on a connection and was taken. Returns how long the connection is to read no more: so a peer that sends
+    /// much is slowed.
+    ///
+    /// # Errors
+    /// Slowing does not help: end the connection.
+    pub(crate) fn spend(
+        &self,
+        owners: &Owners,
+        traffic: Traffic,
+        now: Timestamp,
+    ) -> Result<Duration, Exceeded> {
+        let mut pause = Duration::ZERO;
+        for (scope, usage, share) in self.of(owners) {
+            let spent = usage.spend(traffic, share, now);
+            let wait = spent.map_err(|(measure, wait)| self.note(scope, measure, wait))?;
+            pause = pause.max(wait);
+        }
+        Ok(pause)
     }
 
     /// Forgets the accounts that have nothing left to remember. `true` if others wait for that.

@@ -80,7 +80,7 @@ impl Rate {
 
 impl Share {
     /// One address: 2,000 opens at once and 50 a second, 10,000 sessions of which 4,000 were never used, 16,384 connections,
-    /// 1,000,000 messages at once and 100,000 a second, 256 MiB at once and 64 MiB a second, 200,000 control frames at once
+    /// 1,000,000 messages at once and 100,000 a second, 32 MiB at once and 16 MiB a second, 200,000 control frames at once
     /// and 20,000 a second.
     ///
     /// An office of 2,000 people behind one address that opens after a power cut stays below.
@@ -91,7 +91,7 @@ impl Share {
             unused_sessions: 4_000,
             connections: 16_384,
             messages: Rate::new(100_000, 1_000_000),
-            bytes: Rate::new(67_108_864, 268_435_456),
+            bytes: Rate::new(16_777_216, 33_554_432),
             control_frames: Rate::new(20_000, 200_000),
         }
     }

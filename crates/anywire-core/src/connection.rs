@@ -5,6 +5,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anywire_protocol::{
     Can, CloseReason, ConnectionId, Fence, Message, Packet, ProtocolError, Transmit,
@@ -46,7 +47,8 @@ impl Debug for Connection {
 }
 
 impl Connection {
-    /// Feeds packets that came in so many frames; then call [`Connection::poll_transmit`].
+    /// Feeds packets that came in so many frames; then call [`Connection::poll_transmit`]. Returns how long to read no more, so
+    /// that a client that sends much is slowed.
     ///
     /// # Errors
     /// The connection is superseded, or the packets break a rule and the session has closed: transmit what is left. With
@@ -56,7 +58,7 @@ impl Connection {
         &self,
         packets: impl Iterator<Item = Packet>,
         frames: usize,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Duration, Refusal> {
         let fence = Fence::Connection(self.id);
         let mut messages = 0;
         let (outcome, traffic, is_first_use) = self.cell.step(Origin::Connection, |state, now| {
@@ -87,8 +89,8 @@ impl Connection {
         }
         outcome?;
         match traffic {
-            Some(traffic) => Ok(accounts.take(owners, traffic, self.hub.now())?),
-            None => Ok(()),
+            Some(traffic) => Ok(accounts.spend(owners, traffic, self.hub.now())?),
+            None => Ok(Duration::ZERO),
         }
     }
 

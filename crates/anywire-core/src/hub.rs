@@ -280,7 +280,9 @@ impl HubState {
         session: Session,
         about: About<'_>,
     ) -> Result<SessionCell, Refusal> {
-        let owners = self.accounts.open(about.caller, self.now())?;
+        let owners = self.accounts.open(about.caller, self.now());
+        // An account may have been made for nothing.
+        let owners = owners.inspect_err(|_| self.arm_accounts())?;
         let home: Weak<Self> = Arc::downgrade(self);
         let has_handler = self.app.handler().is_some();
         let (node, owners) = (self.node.clone(), (owners, about));
@@ -495,7 +497,7 @@ impl Home for HubState {
         if let (Some(hub), Some(runtime)) = (self.own.upgrade(), self.runtime.get())
             && !self.is_relieving.swap(true, Ordering::AcqRel)
         {
-            runtime.spawn(async move { hub.give_up_what_is_too_much() });
+            runtime.spawn(async move { hub.give_up_what_is_too_much().await });
         }
     }
 }

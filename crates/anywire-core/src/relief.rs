@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anywire_protocol::{CloseCode, CloseReason, Timestamp};
+use tokio::time;
 use tracing::warn;
 
 use crate::hub::HubState;
@@ -24,7 +25,7 @@ enum Claim {
 impl HubState {
     /// Gives up, in this order, until less than nine tenths of what may be held is left: unfinished messages, never-used detached
     /// sessions, those detached for longest, and attached ones whose client has not acknowledged for a long time.
-    pub(crate) fn give_up_what_is_too_much(&self) {
+    pub(crate) async fn give_up_what_is_too_much(&self) {
         let begun = self.held_bytes();
         if self.node.memory.is_over() {
             let all = self.all();
@@ -39,6 +40,10 @@ impl HubState {
                 evicted,
                 "memory is short: unfinished messages and sessions were given up"
             );
+        }
+        if self.node.memory.is_over() {
+            // Those who are left behave. It is no use to look again at once.
+            time::sleep(LOOK_AGAIN_AFTER).await;
         }
         self.is_relieving.store(false, Ordering::Release);
     }
@@ -111,6 +116,9 @@ impl crate::session_cell::State {
         (since + DEAF_AFTER <= now).then_some((Claim::Deaf, since))
     }
 }
+
+/// 1 s.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// 64 KiB: a frame, or what waits to be written, is no more in a session that behaves.
 const LEFT_ALONE_BYTES: usize = 65_536;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use anywire_core::Refusal;
+use anywire_core::{Memory, Refusal};
 use anywire_protocol::{CloseCode, CloseReason, ProtocolError};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
@@ -69,6 +69,14 @@ impl Answer {
     /// Sets a header.
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// Counts the body for as long as it waits to go out.
+    pub(crate) fn counted(mut self, memory: &Memory) -> Self {
+        if let Body::Whole(bytes) = &mut self.body {
+            *bytes = memory.count(std::mem::take(bytes));
+        }
         self
     }
 
@@ -213,8 +221,8 @@ fn show(refusal: HttpRefusal, style: Style) -> Answer {
     if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
         answer = answer.with(RETRY_AFTER, HeaderValue::from_static("2"));
     }
-    answer.headers.extend(refusal.headers);
-    answer
+    let headers = refusal.headers.into_iter();
+    headers.fold(answer, |answer, (name, value)| answer.with(name, value))
 }
 
 #[derive(Serialize)]

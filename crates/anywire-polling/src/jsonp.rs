@@ -37,7 +37,7 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
     let payload = escape(&exchange.answer().await?);
     let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
     let json = serde_json::to_string(payload).expect("text always serialises");
-    Ok(Answer::call(number, &json))
+    Ok(Answer::call(number, &json).counted(hub.memory()))
 }
 
 /// The number of the call that the script tag waits for.

@@ -37,7 +37,7 @@ where
         Wrapping::Escaped => (encoding.content_type(), escape(&answer)),
         Wrapping::Veiled => (Encoding::Text.content_type(), veil(&answer, mask())),
     };
-    Ok(Answer::whole(content_type, hub.memory().count(answer)))
+    Ok(Answer::whole(content_type, answer).counted(hub.memory()))
 }
 
 fn mask() -> [u8; 4] {

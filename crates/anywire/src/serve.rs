@@ -10,6 +10,7 @@ mod reset;
 #[cfg(feature = "tls")]
 mod tls;
 
+use std::any::Any;
 use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, pending};
 use std::io;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use anywire_polling::{BoxError, TimedBody};
 use anywire_protocol::Limits;
-use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -231,8 +232,15 @@ where
         #[cfg(not(feature = "tls"))]
         let is_secret = false;
         let mut about = About { peer, scheme: None };
-        if !is_named && !is_secret {
-            return self.start(stream, about, slot, told);
+        let mut place = Place::Free(slot);
+        if !is_named {
+            let Some(permit) = place.taken(&stream, peer) else {
+                return;
+            };
+            if !is_secret {
+                return self.start(stream, about, permit, told);
+            }
+            place = Place::Taken(permit);
         }
         let server = self.clone();
         tokio::spawn(async move {
@@ -253,6 +261,9 @@ where
             if !matches!(read, Ok(Ok(()))) {
                 return debug!(%peer, "no header of the PROXY protocol came: connection closed");
             }
+            let Some(permit) = place.taken(&stream, about.peer) else {
+                return;
+            };
             #[cfg(feature = "tls")]
             if let Some(tls) = &server.tls {
                 let accepted = tokio::select! {
@@ -263,9 +274,9 @@ where
                     return debug!(peer = %about.peer, "no handshake of TLS came: connection closed");
                 };
                 about.scheme = Some(Scheme::Https);
-                return server.start(stream, about, slot, told);
+                return server.start(stream, about, permit, told);
             }
-            server.start(stream, about, slot, told);
+            server.start(stream, about, permit, told);
         });
     }
 
@@ -273,13 +284,9 @@ where
         &self,
         stream: I,
         about: About,
-        slot: Slot,
+        permit: ConnectionPermit,
         mut told: watch::Receiver<()>,
     ) {
-        let Some(permit) = slot.of(about.peer.ip()) else {
-            reset_on_drop(&stream);
-            return debug!(peer = %about.peer, "connections of this address used up: reset");
-        };
         let phase = Phase::default();
         let guarded = Guarded::new(stream, self.deadlines, phase.clone());
         let inner = TowerToHyperService::new(self.service.clone());
@@ -340,6 +347,27 @@ struct About {
     scheme: Option<Scheme>,
 }
 
+/// A connection's place, before and after it is known whose it is.
+enum Place {
+    Free(Slot),
+    Taken(ConnectionPermit),
+}
+
+impl Place {
+    /// Counts the connection as one of its peer's address. `None` if that has too many: then it is to be dropped.
+    fn taken(self, stream: &dyn Any, peer: SocketAddr) -> Option<ConnectionPermit> {
+        let permit = match self {
+            Self::Taken(permit) => Some(permit),
+            Self::Free(slot) => slot.of(peer.ip()),
+        };
+        if permit.is_none() {
+            reset_on_drop(stream);
+            debug!(%peer, "connections of this address used up: reset");
+        }
+        permit
+    }
+}
+
 /// Answers a request that no service sees; the connection ends.
 fn refuse<B>(text: &'static str, phase: Phase) -> Response<LastBody<B>> {
     let mut answer = Response::new(LastBody::of_loop(text, phase));
@@ -347,6 +375,7 @@ fn refuse<B>(text: &'static str, phase: Phase) -> Response<LastBody<B>> {
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, CLOSE);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
 

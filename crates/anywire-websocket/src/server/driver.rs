@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Start;
 use super::input::{Language, Then, decode};
 use super::output::{Output, is_enough, push_end, push_raw};
-use super::scratch::{put_packets, take_packets, take_write, with_read};
+use super::scratch::{SCRATCH_BYTES, put_packets, take_packets, take_write, with_read};
 use crate::frame::{Decoder, Encoder, Role, Violation};
 
 /// ```text
@@ -43,6 +43,15 @@ enum Phase {
         has_shut_down: bool,
         dropped_bytes: usize,
     },
+}
+
+/// How fast the peer sends.
+#[derive(Default)]
+struct Pace {
+    /// Since when a frame or message comes that is not whole.
+    partial_since: Option<Instant>,
+    /// Until when nothing is read, since the peer has used its share.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 /// Who came, until they attach.
@@ -73,8 +82,8 @@ pub struct Driver<S> {
     first: Option<Box<Packet>>,
     /// Only while something is overdue: an attach, a write, a farewell.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Since when a frame or message comes that is not whole.
-    partial_since: Option<Box<Instant>>,
+    /// Only while it matters how fast the peer sends.
+    pace: Option<Box<Pace>>,
     /// Whether the session counts bytes of this connection.
     is_holding: bool,
 }
@@ -89,6 +98,9 @@ impl<S> Debug for Driver<S> {
 
 /// How long a farewell may take.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// 4 writes of up to 64 KiB: then other connections have their turn.
+const MAX_WRITES: usize = 4;
 
 /// 4 MiB: more than is on its way when a peer is told to stop.
 const MAX_DROPPED_BYTES: usize = 4_194_304;
@@ -172,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             read_ahead,
             first,
             deadline,
-            partial_since: None,
+            pace: None,
             is_holding: false,
         }
     }
@@ -207,12 +219,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(Ok(()));
             }
             self.judge_pace();
+            if count == SCRATCH_BYTES {
+                // There is more, and others wait for their turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 
-    /// Writes all that is ready. `true` when the peer does not take it.
+    /// Writes what is ready, and asks for another turn where that is much. `true` when the peer does not take it.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        loop {
+        for _ in 0..MAX_WRITES {
             let before = self.output.written();
             match self.output.poll_flush(&mut self.stream, cx) {
                 Poll::Ready(done) => done?,
@@ -231,6 +248,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Ok(!self.output.is_empty());
             }
         }
+        cx.waker().wake_by_ref();
+        Ok(false)
     }
 
     /// Encodes and writes what is to be sent now. `false` when that was all.
@@ -300,8 +319,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             && connection.poll_inbox_room(cx).is_pending()
         {
             // We are the ones who do not read, so it says nothing of the peer.
-            self.partial_since = None;
+            self.pace = None;
             return Poll::Pending;
+        }
+        if let Some(pace) = &mut self.pace
+            && let Some(pause) = &mut pace.pause
+        {
+            ready!(pause.as_mut().poll(cx));
+            self.pace = None;
         }
         let mut packets = take_packets();
         let language = self.language();
@@ -355,11 +380,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     connection.alive();
                 }
                 let frames = self.decoder.take_frames();
-                if frames > 0
-                    && let Err(refusal) = connection.receive(packets.drain(..), frames)
-                {
-                    // Other refusals show in what there is to transmit.
-                    self.limit(&refusal);
+                if frames > 0 {
+                    match connection.receive(packets.drain(..), frames) {
+                        Ok(Duration::ZERO) => {}
+                        Ok(pause) => {
+                            self.pace.get_or_insert_default().pause = Some(after(pause));
+                        }
+                        // Other refusals show in what there is to transmit.
+                        Err(refusal) => self.limit(&refusal),
+                    }
                 }
             }
             Phase::Waiting(_) => self.handle_waiting(packets),
@@ -483,12 +512,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn judge_pace(&mut self) {
         let partial = self.decoder.held_bytes();
         if partial == 0 {
-            self.partial_since = None;
+            drop(self.pace.take_if(|pace| pace.pause.is_none()));
             return;
         }
-        let since = self
-            .partial_since
-            .get_or_insert_with(|| Box::new(Instant::now()));
+        let pace = self.pace.get_or_insert_default();
+        if pace.pause.is_some() {
+            // It is we who do not read.
+            return;
+        }
+        let since = pace.partial_since.get_or_insert_with(Instant::now);
         // As long as a body may take of which so much has come.
         if since.elapsed() > Limits::body_within(partial) {
             let text = "a frame or message that came too slowly: 8,192 bytes a second, after 10 s";
