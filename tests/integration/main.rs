@@ -9,6 +9,7 @@ mod client;
 mod closes;
 mod compare;
 mod events;
+mod forged;
 mod gate;
 mod hosts;
 mod jsonp;
