@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anywire::{Config, Handler, Message, Sender, Server};
+use anywire::{Budgets, Config, Handler, Message, Rate, Sender, Server, Share};
 use futures_util::{Sink, Stream, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,6 +40,23 @@ impl Peer {
 /// A text message of this content joins the topic.
 pub const JOIN: &str = "join";
 
+/// The load comes from one address. Each limit is judged as by default, and is so high that none is reached.
+fn budgets() -> Budgets {
+    let rate = Rate {
+        per_second: 1_000_000_000_000,
+        at_once: 1_000_000_000_000,
+    };
+    let share = Share::address()
+        .opens(rate)
+        .sessions(1_000_000)
+        .unused_sessions(1_000_000)
+        .connections(1_000_000)
+        .messages(rate)
+        .bytes(rate)
+        .control_frames(rate);
+    Budgets::default().of_address(share)
+}
+
 /// Runs a server, prints its address, and serves until killed.
 pub fn serve(peer: Peer) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -48,7 +65,7 @@ pub fn serve(peer: Peer) {
     runtime.expect("a runtime starts").block_on(async {
         match peer {
             Peer::Anywire => {
-                let server = Server::builder(Config::new())
+                let server = Server::builder(Config::new().budgets(budgets()))
                     .expect("the default is sound")
                     .handler(Echo);
                 let serve = anywire::serve(server.routes()).bind(([127, 0, 0, 1], 0));

@@ -31,9 +31,10 @@ mod session_cell;
 mod socket;
 mod tombstones;
 mod topics;
+mod usage;
 mod visit;
 
-pub use accounts::{Caller, Measure, Scope};
+pub use accounts::{Caller, Scope};
 pub use app::{App, Handler};
 pub use budgets::{Budgets, Rate, Share};
 pub use connection::{Connection, End, Flow, Outgoing};
@@ -44,4 +45,5 @@ pub use principal::Principal;
 pub use refusal::Refusal;
 pub use reports::{Attempts, Outcomes};
 pub use socket::{Sender, Socket};
+pub use usage::Measure;
 pub use visit::Visit;

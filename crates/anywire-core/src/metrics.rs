@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anywire_protocol::{CloseCode, PerTransport};
 
-use crate::accounts::{Measure, Scope};
+use crate::accounts::Scope;
 use crate::counter::Counter;
 use crate::reports::{AttemptCounters, Attempts};
+use crate::usage::Measure;
 
 /// A reading of the hub's counters; all count since the hub began, except `sessions`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,11 +12,12 @@ use anywire_protocol::{
     TrySendError,
 };
 
-use crate::accounts::{Caller, Owners, Traffic};
+use crate::accounts::{Caller, Owners};
 use crate::clock::Clock;
 use crate::deadlines::tick;
 use crate::memory::Memory;
 use crate::reports::Reports;
+use crate::usage::Traffic;
 
 /// The hub, as its sessions see it.
 pub(crate) trait Home: Send + Sync {

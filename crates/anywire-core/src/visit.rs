@@ -10,11 +10,12 @@ use anywire_protocol::{
 
 use tracing::debug;
 
-use crate::accounts::{Caller, Traffic};
+use crate::accounts::Caller;
 use crate::connection::Connection;
 use crate::hub::{Hub, HubState};
 use crate::refusal::Refusal;
 use crate::session_cell::{About, Origin, SessionCell};
+use crate::usage::Traffic;
 
 impl Hub {
     /// Opens a session, or finds the one that the key means (PROTOCOL §2.2). `packets` are those that the open brings, for
