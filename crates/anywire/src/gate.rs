@@ -71,7 +71,7 @@ pub(crate) fn judge_host(
     forwarded: Option<String>,
 ) -> Result<String, HttpRefusal> {
     let malformed = |text| HttpRefusal::from(ProtocolError::malformed(text)).closing();
-    let own = host::read(&head.headers, head.authority.as_ref()).map_err(malformed)?;
+    let own = host::read(&head.headers, None).map_err(malformed)?;
     let host = match forwarded {
         Some(host) if !host::is_well_formed(&host) => {
             return Err(malformed(

@@ -17,8 +17,6 @@ pub(crate) struct RequestHead {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) query: String,
-    /// The authority of the request's target, where the host tells it.
-    pub(crate) authority: Option<Authority>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) scheme: Option<Scheme>,
     pub(crate) upgrade: Option<OnUpgrade>,

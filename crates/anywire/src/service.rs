@@ -59,7 +59,7 @@ impl Target {
 pub(crate) async fn respond<B>(
     shared: &Shared,
     target: Target,
-    head: RequestHead,
+    mut head: RequestHead,
     body: B,
 ) -> Response<Body>
 where
@@ -67,7 +67,19 @@ where
 {
     let style = target.style(&head.query);
     let asks_for_upgrade = head.headers.contains_key(UPGRADE);
-    let (outcome, origin) = target.answer(shared, head, body).await;
+    // The endpoint's future is held by this one alone: each layer would hold the request once more, for as long as a poll.
+    let (outcome, origin) = match target.judge(shared, &mut head) {
+        Ok(Judged {
+            endpoint,
+            origin,
+            address,
+        }) => {
+            let is_own = origin == CrossOrigin::No;
+            let outcome = endpoint.answer(shared, head, body, is_own, address).await;
+            (outcome, origin)
+        }
+        Err(outcome) => (*outcome, CrossOrigin::No),
+    };
     let mut response = render(outcome, style);
     let is_refused_upgrade =
         asks_for_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS;
@@ -90,16 +102,12 @@ impl Target {
         }
     }
 
-    /// The gate, then the endpoint.
-    async fn answer<B>(
+    /// The gate before the method and the authorisation. What is answered at once is an `Err`, refused or not.
+    fn judge(
         self,
         shared: &Shared,
-        mut head: RequestHead,
-        body: B,
-    ) -> (Result<Answer, HttpRefusal>, CrossOrigin)
-    where
-        B: http_body::Body<Error: Into<BoxError>>,
-    {
+        head: &mut RequestHead,
+    ) -> Result<Judged, Box<Result<Answer, HttpRefusal>>> {
         let config = &shared.config;
         let mut source = head.source(config);
         if source.is_unnamed_proxy {
@@ -110,29 +118,32 @@ impl Target {
         {
             permit.exempt();
         }
-        let host = match judge_host(config, &head, source.host.take()) {
-            Ok(host) => host,
-            Err(refusal) => return (Err(refusal), CrossOrigin::No),
-        };
+        let refused = |refusal| Box::new(Err(refusal));
+        let host = judge_host(config, head, source.host.take()).map_err(refused)?;
         let address = source.address();
         (head.peer, head.scheme) = (source.peer, source.scheme);
         let endpoint = match self {
             Self::Endpoint(endpoint) => endpoint,
             // The script is public: pages of other origins load it too.
             Self::Script(build, freshness) => {
-                let answer = script(shared, &head, build, freshness);
-                return (answer, CrossOrigin::No);
+                return Err(Box::new(script(shared, head, build, freshness)));
             }
         };
-        match judge_origin(config, &head.headers, &host, source.scheme) {
-            Ok(origin) => {
-                let is_own = origin == CrossOrigin::No;
-                let outcome = endpoint.answer(shared, head, body, is_own, address).await;
-                (outcome, origin)
-            }
-            Err(refusal) => (Err(refusal.into()), CrossOrigin::No),
-        }
+        let origin = judge_origin(config, &head.headers, &host, source.scheme);
+        let origin = origin.map_err(|refusal| refused(refusal.into()))?;
+        Ok(Judged {
+            endpoint,
+            origin,
+            address,
+        })
     }
+}
+
+/// A request that may go on to its endpoint.
+struct Judged {
+    endpoint: Endpoint,
+    origin: CrossOrigin,
+    address: Option<IpAddr>,
 }
 
 fn warn_of_proxy(shared: &Shared, peer: Option<SocketAddr>) {

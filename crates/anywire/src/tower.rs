@@ -70,7 +70,6 @@ where
             RequestHead::set_missing_host(&mut parts.headers, parts.uri.authority());
             let head = RequestHead {
                 query: parts.uri.query().unwrap_or_default().to_owned(),
-                authority: parts.uri.authority().cloned(),
                 peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
                 scheme: parts.extensions.get().copied(),
                 upgrade: parts.extensions.remove(),

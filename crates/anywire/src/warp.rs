@@ -131,7 +131,6 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
                 method,
                 headers,
                 query,
-                authority: None,
                 scheme,
                 peer: peer.map(|PeerAddr(addr)| addr).or(remote),
                 upgrade,
