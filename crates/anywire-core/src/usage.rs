@@ -251,5 +251,5 @@ pub(crate) fn subtract(count: &AtomicU32) {
 /// 10 s: what a client is told to wait that needs another session or connection to end.
 const WAIT_FOR_AN_END: Duration = Duration::from_secs(10);
 
-/// 2 s: a connection that is to read nothing for longer is ended instead, since its heartbeat would suffer.
-const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// 5 s: a connection that is to read nothing for longer is ended instead, since its heartbeat would suffer.
+const MAX_PAUSE: Duration = Duration::from_secs(5);

@@ -257,12 +257,12 @@ async fn connections_messages_bytes_and_control_frames_have_limits() {
     let pause = connection.receive(flood(text.clone(), 101), 101).unwrap();
     assert_eq!(pause, Duration::from_millis(100));
     let told = connection
-        .receive(flood(text.clone(), 100), 100)
+        .receive(flood(text.clone(), 150), 150)
         .err()
         .unwrap();
     assert_eq!(told.reason().code, CloseCode::TOO_MANY);
     assert!(told.reason().text().contains("share of messages"), "{told}");
-    assert_eq!(hub.metrics().messages_up, 201);
+    assert_eq!(hub.metrics().messages_up, 251);
     sleep(Duration::from_secs(60)).await;
     let visit = come_back(&hub, &visit, &caller).unwrap();
     drop(connection);
@@ -284,7 +284,7 @@ async fn connections_messages_bytes_and_control_frames_have_limits() {
     assert!(connection.receive(std::iter::empty(), 250).is_ok());
     assert!(connection.receive(std::iter::empty(), 250).is_err());
     // A request takes nothing when it is refused.
-    let packets = [Packet::Offset(Offset::new(203).into())]
+    let packets = [Packet::Offset(Offset::new(253).into())]
         .into_iter()
         .chain(flood(text, 101));
     let packets: Vec<_> = packets.collect();
