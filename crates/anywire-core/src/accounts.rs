@@ -17,7 +17,7 @@ use crate::counter::Counter;
 use crate::memory::Memory;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
-use crate::usage::{Measure, Traffic, Usage, add, subtract};
+use crate::usage::{Measure, Traffic, Usage, subtract};
 
 /// Who makes a request: the principal that the app named, and the address that the gate judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -190,17 +190,14 @@ impl Accounts {
                 .clone()
                 .map(|principal| self.account(Key::Principal(principal))),
         };
-        let mut counted: Vec<&Usage> = Vec::new();
-        for (scope, usage, share) in self.of(&owners) {
-            if let Err((measure, wait)) = usage.open(share, now) {
-                for usage in counted {
-                    subtract(&usage.sessions);
-                    subtract(&usage.unused_sessions);
-                }
-                self.retire(&owners, now);
-                return Err(self.note(scope, measure, wait));
-            }
-            counted.push(usage);
+        let opened = self.count(
+            &owners,
+            |usage, share| usage.open(share, now),
+            Usage::unopen,
+        );
+        if let Err(exceeded) = opened {
+            self.retire(&owners, now);
+            return Err(exceeded);
         }
         Ok(owners)
     }
@@ -225,15 +222,23 @@ impl Accounts {
 
     /// A connection begins to carry a session.
     pub(crate) fn attach(&self, owners: &Owners) -> Result<(), Exceeded> {
-        let mut counted: Vec<&Usage> = Vec::new();
-        for (scope, usage, share) in self.of(owners) {
-            if let Err(wait) = add(&usage.connections, share.connections) {
-                for usage in counted {
-                    subtract(&usage.connections);
-                }
-                return Err(self.note(scope, Measure::Connections, wait));
+        self.count(owners, Usage::attach, |usage| subtract(&usage.connections))
+    }
+
+    /// Counts in all of the owners' accounts, or in none.
+    fn count(
+        &self,
+        owners: &Owners,
+        count: impl Fn(&Usage, &Share) -> Result<(), (Measure, Duration)>,
+        undo: impl Fn(&Usage),
+    ) -> Result<(), Exceeded> {
+        for (index, (scope, usage, share)) in self.of(owners).enumerate() {
+            if let Err((measure, wait)) = count(usage, share) {
+                self.of(owners)
+                    .take(index)
+                    .for_each(|(_, usage, _)| undo(usage));
+                return Err(self.note(scope, measure, wait));
             }
-            counted.push(usage);
         }
         Ok(())
     }

@@ -285,13 +285,13 @@ impl HubState {
         let owners = owners.inspect_err(|_| self.arm_accounts())?;
         let home: Weak<Self> = Arc::downgrade(self);
         let has_handler = self.app.handler().is_some();
-        let (node, owners) = (self.node.clone(), (owners, about));
         Ok(SessionCell::new(
             id,
             session,
             owners,
+            about,
             home,
-            node,
+            self.node.clone(),
             has_handler,
         ))
     }

@@ -68,7 +68,7 @@ impl HubState {
             return 0;
         }
         let now = self.now();
-        let claim = |cell: Arc<SessionCell>| Some((claim(&cell, now)?, cell));
+        let claim = |cell: Arc<SessionCell>| Some((cell.peek(|state| state.claim(now))?, cell));
         let mut claims: Vec<_> = all.into_iter().filter_map(claim).collect();
         claims.sort_unstable_by_key(|(claim, _)| *claim);
         let mut count = 0;
@@ -91,10 +91,6 @@ impl HubState {
         }
         count
     }
-}
-
-fn claim(cell: &SessionCell, now: Timestamp) -> Option<(Claim, Timestamp)> {
-    cell.peek(|state| state.claim(now))
 }
 
 impl crate::session_cell::State {

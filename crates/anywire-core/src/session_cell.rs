@@ -139,7 +139,8 @@ impl SessionCell {
     pub(crate) fn new(
         id: SessionId,
         session: Session,
-        (owners, about): (Owners, About<'_>),
+        owners: Owners,
+        about: About<'_>,
         home: Weak<dyn Home>,
         node: Arc<Node>,
         has_handler: bool,

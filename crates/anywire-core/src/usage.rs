@@ -103,49 +103,70 @@ impl Bucket {
     /// # Errors
     /// How long to wait; nothing was taken.
     fn take(&self, count: u64, rate: Rate, now: Timestamp) -> Result<(), Duration> {
-        if count == 0 || rate == Rate::UNLIMITED {
+        let Some(taking) = Taking::new(count, rate, now) else {
             return Ok(());
-        }
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let now = now.as_millis().saturating_mul(1_000_000);
-        let (cost, most) = (
-            nanos(rate.time_of(count)),
-            nanos(rate.time_of(rate.at_once)),
-        );
+        };
+        let take = |full_at| {
+            taking
+                .wait(full_at)
+                .is_zero()
+                .then(|| taking.after(full_at))
+        };
         let taken = self
             .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-                let after = full_at.max(now).saturating_add(cost);
-                (after - now <= most).then_some(after)
-            });
-        taken.map(drop).map_err(|full_at| {
-            let after = full_at.max(now).saturating_add(cost);
-            Duration::from_nanos((after - now).saturating_sub(most))
-        })
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.map(drop).map_err(|full_at| taking.wait(full_at))
     }
 
-    /// Takes so many in any case; returns how long whoever took them is to wait before the next.
+    /// Takes so many in any case; returns how long to wait before more are taken.
     fn spend(&self, count: u64, rate: Rate, now: Timestamp) -> Duration {
-        if count == 0 || rate == Rate::UNLIMITED {
+        let Some(taking) = Taking::new(count, rate, now) else {
             return Duration::ZERO;
-        }
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let now = now.as_millis().saturating_mul(1_000_000);
-        let (cost, most) = (
-            nanos(rate.time_of(count)),
-            nanos(rate.time_of(rate.at_once)),
-        );
-        let later = |full_at: u64| full_at.max(now).saturating_add(cost);
-        let spent = |full_at| Some(later(full_at));
-        let before = self
+        };
+        let spend = |full_at| Some(taking.after(full_at));
+        let spent = self
             .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent);
-        let full_at = later(before.unwrap_or_default());
-        Duration::from_nanos((full_at - now).saturating_sub(most))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
+        let (Ok(full_at) | Err(full_at)) = spent;
+        taking.wait(full_at)
     }
 
     fn is_full(&self, now: Timestamp) -> bool {
         self.0.load(Ordering::Relaxed) <= now.as_millis().saturating_mul(1_000_000)
+    }
+}
+
+/// So many that are taken from a bucket now, in nanoseconds.
+struct Taking {
+    now: u64,
+    /// How long they take to come back.
+    cost: u64,
+    /// How long all take that there may be at once.
+    most: u64,
+}
+
+impl Taking {
+    /// `None` if taking them has no limit.
+    fn new(count: u64, rate: Rate, now: Timestamp) -> Option<Self> {
+        if count == 0 || rate == Rate::UNLIMITED {
+            return None;
+        }
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Some(Self {
+            now: now.as_millis().saturating_mul(1_000_000),
+            cost: nanos(rate.time_of(count)),
+            most: nanos(rate.time_of(rate.at_once)),
+        })
+    }
+
+    /// When all will have come back of a bucket that would have been full at `full_at`.
+    fn after(&self, full_at: u64) -> u64 {
+        full_at.max(self.now).saturating_add(self.cost)
+    }
+
+    /// How long it is until there would be so many.
+    fn wait(&self, full_at: u64) -> Duration {
+        Duration::from_nanos((self.after(full_at) - self.now).saturating_sub(self.most))
     }
 }
 
@@ -170,6 +191,16 @@ impl Usage {
             subtract(&self.sessions);
             (Measure::UnusedSessions, wait)
         })
+    }
+
+    /// Takes back what [`Usage::open`] has counted.
+    pub(crate) fn unopen(&self) {
+        subtract(&self.sessions);
+        subtract(&self.unused_sessions);
+    }
+
+    pub(crate) fn attach(&self, share: &Share) -> Result<(), (Measure, Duration)> {
+        add(&self.connections, share.connections).map_err(|wait| (Measure::Connections, wait))
     }
 
     pub(crate) fn take(
@@ -238,7 +269,7 @@ impl Usage {
 ///
 /// # Errors
 /// How long to wait: nobody knows when one ends.
-pub(crate) fn add(count: &AtomicU32, most: u32) -> Result<(), Duration> {
+fn add(count: &AtomicU32, most: u32) -> Result<(), Duration> {
     let more = |count: u32| (count < most).then(|| count + 1);
     let added = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     added.map(drop).map_err(|_| WAIT_FOR_AN_END)

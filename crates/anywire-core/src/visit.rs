@@ -229,11 +229,9 @@ impl Visit {
         let (reports, packets): (Vec<_>, Vec<_>) = packets
             .into_iter()
             .partition(|packet| matches!(packet, Packet::Report(_)));
-        let is_first_use = self.is_use && self.cell.peek(|state| state.begin_use());
-        if is_first_use {
-            self.hub.accounts.begin_use(&self.cell.owners);
-        }
+        let mut is_first_use = false;
         let taken = self.cell.step(Origin::Transport, |state, now| {
+            is_first_use = self.is_use && state.begin_use();
             if mode.is_some() {
                 // What the connection before holds under way goes with it.
                 (state.under_way, state.must_end) = (0, false);
@@ -247,6 +245,9 @@ impl Visit {
             }
             Ok(taken)
         });
+        if is_first_use {
+            self.hub.accounts.begin_use(&self.cell.owners);
+        }
         match taken {
             Ok(taken) => {
                 counters.messages_up.add(messages);
