@@ -17,6 +17,7 @@ use crate::counter::Counter;
 use crate::memory::Memory;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
+use crate::site::Site;
 use crate::usage::{Measure, Traffic, Usage, subtract};
 
 /// Who makes a request: the principal that the app named, and the address that the gate judged.
@@ -31,23 +32,8 @@ pub struct Caller {
 /// Whose an account is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// An address of IPv4.
-    V4([u8; 4]),
-    /// The /64 of an address of IPv6: what one site has.
-    V6([u8; 8]),
+    Site(Site),
     Principal(Principal),
-}
-
-impl From<IpAddr> for Key {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
 }
 
 /// Who shares what.
@@ -147,7 +133,7 @@ impl Owners {
     pub(crate) fn principal(&self) -> Option<&Principal> {
         match &self.principal.as_ref()?.key {
             Key::Principal(principal) => Some(principal),
-            Key::V4(_) | Key::V6(_) => None,
+            Key::Site(_) => None,
         }
     }
 
@@ -184,7 +170,9 @@ impl Accounts {
     /// Counts an open: one more session, which is not used yet.
     pub(crate) fn open(&self, caller: &Caller, now: Timestamp) -> Result<Owners, Exceeded> {
         let owners = Owners {
-            address: caller.address.map(|address| self.account(address.into())),
+            address: caller
+                .address
+                .map(|address| self.account(Key::Site(address.into()))),
             principal: caller
                 .principal
                 .clone()

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anywire_core::Site;
 use tokio::sync::Semaphore;
 
 /// The connections of a server loop.
@@ -28,11 +29,11 @@ pub(crate) struct ConnectionPermit(Arc<Slot>);
 /// A place for a connection.
 pub(super) struct Slot {
     connections: Arc<Connections>,
-    /// Whose it is, or `NOBODYS`.
+    /// The [`Site`] that it counts for, or `UNCOUNTED`.
     site: AtomicU64,
 }
 
-const NOBODYS: u64 = 0;
+const UNCOUNTED: u64 = 0;
 
 /// Proxies that are remembered; more have a limit.
 const MAX_EXEMPT: usize = 4_096;
@@ -52,7 +53,7 @@ impl Connections {
         permit.expect("nobody closes it").forget();
         Slot {
             connections: self.clone(),
-            site: AtomicU64::new(NOBODYS),
+            site: AtomicU64::new(UNCOUNTED),
         }
     }
 
@@ -82,7 +83,7 @@ impl Count {
 impl Slot {
     /// Counts the connection as one of this address; `None` if that has as many as it may.
     pub(super) fn of(self, address: IpAddr) -> Option<ConnectionPermit> {
-        let site = site(address);
+        let site = Site::from(address).as_u64();
         let mut count = self.connections.count();
         if !count.exempt.contains(&site) {
             let of_site = count.by_site.entry(site).or_default();
@@ -100,8 +101,8 @@ impl Slot {
 impl ConnectionPermit {
     /// What is at this address speaks for many: its connections are not limited from now on.
     pub(crate) fn exempt(&self) {
-        let site = self.0.site.swap(NOBODYS, Ordering::Relaxed);
-        if site != NOBODYS {
+        let site = self.0.site.swap(UNCOUNTED, Ordering::Relaxed);
+        if site != UNCOUNTED {
             let mut count = self.0.connections.count();
             count.leave(site);
             if count.exempt.len() < MAX_EXEMPT {
@@ -114,19 +115,10 @@ impl ConnectionPermit {
 impl Drop for Slot {
     fn drop(&mut self) {
         let site = *self.site.get_mut();
-        if site != NOBODYS {
+        if site != UNCOUNTED {
             self.connections.count().leave(site);
         }
         self.connections.slots.add_permits(1);
-    }
-}
-
-/// An address of IPv4, or the /64 of one of IPv6, which is what one site has; as a number, since each connection keeps it.
-fn site(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        // No address of IPv6 that connects begins so: it would be one of many receivers.
-        IpAddr::V4(address) => 0xffff_0000_0000_0000 | u64::from(address.to_bits()),
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64 | u64::from(address.is_loopback()),
     }
 }
 
