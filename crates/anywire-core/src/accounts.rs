@@ -14,9 +14,9 @@ use tracing::debug;
 
 use crate::budgets::{Budgets, Share};
 use crate::counter::Counter;
-use crate::memory::Memory;
+use crate::memory::{Memory, is_to_shrink};
 use crate::principal::Principal;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, whole_seconds};
 use crate::site::Site;
 use crate::usage::{Measure, Traffic, Usage, subtract};
 
@@ -81,7 +81,7 @@ impl From<Exceeded> for Refusal {
             Scope::Principal => "this principal has used its share",
             Scope::Process => "all clients together have used the server's",
         };
-        let seconds = exceeded.wait.as_secs_f64().ceil().max(1.0);
+        let seconds = whole_seconds(exceeded.wait);
         let text = format!("{whose} of {}: come back in {seconds} s", measure.name());
         Self::new(code, &text).after(exceeded.wait)
     }
@@ -137,7 +137,7 @@ impl Owners {
         }
     }
 
-    fn is_nobody(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.address.is_none() && self.principal.is_none()
     }
 }
@@ -337,7 +337,7 @@ impl Accounts {
 
     /// Forgets the accounts of owners, or remembers that they are to be forgotten.
     fn retire(&self, owners: &Owners, now: Timestamp) -> bool {
-        if owners.is_nobody() {
+        if owners.is_empty() {
             return false;
         }
         let mut waits = false;
@@ -366,8 +366,8 @@ impl Accounts {
         if self.index.remove_if(&account.key, is_unused).is_some() {
             self.memory.change(0, -ACCOUNT_BYTES);
             self.forgotten.add(1);
-            let is_time = self.forgotten.read().is_multiple_of(SHRINK_EVERY);
-            if is_time && self.index.len() < self.index.capacity() / 4 {
+            let index = || (self.index.len(), self.index.capacity());
+            if is_to_shrink(&self.forgotten, index) {
                 self.index.shrink_to_fit();
             }
             return true;
@@ -399,9 +399,6 @@ impl Accounts {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// 1,024: how often it is looked at whether the index has too much room.
-const SHRINK_EVERY: u64 = 1_024;
 
 /// The index's own, the one of whoever asks, and the session's that is ending.
 const OWN_REFERENCES: usize = 3;

@@ -24,7 +24,7 @@ use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::deadlines::{Deadlines, tick};
 use crate::dispatch::dispatch;
-use crate::memory::Memory;
+use crate::memory::{Memory, is_to_shrink};
 use crate::metrics::{Counters, Metrics};
 use crate::refusal::Refusal;
 use crate::secrets::Secrets;
@@ -138,7 +138,7 @@ impl Hub {
         let inner = &self.inner;
         Metrics {
             sessions: inner.sessions.len() as u64,
-            held_bytes: inner.held_bytes(),
+            held_bytes: inner.node.memory.held(),
             exceeded: inner.accounts.exceeded().collect(),
             ..inner.counters.read()
         }
@@ -399,21 +399,8 @@ impl HubState {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of room in the index that so few sessions do not need. Looked at now and then, since it locks every shard.
-    fn shrink(&self) {
-        let is_time = self.counters.closed.read().is_multiple_of(SHRINK_EVERY);
-        if is_time && self.sessions.len() < self.sessions.capacity() / 4 {
-            self.sessions.shrink_to_fit();
-        }
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         self.node.clock.now()
-    }
-
-    /// What sessions, their messages and what is remembered of others take.
-    pub(crate) fn held_bytes(&self) -> u64 {
-        self.node.memory.held()
     }
 
     /// The sessions that have not ended.
@@ -473,7 +460,10 @@ impl Home for HubState {
             if self.accounts.close(&cell.owners, was_used, self.now()) {
                 self.arm_accounts();
             }
-            self.shrink();
+            let index = || (self.sessions.len(), self.sessions.capacity());
+            if is_to_shrink(&self.counters.closed, index) {
+                self.sessions.shrink_to_fit();
+            }
             let code = cell.close_code();
             debug!(session = %cell.id, %code, "session closed");
             self.counters.count_close(code);
@@ -512,9 +502,6 @@ pub(crate) enum Due {
     /// Addresses and principals without sessions, which have shares to get back.
     Accounts,
 }
-
-/// 1,024 ends.
-const SHRINK_EVERY: u64 = 1_024;
 
 /// 10 s.
 const SWEEP_ACCOUNTS_EVERY: Duration = Duration::from_secs(10);

@@ -1,11 +1,13 @@
 //! How many bytes a hub's sessions hold, counted as they come and go, and how many the process may have. What is given up
-//! when there are too many is left to `hub.rs`.
+//! when there are too many is `relief.rs`'s.
 
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
+
+use crate::counter::Counter;
 
 /// Bytes held, over all sessions of a hub. Clones share the count.
 #[derive(Clone, Debug)]
@@ -14,7 +16,7 @@ pub struct Memory(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     shards: [Shard; SHARDS],
-    most: i64,
+    most: u64,
 }
 
 /// A part of the count, in a cache line of its own, so that threads do not wait for each other.
@@ -31,7 +33,7 @@ impl Memory {
     pub(crate) fn new(most: u64) -> Self {
         Self(Arc::new(Shared {
             shards: Default::default(),
-            most: i64::try_from(most).unwrap_or(i64::MAX),
+            most,
         }))
     }
 
@@ -60,12 +62,11 @@ impl Memory {
 
     /// How many bytes are to be given up, so that there is some room again.
     pub(crate) fn excess(&self) -> u64 {
-        let most = u64::try_from(self.0.most).unwrap_or_default();
-        self.held().saturating_sub(most)
+        self.held().saturating_sub(self.0.most)
     }
 
     pub(crate) fn most(&self) -> u64 {
-        u64::try_from(self.0.most).unwrap_or_default()
+        self.0.most
     }
 
     /// Bytes that are counted for as long as something holds them. Few bytes are not worth it, and stay as they are.
@@ -131,6 +132,15 @@ impl AsRef<[u8]> for Counted {
 
 /// 16 KiB: less, in an answer, is of the size of what its connection takes anyway.
 const WORTH_COUNTING: usize = 16_384;
+
+/// Whether an index is to let go of room that so few entries do not need. It is looked at after each 1,024th end, since that
+/// locks every shard.
+pub(crate) fn is_to_shrink(ended: &Counter, index: impl FnOnce() -> (usize, usize)) -> bool {
+    ended.read().is_multiple_of(1_024) && {
+        let (entries, capacity) = index();
+        entries < capacity / 4
+    }
+}
 
 /// Spreads by where a thing lies.
 fn seed<T>(thing: &T) -> usize {

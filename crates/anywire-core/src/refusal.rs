@@ -34,6 +34,11 @@ impl Refusal {
         self.retry_after
     }
 
+    /// The same in whole seconds, at least one, as people and headers say it.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after.map(whole_seconds)
+    }
+
     /// The server takes no new sessions.
     pub(crate) fn draining() -> Self {
         Self::new(
@@ -43,7 +48,7 @@ impl Refusal {
     }
 
     /// The server has no memory left.
-    pub(crate) fn no_memory() -> Self {
+    pub fn no_memory() -> Self {
         let text = "the server has no memory left for this: try later";
         Self::new(CloseCode::OVERLOADED, text)
     }
@@ -55,6 +60,11 @@ impl Refusal {
             "no such session: open a new one",
         )
     }
+}
+
+/// A wait in whole seconds, at least one.
+pub(crate) fn whole_seconds(wait: Duration) -> u32 {
+    wait.as_secs_f64().ceil().max(1.0) as u32
 }
 
 impl From<AttachError> for Refusal {

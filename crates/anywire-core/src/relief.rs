@@ -26,7 +26,7 @@ impl HubState {
     /// Gives up, in this order, until less than nine tenths of what may be held is left: unfinished messages, never-used detached
     /// sessions, those detached for longest, and attached ones whose client has not acknowledged for a long time.
     pub(crate) async fn give_up_what_is_too_much(&self) {
-        let begun = self.held_bytes();
+        let begun = self.node.memory.held();
         if self.node.memory.is_over() {
             let all = self.all();
             for cell in &all {
@@ -35,7 +35,7 @@ impl HubState {
             let evicted = self.evict(all);
             warn!(
                 before = begun,
-                after = self.held_bytes(),
+                after = self.node.memory.held(),
                 most = self.node.memory.most(),
                 evicted,
                 "memory is short: unfinished messages and sessions were given up"
@@ -64,7 +64,7 @@ impl HubState {
     /// Returns how many sessions were evicted.
     fn evict(&self, all: Vec<Arc<SessionCell>>) -> usize {
         let enough = self.node.memory.most() / 10 * 9;
-        if self.held_bytes() <= enough {
+        if self.node.memory.held() <= enough {
             return 0;
         }
         let now = self.now();
@@ -73,7 +73,7 @@ impl HubState {
         claims.sort_unstable_by_key(|(claim, _)| *claim);
         let mut count = 0;
         for ((claim, since), cell) in claims {
-            if self.held_bytes() <= enough {
+            if self.node.memory.held() <= enough {
                 break;
             }
             let evicted = cell.step(Origin::Outside, |state, now| {

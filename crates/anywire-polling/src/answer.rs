@@ -170,11 +170,8 @@ impl HttpRefusal {
 impl From<Refusal> for HttpRefusal {
     fn from(refusal: Refusal) -> Self {
         let this = Self::new(refusal.reason().clone());
-        match refusal.retry_after() {
-            Some(wait) => {
-                let seconds = wait.as_secs_f64().ceil().max(1.0) as u32;
-                this.with(RETRY_AFTER, seconds.into())
-            }
+        match refusal.retry_after_seconds() {
+            Some(seconds) => this.with(RETRY_AFTER, seconds.into()),
             None => this,
         }
     }

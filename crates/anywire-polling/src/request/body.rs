@@ -4,7 +4,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use anywire_core::{Charge, Hub, Memory};
+use anywire_core::{Charge, Hub, Memory, Refusal};
 use anywire_protocol::{
     CloseCode, CloseReason, ESCAPED_MARK, Encoding, Limits, ProtocolError, Unescaper, VEILED_MARK,
     unveil, veiled_bytes,
@@ -142,16 +142,11 @@ where
                 return Err(HttpRefusal::from(too_large()).closing());
             }
             if intake.charge.set(intake.payload.capacity()) {
-                return Err(no_memory().closing());
+                return Err(HttpRefusal::from(Refusal::no_memory()).closing());
             }
         }
     }
     Ok(intake.finish()?)
-}
-
-fn no_memory() -> HttpRefusal {
-    let text = "the server has no memory left for this: try later";
-    HttpRefusal::new(CloseReason::new(CloseCode::OVERLOADED, text))
 }
 
 /// The body ended too early. The fault may lie between client and server, so the client may send the same again.

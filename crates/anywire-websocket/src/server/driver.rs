@@ -485,8 +485,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match &mut self.phase {
             Phase::Waiting(waiting) => {
                 if waiting.charge.set(held) {
-                    let text = "the server has no memory left for this: try later";
-                    self.refuse(CloseReason::new(CloseCode::OVERLOADED, text));
+                    self.refuse(Refusal::no_memory().reason().clone());
                     return true;
                 }
             }
