@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anywire_protocol::Packet;
+use anywire_tests::http::upgrade_by_hand;
 use anywire_websocket::frame::Encoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::visitors::{At, connect, post};
+use crate::visitors::{At, connect, key, post};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flood {
@@ -94,12 +95,6 @@ pub async fn run(flood: Flood, at: At, how_long: Duration) -> Result<(), Box<dyn
 
 type Done = Result<(), Box<dyn Error>>;
 
-fn key() -> String {
-    (0..16)
-        .map(|_| format!("{:02x}", fastrand::u8(..)))
-        .collect()
-}
-
 async fn opens(at: &At) -> Done {
     let mut stream = connect(at.addr, FROM).await?;
     loop {
@@ -118,23 +113,9 @@ async fn upgrade(at: &At, receive_buffer: Option<u32>) -> Result<TcpStream, Box<
         socket.set_recv_buffer_size(bytes)?;
     }
     socket.bind(SocketAddr::from((FROM, 0)))?;
-    let mut stream = socket.connect(at.addr).await?;
-    let head = format!(
-        "GET /anywire/websocket HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Protocol: anywire.v1, anywire.open.{key}.1\r\n\r\n",
-        host = at.host,
-        key = key()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(stream.read_u8().await?);
-    }
-    match answer.starts_with(b"HTTP/1.1 101") {
-        true => Ok(stream),
-        false => Err(String::from_utf8_lossy(&answer).into()),
-    }
+    let stream = socket.connect(at.addr).await?;
+    let protocols = format!("anywire.v1, anywire.open.{}.1", key());
+    Ok(upgrade_by_hand(stream, &at.host, "websocket", &protocols).await?)
 }
 
 fn client() -> Encoder {

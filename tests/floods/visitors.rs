@@ -5,6 +5,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use anywire_protocol::OpeningKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -67,10 +68,7 @@ async fn one(at: At, number: u8, until: Instant) -> Seen {
 
 async fn begin(at: &At, number: u8, seen: &mut Seen) -> Result<(), Box<dyn Error>> {
     let mut stream = connect(at.addr, [127, 0, 2, number]).await?;
-    let mut key = [0; 16];
-    key.fill_with(|| fastrand::u8(..));
-    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    let open = format!(r#"{{"version":1,"key":"{key}","generation":1}}"#);
+    let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, key());
     let begun = Instant::now();
     let answer = post(&mut stream, &at.host, &format!("{}:o{open}", open.len())).await?;
     seen.times.push(begun.elapsed());
@@ -101,6 +99,13 @@ async fn begin(at: &At, number: u8, seen: &mut Seen) -> Result<(), Box<dyn Error
         }
     }
     Ok(())
+}
+
+/// A fresh opening key.
+pub fn key() -> OpeningKey {
+    let mut bytes = [0; 16];
+    bytes.fill_with(|| fastrand::u8(..));
+    OpeningKey::from_bytes(bytes)
 }
 
 /// A connection from an address of this machine.

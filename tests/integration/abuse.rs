@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anywire::{Accept, Config, HttpServer, Limits, Message, Server, Transport};
 use anywire_protocol::{CloseCode, Packet};
-use anywire_tests::http::{Answer, poll, raw, request};
+use anywire_tests::http::{Answer, poll, raw, request, upgrade_by_hand};
 use anywire_tests::server::TestServer;
 use anywire_websocket::frame::{Encoder, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -290,23 +290,13 @@ async fn sizes_are_limited_on_every_transport() {
     assert_eq!(outcome(&answer), (413, 4964));
 }
 
-/// Upgrades by hand, so that any bytes may follow.
-async fn upgrade_by_hand(server: &TestServer) -> TcpStream {
-    let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    let request = format!(
-        "GET /anywire/websocket HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Protocol: anywire.v1, anywire.open.{}.1\r\n\r\n",
-        server.addr,
-        new_key()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"));
-    stream
+/// A session's WebSocket, on which any bytes may follow.
+async fn upgrade_with_open(server: &TestServer) -> TcpStream {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let protocols = format!("anywire.v1, anywire.open.{}.1", new_key());
+    let host = server.addr.to_string();
+    let upgraded = upgrade_by_hand(stream, &host, "websocket", &protocols).await;
+    upgraded.unwrap()
 }
 
 #[tokio::test]
@@ -330,7 +320,7 @@ async fn frames_that_break_the_rules_fail_their_connection_only() {
         (&[0x82, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1002),
     ];
     for (bytes, code) in cases {
-        let mut stream = upgrade_by_hand(&server).await;
+        let mut stream = upgrade_with_open(&server).await;
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;

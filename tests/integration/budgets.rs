@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anywire::{Budgets, Config, Measure, Rate, Scope, Share};
 use anywire_client::{Client, OriginMemory, Transport};
 use anywire_protocol::Packet;
-use anywire_tests::http::{Answer, poll, raw, request};
+use anywire_tests::http::{Answer, poll, raw, request, upgrade_by_hand};
 use anywire_tests::server::TestServer;
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -83,12 +83,7 @@ async fn opens_beyond_the_share_are_refused_on_every_endpoint() {
     let plain = format!("GET /anywire/raw HTTP/1.1\r\n{upgrade}\r\n\r\n");
     is_refused(&raw(server.addr, plain.as_bytes()).await);
     // By a WebSocket it is told after the upgrade.
-    let mut socket = upgrade_to(
-        &server,
-        "websocket",
-        &format!("anywire.v1, anywire.open.{}.1", new_key()),
-    )
-    .await;
+    let mut socket = upgrade_to(&server, "websocket", &open_token()).await;
     assert_eq!(close_of(&mut socket).await, Some(4904));
     assert!(exceeded(&server, Measure::Opens) >= 5);
     // A client comes back by itself when the server says so.
@@ -105,27 +100,14 @@ async fn opens_beyond_the_share_are_refused_on_every_endpoint() {
 }
 
 async fn upgrade_to(server: &TestServer, endpoint: &str, protocols: &str) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    let mut stream = socket.connect(server.addr).await.unwrap();
-    let protocols = match protocols {
-        "" => String::new(),
-        some => format!("Sec-WebSocket-Protocol: {some}\r\n"),
-    };
-    let head = format!(
-        "GET /anywire/{endpoint} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocols}\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(stream.read_u8().await.unwrap());
-    }
-    assert!(
-        answer.starts_with(b"HTTP/1.1 101"),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
-    stream
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let upgraded = upgrade_by_hand(stream, "h", endpoint, protocols).await;
+    upgraded.unwrap()
+}
+
+/// What a client offers that opens a session of its own.
+fn open_token() -> String {
+    format!("anywire.v1, anywire.open.{}.1", new_key())
 }
 
 /// The code of the WebSocket's close; `None` if it ends without.
@@ -184,12 +166,7 @@ async fn floods_of_small_frames_end_their_websocket_and_not_the_session() {
         out
     };
     for (name, batch) in [("ping of WebSocket", pings(0)), ("ping", anywire_pings(0))] {
-        let socket = upgrade_to(
-            &server,
-            "websocket",
-            &format!("anywire.v1, anywire.open.{}.1", new_key()),
-        )
-        .await;
+        let socket = upgrade_to(&server, "websocket", &open_token()).await;
         let (code, sent) = flood(socket, batch, 500).await;
         println!("{name}: closed after about {sent}");
         assert_eq!(code, Some(4904), "{name}");
@@ -270,8 +247,7 @@ async fn one_address_has_so_many_connections() {
 #[tokio::test]
 async fn a_frame_that_comes_too_slowly_ends_its_websocket() {
     let server = TestServer::start(Config::new()).await;
-    let protocols = format!("anywire.v1, anywire.open.{}.1", new_key());
-    let socket = upgrade_to(&server, "websocket", &protocols).await;
+    let socket = upgrade_to(&server, "websocket", &open_token()).await;
     let (mut reader, mut writer) = socket.into_split();
     let begun = Instant::now();
     let dribbling = tokio::spawn(async move {

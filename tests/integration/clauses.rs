@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anywire::{CloseCode, CloseReason, Config, Limits, Server, Socket, Transport};
+use anywire::{
+    CloseCode, CloseReason, Config, HttpServer, Limits, Server, Socket, Transport, WarpService,
+};
 use anywire_protocol::{
     Can, Encoding, Message, Offset, OpeningKey, Packet, PayloadWriter, decode_payload,
 };
@@ -54,10 +56,12 @@ async fn deaf(limits: Limits) -> (Server, SocketAddr) {
 }
 
 pub async fn serve(server: &Server) -> SocketAddr {
-    let serving = anywire::serve(server.routes())
-        .bind(([127, 0, 0, 1], 0))
-        .await
-        .unwrap();
+    start(anywire::serve(server.routes())).await
+}
+
+/// Serves on a free port.
+pub async fn start(serve: HttpServer<WarpService>) -> SocketAddr {
+    let serving = serve.bind(([127, 0, 0, 1], 0)).await.unwrap();
     let addr = serving.local_addr();
     tokio::spawn(serving.run());
     addr

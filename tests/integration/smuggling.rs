@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use warp::Filter;
 
+use crate::clauses::start;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_behind_an_ambiguous_request_is_answered() {
     let names: HashSet<_> = rows().iter().map(|row| row.name).collect();
@@ -501,13 +503,7 @@ async fn upstream(reached: Arc<Mutex<Vec<String>>>) -> SocketAddr {
     let page = warp::path::end().map(|| "a page");
     let server = Server::builder(Config::new()).unwrap();
     let server = server.on_socket(|_| async {});
-    let serving = anywire::serve(smuggled.or(page).or(server.routes()))
-        .bind(([127, 0, 0, 1], 0))
-        .await
-        .unwrap();
-    let addr = serving.local_addr();
-    tokio::spawn(serving.run());
-    addr
+    start(anywire::serve(smuggled.or(page).or(server.routes()))).await
 }
 
 /// A proxy that keeps connections to the server, passes upgrades, and denies one path.

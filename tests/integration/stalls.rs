@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anywire::{CloseCode, Config, Limits};
 use anywire_tests::host::Host;
+use anywire_tests::http::upgrade_by_hand;
 use anywire_tests::server::TestServer;
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,19 +33,12 @@ fn held(server: SocketAddr) -> Vec<(bool, usize)> {
     table.lines().skip(1).filter_map(read).collect()
 }
 
+/// A plain WebSocket whose kernel keeps little for it.
 async fn upgrade(addr: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
-    let mut stream = socket.connect(addr).await.unwrap();
-    let head = "GET /anywire/raw HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(stream.read_u8().await.unwrap());
-    }
-    assert!(answer.starts_with(b"HTTP/1.1 101"));
-    stream
+    let stream = socket.connect(addr).await.unwrap();
+    upgrade_by_hand(stream, "h", "raw", "").await.unwrap()
 }
 
 async fn say(stream: &mut TcpStream, text: &str) {

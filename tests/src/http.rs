@@ -102,6 +102,35 @@ pub async fn raw(addr: SocketAddr, bytes: &[u8]) -> Answer {
     parse(&answer)
 }
 
+/// Upgrades a connection by hand, so that any bytes may follow. `protocols` is the value of the header; empty for none.
+///
+/// # Errors
+/// The head of what came instead of a 101.
+pub async fn upgrade_by_hand(
+    mut stream: TcpStream,
+    host: &str,
+    endpoint: &str,
+    protocols: &str,
+) -> std::io::Result<TcpStream> {
+    let protocols = match protocols {
+        "" => String::new(),
+        some => format!("Sec-WebSocket-Protocol: {some}\r\n"),
+    };
+    let request = format!(
+        "GET /anywire/{endpoint} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocols}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    match head.starts_with(b"HTTP/1.1 101") {
+        true => Ok(stream),
+        false => Err(std::io::Error::other(String::from_utf8_lossy(&head))),
+    }
+}
+
 fn parse(bytes: &[u8]) -> Answer {
     let end = bytes
         .windows(4)

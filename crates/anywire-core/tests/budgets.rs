@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/opens.rs"]
+mod opens;
+
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::task::Poll;
@@ -41,17 +44,7 @@ struct Keys(u64);
 impl Keys {
     fn open(&mut self, hub: &Hub, caller: &Caller) -> Result<Visit, Refusal> {
         self.0 += 1;
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&self.0.to_be_bytes());
-        let open = Open {
-            key: OpeningKey::from_bytes(key),
-            generation: Generation::new(1),
-            received: Offset::default(),
-            hold: None,
-            protocols: Vec::new(),
-            can: Can::SPOKEN,
-        };
-        hub.open(&open, &[], caller)
+        hub.open(&opens::open(self.0, Can::SPOKEN), &[], caller)
     }
 
     /// How many of so many opens are let in.
@@ -98,6 +91,12 @@ fn exceeded(hub: &Hub, scope: Scope, measure: Measure) -> u64 {
         .get(&(scope, measure))
         .copied()
         .unwrap_or_default()
+}
+
+/// Has the app send so much that the outbox is full.
+fn fill(connection: &Connection) {
+    let ask = Packet::Message("send me much".into());
+    connection.receive([ask].into_iter(), 1).unwrap();
 }
 
 async fn end_of(connection: &Connection) -> Option<End> {
@@ -365,10 +364,6 @@ async fn shares_come_back_and_who_has_left_is_forgotten() {
 async fn under_pressure_goes_first_what_nobody_misses() {
     let hub = hub(Budgets::unlimited().max_bytes(20_000_000));
     let (mut keys, caller) = (Keys::default(), Caller::default());
-    let fill = |connection: &Connection| {
-        let ask = Packet::Message("send me much".into());
-        connection.receive([ask].into_iter(), 1).unwrap();
-    };
     // Carried, and it behaves: it has acknowledged all but the last.
     let good = keys.open(&hub, &caller).unwrap();
     let good = carry(&good);
@@ -453,10 +448,6 @@ async fn under_pressure_goes_first_what_nobody_misses() {
 async fn without_memory_nobody_new_comes_in_and_a_deaf_reader_goes() {
     let hub = hub(Budgets::unlimited().max_bytes(5_000_000));
     let (mut keys, caller) = (Keys::default(), Caller::default());
-    let fill = |connection: &Connection| {
-        let ask = Packet::Message("send me much".into());
-        connection.receive([ask].into_iter(), 1).unwrap();
-    };
     let first: Vec<_> = (0..5)
         .map(|_| carry(&keys.open(&hub, &caller).unwrap()))
         .collect();

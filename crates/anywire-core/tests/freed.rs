@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/opens.rs"]
+mod opens;
+
 use std::alloc::System;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -29,22 +32,14 @@ impl Handler for Echo {
 
 /// A session on an address of its own, with so many messages of so many bytes that wait.
 fn open(hub: &Hub, number: u64, messages: usize, bytes: usize) -> Connection {
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&number.to_be_bytes());
-    let open = Open {
-        key: OpeningKey::from_bytes(key),
-        generation: Generation::new(1),
-        received: Offset::default(),
-        hold: None,
-        protocols: Vec::new(),
-        can: Can::NONE,
-    };
     let address = Ipv4Addr::from(0x0a00_0000 + (number % 50_000) as u32);
     let caller = Caller {
         address: Some(IpAddr::from(address)),
         ..Caller::default()
     };
-    let visit = hub.open(&open, &[], &caller).unwrap();
+    let visit = hub
+        .open(&opens::open(number, Can::NONE), &[], &caller)
+        .unwrap();
     let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
     let (connection, _) = visit
         .attach(Offset::default(), Vec::new(), transport, mode)

@@ -51,7 +51,7 @@ pub fn open(key: OpeningKey, generation: u64, received: u64) -> Open {
     }
 }
 
-/// Somebody of this name.
+/// A caller of this name.
 pub fn caller(name: &str) -> Caller {
     let principal = Some(Principal::new(name));
     Caller {
