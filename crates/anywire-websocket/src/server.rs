@@ -4,6 +4,7 @@
 mod driver;
 mod input;
 mod output;
+mod pace;
 mod scratch;
 
 use anywire_core::{Caller, Connection, Hub};

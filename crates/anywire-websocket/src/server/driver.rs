@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Start;
 use super::input::{Language, Then, decode};
 use super::output::{Output, is_enough, push_end, push_raw};
+use super::pace::Pace;
 use super::scratch::{SCRATCH_BYTES, put_packets, take_packets, take_write, with_read};
 use crate::frame::{Decoder, Encoder, Role, Violation};
 
@@ -43,15 +44,6 @@ enum Phase {
         has_shut_down: bool,
         dropped_bytes: usize,
     },
-}
-
-/// How fast the peer sends.
-#[derive(Default)]
-struct Pace {
-    /// Since when a frame or message comes that is not whole.
-    partial_since: Option<Instant>,
-    /// Until when nothing is read, since the peer has used its share.
-    pause: Option<Pin<Box<Sleep>>>,
 }
 
 /// Who came, until they attach.
@@ -82,8 +74,7 @@ pub struct Driver<S> {
     first: Option<Box<Packet>>,
     /// Only while something is overdue: an attach, a write, a farewell.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Only while it matters how fast the peer sends.
-    pace: Option<Box<Pace>>,
+    pace: Pace,
     /// Whether the session counts bytes of this connection.
     is_holding: bool,
 }
@@ -184,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             read_ahead,
             first,
             deadline,
-            pace: None,
+            pace: Pace::default(),
             is_holding: false,
         }
     }
@@ -319,15 +310,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             && connection.poll_inbox_room(cx).is_pending()
         {
             // We are the ones who do not read, so it says nothing of the peer.
-            self.pace = None;
+            self.pace.excuse();
             return Poll::Pending;
         }
-        if let Some(pace) = &mut self.pace
-            && let Some(pause) = &mut pace.pause
-        {
-            ready!(pause.as_mut().poll(cx));
-            self.pace = None;
-        }
+        ready!(self.pace.poll_pause(cx));
         let mut packets = take_packets();
         let language = self.language();
         let Self {
@@ -384,7 +370,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     match connection.receive(packets.drain(..), frames) {
                         Ok(Duration::ZERO) => {}
                         Ok(pause) => {
-                            self.pace.get_or_insert_default().pause = Some(after(pause));
+                            self.pace.pause(pause);
                         }
                         // Other refusals show in what there is to transmit.
                         Err(refusal) => self.limit(&refusal),
@@ -509,19 +495,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Whether a frame or message comes too slowly, which is looked at when something comes.
     fn judge_pace(&mut self) {
-        let partial = self.decoder.held_bytes();
-        if partial == 0 {
-            drop(self.pace.take_if(|pace| pace.pause.is_none()));
-            return;
-        }
-        let pace = self.pace.get_or_insert_default();
-        if pace.pause.is_some() {
-            // It is we who do not read.
-            return;
-        }
-        let since = pace.partial_since.get_or_insert_with(Instant::now);
-        // As long as a body may take of which so much has come.
-        if since.elapsed() > Limits::body_within(partial) {
+        if self.pace.is_too_slow(self.decoder.held_bytes()) {
             let text = "a frame or message that came too slowly: 8,192 bytes a second, after 10 s";
             self.close(CloseReason::new(CloseCode::STALLED, text));
         }
