@@ -1,4 +1,4 @@
-//! A server at its defaults: an echo, a topic `news` with a message of 64 KiB each 10 ms while somebody follows it, and its
+//! A server at its defaults: an echo, a topic `news` with a message of 64 KiB each 10 ms for its followers, and its
 //! counters at `/stats`.
 
 use std::error::Error;

@@ -1,5 +1,5 @@
 //! Requests whose framing is ambiguous, or whose upgrade is refused, with another request behind them on the same
-//! connection: nothing may answer that one. What a refusal says is left to `abuse.rs` and `proxies.rs`.
+//! connection: nothing may answer that one. `abuse.rs` and `proxies.rs` test what a refusal says.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

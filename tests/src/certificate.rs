@@ -1,4 +1,4 @@
-//! A certificate that nobody signed, with its key, in files as a server reads them.
+//! A self-signed certificate with its key, in files as a server reads them.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Who shares: one account for each address and each principal that has sessions, and one for all. What a share is, is left to
-//! `budgets.rs`, what has been used of it to `usage.rs`.
+//! Who shares: one account for each address and each principal that has sessions, and one for all. `budgets.rs` says what a share
+//! is, `usage.rs` counts what has been used of it.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
@@ -353,13 +353,13 @@ impl Accounts {
         waits
     }
 
-    /// Takes an account out of the index if nobody needs it. `false` if it is to be asked again.
+    /// Takes an account out of the index if no session counts in it. `false` if the sweep is to try again.
     fn forget(&self, account: &Arc<Account>, now: Timestamp) -> bool {
         if account.usage.is_needed() {
             // It is retired again when that ends.
             return true;
         }
-        // While the shard is locked nobody can find it, so nobody but those who have it already can begin to use it.
+        // While the shard is locked no open can find the account, so only sessions that have it already can use it.
         let is_unused = |indexed: &Indexed| {
             Arc::strong_count(&indexed.0) <= OWN_REFERENCES && indexed.0.usage.is_idle(now)
         };
@@ -400,5 +400,5 @@ impl Accounts {
     }
 }
 
-/// The index's own, the one of whoever asks, and the session's that is ending.
+/// The index's own, the caller's, and the ending session's.
 const OWN_REFERENCES: usize = 3;

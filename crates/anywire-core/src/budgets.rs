@@ -1,5 +1,5 @@
-//! What an address, a principal and all clients together may ask of a server. What a session may hold is left to `Limits`,
-//! counting to `accounts.rs`.
+//! What an address, a principal and all clients together may ask of a server. `Limits` says what a session may hold;
+//! `accounts.rs` counts.
 
 use std::time::Duration;
 

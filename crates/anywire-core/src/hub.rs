@@ -376,7 +376,7 @@ impl HubState {
         }
     }
 
-    /// Looks at the accounts that nobody has a session of, in a while.
+    /// Has the wheel sweep the accounts without sessions in a while.
     fn arm_accounts(&self) {
         if !self.sweeps_accounts.swap(true, Ordering::Relaxed) {
             let now = self.now();

@@ -31,7 +31,7 @@ pub struct Metrics {
     pub messages_down: u64,
     /// Bytes that sessions and their messages take now, as counted for [`Budgets::max_bytes`](crate::Budgets::max_bytes).
     pub held_bytes: u64,
-    /// How often somebody reached a limit of their share; a limit that nobody reached is missing.
+    /// How often an address, a principal or the process reached a limit of its share. A limit without a hit is missing.
     pub exceeded: BTreeMap<(Scope, Measure), u64>,
     /// Opens, attaches and other requests that a session refused. Those that the gate refused are not among them.
     pub refused: u64,

@@ -1,4 +1,4 @@
-//! What a hub gives up when its sessions hold more bytes than they may (PROTOCOL §10.9). Counting is left to `memory.rs`.
+//! What a hub gives up when its sessions hold more bytes than they may (PROTOCOL §10.9). `memory.rs` counts them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,9 +14,9 @@ use crate::session_cell::{Origin, SessionCell};
 /// Why a session may be given up, the first to go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
-    /// Nobody is there, and nobody was.
+    /// No connection carries it, and its client has sent nothing since it opened it.
     Unused,
-    /// Nobody is there.
+    /// No connection carries it.
     Detached,
     /// The client takes messages and acknowledges none, for longer than any that behaves.
     Deaf,
@@ -105,7 +105,7 @@ impl crate::session_cell::State {
             } else {
                 Claim::Unused
             };
-            // Between two polls nobody is there either.
+            // Between two polls no connection carries it either.
             return (since + BETWEEN_POLLS <= now).then_some((claim, since));
         }
         let since = self.session.unacknowledged_since()?;

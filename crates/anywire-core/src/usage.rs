@@ -1,4 +1,4 @@
-//! How much of its share somebody has used: counts, and buckets that leak. Whose it is, is left to `accounts.rs`.
+//! How much of a share has been used: counts, and buckets that leak. `accounts.rs` knows whose share it is.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -268,7 +268,7 @@ impl Usage {
 /// One more, if there may be.
 ///
 /// # Errors
-/// How long to wait: nobody knows when one ends.
+/// How long to wait. The server cannot know when a session or connection ends.
 fn add(count: &AtomicU32, most: u32) -> Result<(), Duration> {
     let more = |count: u32| (count < most).then(|| count + 1);
     let added = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
@@ -279,7 +279,7 @@ pub(crate) fn subtract(count: &AtomicU32) {
     count.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// 10 s: what a client is told to wait that needs another session or connection to end.
+/// 10 s: how long the server asks a client to wait for another session or connection to end.
 const WAIT_FOR_AN_END: Duration = Duration::from_secs(10);
 
 /// 5 s: a connection that is to read nothing for longer is ended instead, since its heartbeat would suffer.

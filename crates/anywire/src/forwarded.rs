@@ -25,7 +25,7 @@ pub enum ForwardingHeaders {
 /// Where a request comes from, as the gate judged it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// The client, or the proxy next to it that nobody trusts.
+    /// The client, or the proxy next to it that the config does not trust.
     pub(crate) peer: Option<SocketAddr>,
     /// What the client spoke, where TLS or a trusted proxy says it.
     pub(crate) scheme: Option<Scheme>,

@@ -1,5 +1,5 @@
-//! The `Host` of a request: one, well-formed, and of those that the app serves (PROTOCOL §10.6). What it is for is left to
-//! `gate.rs`, and to the server loop, which asks the same of every request.
+//! The `Host` of a request: one, well-formed, and of those that the app serves (PROTOCOL §10.6). `gate.rs`
+//! and the server loop ask for it at each request.
 
 use http::HeaderMap;
 use http::header::HOST;

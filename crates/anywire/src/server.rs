@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) hub: Hub,
     pub(crate) scripts: Scripts,
-    /// Whether the log has been told of a proxy that nobody trusts.
+    /// Whether the server has warned of a proxy that the config does not trust.
     pub(crate) has_warned_of_proxy: AtomicBool,
 }
 

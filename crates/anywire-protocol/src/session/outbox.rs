@@ -18,7 +18,7 @@ pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
     /// Of all messages that are kept, whatever the peer has of the first one.
     bytes: usize,
-    /// Of those whose bytes nobody else counts.
+    /// Of the messages whose bytes no other place counts ([`Message::counted_by`]).
     own_bytes: usize,
     base: Position,
     sent: Position,

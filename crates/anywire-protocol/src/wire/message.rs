@@ -26,7 +26,7 @@ pub enum MessageKind {
 #[derive(Clone)]
 pub struct Message {
     kind: MessageKind,
-    /// Whoever made the bytes counts them.
+    /// The bytes are counted where they were made.
     is_counted: bool,
     bytes: Bytes,
 }
@@ -91,7 +91,7 @@ impl Message {
         }
     }
 
-    /// How many bytes whoever holds it is to count.
+    /// How many bytes a queue that holds the message counts.
     pub(crate) fn own_bytes(&self) -> usize {
         if self.is_counted { 0 } else { self.bytes.len() }
     }

@@ -93,7 +93,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// 4 writes of up to 64 KiB: then other connections have their turn.
 const MAX_WRITES: usize = 4;
 
-/// 4 MiB: more than is on its way when a peer is told to stop.
+/// 4 MiB: more than a peer has on its way when it reads the close.
 const MAX_DROPPED_BYTES: usize = 4_194_304;
 
 pub(super) fn open(

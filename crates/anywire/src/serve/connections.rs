@@ -50,7 +50,7 @@ impl Connections {
     /// Waits for a place. Dropping the future takes none.
     pub(super) async fn slot(self: &Arc<Self>) -> Slot {
         let permit = self.slots.acquire().await;
-        permit.expect("nobody closes it").forget();
+        permit.expect("the semaphore is never closed").forget();
         Slot {
             connections: self.clone(),
             site: AtomicU64::new(UNCOUNTED),

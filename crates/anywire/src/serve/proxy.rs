@@ -1,5 +1,5 @@
-//! The PROXY protocol, versions 1 and 2: a balancer that passes bytes on says first whose they are. Parsing is left to
-//! `proxy-header`; here exactly its bytes are read, so that none of the client's is taken.
+//! The PROXY protocol, versions 1 and 2: a balancer that passes bytes on says first whose they are. The crate `proxy-header`
+//! parses the header; this file reads exactly its bytes, and none of the client's.
 
 use std::io;
 use std::net::SocketAddr;

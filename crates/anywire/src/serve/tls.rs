@@ -121,7 +121,7 @@ impl Tls {
         self.certificates.reload(|_| true)
     }
 
-    /// Waits for a client's handshake. A client that speaks HTTP without TLS is told so.
+    /// Waits for a client's handshake. To a client that speaks HTTP without TLS it answers 400.
     pub(super) async fn accept<S>(&self, mut stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
