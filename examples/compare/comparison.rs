@@ -163,7 +163,13 @@ async fn make_events(
         };
         let mut ticks = interval_at(Instant::now() + first, pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while let Ok(false) = settings.has_changed() {
+        loop {
+            match settings.has_changed() {
+                Ok(false) => {}
+                Ok(true) => break,
+                // The comparison is over.
+                Err(_) => return,
+            }
             ticks.tick().await;
             let number = published.load(Ordering::Relaxed) + 1;
             let at_ms = now_ms();
