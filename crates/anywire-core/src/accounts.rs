@@ -190,6 +190,25 @@ impl Accounts {
         Ok(owners)
     }
 
+    /// Whether an open would be counted now; counts nothing.
+    pub(crate) fn judge_open(&self, caller: &Caller, now: Timestamp) -> Result<(), Exceeded> {
+        let known = |key| Some(self.index.get(&key)?.key().0.clone());
+        let owners = Owners {
+            address: caller
+                .address
+                .and_then(|address| known(Key::Site(address.into()))),
+            principal: caller
+                .principal
+                .clone()
+                .and_then(|principal| known(Key::Principal(principal))),
+        };
+        for (scope, usage, share) in self.of(&owners) {
+            let judged = usage.judge_open(share, now);
+            judged.map_err(|(measure, wait)| self.note(scope, measure, wait))?;
+        }
+        Ok(())
+    }
+
     /// The client has used its session for the first time.
     pub(crate) fn begin_use(&self, owners: &Owners) {
         for (_, usage, _) in self.of(owners) {

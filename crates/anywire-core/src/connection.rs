@@ -2,51 +2,46 @@
 //! bytes is left to the transport.
 
 use std::fmt::{self, Debug, Formatter};
-use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anywire_protocol::{
-    Can, CloseReason, ConnectionId, Fence, Message, Packet, ProtocolError, Transmit,
-};
+use anywire_protocol::{Can, Packet, ProtocolError};
 
-use tracing::debug;
-
-use crate::hub::HubState;
+use crate::local::Local;
 use crate::refusal::Refusal;
-use crate::session_cell::{Origin, SessionCell};
+use crate::remote::{End, Flow, Outgoing, RemoteConnection};
 
-/// How a connection's part ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// All has been said for now.
-    Finished,
-    /// The session closes, and that has been said.
-    Closed(CloseReason),
-    /// A newer connection carries the session: say so.
-    Superseded,
-    /// The peer was silent for too long.
-    Stalled,
-}
+/// A connection that carries a session, of this node or of another one. Dropping it detaches.
+pub struct Connection(Carrier);
 
-/// A connection that carries a session. Dropping it detaches.
-pub struct Connection {
-    pub(crate) hub: Arc<HubState>,
-    pub(crate) cell: Arc<SessionCell>,
-    pub(crate) id: ConnectionId,
+enum Carrier {
+    Here(Local),
+    Elsewhere(Box<dyn RemoteConnection>),
 }
 
 impl Debug for Connection {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("session", &self.cell.id)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        match &self.0 {
+            Carrier::Here(local) => f
+                .debug_struct("Connection")
+                .field("session", &local.cell.id)
+                .field("id", &local.id)
+                .finish_non_exhaustive(),
+            Carrier::Elsewhere(remote) => f.debug_tuple("Connection").field(remote).finish(),
+        }
     }
 }
 
 impl Connection {
+    pub(crate) fn here(local: Local) -> Self {
+        Self(Carrier::Here(local))
+    }
+
+    /// A connection whose session lives at another node.
+    pub(crate) fn elsewhere(remote: Box<dyn RemoteConnection>) -> Self {
+        Self(Carrier::Elsewhere(remote))
+    }
+
     /// Feeds packets that came in so many frames; then call [`Connection::poll_transmit`]. Returns how long to read no more, so
     /// that a client that sends much is slowed.
     ///
@@ -56,82 +51,54 @@ impl Connection {
     /// connection with that code.
     pub fn receive(
         &self,
-        packets: impl Iterator<Item = Packet>,
+        mut packets: impl Iterator<Item = Packet>,
         frames: usize,
     ) -> Result<Duration, Refusal> {
-        let fence = Fence::Connection(self.id);
-        let mut messages = 0;
-        let (outcome, traffic, is_first_use) = self.cell.step(Origin::Connection, |state, now| {
-            // Whatever the app sends meanwhile is transmitted next; no task need be woken for it.
-            if state.session.is_current(self.id) {
-                state.connection = None;
-            }
-            let mut count = 0;
-            let outcome = packets.into_iter().try_for_each(|packet| {
-                count += 1;
-                messages += state.traffic.add_packet(&packet);
-                if let Packet::Report(report) = packet {
-                    state.reports.take(*report, &self.hub.counters.attempts);
-                    return Ok(());
-                }
-                state.session.handle_packet(fence, packet, now)
-            });
-            // Pings of WebSocket, and fragments.
-            state.traffic.add(0, frames.saturating_sub(count) as u64, 0);
-            let is_due = state.traffic.is_worth_counting();
-            let traffic = is_due.then(|| mem::take(&mut state.traffic));
-            (outcome, traffic, state.begin_use())
-        });
-        self.hub.counters.messages_up.add(messages);
-        let (accounts, owners) = (&self.hub.accounts, &self.cell.owners);
-        if is_first_use {
-            accounts.begin_use(owners);
-        }
-        outcome?;
-        match traffic {
-            Some(traffic) => Ok(accounts.spend(owners, traffic, self.hub.now())?),
-            None => Ok(Duration::ZERO),
+        match &self.0 {
+            Carrier::Here(local) => local.receive(packets, frames),
+            Carrier::Elsewhere(remote) => remote.receive(&mut packets, frames),
         }
     }
 
     /// The connection holds so many bytes, beside what the session has: what has come of a frame, and what the peer does
     /// not take.
     pub fn hold(&self, bytes: usize) {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let change = self.cell.peek(|state| {
-            if state.session.is_current(self.id) {
-                state.under_way = bytes;
-            }
-            state.weigh()
-        });
-        self.cell.count(change);
+        match &self.0 {
+            Carrier::Here(local) => local.hold(bytes),
+            Carrier::Elsewhere(remote) => remote.hold(bytes),
+        }
     }
 
     /// What both sides of the session can.
     pub fn can(&self) -> Can {
-        self.cell.can
+        match &self.0 {
+            Carrier::Here(local) => local.can(),
+            Carrier::Elsewhere(remote) => remote.can(),
+        }
     }
 
     /// The peer closes the connection as browsers close those of pages that go (PROTOCOL §8.8).
     pub fn go_away(&self) {
-        self.cell.step(Origin::Connection, |state, now| {
-            state.session.handle_going_away(self.id, now);
-        });
+        match &self.0 {
+            Carrier::Here(local) => local.go_away(),
+            Carrier::Elsewhere(remote) => remote.go_away(),
+        }
     }
 
     /// The peer broke a rule below the packets: the session closes. Transmit what is left.
     pub fn violate(&self, error: ProtocolError) {
-        let fence = Fence::Connection(self.id);
-        self.cell.step(Origin::Connection, |state, now| {
-            state.session.handle_violation(fence, error, now);
-        });
+        match &self.0 {
+            Carrier::Here(local) => local.violate(error),
+            Carrier::Elsewhere(remote) => remote.violate(error),
+        }
     }
 
     /// The peer showed life without completing a packet.
     pub fn alive(&self) {
-        let now = self.cell.now();
-        self.cell
-            .peek(|state| state.session.handle_alive(self.id, now));
+        match &self.0 {
+            Carrier::Here(local) => local.alive(),
+            Carrier::Elsewhere(remote) => remote.alive(),
+        }
     }
 
     /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is
@@ -141,99 +108,25 @@ impl Connection {
         cx: &Context<'_>,
         mut send: impl FnMut(Outgoing<'_>) -> Flow,
     ) -> Poll<End> {
-        let mut messages = 0;
-        let poll = self.cell.step(Origin::Connection, |state, now| {
-            if state.must_end && state.session.is_current(self.id) {
-                return Poll::Ready(End::Stalled);
-            }
-            loop {
-                let outgoing = match state.session.poll_transmit(self.id, now) {
-                    Transmit::Packet(packet) => {
-                        messages += u64::from(matches!(packet, Packet::Message(_)));
-                        Outgoing::Packet(packet)
-                    }
-                    Transmit::Message(message) => {
-                        messages += 1;
-                        Outgoing::Message(message)
-                    }
-                    Transmit::Idle => {
-                        state.wait(cx);
-                        return Poll::Pending;
-                    }
-                    Transmit::Finished => {
-                        let reason = state.session.close_reason().cloned();
-                        return Poll::Ready(reason.map_or(End::Finished, End::Closed));
-                    }
-                    Transmit::Superseded => return Poll::Ready(End::Superseded),
-                    Transmit::Stalled => return Poll::Ready(End::Stalled),
-                };
-                if send(outgoing) == Flow::Pause {
-                    state.wait(cx);
-                    return Poll::Pending;
-                }
-            }
-        });
-        if messages > 0 {
-            self.hub.counters.messages_down.add(messages);
+        match &self.0 {
+            Carrier::Here(local) => local.poll_transmit(cx, send),
+            Carrier::Elsewhere(remote) => remote.poll_transmit(cx, &mut send),
         }
-        poll
     }
 
     /// Whether the session is no longer this connection's to carry: what waits to be written matters no more.
     pub fn is_over(&self) -> bool {
-        self.cell
-            .peek(|state| !state.session.is_current(self.id) || state.session.is_ended())
+        match &self.0 {
+            Carrier::Here(local) => local.is_over(),
+            Carrier::Elsewhere(remote) => remote.is_over(),
+        }
     }
 
     /// Whether more may be read off the wire; if not, the task is woken when the app has taken messages.
     pub fn poll_inbox_room(&self, cx: &Context<'_>) -> Poll<()> {
-        self.cell.peek(|state| {
-            if !state.session.is_flooded() || !state.session.is_current(self.id) {
-                return Poll::Ready(());
-            }
-            state.wait(cx);
-            Poll::Pending
-        })
-    }
-}
-
-/// What a connection is to send.
-#[derive(Debug)]
-pub enum Outgoing<'a> {
-    /// A packet.
-    Packet(Packet),
-    /// A message, which stays in the outbox until it is acknowledged.
-    Message(&'a Message),
-}
-
-/// What a connection says after each packet or message that it was handed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// The connection has room for more.
-    Continue,
-    /// The connection has no room now, and asks again when it has.
-    Pause,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let why = self.cell.step(Origin::Connection, |state, now| {
-            let is_current = state.session.is_current(self.id);
-            if is_current {
-                state.connection = None;
-            }
-            let has_ended = state.session.is_ended();
-            if is_current {
-                (state.under_way, state.must_end) = (0, false);
-            }
-            state.session.handle_detach(self.id, now);
-            match (is_current, has_ended) {
-                (_, true) => "the session has ended",
-                (true, false) => "the connection ended",
-                (false, false) => "a newer connection took over, or the peer was silent",
-            }
-        });
-        self.hub.let_go(&self.cell.owners);
-        debug!(session = %self.cell.id, why, "connection detached");
+        match &self.0 {
+            Carrier::Here(local) => local.poll_inbox_room(cx),
+            Carrier::Elsewhere(remote) => remote.poll_inbox_room(cx),
+        }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anywire_protocol::{
-    CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session, SessionId,
-    Timestamp, Transport, check_agreed,
+    Attach, CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session,
+    SessionId, Timestamp, Transport, check_agreed,
 };
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -26,6 +26,7 @@ use crate::deadlines::{Deadlines, tick};
 use crate::dispatch::dispatch;
 use crate::memory::{Memory, is_to_shrink};
 use crate::metrics::{Counters, Metrics};
+use crate::nodes::Nodes;
 use crate::refusal::Refusal;
 use crate::secrets::Secrets;
 use crate::session_cell::{About, Home, Node, Origin, SessionCell};
@@ -54,7 +55,9 @@ pub(crate) struct HubState {
     pub(crate) deadlines: Arc<Deadlines<Due>>,
     pub(crate) node: Arc<Node>,
     pub(crate) accounts: Accounts,
-    pub(crate) secrets: Secrets,
+    /// Those of this process, while it is not in a cluster.
+    secrets: Secrets,
+    cluster: OnceLock<Joined>,
     pub(crate) counters: Counters,
     pub(crate) protocols: Vec<String>,
     sessions: DashMap<SessionId, Arc<SessionCell>>,
@@ -87,6 +90,7 @@ impl Hub {
             accounts: Accounts::new(budgets, node.memory.clone()),
             node: Arc::new(node),
             secrets: Secrets::new(),
+            cluster: OnceLock::new(),
             counters: Counters::default(),
             protocols,
             sessions: DashMap::new(),
@@ -98,6 +102,15 @@ impl Hub {
             has_fewer: Notify::new(),
         });
         Self { inner }
+    }
+
+    /// Makes this hub one node of a cluster, for good. `keys` are the same at all nodes, 32 random bytes each: the first makes
+    /// the secrets of sessions, all of them are believed.
+    ///
+    /// Call it before the first session opens: what has been opened is known to this node alone. A second call changes nothing.
+    pub fn join(&self, nodes: Arc<dyn Nodes>, keys: &[[u8; 32]]) {
+        let secrets = Secrets::shared(keys);
+        self.inner.cluster.get_or_init(|| Joined { nodes, secrets });
     }
 
     /// What sessions of this hub allow.
@@ -126,6 +139,21 @@ impl Hub {
     /// The bytes that sessions hold, for transports to count theirs.
     pub fn memory(&self) -> &Memory {
         &self.inner.node.memory
+    }
+
+    /// Sends a message of another node to every session of this one that follows `topic`; returns to how many.
+    pub fn deliver(&self, topic: &str, message: Message) -> usize {
+        self.inner.deliver(topic, message)
+    }
+
+    /// Whether a session lives here.
+    pub fn has_session(&self, id: SessionId) -> bool {
+        self.inner.sessions.contains_key(&id)
+    }
+
+    /// The hub, for those who must not keep it alive.
+    pub fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.inner))
     }
 
     /// A handle to a session by its public name, while it lives.
@@ -195,7 +223,48 @@ impl Hub {
     }
 }
 
+/// A hub that ends when all others who have it are gone.
+#[derive(Clone)]
+pub struct WeakHub(Weak<HubState>);
+
+impl Debug for WeakHub {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakHub").finish_non_exhaustive()
+    }
+}
+
+impl WeakHub {
+    /// The hub, if it has not ended.
+    pub fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(|inner| Hub { inner })
+    }
+}
+
+/// The cluster that a hub is a node of.
+struct Joined {
+    nodes: Arc<dyn Nodes>,
+    secrets: Secrets,
+}
+
 impl HubState {
+    pub(crate) fn nodes(&self) -> Option<&Arc<dyn Nodes>> {
+        self.cluster.get().map(|joined| &joined.nodes)
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        let joined = self.cluster.get();
+        joined.map_or(&self.secrets, |joined| &joined.secrets)
+    }
+
+    /// Whether an attach shows its session's secret.
+    pub(crate) fn has_secret(&self, attach: &Attach) -> bool {
+        self.secrets().is_valid(attach.session, &attach.secret)
+    }
+
+    fn deliver(&self, topic: &str, message: Message) -> usize {
+        self.topics.publish(topic, message, &self.node.memory)
+    }
+
     pub(crate) fn session(&self, id: SessionId) -> Option<Arc<SessionCell>> {
         self.sessions.get(&id).map(|entry| entry.value().clone())
     }
@@ -446,7 +515,7 @@ impl Home for HubState {
 
     fn forget(&self, cell: &Arc<SessionCell>, topics: &[Arc<str>]) {
         for topic in topics {
-            self.topics.unsubscribe(topic, cell);
+            self.topics.unsubscribe(topic, cell, self.nodes());
         }
         // First the tombstone: in between, an open with the session's key must find one of the two.
         if cell.transport() != Transport::Raw {
@@ -467,20 +536,30 @@ impl Home for HubState {
             let code = cell.close_code();
             debug!(session = %cell.id, %code, "session closed");
             self.counters.count_close(code);
+            if let Some(nodes) = self.nodes() {
+                nodes.ended(cell.id);
+            }
             self.has_fewer.notify_waiters();
         }
     }
 
     fn subscribe(&self, topic: &str, cell: &Arc<SessionCell>) {
-        self.topics.subscribe(topic, cell);
+        self.topics.subscribe(topic, cell, self.nodes());
     }
 
     fn unsubscribe(&self, topic: &str, cell: &Arc<SessionCell>) {
-        self.topics.unsubscribe(topic, cell);
+        self.topics.unsubscribe(topic, cell, self.nodes());
     }
 
     fn publish(&self, topic: &str, message: Message) -> usize {
-        self.topics.publish(topic, message, &self.node.memory)
+        match self.nodes() {
+            // It comes back from there, in the order that all nodes see.
+            Some(nodes) => {
+                nodes.publish(topic, message);
+                self.topics.followers(topic)
+            }
+            None => self.deliver(topic, message),
+        }
     }
 
     fn relieve(&self) {

@@ -19,7 +19,7 @@ impl Refusal {
     }
 
     /// The same, and when the client may come again.
-    pub(crate) fn after(mut self, wait: Duration) -> Self {
+    pub fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
@@ -53,8 +53,14 @@ impl Refusal {
         Self::new(CloseCode::OVERLOADED, text)
     }
 
+    /// The node where the session lives cannot be reached. The session may live.
+    pub fn node_lost() -> Self {
+        let text = "the session's node cannot be reached: attach again";
+        Self::new(CloseCode::OVERLOADED, text)
+    }
+
     /// The session is not here, or not the client's.
-    pub(crate) fn unknown_session() -> Self {
+    pub fn unknown_session() -> Self {
         Self::new(
             CloseCode::UNKNOWN_SESSION,
             "no such session: open a new one",

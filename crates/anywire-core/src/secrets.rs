@@ -1,5 +1,5 @@
 //! Session ids and the secrets that attach to them (PROTOCOL §2.1). Neither is kept in a table: an id is a hash of the
-//! opening key, a secret a keyed hash of the id, under a key that only this hub has.
+//! opening key, a secret a keyed hash of the id, under a key that only this hub has, or the nodes of its cluster.
 
 use anywire_protocol::{OpeningKey, Secret, SessionId};
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub(crate) struct Secrets {
-    key: Hmac<Sha256>,
+    /// The first makes secrets, all of them are believed.
+    keys: Vec<Hmac<Sha256>>,
 }
 
 impl Secrets {
@@ -15,8 +16,16 @@ impl Secrets {
     pub(crate) fn new() -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("a server cannot run without a random source");
+        Self::shared(&[key])
+    }
+
+    /// Keys that other nodes have too: the present one first, then those that were present before.
+    pub(crate) fn shared(keys: &[[u8; 32]]) -> Self {
+        let keys = keys
+            .iter()
+            .map(|key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"));
         Self {
-            key: Hmac::new_from_slice(&key).expect("HMAC takes keys of any length"),
+            keys: keys.collect(),
         }
     }
 
@@ -34,16 +43,18 @@ impl Secrets {
     }
 
     pub(crate) fn secret(&self, id: SessionId) -> Secret {
-        let mut mac = self.key.clone();
+        let mut mac = self.keys[0].clone();
         mac.update(id.as_bytes());
         Secret::from_bytes(first_half(&mac.finalize().into_bytes()))
     }
 
     /// Whether the secret is the id's; takes the same time for every wrong one.
     pub(crate) fn is_valid(&self, id: SessionId, secret: &Secret) -> bool {
-        let mut mac = self.key.clone();
-        mac.update(id.as_bytes());
-        mac.verify_truncated_left(secret.as_bytes()).is_ok()
+        self.keys.iter().any(|key| {
+            let mut mac = key.clone();
+            mac.update(id.as_bytes());
+            mac.verify_truncated_left(secret.as_bytes()).is_ok()
+        })
     }
 }
 
@@ -62,5 +73,16 @@ mod tests {
         assert!(secrets.is_valid(one, &secrets.secret(one)));
         assert!(!secrets.is_valid(other, &secrets.secret(one)));
         assert!(!Secrets::new().is_valid(one, &secrets.secret(one)));
+    }
+
+    #[test]
+    fn nodes_that_share_a_key_believe_each_other_while_it_is_rotated() {
+        let id = Secrets::raw_id();
+        let (old, new) = ([1; 32], [2; 32]);
+        let before = Secrets::shared(&[old]);
+        let (rotating, after) = (Secrets::shared(&[new, old]), Secrets::shared(&[new]));
+        assert!(rotating.is_valid(id, &before.secret(id)));
+        assert!(after.is_valid(id, &rotating.secret(id)));
+        assert!(!after.is_valid(id, &before.secret(id)));
     }
 }

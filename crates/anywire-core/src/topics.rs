@@ -7,6 +7,7 @@ use anywire_protocol::{CloseCode, CloseReason, Message, SessionId, TrySendError}
 use dashmap::DashMap;
 
 use crate::memory::Memory;
+use crate::nodes::Nodes;
 use crate::session_cell::{Origin, SessionCell};
 
 /// Who follows what. A dashmap guard never leaves this file.
@@ -21,10 +22,21 @@ struct Topic {
 }
 
 impl Topics {
-    pub(crate) fn subscribe(&self, name: &str, cell: &Arc<SessionCell>) {
+    /// `nodes` are told of a topic's first follower, and of its last, in the order in which that is so.
+    pub(crate) fn subscribe(
+        &self,
+        name: &str,
+        cell: &Arc<SessionCell>,
+        nodes: Option<&Arc<dyn Nodes>>,
+    ) {
         let name: Arc<str> = name.into();
         // The entry stays locked until the follower is in, so that an emptied topic is not removed under it.
-        let topic = self.by_name.entry(name.clone()).or_default();
+        let topic = self.by_name.entry(name.clone()).or_insert_with(|| {
+            if let Some(nodes) = nodes {
+                nodes.follow(&name);
+            }
+            Arc::default()
+        });
         let mut followers = topic
             .followers
             .lock()
@@ -44,12 +56,17 @@ impl Topics {
         drop(followers);
         drop(topic);
         if is_empty {
-            self.unsubscribe(&name, cell);
+            self.unsubscribe(&name, cell, nodes);
         }
     }
 
     /// Takes this session out, and no other that its opening key has made since (PROTOCOL §2.1): they share an id.
-    pub(crate) fn unsubscribe(&self, name: &str, cell: &Arc<SessionCell>) {
+    pub(crate) fn unsubscribe(
+        &self,
+        name: &str,
+        cell: &Arc<SessionCell>,
+        nodes: Option<&Arc<dyn Nodes>>,
+    ) {
         self.by_name.remove_if(name, |_, topic| {
             let mut followers = topic
                 .followers
@@ -59,7 +76,13 @@ impl Topics {
             if follower.is_some_and(|follower| Arc::ptr_eq(follower, cell)) {
                 followers.remove(&cell.id);
             }
-            followers.is_empty()
+            let is_empty = followers.is_empty();
+            if let Some(nodes) = nodes
+                && is_empty
+            {
+                nodes.unfollow(name);
+            }
+            is_empty
         });
     }
 

@@ -131,6 +131,14 @@ impl Bucket {
         taking.wait(full_at)
     }
 
+    /// How long to wait before so many can be taken.
+    fn wait(&self, count: u64, rate: Rate, now: Timestamp) -> Duration {
+        let taking = Taking::new(count, rate, now);
+        taking.map_or(Duration::ZERO, |taking| {
+            taking.wait(self.0.load(Ordering::Relaxed))
+        })
+    }
+
     fn is_full(&self, now: Timestamp) -> bool {
         self.0.load(Ordering::Relaxed) <= now.as_millis().saturating_mul(1_000_000)
     }
@@ -191,6 +199,26 @@ impl Usage {
             subtract(&self.sessions);
             (Measure::UnusedSessions, wait)
         })
+    }
+
+    /// Whether [`Usage::open`] would count one more.
+    pub(crate) fn judge_open(
+        &self,
+        share: &Share,
+        now: Timestamp,
+    ) -> Result<(), (Measure, Duration)> {
+        let wait = self.opens.wait(1, share.opens, now);
+        if !wait.is_zero() {
+            return Err((Measure::Opens, wait));
+        }
+        let has_room = |count: &AtomicU32, most| count.load(Ordering::Relaxed) < most;
+        if !has_room(&self.sessions, share.sessions) {
+            return Err((Measure::Sessions, WAIT_FOR_AN_END));
+        }
+        if !has_room(&self.unused_sessions, share.unused_sessions) {
+            return Err((Measure::UnusedSessions, WAIT_FOR_AN_END));
+        }
+        Ok(())
     }
 
     /// Takes back what [`Usage::open`] has counted.

@@ -13,6 +13,7 @@ use tracing::debug;
 use crate::accounts::Caller;
 use crate::connection::Connection;
 use crate::hub::{Hub, HubState};
+use crate::local::Local;
 use crate::refusal::Refusal;
 use crate::session_cell::{About, Origin, SessionCell};
 use crate::usage::Traffic;
@@ -41,7 +42,7 @@ impl Hub {
     /// Unknown session, wrong secret and wrong principal look the same.
     pub fn find(&self, attach: &Attach, caller: &Caller) -> Result<Visit, Refusal> {
         // The secret is checked in any case, so that both refusals take the same time.
-        let is_valid = self.inner.secrets.is_valid(attach.session, &attach.secret);
+        let is_valid = self.inner.has_secret(attach);
         let found = match self.inner.session(attach.session) {
             Some(cell) if is_valid => self.visit(cell, attach.generation, caller),
             _ => Err(Refusal::unknown_session()),
@@ -91,6 +92,21 @@ impl Hub {
     /// The hub drains or is full, and the key is new.
     pub fn admit(&self, open: &Open) -> Result<(), Refusal> {
         self.counted(self.inner.admit(open))
+    }
+
+    /// Whether an open from this caller may be let in, for a hub whose sessions may be at other nodes.
+    pub(crate) fn admit_from(&self, open: &Open, caller: &Caller) -> Result<(), Refusal> {
+        let admitted = self.inner.admit(open).and_then(|()| {
+            let now = self.inner.now();
+            Ok(self.inner.accounts.judge_open(caller, now)?)
+        });
+        self.counted(admitted)
+    }
+
+    /// Whether the client knows its session's secret, for a hub whose sessions may be at other nodes.
+    pub(crate) fn check_secret(&self, attach: &Attach) -> Result<(), Refusal> {
+        let is_valid = self.inner.has_secret(attach);
+        self.counted(is_valid.then_some(()).ok_or_else(Refusal::unknown_session))
     }
 
     fn visit(
@@ -161,12 +177,8 @@ impl Visit {
         self.cell.set_transport(transport);
         self.hub.counters.attaches[transport].add(1);
         debug!(session = %self.cell.id, %transport, generation = %self.generation, "connection attached");
-        let connection = Connection {
-            cell: self.cell.clone(),
-            hub: self.hub.clone(),
-            id: at.id,
-        };
-        Ok((connection, at))
+        let (hub, cell, id) = (self.hub.clone(), self.cell.clone(), at.id);
+        Ok((Connection::here(Local { hub, cell, id }), at))
     }
 
     /// The *opened* packet's content: the session's id, secret and limits, and where each direction goes on (PROTOCOL §3.2).
@@ -183,7 +195,7 @@ impl Visit {
         };
         Opened {
             session: self.cell.id,
-            secret: self.hub.secrets.secret(self.cell.id),
+            secret: self.hub.secrets().secret(self.cell.id),
             generation: self.generation,
             received,
             first,

@@ -64,7 +64,7 @@ impl Endpoint {
         match self {
             Self::Poll => poll::answer(request).await,
             Self::Stream => stream::answer(request).await,
-            Self::Events => events::answer(&request),
+            Self::Events => events::answer(request).await,
             Self::Jsonp => jsonp::answer(request).await,
             Self::Form => form::answer(request).await,
         }

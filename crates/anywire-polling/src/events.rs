@@ -16,12 +16,15 @@ pub(crate) const ROW: Row = Row {
     is_opt_in: false,
 };
 
-pub(crate) fn answer<B>(request: &Request<'_, B>) -> Result<Answer, HttpRefusal> {
-    let body = begin(request)?;
+pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
+    let Request { hub, caller, .. } = request;
+    let (offer, seen) = read(&request)?;
+    let body = StreamBody::begin_events(hub, offer, seen, caller).await?;
     Ok(Answer::stream("text/event-stream; charset=utf-8", body))
 }
 
-fn begin<B>(request: &Request<'_, B>) -> Result<StreamBody, Refusal> {
+/// What the client offers, and the last event's id that it has, if it says so.
+fn read<B>(request: &Request<'_, B>) -> Result<(Offer, Option<Offset>), Refusal> {
     let tokens = query::parameter(request.query, "anywire.offer")
         .ok_or_else(|| ProtocolError::malformed("a query without a parameter `anywire.offer`"))??;
     let tokens = str::from_utf8(&tokens)
@@ -35,7 +38,7 @@ fn begin<B>(request: &Request<'_, B>) -> Result<StreamBody, Refusal> {
         }
         _ => None,
     };
-    StreamBody::begin_events(request.hub, offer, seen, request.caller)
+    Ok((offer, seen))
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

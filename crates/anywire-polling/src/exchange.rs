@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{Caller, Connection, End, Flow, Hub, Outgoing, Refusal, Visit};
+use anywire_core::{
+    Caller, Connection, End, Entered, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
+};
 use anywire_protocol::{
-    CloseCode, ConnectionMode, Encoding, Limits, Offset, Packet, PayloadWriter, Transport,
+    CloseCode, ConnectionMode, Encoding, Limits, Packet, PayloadWriter, Transport,
 };
 use bytes::Bytes;
 
-use crate::request::head::{Head, Parsed};
+use crate::request::head::{Parsed, hold};
 
 /// A request that has been taken, and what its answer will be made of.
 ///
@@ -27,7 +29,7 @@ impl Exchange {
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         hub: &Hub,
         transport: Transport,
         encoding: Encoding,
@@ -35,53 +37,51 @@ impl Exchange {
         caller: &Caller,
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
-        let Parsed { head, rest } = Parsed::read(encoding, payload, false, &limits)?;
+        let Parsed { head, mut rest } = Parsed::read(encoding, payload, false, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
-        let mode = |hold: Duration| ConnectionMode::Exchange {
-            hold: hold.min(limits.hold),
-        };
-        let connection = match head {
-            Head::Open(open) => {
-                let visit = hub.open(&open, &rest, caller)?;
-                let Some(hold) = open.hold else {
-                    writer.push(&Packet::Opened(Box::new(visit.opened(None))));
-                    send(&visit, open.received, rest, &mut writer)?;
-                    return Ok(Self::answered(writer, limits));
-                };
+        let (intent, ping) = match hold(&head) {
+            Some(hold) => {
                 // An open that asks nothing is answered at once (PROTOCOL §6.3).
-                let asks = rest
-                    .iter()
-                    .any(|packet| matches!(packet, Packet::Message(_)));
-                let hold = if asks { hold } else { Duration::ZERO };
-                let (connection, at) = visit.attach(open.received, rest, transport, mode(hold))?;
-                writer.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
-                connection
-            }
-            Head::Attach(attach) => {
-                let visit = hub.find(&attach, caller)?;
-                let Some(hold) = attach.hold else {
-                    send(&visit, attach.received, rest, &mut writer)?;
-                    return Ok(Self::answered(writer, limits));
+                let is_message = |packet: &Packet| matches!(packet, Packet::Message(_));
+                let asks = matches!(head, Head::Attach(_)) || rest.iter().any(is_message);
+                let hold = if asks {
+                    hold.min(limits.hold)
+                } else {
+                    Duration::ZERO
                 };
-                visit
-                    .attach(attach.received, rest, transport, mode(hold))?
-                    .0
+                (Intent::Carry(ConnectionMode::Exchange { hold }), None)
             }
+            // Its pong is not for what carries the session meanwhile.
+            None => (Intent::Send, take_ping(&mut rest)),
         };
+        let entry = Entry {
+            head,
+            packets: rest,
+            transport,
+            intent,
+        };
+        let Entered {
+            opened,
+            connection,
+            answer,
+        } = hub.enter(entry, caller).await?;
+        if let Some(opened) = opened {
+            writer.push(&Packet::Opened(opened));
+        }
+        if let Some(content) = ping {
+            writer.push(&Packet::Pong(content));
+        }
+        if let Some((received, end)) = answer {
+            writer.push(&Packet::Ack(received));
+            if let Some(reason) = end {
+                writer.push(&Packet::Close(reason));
+            }
+        }
         Ok(Self {
-            connection: Some(connection),
+            connection: connection.map(|(connection, _)| connection),
             writer,
             limits,
         })
-    }
-
-    /// One that has only sent: its answer is written.
-    fn answered(writer: PayloadWriter, limits: Arc<Limits>) -> Self {
-        Self {
-            connection: None,
-            writer,
-            limits,
-        }
     }
 
     /// Waits until there is something to answer, or the hold is over.
@@ -117,6 +117,8 @@ impl Exchange {
                     let text = "a newer exchange took over: use that, or attach anew";
                     Poll::Ready(Err(Refusal::new(CloseCode::SUPERSEDED, text)))
                 }
+                Poll::Ready(End::Limited(reason)) => Poll::Ready(Err(reason.into())),
+                Poll::Ready(End::Lost) => Poll::Ready(Err(Refusal::node_lost())),
                 Poll::Pending if is_full => Poll::Ready(Ok(())),
                 Poll::Pending => Poll::Pending,
             }
@@ -127,25 +129,12 @@ impl Exchange {
     }
 }
 
-/// An exchange that does not attach: takes what came and answers with an ack (PROTOCOL §6.3).
-fn send(
-    visit: &Visit,
-    received: Offset,
-    mut packets: Vec<Packet>,
-    writer: &mut PayloadWriter,
-) -> Result<(), Refusal> {
-    // Its pong is not for what carries the session meanwhile.
+/// Takes the ping out of a request's packets; it has one at most.
+fn take_ping(packets: &mut Vec<Packet>) -> Option<Box<str>> {
     let is_ping = |packet: &Packet| matches!(packet, Packet::Ping(_));
-    let ping = packets.iter().position(is_ping);
-    let ping = ping.map(|index| packets.remove(index));
-    visit.receive(received, packets)?;
-    if let Some(Packet::Ping(content)) = ping {
-        writer.push(&Packet::Pong(content));
+    let index = packets.iter().position(is_ping)?;
+    match packets.remove(index) {
+        Packet::Ping(content) => Some(content),
+        _ => None,
     }
-    let (received, end) = visit.answer();
-    writer.push(&Packet::Ack(received));
-    if let Some(reason) = end {
-        writer.push(&Packet::Close(reason));
-    }
-    Ok(())
 }

@@ -1,8 +1,8 @@
 //! `POST {mount}/form`: what a page sends that can read no answer (PROTOCOL §15.5).
 
-use anywire_core::{Caller, Hub, Refusal};
+use anywire_core::{Caller, Entry, Head, Hub, Intent, Refusal};
 use anywire_protocol::{
-    CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, ProtocolError, unescape,
+    CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, ProtocolError, Transport, unescape,
 };
 use bytes::Bytes;
 use http::Method;
@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::answer::{Answer, HttpRefusal, TEXT};
 use crate::request::body::{BoxError, Escape, collect};
-use crate::request::head::{Head, Parsed, bounded};
+use crate::request::head::{Parsed, bounded};
 use crate::request::{Request, Row};
 
 pub(crate) const ROW: Row = Row {
@@ -43,19 +43,26 @@ where
     // The field's value may be escaped itself, which makes three bytes of one.
     let longest = hub.limits().max_payload_bytes.saturating_mul(3) + ESCAPED_MARK.len();
     let field = collect(headers, body, Escape::Always, longest, hub.memory()).await?;
-    take(hub, field.bytes, caller)?;
+    take(hub, field.bytes, caller).await?;
     Ok(Answer::whole(TEXT, Bytes::from_static(b"ok")))
 }
 
 /// Takes what a form sends. The page cannot read the response, so acks and closes in it must not be recorded as delivered.
-fn take(hub: &Hub, field: Bytes, caller: &Caller) -> Result<(), Refusal> {
+async fn take(hub: &Hub, field: Bytes, caller: &Caller) -> Result<(), Refusal> {
     let payload = bounded(unescape(field)?, hub.limits())?;
     let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, false, hub.limits())?;
     // A pong is not for what carries the session meanwhile.
     rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
     match head {
         Head::Attach(attach) if attach.hold.is_none() => {
-            hub.find(&attach, caller)?.receive(attach.received, rest)
+            let entry = Entry {
+                head: Head::Attach(attach),
+                packets: rest,
+                // A form is what script tags send by.
+                transport: Transport::Jsonp,
+                intent: Intent::SendUnread,
+            };
+            hub.enter(entry, caller).await.map(drop)
         }
         _ => Err(ProtocolError::malformed(
             "a form that does not begin with an attach packet without holdMs",

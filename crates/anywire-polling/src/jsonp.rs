@@ -33,7 +33,7 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         ProtocolError::malformed("a query without a parameter `anywire.b`, the payload")
     })??;
     let payload = bounded(payload, hub.limits())?;
-    let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, caller)?;
+    let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, caller).await?;
     let payload = escape(&exchange.answer().await?);
     let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
     let json = serde_json::to_string(payload).expect("text always serialises");

@@ -29,7 +29,7 @@ where
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let exchange = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, caller)?;
+    let exchange = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, caller).await?;
     drop(payload.charge);
     let answer = exchange.answer().await?;
     let (content_type, answer) = match payload.wrapping {

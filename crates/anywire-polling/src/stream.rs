@@ -27,6 +27,6 @@ where
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let body = StreamBody::begin(hub, encoding, payload.bytes, caller)?;
+    let body = StreamBody::begin(hub, encoding, payload.bytes, caller).await?;
     Ok(Answer::stream(encoding.content_type(), body))
 }

@@ -7,15 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_core::{Caller, Connection, End, Flow, Hub, Outgoing, Refusal};
+use anywire_core::{Caller, Connection, End, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal};
 use anywire_protocol::{
-    ConnectionMode, Encoding, Limits, Offer, Offset, Open, Packet, ProtocolError, Transport,
+    ConnectionMode, Encoding, Limits, Offer, Offset, Opened, Packet, ProtocolError, Transport,
 };
 use bytes::Bytes;
 use tokio_stream::Stream;
 
 use crate::framing::Framing;
-use crate::request::head::{Head, Parsed};
+use crate::request::head::{Parsed, hold};
 
 /// The body of an answer that carries a session until it ends. Dropping it detaches.
 ///
@@ -36,7 +36,7 @@ impl StreamBody {
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         hub: &Hub,
         encoding: Encoding,
         payload: Bytes,
@@ -44,25 +44,16 @@ impl StreamBody {
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, true, &limits)?;
-        let hold = match &head {
-            Head::Open(open) => open.hold,
-            Head::Attach(attach) => attach.hold,
-        };
-        if hold.is_some() {
+        if hold(&head).is_some() {
             return Err(ProtocolError::malformed(
                 "holdMs on a stream, which is not held: leave it out",
             )
             .into());
         }
-        let (visit, received) = match &head {
-            Head::Open(open) => (hub.open(open, &rest, caller)?, open.received),
-            Head::Attach(attach) => (hub.find(attach, caller)?, attach.received),
-        };
-        let (connection, at) =
-            visit.attach(received, rest, Transport::Stream, ConnectionMode::Stream)?;
+        let (connection, _, opened) = enter(hub, head, rest, Transport::Stream, caller).await?;
         let mut framing = Framing::payload(encoding);
-        if let Head::Open(_) = head {
-            framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
+        if let Some(opened) = opened {
+            framing.push(&Packet::Opened(opened));
         }
         Ok(Self::new(connection, framing, limits))
     }
@@ -71,38 +62,33 @@ impl StreamBody {
     ///
     /// # Errors
     /// Answer with the refusal.
-    pub(crate) fn begin_events(
+    pub(crate) async fn begin_events(
         hub: &Hub,
         offer: Offer,
         seen: Option<Offset>,
         caller: &Caller,
     ) -> Result<Self, Refusal> {
         let seen = seen.unwrap_or_default();
-        let (visit, received) = match &offer {
-            Offer::Open(open) => {
-                let received = open.received.max(seen);
-                let open = Open {
-                    received,
-                    ..open.clone()
-                };
-                (hub.open(&open, &[], caller)?, received)
+        let head = match offer {
+            Offer::Open(mut open) => {
+                open.received = open.received.max(seen);
+                Head::Open(Box::new(open))
             }
-            Offer::Attach(attach) => (hub.find(attach, caller)?, attach.received.max(seen)),
+            Offer::Attach(mut attach) => {
+                attach.received = attach.received.max(seen);
+                Head::Attach(Box::new(attach))
+            }
             Offer::Later { .. } => {
                 let text =
                     "an event stream opens or attaches: offer anywire.open… or anywire.attach…";
                 return Err(ProtocolError::malformed(text).into());
             }
         };
-        let (connection, at) = visit.attach(
-            received,
-            Vec::new(),
-            Transport::Events,
-            ConnectionMode::Stream,
-        )?;
-        let (mut framing, begin) = Framing::events(at.first);
-        if let Offer::Open(_) = offer {
-            framing.push(&Packet::Opened(Box::new(visit.opened(Some(at)))));
+        let (connection, first, opened) =
+            enter(hub, head, Vec::new(), Transport::Events, caller).await?;
+        let (mut framing, begin) = Framing::events(first);
+        if let Some(opened) = opened {
+            framing.push(&Packet::Opened(opened));
         }
         let mut body = Self::new(connection, framing, hub.limits().clone());
         body.made_bytes += begin.len();
@@ -162,7 +148,9 @@ impl StreamBody {
             self.made_bytes >= self.limits.max_stream_bytes && !self.framing.is_inside_message();
         match poll {
             Poll::Ready(End::Finished) => self.framing.rotate(&mut self.pieces),
-            Poll::Ready(End::Closed(_) | End::Superseded | End::Stalled) => {}
+            Poll::Ready(
+                End::Closed(_) | End::Superseded | End::Stalled | End::Limited(_) | End::Lost,
+            ) => {}
             // Enough for one answer: the client attaches another.
             Poll::Pending if is_used_up => self.framing.rotate(&mut self.pieces),
             Poll::Pending => return Poll::Pending,
@@ -170,6 +158,28 @@ impl StreamBody {
         self.connection = None;
         Poll::Ready(())
     }
+}
+
+/// Has a stream carry a session: its connection, the offset of the first message that it will send, and *opened* for an
+/// open.
+async fn enter(
+    hub: &Hub,
+    head: Head,
+    packets: Vec<Packet>,
+    transport: Transport,
+    caller: &Caller,
+) -> Result<(Connection, Offset, Option<Box<Opened>>), Refusal> {
+    let entry = Entry {
+        head,
+        packets,
+        transport,
+        intent: Intent::Carry(ConnectionMode::Stream),
+    };
+    let entered = hub.enter(entry, caller).await?;
+    let (connection, first) = entered
+        .connection
+        .expect("an entry that carries is connected");
+    Ok((connection, first, entered.opened))
 }
 
 impl Debug for StreamBody {

@@ -7,7 +7,7 @@ mod output;
 mod pace;
 mod scratch;
 
-use anywire_core::{Caller, Connection, Hub};
+use anywire_core::{Caller, Connection, Head, Hub};
 use anywire_protocol::{CloseReason, Offer, Opened};
 
 pub use driver::Driver;
@@ -33,16 +33,21 @@ pub enum Start {
 
 impl Start {
     /// Does what an offer asks for.
-    pub fn from_offer(hub: &Hub, offer: Offer, caller: Caller) -> Self {
-        let attached = match offer {
+    ///
+    /// Cancel safety: as of [`Hub::enter`].
+    pub async fn from_offer(hub: &Hub, offer: Offer, caller: Caller) -> Self {
+        let head = match offer {
             Offer::Later { protocols } => {
                 return Self::Later { caller, protocols };
             }
-            Offer::Open(open) => driver::open(hub, &open, &caller),
-            Offer::Attach(attach) => driver::attach(hub, &attach, &caller),
+            Offer::Open(open) => Head::Open(Box::new(open)),
+            Offer::Attach(attach) => Head::Attach(Box::new(attach)),
         };
-        match attached {
-            Ok((connection, opened)) => Self::Attached(connection, Box::new(opened)),
+        match driver::enter(hub, head, &caller).await {
+            Ok(entered) => {
+                let (connection, opened) = driver::carried(entered);
+                Self::Attached(connection, opened)
+            }
             Err(refusal) => Self::Refused(refusal.reason().clone()),
         }
     }

@@ -30,7 +30,7 @@ struct Client {
 
 impl Client {
     /// A new connection that attaches, or opens.
-    fn connect(&mut self, hub: &Hub) -> DuplexStream {
+    async fn connect(&mut self, hub: &Hub) -> DuplexStream {
         self.generation += 1;
         let offer = match &self.opened {
             None => format!("anywire.open.{KEY}.{}", self.generation),
@@ -44,7 +44,7 @@ impl Client {
         };
         let offer = Offer::parse([SUBPROTOCOL, &offer].into_iter()).unwrap();
         let (ours, theirs) = duplex(4_096);
-        let start = Start::from_offer(hub, offer, Caller::default());
+        let start = Start::from_offer(hub, offer, Caller::default()).await;
         tokio::spawn(Driver::new(theirs, Bytes::new(), hub.clone(), start));
         ours
     }
@@ -115,7 +115,7 @@ async fn echo_after_a_cut(up: usize, down: usize) -> usize {
     let hub = Hub::new(Limits::default(), Budgets::default(), Vec::new(), app);
     let mut client = Client::default();
 
-    let mut first = client.connect(&hub);
+    let mut first = client.connect(&hub).await;
     let sent = frames(0);
     first.write_all(&sent[..up.min(sent.len())]).await.unwrap();
     let mut got = read(&mut first, down).await;
@@ -123,7 +123,7 @@ async fn echo_after_a_cut(up: usize, down: usize) -> usize {
     let total = got.len();
     client.take(&mut got);
 
-    let mut second = client.connect(&hub);
+    let mut second = client.connect(&hub).await;
     let mut got = read(&mut second, 4_096).await;
     let received = client.take(&mut got).expect("opened comes first");
     second.write_all(&frames(received)).await.unwrap();

@@ -19,7 +19,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -46,19 +46,21 @@ pub(crate) const RAW: Row = Row {
 };
 
 /// `GET {mount}/websocket` (PROTOCOL §5).
-pub(crate) fn websocket(
+pub(crate) async fn websocket(
     shared: &Shared,
     head: RequestHead,
     caller: Caller,
 ) -> Result<Answer, HttpRefusal> {
-    begin(shared, head, |headers| {
-        let offer = Offer::parse(offered_protocols(headers))?;
-        if let Offer::Open(open) = &offer {
-            shared.hub.admit(open)?;
-        }
-        let start = Start::from_offer(&shared.hub, offer, caller);
-        Ok((start, Some(HeaderValue::from_static(SUBPROTOCOL))))
-    })
+    let request = Upgrade::check(head)?;
+    let offer = Offer::parse(offered_protocols(&request.headers)).map_err(Refusal::from);
+    let offer = offer.map_err(|refusal| refused(&refusal))?;
+    if let Offer::Open(open) = &offer {
+        let admitted = shared.hub.admit(open);
+        admitted.map_err(|refusal| refused(&refusal))?;
+    }
+    let start = Start::from_offer(&shared.hub, offer, caller).await;
+    let protocol = Some(HeaderValue::from_static(SUBPROTOCOL));
+    Ok(request.accept(shared, start, protocol))
 }
 
 /// `GET {mount}/raw` (PROTOCOL §9).
@@ -67,50 +69,69 @@ pub(crate) fn raw(
     head: RequestHead,
     caller: Caller,
 ) -> Result<Answer, HttpRefusal> {
-    begin(shared, head, |headers| {
-        let offered = application_protocols(offered_protocols(headers));
-        let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
-        let connection = shared.hub.open_raw(protocol, &caller)?;
-        let chosen = HeaderValue::from_str(protocol)
-            .ok()
-            .filter(|value| !value.is_empty());
-        Ok((Start::Raw(connection), chosen))
-    })
+    let request = Upgrade::check(head)?;
+    let offered = application_protocols(offered_protocols(&request.headers));
+    let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
+    let connection = shared.hub.open_raw(protocol, &caller);
+    let connection = connection.map_err(|refusal| refused(&refusal))?;
+    let chosen = HeaderValue::from_str(protocol)
+        .ok()
+        .filter(|value| !value.is_empty());
+    Ok(request.accept(shared, Start::Raw(connection), chosen))
 }
 
-/// Checks the request, starts the WebSocket's task and answers 101.
-fn begin(
-    shared: &Shared,
-    head: RequestHead,
-    start: impl FnOnce(&HeaderMap) -> Result<(Start, Option<HeaderValue>), Refusal>,
-) -> Result<Answer, HttpRefusal> {
-    let wrong = |text: &str| refused(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
-    let handshake =
-        Handshake::check(&head.method, &head.headers).map_err(|error| wrong(&error.to_string()))?;
-    if has_body(&head.headers) {
-        return Err(wrong("a WebSocket upgrade with a body: send none"));
-    }
-    let on_upgrade = head
-        .upgrade
-        .ok_or_else(|| wrong("a connection that cannot be upgraded: use HTTP/1.1"))?;
-    let permit = head.permit;
-    let (start, protocol) = start(&head.headers).map_err(|refusal| refused(&refusal))?;
-    let hub = shared.hub.clone();
-    tokio::spawn(async move {
-        // A client that is gone before the upgrade is done has only detached.
-        if let Ok(upgraded) = on_upgrade.await {
-            run(upgraded, hub, start, permit);
+/// A request that may become a WebSocket.
+struct Upgrade {
+    headers: HeaderMap,
+    handshake: Handshake,
+    on_upgrade: OnUpgrade,
+    permit: Option<ConnectionPermit>,
+}
+
+impl Upgrade {
+    fn check(head: RequestHead) -> Result<Self, HttpRefusal> {
+        let wrong = |text: &str| refused(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
+        let handshake = Handshake::check(&head.method, &head.headers)
+            .map_err(|error| wrong(&error.to_string()))?;
+        if has_body(&head.headers) {
+            return Err(wrong("a WebSocket upgrade with a body: send none"));
         }
-    });
-    let answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS)
-        .without(CACHE_CONTROL)
-        .with(UPGRADE, HeaderValue::from_static("websocket"))
-        .with(CONNECTION, HeaderValue::from_static("Upgrade"))
-        .with(SEC_WEBSOCKET_ACCEPT, handshake.accept().clone());
-    Ok(match protocol {
-        Some(protocol) => answer.with(SEC_WEBSOCKET_PROTOCOL, protocol),
-        None => answer,
-    })
+        let on_upgrade = head
+            .upgrade
+            .ok_or_else(|| wrong("a connection that cannot be upgraded: use HTTP/1.1"))?;
+        Ok(Self {
+            headers: head.headers,
+            handshake,
+            on_upgrade,
+            permit: head.permit,
+        })
+    }
+
+    /// Starts the WebSocket's task and answers 101.
+    fn accept(self, shared: &Shared, start: Start, protocol: Option<HeaderValue>) -> Answer {
+        let Self {
+            handshake,
+            on_upgrade,
+            permit,
+            ..
+        } = self;
+        let hub = shared.hub.clone();
+        tokio::spawn(async move {
+            // A client that is gone before the upgrade is done has only detached.
+            if let Ok(upgraded) = on_upgrade.await {
+                run(upgraded, hub, start, permit);
+            }
+        });
+        let answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS)
+            .without(CACHE_CONTROL)
+            .with(UPGRADE, HeaderValue::from_static("websocket"))
+            .with(CONNECTION, HeaderValue::from_static("Upgrade"))
+            .with(SEC_WEBSOCKET_ACCEPT, handshake.accept().clone());
+        match protocol {
+            Some(protocol) => answer.with(SEC_WEBSOCKET_PROTOCOL, protocol),
+            None => answer,
+        }
+    }
 }
 
 /// Whether bytes follow the head that are no frames.

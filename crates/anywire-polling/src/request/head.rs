@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anywire_core::Refusal;
+use anywire_core::{Head, Refusal};
 use anywire_protocol::{
-    Attach, CloseCode, Encoding, Limits, Open, Packet, ProtocolError, check_request, decode_payload,
+    CloseCode, Encoding, Limits, Packet, ProtocolError, check_request, decode_payload,
 };
 use bytes::Bytes;
 
@@ -13,12 +13,6 @@ pub(crate) struct Parsed {
     pub(crate) head: Head,
     /// What follows the head.
     pub(crate) rest: Vec<Packet>,
-}
-
-/// What a request begins with.
-pub(crate) enum Head {
-    Open(Box<Open>),
-    Attach(Box<Attach>),
 }
 
 impl Parsed {
@@ -39,18 +33,17 @@ impl Parsed {
             }
         };
         let rest: Vec<_> = packets.collect();
-        let attaches = attaches || head.hold().is_some();
+        let attaches = attaches || hold(&head).is_some();
         check_request(&rest, attaches, limits)?;
         Ok(Self { head, rest })
     }
 }
 
-impl Head {
-    fn hold(&self) -> Option<Duration> {
-        match self {
-            Self::Open(open) => open.hold,
-            Self::Attach(attach) => attach.hold,
-        }
+/// How long the request may be held, if it attaches.
+pub(crate) fn hold(head: &Head) -> Option<Duration> {
+    match head {
+        Head::Open(open) => open.hold,
+        Head::Attach(attach) => attach.hold,
     }
 }
 

@@ -8,10 +8,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use anywire_core::{Caller, Charge, Connection, Flow, Hub, Outgoing, Refusal, Visit};
+use anywire_core::{
+    Caller, Charge, Connection, Entered, Entering, Entry, Flow, Head, Hub, Intent, Outgoing,
+    Refusal,
+};
 use anywire_protocol::{
-    Attach, CloseCode, CloseReason, ConnectionMode, FrameReader, Limits, Offset, Open, Opened,
-    Packet, ProtocolError, Transport, check_size,
+    CloseCode, CloseReason, ConnectionMode, FrameReader, Limits, Opened, Packet, ProtocolError,
+    Transport, check_size,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Start;
 use super::input::{Language, Then, decode};
-use super::output::{Output, is_enough, push_end, push_raw};
+use super::output::{Output, is_enough, limit, push_end, push_raw};
 use super::pace::Pace;
 use super::scratch::{SCRATCH_BYTES, put_packets, take_packets, take_write, with_read};
 use crate::frame::{Decoder, Encoder, Role, Violation};
@@ -27,11 +30,14 @@ use crate::frame::{Decoder, Encoder, Role, Violation};
 /// ```text
 ///            open or attach packet            end, violation, peer's close
 ///   Waiting ───────────────────────▶ Carrying ───────────────────────────▶ Leaving ──▶ done
-///      └──────────────────────────────────────────────────────────────────────▲
+///      ├───────▶ Entering ──────────────▲                                     ▲
+///      └─────────────┴────────────────────────────────────────────────────────┘
 /// ```
 enum Phase {
     /// Nothing is attached yet (PROTOCOL §5.3).
     Waiting(Box<Waiting>),
+    /// Other nodes are asked where the session is; what came behind the open or attach packet waits.
+    Entering(Box<(Entering, Vec<Packet>)>),
     /// A session is attached.
     Carrying {
         connection: Connection,
@@ -96,28 +102,26 @@ const MAX_WRITES: usize = 4;
 /// 4 MiB: more than a peer has on its way when it reads the close.
 const MAX_DROPPED_BYTES: usize = 4_194_304;
 
-pub(super) fn open(
-    hub: &Hub,
-    open: &Open,
-    caller: &Caller,
-) -> Result<(Connection, Opened), Refusal> {
-    let visit = hub.open(open, &[], caller)?;
-    attach_to(&visit, open.received)
+/// Has a WebSocket carry the session that it opens or attaches to.
+pub(super) fn enter(hub: &Hub, head: Head, caller: &Caller) -> Entering {
+    let entry = Entry {
+        head,
+        packets: Vec::new(),
+        transport: Transport::WebSocket,
+        intent: Intent::Carry(ConnectionMode::Duplex),
+    };
+    hub.enter(entry, caller)
 }
 
-pub(super) fn attach(
-    hub: &Hub,
-    attach: &Attach,
-    caller: &Caller,
-) -> Result<(Connection, Opened), Refusal> {
-    let visit = hub.find(attach, caller)?;
-    attach_to(&visit, attach.received)
-}
-
-fn attach_to(visit: &Visit, received: Offset) -> Result<(Connection, Opened), Refusal> {
-    let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
-    let (connection, at) = visit.attach(received, Vec::new(), transport, mode)?;
-    Ok((connection, visit.opened(Some(at))))
+/// The connection that now carries the session, and what to say first.
+pub(super) fn carried(entered: Entered<Connection>) -> (Connection, Box<Opened>) {
+    let (connection, _) = entered
+        .connection
+        .expect("an entry that carries is connected");
+    (
+        connection,
+        entered.opened.expect("a WebSocket is told first"),
+    )
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -160,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let first = first.map(Box::new);
         let read_ahead = (!read_ahead.is_empty()).then(|| Box::new(read_ahead));
         let deadline = match phase {
-            Phase::Waiting(_) => Some(after(Limits::ATTACH_WITHIN)),
+            Phase::Waiting(_) | Phase::Entering(_) => Some(after(Limits::ATTACH_WITHIN)),
             Phase::Leaving { .. } => Some(after(LEAVE_WITHIN)),
             Phase::Carrying { .. } => None,
         };
@@ -187,9 +191,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn poll_carry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
+            self.poll_entering(cx);
             let is_blocked = self.poll_write(cx)?;
             if self.poll_deadline(cx, is_blocked).is_ready() {
-                if let Phase::Waiting(_) = self.phase {
+                if let Phase::Waiting(_) | Phase::Entering(_) = self.phase {
                     let text = "no open or attach within 10 s of the upgrade";
                     self.refuse(CloseReason::new(CloseCode::STALLED, text));
                     continue;
@@ -248,7 +253,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut out = take_write();
         let mut encoder = Encoder::server();
         let has_more = match &mut self.phase {
-            Phase::Waiting(_) => false,
+            Phase::Waiting(_) | Phase::Entering(_) => false,
             Phase::Leaving { has_shut_down, .. } => match self.first.take() {
                 Some(packet) => {
                     encoder.packet(&mut out, &packet);
@@ -306,6 +311,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once and hands on what came. 0 at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Phase::Entering(_) = self.phase {
+            return Poll::Pending;
+        }
         if let Phase::Carrying { connection, .. } = &self.phase
             && connection.poll_inbox_room(cx).is_pending()
         {
@@ -378,7 +386,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             Phase::Waiting(_) => self.handle_waiting(packets),
-            Phase::Leaving { .. } => {}
+            Phase::Entering(_) | Phase::Leaving { .. } => {}
         }
         match then {
             Then::GoOn => {}
@@ -386,7 +394,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Then::Fail(violation) => self.fail(&violation),
             Then::Violate(error) => match &self.phase {
                 Phase::Carrying { connection, .. } => connection.violate(error),
-                Phase::Waiting(_) => self.refuse(error.into()),
+                Phase::Waiting(_) | Phase::Entering(_) => self.refuse(error.into()),
                 Phase::Leaving { .. } => {}
             },
         }
@@ -414,55 +422,73 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if let Err(error) = check_size(&packet, self.hub.limits()) {
                 return self.refuse(error.into());
             }
-            let attached = match packet {
+            let head = match packet {
                 Packet::Ping(content) => {
                     self.output
                         .push(|out| Encoder::server().packet(out, &Packet::Pong(content)));
                     continue;
                 }
                 Packet::Padding(_) => continue,
-                Packet::Open(request) if request.hold.is_some() => Err(held()),
-                Packet::Attach(request) if request.hold.is_some() => Err(held()),
+                Packet::Open(request) if request.hold.is_some() => return self.refuse(held()),
+                Packet::Attach(request) if request.hold.is_some() => return self.refuse(held()),
                 Packet::Open(mut request) => {
                     if request.protocols.is_empty() {
                         request.protocols = std::mem::take(&mut waiting.protocols);
                     }
-                    open(&self.hub, &request, &caller)
+                    Head::Open(request)
                 }
-                Packet::Attach(request) => attach(&self.hub, &request, &caller),
-                _ => Err(before_attach().into()),
+                Packet::Attach(request) => Head::Attach(request),
+                _ => return self.refuse(before_attach().into()),
             };
-            match attached {
-                Ok((connection, opened)) => {
-                    self.first = Some(Box::new(Packet::Opened(Box::new(opened))));
-                    self.phase = Phase::Carrying {
-                        connection,
-                        is_raw: false,
-                        has_closed: false,
-                    };
-                    self.deadline = None;
-                    break;
+            match enter(&self.hub, head, &caller) {
+                Entering::Here(Some(decided)) => self.carry(decided, packets),
+                entering => {
+                    self.phase = Phase::Entering(Box::new((entering, packets.collect())));
                 }
-                Err(refusal) => return self.refuse(refusal.reason().clone()),
             }
+            return;
         }
-        if let Phase::Carrying { connection, .. } = &self.phase {
-            // So few are worth no look at the shares.
-            let _ = connection.receive(packets, 0);
+    }
+
+    /// Other nodes may have said where the session is.
+    fn poll_entering(&mut self, cx: &mut Context<'_>) {
+        if let Phase::Entering(asked) = &mut self.phase
+            && let Poll::Ready(decided) = Pin::new(&mut asked.0).poll(cx)
+        {
+            let packets = std::mem::take(&mut asked.1);
+            self.carry(decided, packets.into_iter());
         }
+    }
+
+    /// The session is found, or not; `packets` came behind the open or attach packet.
+    fn carry(
+        &mut self,
+        decided: Result<Entered<Connection>, Refusal>,
+        packets: impl Iterator<Item = Packet>,
+    ) {
+        let (connection, opened) = match decided {
+            Ok(entered) => carried(entered),
+            Err(refusal) => return self.refuse(refusal.reason().clone()),
+        };
+        // So few are worth no look at the shares.
+        let _ = connection.receive(packets, 0);
+        self.first = Some(Box::new(Packet::Opened(opened)));
+        self.phase = Phase::Carrying {
+            connection,
+            is_raw: false,
+            has_closed: false,
+        };
+        self.deadline = None;
     }
 
     /// The client asks too much: what came was taken, and the connection ends (PROTOCOL §10.9).
     fn limit(&mut self, refusal: &Refusal) {
         let reason = refusal.reason();
-        let code = match (reason.code, &self.phase) {
-            (CloseCode::TOO_MANY | CloseCode::OVERLOADED, Phase::Carrying { is_raw: true, .. }) => {
-                CloseCode::POLICY
-            }
-            (code @ (CloseCode::TOO_MANY | CloseCode::OVERLOADED), _) => code,
-            _ => return,
-        };
-        self.close(CloseReason::new(code, reason.text()));
+        if let (CloseCode::TOO_MANY | CloseCode::OVERLOADED, Phase::Carrying { is_raw, .. }) =
+            (reason.code, &self.phase)
+        {
+            self.close(limit(reason, *is_raw));
+        }
     }
 
     /// Counts what waits here for the rest of a frame or for the peer. `true` if there is something to say now.
@@ -479,7 +505,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 connection.hold(held);
                 self.is_holding = held > 0;
             }
-            Phase::Carrying { .. } | Phase::Leaving { .. } => {}
+            Phase::Entering(_) | Phase::Carrying { .. } | Phase::Leaving { .. } => {}
         }
         false
     }
@@ -503,7 +529,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn language(&self) -> Language {
         match self.phase {
-            Phase::Waiting(_) | Phase::Carrying { is_raw: false, .. } => Language::Anywire,
+            Phase::Waiting(_) | Phase::Entering(_) | Phase::Carrying { is_raw: false, .. } => {
+                Language::Anywire
+            }
             Phase::Carrying { is_raw: true, .. } => Language::Raw,
             Phase::Leaving { .. } => Language::Nothing,
         }
@@ -538,7 +566,7 @@ impl<S> Driver<S> {
                     is_raw: false,
                     ..
                 } => return connection.violate(error),
-                Phase::Waiting(_) => return self.refuse(error.into()),
+                Phase::Waiting(_) | Phase::Entering(_) => return self.refuse(error.into()),
                 Phase::Carrying { .. } | Phase::Leaving { .. } => {}
             }
         }
@@ -555,7 +583,7 @@ impl<S> Driver<S> {
         let has_closed = match self.phase {
             Phase::Leaving { .. } => return,
             Phase::Carrying { has_closed, .. } => has_closed,
-            Phase::Waiting(_) => false,
+            Phase::Waiting(_) | Phase::Entering(_) => false,
         };
         self.say_last_words();
         // Browsers give no reason; servers and gateways that stop do, mostly.
@@ -640,7 +668,7 @@ const fn before_attach() -> ProtocolError {
     ProtocolError::malformed("a packet before open or attach that is neither ping nor padding")
 }
 
-fn held() -> Refusal {
+fn held() -> CloseReason {
     let text = "holdMs on a WebSocket: only exchanges are held, leave it out";
     ProtocolError::malformed(text).into()
 }

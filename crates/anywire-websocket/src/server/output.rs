@@ -4,8 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use anywire_core::End;
-use anywire_protocol::{CloseCode, Packet};
+use anywire_core::{End, Refusal};
+use anywire_protocol::{CloseCode, CloseReason, Packet};
 use tokio::io::AsyncWrite;
 
 use super::scratch::{SCRATCH_BYTES, put_write};
@@ -123,6 +123,16 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
     }
 }
 
+/// How a connection whose peer asks too much closes (PROTOCOL §10.9).
+pub(super) fn limit(reason: &CloseReason, is_raw: bool) -> CloseReason {
+    let code = if is_raw {
+        CloseCode::POLICY
+    } else {
+        reason.code
+    };
+    CloseReason::new(code, reason.text())
+}
+
 /// Says why the connection ends (PROTOCOL §5.6).
 pub(super) fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool) {
     let reason = match end {
@@ -132,6 +142,8 @@ pub(super) fn push_end(out: &mut Vec<u8>, end: End, is_raw: bool) {
         End::Finished => CloseCode::NORMAL.into(),
         End::Superseded => CloseCode::SUPERSEDED.into(),
         End::Stalled => CloseCode::STALLED.into(),
+        End::Limited(reason) => limit(&reason, is_raw),
+        End::Lost => Refusal::node_lost().reason().clone(),
     };
     if reason.code == CloseCode::SUPERSEDED && !is_raw {
         Encoder::server().packet(out, &Packet::Superseded);
