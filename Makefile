@@ -36,13 +36,13 @@ HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies 
 sockets: middleboxes ## the server and the Rust client over real sockets, under each host
 	cargo test -p anywire-fault-proxy -p anywire-compare -p anywire-tests --lib --examples
 	cargo test -p anywire-tests --test integration
-	@for host in warp axum hyper; do \
+	@for host in warp axum hyper edge; do \
 		echo "== under $$host"; \
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
 	done
 
-hosts: middleboxes ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper
-	@for host in anywire warp axum hyper; do \
+hosts: middleboxes ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper, another node of a cluster
+	@for host in anywire warp axum hyper edge; do \
 		echo "== under $$host"; \
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration || exit 1; \
 	done

@@ -22,6 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["anywire-protocol", "anywire-core", "tokio"],
     ),
     (
+        "anywire-cluster",
+        &["anywire-protocol", "anywire-core", "tokio"],
+    ),
+    (
         "anywire",
         &[
             "anywire-protocol",
@@ -29,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anywire-websocket",
             "anywire-polling",
             "anywire-browser",
+            "anywire-cluster",
             "tokio",
             "hyper",
             "hyper-util",

@@ -7,6 +7,7 @@ mod budgets;
 mod clauses;
 mod client;
 mod closes;
+mod cluster;
 mod compare;
 mod events;
 mod forged;

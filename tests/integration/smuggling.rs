@@ -32,7 +32,7 @@ async fn nothing_behind_an_ambiguous_request_is_answered() {
         for (row, sending, came) in send_all(server.addr, second, is_enough).await {
             let expected = match host {
                 Host::Warp => row.under_warp,
-                Host::Anywire | Host::Axum | Host::Hyper => row.ours,
+                Host::Anywire | Host::Axum | Host::Hyper | Host::Edge => row.ours,
             };
             if !expected.is_met_by(&came) {
                 let (name, statuses, end) = (row.name, came.statuses(), came.end);

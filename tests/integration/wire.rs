@@ -241,6 +241,11 @@ impl Wire {
         }
     }
 
+    /// From now on this comes to another node.
+    pub fn go_to(&mut self, addr: SocketAddr) {
+        self.addr = addr;
+    }
+
     /// Waits until the server's app has everything, then switches.
     pub async fn switch_after_settling(&mut self, variant: Variant, server: &TestServer) {
         // The first message was the command; the others are recorded.

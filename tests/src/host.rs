@@ -28,9 +28,16 @@ pub enum Host {
     Axum,
     /// A loop of hyper's connections.
     Hyper,
+    /// `anywire::serve`, at another node of a cluster than the one where the sessions live.
+    Edge,
 }
 
 impl Host {
+    /// Whether our own loop serves it.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Anywire | Self::Edge)
+    }
+
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Anywire, Self::Warp, Self::Axum, Self::Hyper];
 
@@ -44,7 +51,8 @@ impl Host {
             Ok("warp") => Self::Warp,
             Ok("axum") => Self::Axum,
             Ok("hyper") => Self::Hyper,
-            Ok(other) => panic!("ANYWIRE_HOST={other}: it is anywire, warp, axum or hyper"),
+            Ok("edge") => Self::Edge,
+            Ok(other) => panic!("ANYWIRE_HOST={other}: it is anywire, warp, axum, hyper or edge"),
         }
     }
 
@@ -63,7 +71,9 @@ impl Host {
             page.or(server.routes())
         };
         let task = match self {
-            Self::Anywire => tokio::spawn(tune(anywire::serve(routes())).incoming(listener).run()),
+            Self::Anywire | Self::Edge => {
+                tokio::spawn(tune(anywire::serve(routes())).incoming(listener).run())
+            }
             Self::Warp => tokio::spawn(warp::serve(routes()).incoming(listener).run()),
             Self::Axum => {
                 let app = Router::new()

@@ -4,6 +4,7 @@ pub mod address;
 pub mod capture;
 pub mod certificate;
 pub mod chromium;
+pub mod cluster;
 pub mod directory;
 pub mod documents;
 pub mod host;

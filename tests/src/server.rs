@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anywire::cluster::{Cluster, ClusterKey, ClusterNode, MemoryStore};
 use anywire::{CloseCode, CloseReason, Config, HttpServer, Message, Server, Socket, WarpService};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -22,6 +23,8 @@ pub struct TestServer {
     /// What its app has seen.
     pub seen: Arc<Seen>,
     task: JoinHandle<()>,
+    /// The node that clients come to, where that is another one than the server.
+    _edge: Option<Edge>,
 }
 
 /// What the app has seen, for tests to wait on.
@@ -67,16 +70,58 @@ impl TestServer {
     ) -> Self {
         let seen = Arc::<Seen>::default();
         let app_seen = seen.clone();
+        let edge_config = (host == Host::Edge).then(|| config.clone());
         let server = Server::builder(config)
             .expect("the test's config is sound")
             .on_socket(move |socket| app(socket, app_seen.clone()));
-        let (addr, task) = host.serve(&server, PAGE, tune).await;
+        let edge = match edge_config {
+            Some(config) => Some(Edge::before(&server, config).await),
+            None => None,
+        };
+        let front = edge.as_ref().map_or(&server, |edge| &edge.server);
+        let (addr, task) = host.serve(front, PAGE, tune).await;
         Self {
             host,
             addr,
             server,
             seen,
             task,
+            _edge: edge,
+        }
+    }
+}
+
+/// A node that makes no session its own, before the one whose sessions they are.
+struct Edge {
+    server: Server,
+    /// The cluster ends with them.
+    _nodes: [ClusterNode; 2],
+}
+
+impl Edge {
+    async fn before(home: &Server, config: Config) -> Self {
+        let server = Server::builder(config)
+            .expect("the test's config is sound")
+            .on_socket(|_| async { panic!("a session began at the edge") });
+        let store = MemoryStore::new();
+        let join = async |server: &Server| {
+            let key = ClusterKey::new([7; 32]).expect("the key is long enough");
+            let joined = server.join(Cluster::in_process(&store, key)).await;
+            joined.expect("the node can take links")
+        };
+        let nodes = [join(home).await, join(&server).await];
+        let linked = async {
+            while nodes.iter().any(|node| node.linked().is_empty()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(DEADLINE, linked)
+            .await
+            .expect("the nodes are linked");
+        server.drain(Duration::ZERO).await;
+        Self {
+            server,
+            _nodes: nodes,
         }
     }
 }
@@ -84,6 +129,13 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+impl TestServer {
+    /// Whether clients come to a node that takes plain WebSockets, which live where they come.
+    pub fn takes_raw(&self) -> bool {
+        self.host != Host::Edge
     }
 }
 
@@ -149,7 +201,7 @@ impl Seen {
 }
 
 /// `u…` is recorded; `send:N` sends d0 to dN−1, paced; `close:CODE` closes; `topic:NAME` subscribes; all else comes back.
-async fn app(mut socket: Socket, seen: Arc<Seen>) {
+pub(crate) async fn app(mut socket: Socket, seen: Arc<Seen>) {
     seen.change(|state| state.opened += 1);
     while let Some(message) = socket.recv().await {
         let text = message.as_text().unwrap_or_default();

@@ -9,6 +9,7 @@ use std::process::Command;
 const CRATES: [&str; 4] = [
     "anywire",
     "anywire-client",
+    "anywire-cluster",
     "anywire-core",
     "anywire-protocol",
 ];

@@ -43,8 +43,7 @@ impl Hub {
                 Place::Here(entry) => {
                     let entered = hub.enter_here(entry, &caller);
                     if entered.is_err() && !hub.has_session(session) {
-                        // The nodes were told of a session that has not begun.
-                        nodes.ended(session);
+                        nodes.not_begun(session);
                     }
                     entered
                 }

@@ -151,6 +151,15 @@ impl Hub {
         self.inner.sessions.contains_key(&id)
     }
 
+    /// Ends a session at once, whatever it had still to say; nothing happens if there is none.
+    pub fn abort(&self, id: SessionId, reason: CloseReason) {
+        if let Some(cell) = self.inner.session(id) {
+            cell.step(Origin::Outside, |state, now| {
+                state.session.abort(reason, now)
+            });
+        }
+    }
+
     /// The hub, for those who must not keep it alive.
     pub fn downgrade(&self) -> WeakHub {
         WeakHub(Arc::downgrade(&self.inner))
@@ -318,7 +327,9 @@ impl HubState {
     /// Whether an open may be let in, as far as that can be told without it.
     pub(crate) fn admit(&self, open: &Open) -> Result<(), Refusal> {
         let id = Secrets::id(&open.key);
-        if self.sessions.contains_key(&id) || self.has_tombstone(id) {
+        let may_begin_elsewhere =
+            self.is_draining.load(Ordering::Relaxed) && self.nodes().is_some();
+        if may_begin_elsewhere || self.sessions.contains_key(&id) || self.has_tombstone(id) {
             return Ok(());
         }
         self.admit_new()

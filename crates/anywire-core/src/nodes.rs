@@ -32,7 +32,7 @@ pub trait Nodes: Debug + Send + Sync + 'static {
     /// session's secret, an open is within the shares.
     ///
     /// An open makes this node its session's home, if the session has none. If the session then does not begin, that is said by
-    /// [`Nodes::ended`].
+    /// [`Nodes::not_begun`].
     fn enter<'a>(
         self: Arc<Self>,
         session: SessionId,
@@ -40,8 +40,11 @@ pub trait Nodes: Debug + Send + Sync + 'static {
         caller: &'a Caller,
     ) -> Placing<'a>;
 
-    /// A session has ended here, and its client need not be told any more; or it has not begun.
+    /// A session has ended here, and its client need not be told any more.
     fn ended(&self, session: SessionId);
+
+    /// A session that was to begin here has not: its open was refused, and is as if it had not been.
+    fn not_begun(&self, session: SessionId);
 
     /// Sends a message to the followers of a topic at all nodes, this one too: [`Hub::deliver`](crate::Hub::deliver) hands it to
     /// those who are here.

@@ -40,7 +40,7 @@ impl Refusal {
     }
 
     /// The server takes no new sessions.
-    pub(crate) fn draining() -> Self {
+    pub fn draining() -> Self {
         Self::new(
             CloseCode::DRAINING,
             "the server is about to stop: try again",

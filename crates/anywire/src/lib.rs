@@ -44,6 +44,15 @@ mod service;
 #[cfg(feature = "tower")]
 mod tower;
 mod upgrade;
+#[cfg(feature = "cluster")]
+pub mod cluster {
+    //! Several servers as one; see [`Server::join`](crate::Server::join).
+
+    pub use anywire_cluster::{
+        Cluster, ClusterError, ClusterKey, ClusterNode, Gap, KeyError, MemoryStore, NodeId,
+        PublishError, TopicPosition,
+    };
+}
 mod visitor;
 #[cfg(feature = "warp")]
 mod warp;

@@ -113,6 +113,21 @@ impl Server {
         self.shared.hub.drain(within).await
     }
 
+    /// Makes the server a node of a cluster: any request may come to any of its nodes, and what is published is heard at all. Do so
+    /// before it has sessions. Keep what is returned for as long as the server runs.
+    ///
+    /// Cancel safety: dropping the future joins nothing.
+    ///
+    /// # Errors
+    /// The node cannot take the links of others.
+    #[cfg(feature = "cluster")]
+    pub async fn join(
+        &self,
+        cluster: anywire_cluster::Cluster,
+    ) -> Result<anywire_cluster::ClusterNode, anywire_cluster::ClusterError> {
+        cluster.join(&self.shared.hub).await
+    }
+
     /// Whether the server drains: it takes no new sessions.
     pub fn is_draining(&self) -> bool {
         self.shared.hub.is_draining()

@@ -59,6 +59,12 @@ pub(crate) async fn websocket(
         admitted.map_err(|refusal| refused(&refusal))?;
     }
     let start = Start::from_offer(&shared.hub, offer, caller).await;
+    // As one that this server has no room for: no node of its cluster has.
+    if let Start::Refused(reason) = &start
+        && matches!(reason.code, CloseCode::DRAINING | CloseCode::OVERLOADED)
+    {
+        return Err(refused(&reason.clone().into()));
+    }
     let protocol = Some(HeaderValue::from_static(SUBPROTOCOL));
     Ok(request.accept(shared, start, protocol))
 }

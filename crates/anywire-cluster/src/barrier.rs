@@ -1,0 +1,161 @@
+//! What holds when a node meets another store than before: one that may have forgotten sessions that live. Until all nodes have
+//! written back what they have, nobody opens a session and nobody says that there is none.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::store::StoreId;
+
+/// 6 s: longer than a lease lives, so that a node that has not written back by then is dead or alone.
+pub(crate) const MAX_HOLD: Duration = Duration::from_secs(6);
+
+#[derive(Debug)]
+pub(crate) struct Barrier {
+    state: Mutex<State>,
+    /// Counts what may have changed who waits.
+    changes: watch::Sender<u64>,
+    /// The store that this node has written back to, for others to hear.
+    settled: watch::Sender<Option<StoreId>>,
+}
+
+#[derive(Debug)]
+struct State {
+    met: Option<(StoreId, Instant)>,
+    /// All others have written back too, or have had the time.
+    passed: Option<StoreId>,
+}
+
+impl Barrier {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                met: None,
+                passed: None,
+            }),
+            changes: watch::Sender::new(0),
+            settled: watch::Sender::new(None),
+        }
+    }
+
+    /// A store answers. `true` if it is another one than before.
+    pub(crate) fn meet(&self, store: StoreId) -> bool {
+        let mut state = self.lock();
+        if state.met.is_some_and(|(met, _)| met == store) {
+            return false;
+        }
+        state.met = Some((store, Instant::now()));
+        state.passed = None;
+        drop(state);
+        self.look_again();
+        true
+    }
+
+    /// The store that this node has met last, if it has not written back there yet.
+    pub(crate) fn unsettled(&self) -> Option<StoreId> {
+        let met = self.lock().met.map(|(met, _)| met);
+        met.filter(|_| *self.settled.borrow() != met)
+    }
+
+    /// This node has written back what it has.
+    pub(crate) fn settle(&self, store: StoreId) {
+        self.settled.send_replace(Some(store));
+        self.look_again();
+    }
+
+    /// The store that this node has written back to, as it changes.
+    pub(crate) fn settled(&self) -> watch::Receiver<Option<StoreId>> {
+        self.settled.subscribe()
+    }
+
+    /// Another node may have written back, or may be gone.
+    pub(crate) fn look_again(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// The store, if nothing holds. `others` says whether all other nodes have written back to it.
+    pub(crate) fn passed(&self, others: impl Fn(StoreId) -> bool) -> Option<StoreId> {
+        let mut state = self.lock();
+        let (store, since) = state.met?;
+        if state.passed == Some(store) {
+            return Some(store);
+        }
+        let has_settled = *self.settled.borrow() == Some(store);
+        if has_settled && (others(store) || since.elapsed() >= MAX_HOLD) {
+            state.passed = Some(store);
+        }
+        state.passed
+    }
+
+    /// Waits until nothing holds; nothing if that is not before `deadline`.
+    ///
+    /// Cancel safety: dropping the future changes nothing.
+    pub(crate) async fn pass(
+        &self,
+        others: impl Fn(StoreId) -> bool,
+        deadline: Instant,
+    ) -> Option<StoreId> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.mark_unchanged();
+            if let Some(store) = self.passed(&others) {
+                return Some(store);
+            }
+            let held_until = self.lock().met.map(|(_, since)| since + MAX_HOLD);
+            let now = Instant::now();
+            if now >= deadline {
+                return None;
+            }
+            let until = held_until.filter(|until| *until > now);
+            let until = until.map_or(deadline, |until| until.min(deadline));
+            // The time may be over, or something has changed.
+            let _ = timeout_at(until, changes.changed()).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn another_store_holds_until_all_have_written_back_or_have_had_the_time() {
+        let barrier = Barrier::new();
+        let (one, two) = (StoreId([1; 8]), StoreId([2; 8]));
+        let soon = || Instant::now() + Duration::from_millis(10);
+        assert_eq!(
+            barrier.pass(|_| true, soon()).await,
+            None,
+            "no store has been met"
+        );
+        assert!(barrier.meet(one) && !barrier.meet(one));
+        assert_eq!(barrier.unsettled(), Some(one));
+        assert_eq!(
+            barrier.pass(|_| true, soon()).await,
+            None,
+            "it has not written back"
+        );
+        barrier.settle(one);
+        assert_eq!(barrier.unsettled(), None);
+        assert_eq!(barrier.pass(|_| true, soon()).await, Some(one));
+        // Once passed, others do not matter.
+        assert_eq!(barrier.passed(|_| false), Some(one));
+        assert!(barrier.meet(two));
+        barrier.settle(two);
+        assert_eq!(
+            barrier.pass(|_| false, soon()).await,
+            None,
+            "others have not"
+        );
+        let begun = Instant::now();
+        let late = begun + MAX_HOLD * 2;
+        assert_eq!(barrier.pass(|_| false, late).await, Some(two));
+        assert!(begun.elapsed() <= MAX_HOLD);
+    }
+}

@@ -1,0 +1,331 @@
+//! How a server joins a cluster, and what keeps it one of its nodes: it beats, hears of the others, writes back what a store has
+//! forgotten, and says what has ended.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_core::Hub;
+use anywire_protocol::{CloseCode, CloseReason, Message, SessionId};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{debug, info, warn};
+
+use crate::commands::Commands;
+use crate::key::ClusterKey;
+use crate::link::{Links, listen};
+use crate::memory::MemoryStore;
+use crate::node::{Ended, Node};
+use crate::store::{LEASE, NodeId, Store, StoreError, StoreId, Token, TopicPosition};
+use crate::topics::{self, Gap};
+
+/// Settings of a cluster, the same at all nodes but for where each listens.
+#[derive(Debug)]
+#[must_use = "a cluster that no server joins does nothing"]
+pub struct Cluster {
+    store: Arc<dyn Store>,
+    keys: Vec<ClusterKey>,
+    listen: SocketAddr,
+    advertise: Option<SocketAddr>,
+}
+
+/// Why a server cannot join.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// No other node could reach this one.
+    #[error("cannot listen for links at {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The address tells others nothing.
+    #[error(
+        "links are taken at {0}, which other nodes cannot reach: set the address that they can with Cluster::advertise"
+    )]
+    NoAddress(SocketAddr),
+}
+
+/// A message that may not have been published.
+#[derive(Debug, thiserror::Error)]
+#[error("the message may not have been published: {0}; publish it again with the same key")]
+pub struct PublishError(String);
+
+impl Cluster {
+    /// A cluster whose nodes are all in this process: to see how one behaves, and for tests.
+    pub fn in_process(store: &MemoryStore, key: ClusterKey) -> Self {
+        Self::new(Arc::new(store.node()), key)
+    }
+
+    fn new(store: Arc<dyn Store>, key: ClusterKey) -> Self {
+        Self {
+            store,
+            keys: vec![key],
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            advertise: None,
+        }
+    }
+
+    /// A key that was the cluster's before: what it has made is believed, nothing new is made with it. While a key is rotated,
+    /// first give all nodes the new one as this, then as the key itself, then take the old one away.
+    pub fn previous_key(mut self, key: ClusterKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// Where this node takes the links of others; by default a free port of 127.0.0.1, which suffices for nodes on one machine.
+    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// Where others reach this node, if that is another address than it listens at.
+    pub fn advertise(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.advertise = Some(address.into());
+        self
+    }
+
+    /// Makes a hub a node of the cluster. Do so before it has sessions.
+    ///
+    /// Cancel safety: dropping the future joins nothing.
+    ///
+    /// # Errors
+    /// The node cannot take links. A store that is away is no error: the node joins when it comes.
+    pub async fn join(self, hub: &Hub) -> Result<ClusterNode, ClusterError> {
+        let cannot = |error| ClusterError::Listen(self.listen, error);
+        let listener = TcpListener::bind(self.listen).await.map_err(cannot)?;
+        let bound = listener.local_addr().map_err(cannot)?;
+        let address = self.advertise.unwrap_or(bound);
+        if address.ip().is_unspecified() {
+            return Err(ClusterError::NoAddress(address));
+        }
+        let id = NodeId::draw();
+        let link_keys: Vec<_> = self.keys.iter().map(ClusterKey::link).collect();
+        let secrets: Vec<_> = self.keys.iter().map(ClusterKey::sessions).collect();
+        let links = Links::new(id, link_keys[0].clone());
+        let (ended, ends) = mpsc::unbounded_channel();
+        let (commands, commanded) = Commands::new();
+        let (gaps, gaps_heard) = mpsc::channel(MAX_GAPS);
+        let feed = self.store.feed().expect("a cluster is joined once");
+        let node = Arc::new(Node::new(id, hub, self.store, links, ended, commands));
+        hub.join(node.clone(), &secrets);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(listen(
+            listener,
+            id,
+            link_keys,
+            node.clone(),
+            node.barrier.settled(),
+        ));
+        tasks.spawn(beat(node.clone(), address));
+        tasks.spawn(tell_ends(node.clone(), ends, hub.limits().open_window));
+        tasks.spawn(renew(node.clone()));
+        tasks.spawn(topics::run(node.clone(), commanded, feed, gaps));
+        info!(node = %id, %address, "joined a cluster");
+        Ok(ClusterNode {
+            node,
+            address,
+            gaps: gaps_heard,
+            _tasks: tasks,
+        })
+    }
+}
+
+/// A server as a node of its cluster. Dropping it ends what makes it one: links break, and its lease runs out.
+#[derive(Debug)]
+pub struct ClusterNode {
+    node: Arc<Node>,
+    address: SocketAddr,
+    gaps: mpsc::Receiver<Gap>,
+    _tasks: JoinSet<()>,
+}
+
+impl ClusterNode {
+    /// The node's name, drawn when it joined.
+    pub fn id(&self) -> NodeId {
+        self.node.id
+    }
+
+    /// Where other nodes reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next gap in a topic that this node's sessions follow: messages that were published, and that neither came nor are in
+    /// the topic's log any more. The sessions go on; the application decides what to tell them.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has taken no gap.
+    pub async fn gap(&mut self) -> Option<Gap> {
+        self.gaps.recv().await
+    }
+
+    /// Publishes a message to the followers of a topic at all nodes, once the store has numbered it. With a `key`, a repeat within 5
+    /// minutes publishes nothing, and returns the position of the first.
+    ///
+    /// Cancel safety: if the future is dropped, the message may have been published; repeat it with the same key.
+    ///
+    /// # Errors
+    /// The store does not answer, or refuses. Whether the message was published is then unknown.
+    pub async fn publish(
+        &self,
+        topic: &str,
+        message: impl Into<Message>,
+        key: Option<&str>,
+    ) -> Result<TopicPosition, PublishError> {
+        let message = message.into();
+        let published = self.node.store.publish(topic, &message, key).await;
+        published.map_err(|error| PublishError(error.to_string()))
+    }
+
+    /// Says that this node is gone, so that the others need not wait for its lease to run out: call it when the server has
+    /// drained. Links break.
+    ///
+    /// Cancel safety: if the future is dropped, the lease runs out by itself.
+    pub async fn leave(self) {
+        let Self { node, _tasks, .. } = self;
+        // No beat may follow.
+        drop(_tasks);
+        if let Err(error) = node.store.leave(node.id).await {
+            debug!(node = %node.id, %error, "the store did not hear that this node leaves");
+        }
+    }
+
+    /// How many messages that were published here did not reach the store.
+    pub fn lost_publishes(&self) -> u64 {
+        self.node.topics.lost()
+    }
+
+    /// The nodes that this one has a link to now.
+    pub fn linked(&self) -> Vec<NodeId> {
+        self.node
+            .links
+            .up()
+            .into_iter()
+            .map(|(node, _)| node)
+            .collect()
+    }
+}
+
+/// Says that this node lives, and hears which others do.
+async fn beat(node: Arc<Node>, address: SocketAddr) {
+    let record = address.to_string();
+    let mut ticks = interval(BEAT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_away = false;
+    loop {
+        ticks.tick().await;
+        match beat_once(&node, record.as_bytes()).await {
+            Ok(()) => {
+                if std::mem::take(&mut is_away) {
+                    info!(node = %node.id, "the store answers again");
+                }
+                node.steady.answered();
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    warn!(node = %node.id, %error, "the store does not answer");
+                }
+                node.steady.shaken();
+            }
+        }
+    }
+}
+
+async fn beat_once(node: &Node, record: &[u8]) -> Result<(), StoreError> {
+    let store = node.store.beat(node.id, record).await?;
+    if node.barrier.meet(store) {
+        info!(node = %node.id, "met a store for the first time, or another one than before");
+        node.steady.shaken();
+    }
+    let nodes = node.store.nodes().await?;
+    for (other, record) in &nodes {
+        let address = std::str::from_utf8(record).ok();
+        if let Some(address) = address.and_then(|text| text.parse().ok())
+            && *other != node.id
+        {
+            node.links.keep(*other, address);
+        }
+    }
+    let up = node.links.up();
+    for other in node.links.nodes() {
+        let is_leased = nodes.iter().any(|(leased, _)| *leased == other);
+        let is_up = up.iter().any(|(linked, _)| *linked == other);
+        if !is_leased && !is_up && node.steady.is_for(LEASE) {
+            node.links.forget(other);
+        }
+    }
+    if let Some(store) = node.barrier.unsettled() {
+        write_back(node, store).await?;
+    }
+    node.barrier.look_again();
+    Ok(())
+}
+
+/// Gives another store what this node has.
+async fn write_back(node: &Node, store: StoreId) -> Result<(), StoreError> {
+    for sessions in own_sessions(node).chunks(MAX_SESSIONS_A_CALL) {
+        let stand = node.store.write_back(node.id, sessions, store).await?;
+        give_up(node, sessions, &stand);
+    }
+    node.barrier.settle(store);
+    Ok(())
+}
+
+/// Lets the store remember this node's sessions for as long as they live.
+async fn renew(node: Arc<Node>) {
+    loop {
+        sleep(RENEW_EVERY).await;
+        for sessions in own_sessions(&node).chunks(MAX_SESSIONS_A_CALL) {
+            if let Ok(stand) = node.store.renew(sessions).await {
+                give_up(&node, sessions, &stand);
+            }
+        }
+    }
+}
+
+/// Sessions whose header is not this node's are not its own any more: another node has opened them after the store had forgotten
+/// them, and two must not go on.
+fn give_up(node: &Node, sessions: &[(SessionId, Token)], stand: &[bool]) {
+    for ((session, _), stands) in sessions.iter().zip(stand) {
+        if !stands
+            && let Some(hub) = node.hub.upgrade()
+            && hub.has_session(*session)
+        {
+            warn!(%session, "another node has this session: given up here");
+            let text = "the session is at another node, and what was here is lost";
+            hub.abort(*session, CloseReason::new(CloseCode::STATE_LOST, text));
+        }
+    }
+}
+
+fn own_sessions(node: &Node) -> Vec<(SessionId, Token)> {
+    let own = node.own.iter();
+    own.map(|entry| (*entry.key(), *entry.value())).collect()
+}
+
+/// Tells the store of sessions that have ended here.
+async fn tell_ends(node: Arc<Node>, mut ends: mpsc::UnboundedReceiver<Ended>, keep: Duration) {
+    while let Some(Ended {
+        session,
+        token,
+        has_begun,
+    }) = ends.recv().await
+    {
+        let keep = if has_begun { keep } else { Duration::ZERO };
+        // A header that stays says no more than that the session was here: the node answers for itself.
+        if let Err(error) = node.store.close(session, token, keep).await {
+            debug!(%session, %error, "the store did not hear of an end");
+        }
+    }
+}
+
+/// 1 s, a quarter of what a lease lives.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// 5 min, half of what a header lives.
+const RENEW_EVERY: Duration = Duration::from_secs(300);
+
+/// 1,000: a script takes so many arguments well.
+const MAX_SESSIONS_A_CALL: usize = 1_000;
+
+/// 1,024: gaps that the application has not asked for; those that come then are only logged.
+const MAX_GAPS: usize = 1_024;

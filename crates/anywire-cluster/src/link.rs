@@ -1,0 +1,223 @@
+//! Links between nodes: each node has one to each other, over which it relays the clients of the other's sessions. Who makes the
+//! link is the edge, who takes it the home.
+
+mod edge;
+mod frame;
+mod home;
+mod pipe;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::key::LinkKey;
+use crate::store::{NodeId, StoreId};
+
+pub(crate) use edge::{Link, NotEntered};
+pub(crate) use frame::Claim;
+pub(crate) use home::{Making, Sessions};
+pub(crate) use pipe::LinkError;
+use pipe::Pipe;
+
+/// 64 KiB: so much of one stream is on its way; a client that takes less slows itself alone.
+const WINDOW_BYTES: usize = 65_536;
+
+/// 100,000: as many streams as a server has sessions.
+const MAX_STREAMS: usize = 100_000;
+
+/// 64: connections that have not shown the cluster's key.
+const MAX_STRANGERS: usize = 64;
+
+/// From 100 ms to 1 s between two attempts to reach a node.
+const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
+/// How a node is reached.
+#[derive(Clone, Debug)]
+enum State {
+    Trying,
+    Up(Arc<Link>),
+    /// The process is gone: its host refuses connections, or another process answers.
+    Gone,
+    /// It did not answer in time.
+    Silent,
+}
+
+/// Why there is no link to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoLink {
+    /// The process is gone, as far as its host says.
+    Gone,
+    /// Nothing is heard of it.
+    Silent,
+}
+
+/// The links of this node, as their edge.
+#[derive(Debug)]
+pub(crate) struct Links {
+    own: NodeId,
+    key: LinkKey,
+    peers: Mutex<HashMap<NodeId, Peer>>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    state: watch::Receiver<State>,
+    task: AbortHandle,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Links {
+    pub(crate) fn new(own: NodeId, key: LinkKey) -> Self {
+        let peers = Mutex::default();
+        Self { own, key, peers }
+    }
+
+    /// Keeps a link to a node from now on.
+    pub(crate) fn keep(&self, node: NodeId, address: SocketAddr) {
+        let mut peers = self.peers();
+        peers.entry(node).or_insert_with(|| {
+            let (sender, state) = watch::channel(State::Trying);
+            let (own, key) = (self.own, self.key.clone());
+            let task = tokio::spawn(keep(own, node, address, key, sender)).abort_handle();
+            Peer { state, task }
+        });
+    }
+
+    /// Forgets a node.
+    pub(crate) fn forget(&self, node: NodeId) {
+        self.peers().remove(&node);
+    }
+
+    /// How many nodes it keeps links to.
+    pub(crate) fn count(&self) -> usize {
+        self.peers().len()
+    }
+
+    /// The nodes that it keeps links to.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        self.peers().keys().copied().collect()
+    }
+
+    /// The links that are up.
+    pub(crate) fn up(&self) -> Vec<(NodeId, Arc<Link>)> {
+        let up = |(node, peer): (&NodeId, &Peer)| match &*peer.state.borrow() {
+            State::Up(link) if link.is_alive() => Some((*node, link.clone())),
+            _ => None,
+        };
+        self.peers().iter().filter_map(up).collect()
+    }
+
+    /// The link to a node, waiting until it is up or known to be down.
+    ///
+    /// Cancel safety: dropping the future changes nothing.
+    pub(crate) async fn to(&self, node: NodeId, within: Duration) -> Result<Arc<Link>, NoLink> {
+        let state = self.peers().get(&node).map(|peer| peer.state.clone());
+        let mut state = state.ok_or(NoLink::Silent)?;
+        let decided = state.wait_for(|state| match state {
+            State::Up(link) => link.is_alive(),
+            State::Gone => true,
+            State::Trying | State::Silent => false,
+        });
+        match timeout(within, decided).await {
+            Ok(Ok(state)) => match &*state {
+                State::Up(link) => Ok(link.clone()),
+                _ => Err(NoLink::Gone),
+            },
+            _ => Err(NoLink::Silent),
+        }
+    }
+
+    fn peers(&self) -> MutexGuard<'_, HashMap<NodeId, Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a link to a node again and again.
+async fn keep(
+    own: NodeId,
+    node: NodeId,
+    address: SocketAddr,
+    key: LinkKey,
+    state: watch::Sender<State>,
+) {
+    let [first, last] = RETRY;
+    let mut wait = first;
+    loop {
+        let error = match Pipe::connect(address, own, node, &key).await {
+            Ok(pipe) => {
+                info!(%node, %address, "linked to a node");
+                wait = first;
+                let link = Arc::new(Link::new());
+                state.send_replace(State::Up(link.clone()));
+                let error = link.run(pipe).await;
+                info!(%node, %address, %error, "lost the link to a node");
+                state.send_replace(State::Trying);
+                continue;
+            }
+            Err(error) => error,
+        };
+        debug!(%node, %address, %error, "no link to a node");
+        if let LinkError::Foreign(_) = error {
+            warn!(%node, %address, %error, "a node of another cluster, or with another key: give all nodes the same key");
+        }
+        state.send_replace(match error {
+            LinkError::Refused(_) | LinkError::OtherNode(_) => State::Gone,
+            _ => State::Silent,
+        });
+        sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        wait = (wait * 2).min(last);
+    }
+}
+
+/// Takes the links that other nodes make, until it is dropped.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    own: NodeId,
+    keys: Vec<LinkKey>,
+    sessions: Arc<dyn Sessions>,
+    settled: watch::Receiver<Option<StoreId>>,
+) {
+    let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
+    let keys: Arc<[LinkKey]> = keys.into();
+    // Links end with their listener.
+    let mut links = tokio::task::JoinSet::new();
+    loop {
+        while links.try_join_next().is_some() {}
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "cannot take a link");
+                sleep(RETRY[0]).await;
+                continue;
+            }
+        };
+        let Ok(permit) = strangers.clone().try_acquire_owned() else {
+            warn!("a link was refused: too many connections that have not shown the cluster's key");
+            continue;
+        };
+        let (keys, sessions, settled) = (keys.clone(), sessions.clone(), settled.clone());
+        links.spawn(async move {
+            match Pipe::accept(stream, own, &keys).await {
+                Ok((pipe, node)) => {
+                    drop(permit);
+                    debug!(%node, "a node has linked");
+                    let Err(error) = home::serve(pipe, sessions, settled).await;
+                    debug!(%node, %error, "a node's link broke");
+                }
+                Err(error) => warn!(%error, "a link was refused"),
+            }
+        });
+    }
+}

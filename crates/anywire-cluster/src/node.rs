@@ -1,0 +1,431 @@
+//! This process as a node of the cluster: decides where each entry goes, and relays those whose session lives elsewhere.
+
+use std::fmt::{self, Debug, Formatter};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_core::{
+    Caller, Entered, Entry, Head, Hub, Nodes, Place, Placing, Refusal, RemoteConnection, WeakHub,
+};
+use anywire_protocol::{CloseCode, Message, SessionId};
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry as MapEntry;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+use crate::barrier::{Barrier, MAX_HOLD};
+use crate::commands::{Command, Commands};
+use crate::homes::Homes;
+use crate::link::{Claim, Link, Links, Making, NoLink, NotEntered, Sessions};
+use crate::steady::Steady;
+use crate::store::{Header, NodeId, Store, StoreError, StoreId, Token};
+
+/// What every part of a node needs.
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) hub: WeakHub,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) links: Links,
+    pub(crate) barrier: Barrier,
+    pub(crate) steady: Steady,
+    /// The sessions that this node made, or is about to make, by their opens.
+    pub(crate) own: DashMap<SessionId, Token>,
+    /// What the store is to hear of.
+    pub(crate) ended: mpsc::UnboundedSender<Ended>,
+    pub(crate) topics: Commands,
+    homes: Homes,
+    /// A packet on a link is no longer than this.
+    max_packet_bytes: usize,
+}
+
+/// A session that is this node's no more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) session: SessionId,
+    pub(crate) token: Token,
+    /// Otherwise it is as if it had never been opened.
+    pub(crate) has_begun: bool,
+}
+
+/// Where a session is said to be.
+enum Whereabouts {
+    Here,
+    At(NodeId, Claim),
+    /// It has ended, or never was.
+    Nowhere,
+}
+
+type Remote = Entered<Box<dyn RemoteConnection>>;
+
+impl Debug for Node {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("id", &self.id)
+            .field("sessions", &self.own.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    pub(crate) fn new(
+        id: NodeId,
+        hub: &Hub,
+        store: Arc<dyn Store>,
+        links: Links,
+        ended: mpsc::UnboundedSender<Ended>,
+        topics: Commands,
+    ) -> Self {
+        let limits = hub.limits();
+        let longest = limits.max_message_bytes.max(limits.max_payload_bytes);
+        Self {
+            id,
+            hub: hub.downgrade(),
+            store,
+            links,
+            barrier: Barrier::new(),
+            steady: Steady::new(),
+            own: DashMap::new(),
+            ended,
+            topics,
+            homes: Homes::default(),
+            max_packet_bytes: longest + 16,
+        }
+    }
+
+    /// Whether all other nodes have written back to a store.
+    pub(crate) fn others_have_settled(&self, store: StoreId) -> bool {
+        let up = self.links.up();
+        let has_settled = |(_, link): &(NodeId, Arc<Link>)| link.settled() == Some(store);
+        up.len() == self.links.count() && up.iter().all(has_settled)
+    }
+
+    async fn pass_barrier(&self, deadline: Instant) -> Option<StoreId> {
+        self.barrier
+            .pass(|store| self.others_have_settled(store), deadline)
+            .await
+    }
+
+    async fn place(
+        &self,
+        session: SessionId,
+        entry: Entry,
+        caller: &Caller,
+    ) -> Result<Place, Refusal> {
+        let deadline = Instant::now() + DECIDE_WITHIN;
+        if let Some(decided) = self.try_hint(session, &entry, caller).await {
+            return decided.map(Place::Elsewhere);
+        }
+        loop {
+            let found = match &entry.head {
+                Head::Open(_) if self.is_draining() => {
+                    return self
+                        .begin_elsewhere(session, &entry, caller, deadline)
+                        .await;
+                }
+                Head::Open(_) => self.find_or_make(session, deadline).await?,
+                Head::Attach(_) => self.find(session, deadline).await?,
+            };
+            let (node, claim) = match found {
+                Whereabouts::Here => return Ok(Place::Here(entry)),
+                Whereabouts::Nowhere => return Err(Refusal::unknown_session()),
+                Whereabouts::At(node, claim) => (node, claim),
+            };
+            match self.links.to(node, LINK_WITHIN).await {
+                Ok(link) => {
+                    let entered = self.relay(&link, &entry, claim, caller).await;
+                    if entered.is_ok() {
+                        self.homes.put(session, node, claim);
+                    }
+                    return entered.map(Place::Elsewhere).map_err(NotEntered::into);
+                }
+                Err(why) if self.is_dead(node, why).await => {
+                    debug!(%session, %node, "the session's node is dead");
+                    return Err(Refusal::unknown_session());
+                }
+                Err(_) if Instant::now() >= deadline => return Err(Refusal::node_lost()),
+                Err(_) => sleep(ASK_AGAIN).await,
+            }
+        }
+    }
+
+    fn tell_end(&self, session: SessionId, has_begun: bool) {
+        if let Some((session, token)) = self.own.remove(&session) {
+            let ended = Ended {
+                session,
+                token,
+                has_begun,
+            };
+            // The node may be about to end itself.
+            let _ = self.ended.send(ended);
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.hub.upgrade().is_none_or(|hub| hub.is_draining())
+    }
+
+    /// A node that drains makes no session its own: another one takes it, if there is one.
+    async fn begin_elsewhere(
+        &self,
+        session: SessionId,
+        entry: &Entry,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Place, Refusal> {
+        if let Whereabouts::At(node, claim) = self.find(session, deadline).await?
+            && let Ok(link) = self.links.to(node, LINK_WITHIN).await
+        {
+            let entered = self.relay(&link, entry, claim, caller).await;
+            return entered.map(Place::Elsewhere).map_err(NotEntered::into);
+        }
+        let mut others = self.links.up();
+        fastrand::shuffle(&mut others);
+        let mut refused = Refusal::draining();
+        for (node, link) in others {
+            match self.relay(&link, entry, Claim::New, caller).await {
+                Ok(entered) => {
+                    self.homes.put(session, node, Claim::Any);
+                    return Ok(Place::Elsewhere(entered));
+                }
+                // It drains too, or is at its limit.
+                Err(NotEntered::Refused(refusal)) if is_of_the_node(&refusal) => refused = refusal,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(refused)
+    }
+
+    /// Asks first where the session was when it was last heard of. Nothing if it is not there any more: the store knows better.
+    async fn try_hint(
+        &self,
+        session: SessionId,
+        entry: &Entry,
+        caller: &Caller,
+    ) -> Option<Result<Remote, Refusal>> {
+        let (node, claim) = self.homes.get(session)?;
+        let link = self.links.to(node, Duration::ZERO).await.ok()?;
+        match self.relay(&link, entry, claim, caller).await {
+            Ok(entered) => Some(Ok(entered)),
+            Err(NotEntered::Refused(refusal)) => Some(Err(refusal)),
+            Err(NotEntered::Lost) => Some(Err(NotEntered::Lost.into())),
+            Err(NotEntered::NotHere) => {
+                self.homes.forget(session);
+                None
+            }
+        }
+    }
+
+    async fn relay(
+        &self,
+        link: &Arc<Link>,
+        entry: &Entry,
+        claim: Claim,
+        caller: &Caller,
+    ) -> Result<Remote, NotEntered> {
+        link.enter(entry, claim, caller, self.max_packet_bytes)
+            .await
+    }
+
+    /// Where a session is that a client opens; here, if nobody has opened it before.
+    async fn find_or_make(
+        &self,
+        session: SessionId,
+        deadline: Instant,
+    ) -> Result<Whereabouts, Refusal> {
+        // Relays that come before the store has answered must find it.
+        let token = match self.own.entry(session) {
+            MapEntry::Occupied(entry) => *entry.get(),
+            MapEntry::Vacant(entry) => *entry.insert(Token::draw()).value(),
+        };
+        let found = self.open_in_store(session, token, deadline).await;
+        match &found {
+            Ok(Whereabouts::Here) => {}
+            _ => drop(self.own.remove_if(&session, |_, own| *own == token)),
+        }
+        found
+    }
+
+    async fn open_in_store(
+        &self,
+        session: SessionId,
+        token: Token,
+        deadline: Instant,
+    ) -> Result<Whereabouts, Refusal> {
+        loop {
+            let store = self.pass_barrier(deadline).await;
+            let store = store.ok_or_else(store_away)?;
+            match self.store.open(session, self.id, token, store).await {
+                Ok(Header::At(node, opened)) if node == self.id => {
+                    // The answer to an earlier open of this node may have been lost.
+                    self.own.insert(session, opened);
+                    return Ok(Whereabouts::Here);
+                }
+                Ok(Header::At(node, token)) => {
+                    return Ok(Whereabouts::At(node, Claim::Opened(token.0)));
+                }
+                Ok(Header::Ended) => return Ok(Whereabouts::Nowhere),
+                Err(StoreError::Other(store)) => drop(self.barrier.meet(store)),
+                Err(error) => {
+                    debug!(%session, %error, "the store did not take an open");
+                    if Instant::now() >= deadline {
+                        return Err(store_away());
+                    }
+                    sleep(ASK_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Where a session is that a client attaches to.
+    async fn find(&self, session: SessionId, deadline: Instant) -> Result<Whereabouts, Refusal> {
+        loop {
+            match self.store.find(session).await {
+                Ok((Some(Header::Ended), _)) => return Ok(Whereabouts::Nowhere),
+                Ok((Some(Header::At(node, _)), _)) if node == self.id => {
+                    // It may have begun since the hub looked.
+                    let hub = self.hub.upgrade();
+                    let is_here = hub.is_some_and(|hub| hub.has_session(session));
+                    return Ok(match is_here {
+                        true => Whereabouts::Here,
+                        false => Whereabouts::Nowhere,
+                    });
+                }
+                Ok((Some(Header::At(node, token)), _)) => {
+                    return Ok(Whereabouts::At(node, Claim::Opened(token.0)));
+                }
+                // A store that has forgotten says the same.
+                Ok((None, store)) => {
+                    self.barrier.meet(store);
+                    if self.barrier.passed(|store| self.others_have_settled(store)) == Some(store) {
+                        return Ok(Whereabouts::Nowhere);
+                    }
+                }
+                Err(error) => debug!(%session, %error, "the store cannot say where a session is"),
+            }
+            if let Some(node) = self.ask_others(session).await {
+                return Ok(Whereabouts::At(node, Claim::Any));
+            }
+            if Instant::now() >= deadline {
+                return Err(store_away());
+            }
+            sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Asks the nodes that this one has links to whether a session lives there.
+    async fn ask_others(&self, session: SessionId) -> Option<NodeId> {
+        for (node, link) in self.links.up() {
+            if link.has_session(session).await == Some(true) {
+                return Some(node);
+            }
+        }
+        None
+    }
+
+    /// Whether a node that cannot be reached is dead, and not only far away.
+    async fn is_dead(&self, node: NodeId, why: NoLink) -> bool {
+        let Ok(nodes) = self.store.nodes().await else {
+            return false;
+        };
+        let has_lease = nodes.iter().any(|(leased, _)| *leased == node);
+        match why {
+            // Its host says so, and the store hears nothing of it either.
+            NoLink::Gone if !has_lease => true,
+            NoLink::Gone => !self.store.is_listening(node).await.unwrap_or(true),
+            // After a stall of the store all leases are gone at once.
+            NoLink::Silent => !has_lease && self.steady.is_for(MAX_HOLD),
+        }
+    }
+}
+
+impl From<NotEntered> for Refusal {
+    fn from(error: NotEntered) -> Self {
+        match error {
+            NotEntered::Refused(refusal) => refusal,
+            // The store has just named this home, so the session has ended there.
+            NotEntered::NotHere => Self::unknown_session(),
+            // Whether the home has taken the packets is unknown; the client brings them again.
+            NotEntered::Lost => Self::node_lost(),
+        }
+    }
+}
+
+/// Whether another node may take what this one refuses.
+fn is_of_the_node(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.reason().code,
+        CloseCode::DRAINING | CloseCode::OVERLOADED
+    )
+}
+
+impl Nodes for Node {
+    fn enter<'a>(
+        self: Arc<Self>,
+        session: SessionId,
+        entry: Entry,
+        caller: &'a Caller,
+    ) -> Placing<'a> {
+        Box::pin(async move { self.place(session, entry, caller).await })
+    }
+
+    fn ended(&self, session: SessionId) {
+        self.tell_end(session, true);
+    }
+
+    fn not_begun(&self, session: SessionId) {
+        self.tell_end(session, false);
+    }
+
+    fn publish(&self, topic: &str, message: Message) {
+        self.topics.give(Command::Publish(topic.into(), message));
+    }
+
+    fn follow(&self, topic: &str) {
+        self.topics.give(Command::Follow(topic.into()));
+    }
+
+    fn unfollow(&self, topic: &str) {
+        self.topics.give(Command::Unfollow(topic.into()));
+    }
+}
+
+impl Sessions for Node {
+    fn hub(&self) -> Option<Hub> {
+        self.hub.upgrade()
+    }
+
+    fn is_mine(&self, session: SessionId, token: Option<[u8; 8]>) -> bool {
+        let own = self.own.get(&session);
+        own.is_some_and(|own| token.is_none_or(|token| own.0 == token))
+    }
+
+    fn not_begun(&self, session: SessionId) {
+        self.tell_end(session, false);
+    }
+
+    fn make_mine(self: Arc<Self>, session: SessionId) -> Making {
+        Box::pin(async move {
+            if self.is_draining() {
+                return Err(Refusal::draining());
+            }
+            let deadline = Instant::now() + DECIDE_WITHIN;
+            let found = self.find_or_make(session, deadline).await?;
+            Ok(matches!(found, Whereabouts::Here))
+        })
+    }
+}
+
+/// The store cannot be asked, so that nobody can say whether the session lives.
+fn store_away() -> Refusal {
+    let text = "the nodes' store cannot be reached: try again";
+    Refusal::new(CloseCode::OVERLOADED, text).after(Duration::from_secs(1))
+}
+
+/// 8 s: longer than the barrier holds, and than a dead node's lease lives.
+const DECIDE_WITHIN: Duration = Duration::from_secs(8);
+
+/// How long a link that is not up is waited for at once.
+const LINK_WITHIN: Duration = Duration::from_millis(500);
+
+const ASK_AGAIN: Duration = Duration::from_millis(50);

@@ -1,0 +1,178 @@
+//! Topics over all nodes: what is published goes to the store, which numbers it, and comes back from there to every node that has
+//! followers, in one order. What a node misses shows by the numbers, and is read from the topic's log.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anywire_protocol::Message;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use crate::commands::Command;
+use crate::node::Node;
+use crate::store::{Fed, Log, StoreError, TopicPosition};
+
+/// Messages of a topic that were published and that this node cannot hand to its followers any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// How many are missing; nothing if that cannot be said, since the store has forgotten the topic.
+    pub missing: Option<u64>,
+}
+
+/// Follows topics for this node, and publishes for it.
+pub(crate) async fn run(
+    node: Arc<Node>,
+    mut commands: mpsc::Receiver<Command>,
+    mut feed: mpsc::Receiver<Fed>,
+    gaps: mpsc::Sender<Gap>,
+) {
+    let mut followed = Followed {
+        node: &node,
+        positions: HashMap::new(),
+        gaps,
+    };
+    let mut published = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            // What has been published is heard first, so that the feed does not overflow.
+            biased;
+            Some(fed) = feed.recv() => followed.hear(fed).await,
+            Some(outcome) = published.next(), if !published.is_empty() => {
+                let outcome: Result<TopicPosition, StoreError> = outcome;
+                if let Err(error) = outcome {
+                    node.topics.count_lost();
+                    debug!(%error, "a message was not published");
+                }
+            }
+            command = commands.recv(), if published.len() < MAX_PUBLISHED_AT_ONCE => match command {
+                Some(Command::Publish(topic, message)) => {
+                    let node = node.clone();
+                    let publish = async move { node.store.publish(&topic, &message, None).await };
+                    published.push(Box::pin(publish));
+                }
+                Some(Command::Follow(topic)) => followed.follow(topic).await,
+                Some(Command::Unfollow(topic)) => followed.unfollow(&topic).await,
+                None => return,
+            },
+        }
+    }
+}
+
+/// The topics that this node has followers of.
+struct Followed<'a> {
+    node: &'a Node,
+    /// The last position that followers were given, or from which on they are to be given what comes.
+    positions: HashMap<Arc<str>, Option<TopicPosition>>,
+    gaps: mpsc::Sender<Gap>,
+}
+
+impl Followed<'_> {
+    /// Follows a topic from where it is now: what comes before the subscription stands is seen by its number.
+    async fn follow(&mut self, topic: Arc<str>) {
+        let names = [topic.clone()];
+        let position = match self.node.store.positions(&names).await {
+            Ok(positions) => positions.into_iter().next().flatten(),
+            Err(error) => {
+                debug!(%topic, %error, "where a topic stands is not known");
+                None
+            }
+        };
+        self.positions.insert(topic.clone(), position);
+        if let Err(error) = self.node.store.subscribe(&names).await {
+            // The store subscribes when it is there again, and says that all is suspect.
+            debug!(%topic, %error, "a topic is not subscribed to yet");
+        }
+    }
+
+    async fn unfollow(&mut self, topic: &str) {
+        self.positions.remove(topic);
+        // One that stays subscribed is ignored.
+        let _ = self.node.store.unsubscribe(topic).await;
+    }
+
+    async fn hear(&mut self, fed: Fed) {
+        match fed {
+            Fed::Suspect => {
+                let topics: Vec<_> = self.positions.keys().cloned().collect();
+                for topic in topics {
+                    self.repair(&topic).await;
+                }
+            }
+            Fed::Message {
+                topic,
+                position,
+                message,
+            } => {
+                let Some(last) = self.positions.get_mut(&topic) else {
+                    return;
+                };
+                let is_next = match last {
+                    None => position.number == 1,
+                    Some(last) => {
+                        last.epoch == position.epoch && last.number + 1 == position.number
+                    }
+                };
+                if is_next {
+                    *last = Some(position);
+                    self.deliver(&topic, message);
+                } else if last.is_none_or(|last| {
+                    last.epoch != position.epoch || last.number < position.number
+                }) {
+                    self.repair(&topic).await;
+                }
+            }
+        }
+    }
+
+    /// Gives followers what the log has that they have not, and tells of what it has not.
+    async fn repair(&mut self, topic: &Arc<str>) {
+        let Some(known) = self.positions.get(topic).copied() else {
+            return;
+        };
+        let mut after = known.map_or(0, |known| known.number);
+        let mut log = self.read(topic, after).await;
+        let last = log.as_ref().and_then(|log| log.last);
+        let is_other =
+            known.is_some_and(|known| last.is_some_and(|last| last.epoch != known.epoch));
+        if is_other {
+            // It counts anew.
+            after = 0;
+            log = self.read(topic, after).await;
+        }
+        let Some((last, log)) = log.and_then(|log| Some((log.last?, log))) else {
+            return;
+        };
+        let wanted = last.number.saturating_sub(after);
+        let found = log.messages.len() as u64;
+        if is_other || found < wanted {
+            let missing = (!is_other).then(|| wanted - found);
+            warn!(%topic, ?missing, "messages of a topic are lost to this node");
+            let topic = topic.clone();
+            // The app may not listen.
+            let _ = self.gaps.try_send(Gap { topic, missing });
+        }
+        self.positions.insert(topic.clone(), Some(last));
+        for message in log.messages {
+            self.deliver(topic, message);
+        }
+    }
+
+    /// Nothing if the log cannot be read: what comes next has a higher number, and is seen to.
+    async fn read(&self, topic: &str, after: u64) -> Option<Log> {
+        let log = self.node.store.read(topic, after).await;
+        log.inspect_err(|error| debug!(%topic, %error, "a topic's log cannot be read"))
+            .ok()
+    }
+
+    fn deliver(&self, topic: &str, message: Message) {
+        if let Some(hub) = self.node.hub.upgrade() {
+            hub.deliver(topic, message);
+        }
+    }
+}
+
+/// 1,024: so many messages are on their way to the store.
+const MAX_PUBLISHED_AT_ONCE: usize = 1_024;

@@ -1,0 +1,83 @@
+//! Several nodes in this process, and clients that come to any of them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire::cluster::{Cluster, ClusterKey, ClusterNode, MemoryStore};
+use anywire::{Config, Server};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::server::{Seen, app};
+
+/// A server that is a node of a cluster; gone when dropped, as a process that is killed.
+pub struct TestNode {
+    /// Where clients come.
+    pub addr: SocketAddr,
+    /// Its handle.
+    pub server: Server,
+    /// What makes it a node.
+    pub node: ClusterNode,
+    /// What its app has seen.
+    pub seen: Arc<Seen>,
+    task: JoinHandle<()>,
+}
+
+/// Longest wait for the nodes to find each other.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+impl TestNode {
+    /// A node of the cluster that shares a store and a key.
+    pub async fn start(config: Config, cluster: Cluster) -> Self {
+        let seen = Arc::<Seen>::default();
+        let app_seen = seen.clone();
+        let server = Server::builder(config)
+            .expect("the test's config is sound")
+            .on_socket(move |socket| app(socket, app_seen.clone()));
+        let node = server.join(cluster).await.expect("the node takes links");
+        let serving = anywire::serve(server.routes()).bind(([127, 0, 0, 1], 0));
+        let serving = serving.await.expect("a free port");
+        let addr = serving.local_addr();
+        let task = tokio::spawn(serving.run());
+        Self {
+            addr,
+            server,
+            node,
+            seen,
+            task,
+        }
+    }
+
+    /// So many nodes of one cluster, once each has a link to all others.
+    pub async fn start_all(count: usize, config: &Config, store: &MemoryStore) -> Vec<Self> {
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            let cluster = Cluster::in_process(store, test_key());
+            nodes.push(Self::start(config.clone(), cluster).await);
+        }
+        linked(&nodes, count - 1).await;
+        nodes
+    }
+}
+
+/// Waits until each node has so many links.
+pub async fn linked(nodes: &[TestNode], count: usize) {
+    let all = async {
+        while nodes.iter().any(|node| node.node.linked().len() != count) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, all).await.expect("the nodes are linked");
+}
+
+/// A key for tests.
+pub fn test_key() -> ClusterKey {
+    ClusterKey::new([7; 32]).expect("the key is long enough")
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
