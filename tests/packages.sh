@@ -8,7 +8,7 @@ work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2> /dev/null || true; rm -rf "$work"' EXIT
 export CARGO_TARGET_DIR=${ANYWIRE_PACKAGES_TARGET:-$root/target/packages}
-crates=(anywire-protocol anywire-core anywire-websocket anywire-polling anywire-browser anywire anywire-client)
+crates=(anywire-protocol anywire-core anywire-websocket anywire-polling anywire-browser anywire-cluster anywire anywire-client)
 
 echo "== crates: packed to $work"
 cd "$root"

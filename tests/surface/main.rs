@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Those whose items users name. The others are parts of them.
-const CRATES: [&str; 4] = [
+const CRATES: [&str; 5] = [
     "anywire",
     "anywire-client",
     "anywire-cluster",
