@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix floods soak browsers packages bench fuzz middleboxes browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix floods soak browsers packages bench fuzz middleboxes redis browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,7 +33,7 @@ unit: browser-tools ## the tests that need neither a browser nor root: rules, co
 # What a host can influence runs under those that are not our own loop too; `make hosts` runs all.
 HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies streams
 
-sockets: middleboxes ## the server and the Rust client over real sockets, under each host
+sockets: middleboxes redis ## the server and the Rust client over real sockets, under each host
 	cargo test -p anywire-fault-proxy -p anywire-compare -p anywire-tests --lib --examples
 	cargo test -p anywire-tests --test integration
 	@for host in warp axum hyper edge; do \
@@ -41,7 +41,7 @@ sockets: middleboxes ## the server and the Rust client over real sockets, under 
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
 	done
 
-hosts: middleboxes ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper, another node of a cluster
+hosts: middleboxes redis ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper, another node of a cluster
 	@for host in anywire warp axum hyper edge; do \
 		echo "== under $$host"; \
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration || exit 1; \
@@ -50,7 +50,7 @@ hosts: middleboxes ## all tests over sockets under all hosts: our loop, warp::se
 packages: browser-tools ## pack the crates and the npm package, and use what was packed where there is no workspace
 	tests/packages.sh
 
-deps: browser-tools middleboxes ## install what the tests need, where that is possible; it says what it does
+deps: browser-tools middleboxes redis ## install what the tests need, where that is possible; it says what it does
 	tests/e2e/install-chromium.sh
 
 e2e: ## the browser client in headless Chromium, installed if missing and possible
@@ -65,6 +65,9 @@ dropin: browser-tools ## three libraries that take a WebSocket, handed Anywire i
 
 middleboxes:
 	tests/install-middleboxes.sh
+
+redis:
+	tests/install-redis.sh
 
 matrix: middleboxes ## every bad network × both clients × every workload, as a table; MATRIX="--only silent" for some
 	tests/e2e/install-chromium.sh

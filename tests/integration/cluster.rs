@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anywire::cluster::{Cluster, ClusterKey, Gap, MemoryStore};
 use anywire::{CloseCode, CloseReason};
 use anywire_protocol::Packet;
-use anywire_tests::cluster::{TestNode, linked, test_key};
+use anywire_tests::cluster::{TestNode, TestStore, linked, test_key};
 use anywire_tests::http::poll;
+use anywire_tests::redis::RedisServer;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -28,177 +29,193 @@ async fn told(wire: &Wire, addr: SocketAddr) -> (u16, u64) {
 
 #[tokio::test]
 async fn each_connection_may_come_to_another_node() {
-    let nodes = TestNode::start_all(3, &every(), &MemoryStore::new()).await;
-    for first in ALL {
-        let mut wire = Wire::open(nodes[0].addr, first).await;
-        for (turn, variant) in ALL.into_iter().enumerate() {
-            wire.go_to(nodes[turn % 3].addr);
-            wire.switch(variant).await;
-            let text = format!("{first:?} then {variant:?}");
-            wire.send(text.as_str()).await;
-            assert_eq!(wire.recv_text().await, text);
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(3, &every(), &store).await;
+        for first in ALL {
+            let mut wire = Wire::open(nodes[0].addr, first).await;
+            for (turn, variant) in ALL.into_iter().enumerate() {
+                wire.go_to(nodes[turn % 3].addr);
+                wire.switch(variant).await;
+                let text = format!("{first:?} then {variant:?}");
+                wire.send(text.as_str()).await;
+                assert_eq!(wire.recv_text().await, text);
+            }
+            let reason = CloseReason::from(CloseCode::NORMAL);
+            wire.close(reason).await;
         }
-        let reason = CloseReason::from(CloseCode::NORMAL);
-        wire.close(reason).await;
+        let opened: Vec<_> = nodes
+            .iter()
+            .map(|node| node.server.metrics().opened)
+            .collect();
+        assert_eq!(
+            opened,
+            [ALL.len() as u64, 0, 0],
+            "the first node is the home of all"
+        );
     }
-    let opened: Vec<_> = nodes
-        .iter()
-        .map(|node| node.server.metrics().opened)
-        .collect();
-    assert_eq!(
-        opened,
-        [ALL.len() as u64, 0, 0],
-        "the first node is the home of all"
-    );
 }
 
 #[tokio::test]
 async fn legs_that_race_to_several_nodes_make_one_session() {
-    let nodes = TestNode::start_all(3, &every(), &MemoryStore::new()).await;
-    let mut addrs: Vec<_> = nodes.iter().map(|node| node.addr).collect();
-    for round in 0..50 {
-        addrs.rotate_left(1);
-        let key = new_key();
-        let mut legs = JoinSet::new();
-        for (turn, addr) in addrs.iter().enumerate() {
-            let (addr, generation) = (*addr, turn as u64 + 1);
-            // What opens by a poll carries nothing yet, so that none supersedes another.
-            let variant = match (round + turn) % 3 {
-                0 => Variant::WebSocket,
-                1 => Variant::PollText,
-                _ => Variant::PollBinary,
-            };
-            legs.spawn(async move { Wire::open_with(addr, variant, key, generation, &[]).await });
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(3, &every(), &store).await;
+        let mut addrs: Vec<_> = nodes.iter().map(|node| node.addr).collect();
+        for round in 0..50 {
+            addrs.rotate_left(1);
+            let key = new_key();
+            let mut legs = JoinSet::new();
+            for (turn, addr) in addrs.iter().enumerate() {
+                let addr = *addr;
+                // Legs of one generation: none is told that it comes too late.
+                let variant = match (round + turn) % 3 {
+                    0 => Variant::WebSocket,
+                    1 => Variant::PollText,
+                    _ => Variant::PollBinary,
+                };
+                legs.spawn(async move { Wire::open_with(addr, variant, key, 1, &[]).await });
+            }
+            let wires = legs.join_all().await;
+            let opened = wires.iter().map(|wire| &wire.opened);
+            for other in opened.clone() {
+                assert_eq!(other.session, wires[0].opened.session);
+                assert_eq!(other.secret, wires[0].opened.secret);
+            }
         }
-        let wires = legs.join_all().await;
-        let opened = wires.iter().map(|wire| &wire.opened);
-        for other in opened.clone() {
-            assert_eq!(other.session, wires[0].opened.session);
-            assert_eq!(other.secret, wires[0].opened.secret);
+        let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
+        assert_eq!(began, 50, "the app heard of each once");
+        for node in &nodes {
+            assert!(
+                node.server.metrics().opened > 0,
+                "whoever comes first is the home"
+            );
         }
-    }
-    let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
-    assert_eq!(began, 50, "the app heard of each once");
-    for node in &nodes {
-        assert!(
-            node.server.metrics().opened > 0,
-            "whoever comes first is the home"
-        );
     }
 }
 
 #[tokio::test]
 async fn a_session_that_has_ended_is_unknown_at_every_node() {
-    let nodes = TestNode::start_all(3, &every(), &MemoryStore::new()).await;
-    let key = new_key();
-    let mut wire = Wire::open_with(nodes[0].addr, Variant::PollText, key, 1, &[]).await;
-    wire.close(CloseCode::NORMAL.into()).await;
-    nodes[0].seen.wait_closed(1).await;
-    let ended = async {
-        for node in &nodes {
-            while told(&wire, node.addr).await != (404, 4930) {
-                sleep(Duration::from_millis(5)).await;
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(3, &every(), &store).await;
+        let key = new_key();
+        let mut wire = Wire::open_with(nodes[0].addr, Variant::PollText, key, 1, &[]).await;
+        wire.close(CloseCode::NORMAL.into()).await;
+        nodes[0].seen.wait_closed(1).await;
+        let ended = async {
+            for node in &nodes {
+                while told(&wire, node.addr).await != (404, 4930) {
+                    sleep(Duration::from_millis(5)).await;
+                }
             }
+        };
+        timeout(DEADLINE, ended).await.expect("all say so");
+        // Its opening key makes no other within the open window, wherever it comes.
+        for node in &nodes {
+            let open = packet(
+                'o',
+                &format!(r#"{{"version":1,"key":"{key}","generation":2}}"#),
+            );
+            let answer = poll(node.addr, "anywire", &open).await;
+            assert_eq!((answer.status, answer.code()), (404, 4930));
         }
-    };
-    timeout(DEADLINE, ended).await.expect("all say so");
-    // Its opening key makes no other within the open window, wherever it comes.
-    for node in &nodes {
-        let open = packet(
-            'o',
-            &format!(r#"{{"version":1,"key":"{key}","generation":2}}"#),
-        );
-        let answer = poll(node.addr, "anywire", &open).await;
-        assert_eq!((answer.status, answer.code()), (404, 4930));
     }
 }
 
 #[tokio::test]
 async fn the_sessions_of_a_dead_node_are_unknown_at_every_other() {
-    let mut nodes = TestNode::start_all(3, &every(), &MemoryStore::new()).await;
-    let wire = Wire::open(nodes[0].addr, Variant::PollText).await;
-    assert_eq!(told(&wire, nodes[1].addr).await, (200, 0));
-    drop(nodes.remove(0));
-    let dead = Instant::now();
-    for node in &nodes {
-        let answered = async {
-            loop {
-                match told(&wire, node.addr).await {
-                    (404, code) => return code,
-                    // Not yet known, never another verdict.
-                    (503, _) => {}
-                    other => panic!("{other:?}"),
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let mut nodes = TestNode::start_all(3, &every(), &store).await;
+        let wire = Wire::open(nodes[0].addr, Variant::PollText).await;
+        assert_eq!(told(&wire, nodes[1].addr).await, (200, 0));
+        drop(nodes.remove(0));
+        let dead = Instant::now();
+        for node in &nodes {
+            let answered = async {
+                loop {
+                    match told(&wire, node.addr).await {
+                        (404, code) => return code,
+                        // Not yet known, never another verdict.
+                        (503, _) => {}
+                        other => panic!("{other:?}"),
+                    }
                 }
-            }
-        };
-        assert_eq!(timeout(DEADLINE, answered).await.unwrap(), 4930);
+            };
+            assert_eq!(timeout(DEADLINE, answered).await.unwrap(), 4930);
+        }
+        println!("told {:?} after the end", dead.elapsed());
+        // The client opens another, at whichever node.
+        let mut again = Wire::open(nodes[1].addr, Variant::WebSocket).await;
+        again.go_to(nodes[0].addr);
+        again.switch(Variant::PollText).await;
+        again.send("hello").await;
+        assert_eq!(again.recv_text().await, "hello");
     }
-    println!("told {:?} after the end", dead.elapsed());
-    // The client opens another, at whichever node.
-    let mut again = Wire::open(nodes[1].addr, Variant::WebSocket).await;
-    again.go_to(nodes[0].addr);
-    again.switch(Variant::PollText).await;
-    again.send("hello").await;
-    assert_eq!(again.recv_text().await, "hello");
 }
 
 #[tokio::test]
 async fn a_store_that_is_away_stops_no_session() {
-    let store = MemoryStore::new();
-    let nodes = TestNode::start_all(3, &every(), &store).await;
-    let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
-    let mut polling = Wire::open(nodes[1].addr, Variant::PollText).await;
-    store.set_away(true);
-    for (variant, node) in [
-        (Variant::WebSocket, 0),
-        (Variant::PollBinary, 1),
-        (Variant::StreamText, 2),
-        (Variant::Events, 0),
-    ] {
-        for wire in [&mut wire, &mut polling] {
-            wire.go_to(nodes[node].addr);
-            wire.switch(variant).await;
-            wire.send("still here").await;
-            assert_eq!(wire.recv_text().await, "still here");
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(3, &every(), &store).await;
+        let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
+        let mut polling = Wire::open(nodes[1].addr, Variant::PollText).await;
+        store.set_away(true);
+        for (variant, node) in [
+            (Variant::WebSocket, 0),
+            (Variant::PollBinary, 1),
+            (Variant::StreamText, 2),
+            (Variant::Events, 0),
+        ] {
+            for wire in [&mut wire, &mut polling] {
+                wire.go_to(nodes[node].addr);
+                wire.switch(variant).await;
+                wire.send("still here").await;
+                assert_eq!(wire.recv_text().await, "still here");
+            }
         }
+        // Nobody can say that a session has ended, nor make one.
+        let open = packet(
+            'o',
+            &format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key()),
+        );
+        let refused = poll(nodes[2].addr, "anywire", &open).await;
+        assert_eq!((refused.status, refused.code()), (503, 4902));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        store.set_away(false);
+        let answer = poll(nodes[2].addr, "anywire", &open).await;
+        assert_eq!(answer.status, 200);
     }
-    // Nobody can say that a session has ended, nor make one.
-    let open = packet(
-        'o',
-        &format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key()),
-    );
-    let refused = poll(nodes[2].addr, "anywire", &open).await;
-    assert_eq!((refused.status, refused.code()), (503, 4902));
-    assert_eq!(refused.header("retry-after"), Some("1"));
-    store.set_away(false);
-    let answer = poll(nodes[2].addr, "anywire", &open).await;
-    assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]
 async fn a_store_that_has_forgotten_ends_no_session_and_makes_none_twice() {
-    let store = MemoryStore::new();
-    let nodes = TestNode::start_all(3, &every(), &store).await;
-    let mut wires = Vec::new();
-    for node in &nodes {
-        for _ in 0..20 {
-            let key = new_key();
-            let wire = Wire::open_with(node.addr, Variant::PollText, key, 1, &[]).await;
-            wires.push((key, wire));
+    for mut store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(3, &every(), &store).await;
+        let mut wires = Vec::new();
+        for node in &nodes {
+            for _ in 0..20 {
+                let key = new_key();
+                let wire = Wire::open_with(node.addr, Variant::PollText, key, 1, &[]).await;
+                wires.push((key, wire));
+            }
         }
-    }
-    for round in 0..3 {
-        store.forget();
-        for (at, (key, wire)) in wires.iter_mut().enumerate() {
-            let addr = nodes[(at + round) % 3].addr;
-            assert_eq!(told(wire, addr).await, (200, 0), "{at} in round {round}");
-            // A late repeat of the open finds it too.
-            let again = Wire::open_with(addr, Variant::PollText, *key, 1, &[]).await;
-            assert_eq!(again.opened.session, wire.opened.session);
+        for round in 0..3 {
+            store.forget();
+            for (at, (key, wire)) in wires.iter_mut().enumerate() {
+                let addr = nodes[(at + round) % 3].addr;
+                assert_eq!(told(wire, addr).await, (200, 0), "{at} in round {round}");
+                // A late repeat of the open finds it too.
+                let again = Wire::open_with(addr, Variant::PollText, *key, 1, &[]).await;
+                assert_eq!(again.opened.session, wire.opened.session);
+            }
         }
+        let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
+        assert_eq!(began, wires.len());
     }
-    let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
-    assert_eq!(began, wires.len());
 }
 
 #[tokio::test]
@@ -231,64 +248,67 @@ async fn nodes_know_each_other_by_their_key() {
 
 #[tokio::test]
 async fn what_is_published_is_heard_at_all_nodes_in_one_order() {
-    let store = MemoryStore::new();
-    let nodes = TestNode::start_all(3, &every(), &store).await;
-    let mut wires = Vec::new();
-    for (turn, variant) in ALL.into_iter().enumerate() {
-        let mut wire = Wire::open(nodes[turn % 3].addr, variant).await;
-        wire.send("topic:news").await;
-        assert_eq!(wire.recv_text().await, "subscribed");
-        wires.push(wire);
-    }
-    for number in 0..300 {
-        nodes[number % 3]
-            .server
-            .publish("news", format!("n{number}"));
-    }
-    let mut orders = Vec::new();
-    for wire in &mut wires {
-        let mut order = Vec::new();
-        while order.len() < 300 {
-            order.push(wire.recv_text().await);
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(3, &every(), &store).await;
+        let mut wires = Vec::new();
+        for (turn, variant) in ALL.into_iter().enumerate() {
+            let mut wire = Wire::open(nodes[turn % 3].addr, variant).await;
+            wire.send("topic:news").await;
+            assert_eq!(wire.recv_text().await, "subscribed");
+            wires.push(wire);
         }
-        orders.push(order);
-    }
-    for order in &orders {
-        assert_eq!(order, &orders[0], "one order for all");
-        for node in 0..3 {
-            let of_node = order.iter().filter_map(|text| {
-                let number: usize = text[1..].parse().unwrap();
-                (number % 3 == node).then_some(number)
-            });
-            assert!(
-                of_node.is_sorted(),
-                "each node's own in the order in which it published"
-            );
+        for number in 0..300 {
+            nodes[number % 3]
+                .server
+                .publish("news", format!("n{number}"));
         }
-    }
-    // A repeat with the same key is none.
-    let first = nodes[0]
-        .node
-        .publish("news", "once", Some("k"))
-        .await
-        .unwrap();
-    let again = nodes[1]
-        .node
-        .publish("news", "once", Some("k"))
-        .await
-        .unwrap();
-    assert_eq!((first, first.number), (again, 301));
-    nodes[2].node.publish("news", "last", None).await.unwrap();
-    for wire in &mut wires {
-        assert_eq!(wire.recv_text().await, "once");
-        assert_eq!(wire.recv_text().await, "last");
+        let mut orders = Vec::new();
+        for wire in &mut wires {
+            let mut order = Vec::new();
+            while order.len() < 300 {
+                order.push(wire.recv_text().await);
+            }
+            orders.push(order);
+        }
+        for order in &orders {
+            assert_eq!(order, &orders[0], "one order for all");
+            for node in 0..3 {
+                let of_node = order.iter().filter_map(|text| {
+                    let number: usize = text[1..].parse().unwrap();
+                    (number % 3 == node).then_some(number)
+                });
+                assert!(
+                    of_node.is_sorted(),
+                    "each node's own in the order in which it published"
+                );
+            }
+        }
+        // A repeat with the same key is none.
+        let first = nodes[0]
+            .node
+            .publish("news", "once", Some("k"))
+            .await
+            .unwrap();
+        let again = nodes[1]
+            .node
+            .publish("news", "once", Some("k"))
+            .await
+            .unwrap();
+        assert_eq!((first, first.number), (again, 301));
+        nodes[2].node.publish("news", "last", None).await.unwrap();
+        for wire in &mut wires {
+            assert_eq!(wire.recv_text().await, "once");
+            assert_eq!(wire.recv_text().await, "last");
+        }
     }
 }
 
 #[tokio::test]
 async fn what_a_feed_loses_comes_from_the_log_or_is_told() {
     let store = MemoryStore::new();
-    let mut nodes = TestNode::start_all(2, &every(), &store).await;
+    let shared = TestStore::Memory(store.clone());
+    let mut nodes = TestNode::start_all(2, &every(), &shared).await;
     let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
     wire.send("topic:news").await;
     assert_eq!(wire.recv_text().await, "subscribed");
@@ -326,29 +346,32 @@ async fn what_a_feed_loses_comes_from_the_log_or_is_told() {
 
 #[tokio::test]
 async fn a_node_that_drains_has_others_take_new_sessions() {
-    let nodes = TestNode::start_all(2, &every(), &MemoryStore::new()).await;
-    let mut wire = Wire::open(nodes[0].addr, Variant::PollText).await;
-    let server = nodes[0].server.clone();
-    let drained = tokio::spawn(async move { server.drain(Duration::from_secs(10)).await });
-    // Wherever its client comes, it is told.
-    wire.go_to(nodes[1].addr);
-    let Got::Closed(reason) = wire.recv().await else {
-        panic!("not closed")
-    };
-    assert_eq!(reason.code, CloseCode::RESTART);
-    wire.close(reason).await;
-    assert_eq!(drained.await.unwrap(), 0);
-    for variant in ALL {
-        let mut wire = Wire::open(nodes[0].addr, variant).await;
-        wire.send("hello").await;
-        assert_eq!(wire.recv_text().await, "hello");
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(2, &every(), &store).await;
+        let mut wire = Wire::open(nodes[0].addr, Variant::PollText).await;
+        let server = nodes[0].server.clone();
+        let drained = tokio::spawn(async move { server.drain(Duration::from_secs(10)).await });
+        // Wherever its client comes, it is told.
+        wire.go_to(nodes[1].addr);
+        let Got::Closed(reason) = wire.recv().await else {
+            panic!("not closed")
+        };
+        assert_eq!(reason.code, CloseCode::RESTART);
+        wire.close(reason).await;
+        assert_eq!(drained.await.unwrap(), 0);
+        for variant in ALL {
+            let mut wire = Wire::open(nodes[0].addr, variant).await;
+            wire.send("hello").await;
+            assert_eq!(wire.recv_text().await, "hello");
+        }
+        assert_eq!(nodes[1].server.metrics().opened, ALL.len() as u64);
     }
-    assert_eq!(nodes[1].server.metrics().opened, ALL.len() as u64);
 }
 
 #[tokio::test]
 async fn a_rule_broken_below_the_packets_ends_the_session_at_its_home() {
-    let nodes = TestNode::start_all(2, &every(), &MemoryStore::new()).await;
+    let nodes = TestNode::start_all(2, &every(), &TestStore::Memory(MemoryStore::new())).await;
     let mut wire = Wire::open(nodes[0].addr, Variant::PollText).await;
     wire.go_to(nodes[1].addr);
     wire.switch(Variant::WebSocket).await;
@@ -361,14 +384,119 @@ async fn a_rule_broken_below_the_packets_ends_the_session_at_its_home() {
 
 #[tokio::test]
 async fn nodes_that_come_and_go_are_found_and_forgotten() {
-    let store = MemoryStore::new();
-    let mut nodes = TestNode::start_all(2, &every(), &store).await;
-    nodes.push(TestNode::start(every(), Cluster::in_process(&store, test_key())).await);
-    linked(&nodes, 2).await;
-    let gone = nodes.remove(0);
-    let wire = Wire::open(nodes[0].addr, Variant::PollText).await;
-    assert_eq!(told(&wire, gone.addr).await, (200, 0));
-    gone.server.drain(Duration::from_secs(1)).await;
-    drop(gone);
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let mut nodes = TestNode::start_all(2, &every(), &store).await;
+        nodes.push(TestNode::start(every(), store.cluster(test_key())).await);
+        linked(&nodes, 2).await;
+        let gone = nodes.remove(0);
+        let wire = Wire::open(nodes[0].addr, Variant::PollText).await;
+        assert_eq!(told(&wire, gone.addr).await, (200, 0));
+        gone.server.drain(Duration::from_secs(1)).await;
+        drop(gone);
+        linked(&nodes, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn topics_survive_whatever_happens_to_redis() {
+    let mut redis = RedisServer::start(&[]);
+    let join = async |redis: &RedisServer| {
+        let cluster = Cluster::redis(&redis.url(), test_key()).unwrap();
+        TestNode::start(every(), cluster).await
+    };
+    let mut nodes = [join(&redis).await, join(&redis).await];
     linked(&nodes, 1).await;
+    let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
+    wire.send("topic:news").await;
+    assert_eq!(wire.recv_text().await, "subscribed");
+    // Its connection for topics is killed again and again: the log has what it did not hear.
+    for number in 0..400 {
+        if number % 50 == 0 {
+            redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        }
+        let text = format!("n{number}");
+        nodes[1].node.publish("news", text, None).await.unwrap();
+    }
+    for number in 0..400 {
+        assert_eq!(wire.recv_text().await, format!("n{number}"));
+    }
+    redis.kill();
+    let away = nodes[1]
+        .node
+        .publish("news", "lost", None)
+        .await
+        .unwrap_err();
+    assert!(
+        away.to_string().contains("may not have been published"),
+        "{away}"
+    );
+    redis.start_again();
+    // It counts anew, and the app is told.
+    let published = async {
+        while nodes[1].node.publish("news", "anew", None).await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, published)
+        .await
+        .expect("it comes back by itself");
+    let gap = timeout(DEADLINE, nodes[0].node.gap())
+        .await
+        .expect("it is told");
+    assert_eq!(gap.unwrap().missing, None);
+    assert_eq!(wire.recv_text().await, "anew");
+}
+
+#[tokio::test]
+async fn a_redis_that_cannot_be_used_is_named() {
+    let redis = RedisServer::start(&["--requirepass", "secret", "--maxmemory", "100mb"]);
+    let trouble = async |url: &str| {
+        let node = TestNode::start(every(), Cluster::redis(url, test_key()).unwrap()).await;
+        let told = async {
+            loop {
+                match node.node.trouble() {
+                    Some(trouble) if !trouble.contains("not connected yet") => return trouble,
+                    _ => sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        timeout(DEADLINE, told).await.expect("it is told")
+    };
+    let wrong = trouble(&redis.url()).await;
+    assert!(wrong.to_lowercase().contains("auth"), "{wrong}");
+    let with_password = format!("redis://:secret@{}", redis.addr());
+    redis.command(&[
+        "-a",
+        "secret",
+        "CONFIG",
+        "SET",
+        "maxmemory-policy",
+        "allkeys-lru",
+    ]);
+    let evicting = trouble(&with_password).await;
+    assert!(
+        evicting.contains("set maxmemory-policy to noeviction"),
+        "{evicting}"
+    );
+    redis.command(&[
+        "-a",
+        "secret",
+        "CONFIG",
+        "SET",
+        "maxmemory-policy",
+        "noeviction",
+    ]);
+    let master = redis.addr().port().to_string();
+    let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &master]);
+    let told = trouble(&replica.url()).await;
+    assert!(told.contains("the server is a replica"), "{told}");
+    let cluster = Cluster::redis(&with_password, test_key()).unwrap();
+    let node = TestNode::start(every(), cluster).await;
+    let ready = async {
+        while !node.node.is_ready() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, ready).await.expect("it is ready");
 }

@@ -9,6 +9,7 @@ use anywire::{Config, Server};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::redis::RedisServer;
 use crate::server::{Seen, app};
 
 /// A server that is a node of a cluster; gone when dropped, as a process that is killed.
@@ -22,6 +23,59 @@ pub struct TestNode {
     /// What its app has seen.
     pub seen: Arc<Seen>,
     task: JoinHandle<()>,
+}
+
+/// What the nodes of a test share.
+pub enum TestStore {
+    /// One in this process.
+    Memory(MemoryStore),
+    /// A Redis.
+    Redis(RedisServer),
+}
+
+impl TestStore {
+    /// One of each kind.
+    pub fn each() -> [Self; 2] {
+        [
+            Self::Memory(MemoryStore::new()),
+            Self::Redis(RedisServer::start(&[])),
+        ]
+    }
+
+    /// Its kind, for messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Redis(_) => "Redis",
+        }
+    }
+
+    /// Settings of a cluster that shares it.
+    pub fn cluster(&self, key: ClusterKey) -> Cluster {
+        match self {
+            Self::Memory(store) => Cluster::in_process(store, key),
+            Self::Redis(redis) => Cluster::redis(&redis.url(), key).expect("the URL is a Redis's"),
+        }
+    }
+
+    /// It answers no more, or again.
+    pub fn set_away(&self, is_away: bool) {
+        match self {
+            Self::Memory(store) => store.set_away(is_away),
+            Self::Redis(redis) => redis.set_hung(is_away),
+        }
+    }
+
+    /// It forgets all, and is another one from now on.
+    pub fn forget(&mut self) {
+        match self {
+            Self::Memory(store) => store.forget(),
+            Self::Redis(redis) => {
+                redis.kill();
+                redis.start_again();
+            }
+        }
+    }
 }
 
 /// Longest wait for the nodes to find each other.
@@ -50,10 +104,10 @@ impl TestNode {
     }
 
     /// So many nodes of one cluster, once each has a link to all others.
-    pub async fn start_all(count: usize, config: &Config, store: &MemoryStore) -> Vec<Self> {
+    pub async fn start_all(count: usize, config: &Config, store: &TestStore) -> Vec<Self> {
         let mut nodes = Vec::new();
         for _ in 0..count {
-            let cluster = Cluster::in_process(store, test_key());
+            let cluster = store.cluster(test_key());
             nodes.push(Self::start(config.clone(), cluster).await);
         }
         linked(&nodes, count - 1).await;

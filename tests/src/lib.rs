@@ -14,6 +14,7 @@ pub mod node;
 pub mod open_answer;
 pub mod oracle;
 pub mod recipes;
+pub mod redis;
 pub mod server;
 pub mod simulation;
 pub mod site;

@@ -53,6 +53,11 @@ impl Barrier {
         true
     }
 
+    /// Whether a store has ever answered.
+    pub(crate) fn has_met(&self) -> bool {
+        self.lock().met.is_some()
+    }
+
     /// The store that this node has met last, if it has not written back there yet.
     pub(crate) fn unsettled(&self) -> Option<StoreId> {
         let met = self.lock().met.map(|(met, _)| met);

@@ -18,6 +18,7 @@ use crate::key::ClusterKey;
 use crate::link::{Links, listen};
 use crate::memory::MemoryStore;
 use crate::node::{Ended, Node};
+use crate::redis::{RedisSettings, RedisStore, UrlError};
 use crate::store::{LEASE, NodeId, Store, StoreError, StoreId, Token, TopicPosition};
 use crate::topics::{self, Gap};
 
@@ -25,10 +26,17 @@ use crate::topics::{self, Gap};
 #[derive(Debug)]
 #[must_use = "a cluster that no server joins does nothing"]
 pub struct Cluster {
-    store: Arc<dyn Store>,
+    store: StoreSettings,
     keys: Vec<ClusterKey>,
     listen: SocketAddr,
     advertise: Option<SocketAddr>,
+}
+
+/// Where the nodes' store is.
+#[derive(Debug)]
+enum StoreSettings {
+    Memory(MemoryStore),
+    Redis(Box<RedisSettings>),
 }
 
 /// Why a server cannot join.
@@ -51,12 +59,32 @@ pub enum ClusterError {
 pub struct PublishError(String);
 
 impl Cluster {
-    /// A cluster whose nodes are all in this process: to see how one behaves, and for tests.
-    pub fn in_process(store: &MemoryStore, key: ClusterKey) -> Self {
-        Self::new(Arc::new(store.node()), key)
+    /// A cluster whose nodes share a Redis, or a Valkey, of version 6.2 or later: `redis://user:password@host:6379/0`, `rediss://` with
+    /// TLS, or `redis+sentinel://host:26379,host:26379/master`.
+    ///
+    /// # Errors
+    /// The URL names no Redis.
+    pub fn redis(url: &str, key: ClusterKey) -> Result<Self, UrlError> {
+        Ok(Self::new(
+            StoreSettings::Redis(Box::new(RedisSettings::new(url)?)),
+            key,
+        ))
     }
 
-    fn new(store: Arc<dyn Store>, key: ClusterKey) -> Self {
+    /// A cluster whose nodes are all in this process: to see how one behaves, and for tests.
+    pub fn in_process(store: &MemoryStore, key: ClusterKey) -> Self {
+        Self::new(StoreSettings::Memory(store.clone()), key)
+    }
+
+    /// What all keys and channels in Redis begin with; `aw` by default. Clusters that share a Redis need one each.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        if let StoreSettings::Redis(settings) = &mut self.store {
+            prefix.clone_into(&mut settings.prefix);
+        }
+        self
+    }
+
+    fn new(store: StoreSettings, key: ClusterKey) -> Self {
         Self {
             store,
             keys: vec![key],
@@ -105,8 +133,12 @@ impl Cluster {
         let (ended, ends) = mpsc::unbounded_channel();
         let (commands, commanded) = Commands::new();
         let (gaps, gaps_heard) = mpsc::channel(MAX_GAPS);
-        let feed = self.store.feed().expect("a cluster is joined once");
-        let node = Arc::new(Node::new(id, hub, self.store, links, ended, commands));
+        let store: Arc<dyn Store> = match self.store {
+            StoreSettings::Memory(store) => Arc::new(store.node()),
+            StoreSettings::Redis(settings) => Arc::new(RedisStore::start(*settings, id)),
+        };
+        let feed = store.feed().expect("a new store has its feed");
+        let node = Arc::new(Node::new(id, hub, store, links, ended, commands));
         hub.join(node.clone(), &secrets);
         let mut tasks = JoinSet::new();
         tasks.spawn(listen(
@@ -187,6 +219,20 @@ impl ClusterNode {
         if let Err(error) = node.store.leave(node.id).await {
             debug!(node = %node.id, %error, "the store did not hear that this node leaves");
         }
+    }
+
+    /// Whether a balancer is to send clients here. Not while the server drains, nor before the node has met its store, nor while the
+    /// store cannot be used although other nodes can use it. When no node can, all stay ready: what lives goes on.
+    pub fn is_ready(&self) -> bool {
+        let is_draining = self.node.hub.upgrade().is_none_or(|hub| hub.is_draining());
+        !is_draining
+            && self.node.barrier.has_met()
+            && (self.trouble().is_none() || self.node.none_has_store())
+    }
+
+    /// Why the store cannot be used now, and what to mend; nothing if it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.node.store.trouble()
     }
 
     /// How many messages that were published here did not reach the store.

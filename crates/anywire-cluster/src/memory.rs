@@ -128,7 +128,7 @@ impl MemoryNode {
         Box::pin(async move {
             let mut state = self.store.lock();
             if state.is_away {
-                return Err(StoreError::Away("it is switched off".to_owned()));
+                return Err(StoreError::Away(SWITCHED_OFF.to_owned()));
             }
             call(&mut state)
         })
@@ -362,8 +362,15 @@ impl Store for MemoryNode {
         })
     }
 
+    fn trouble(&self) -> Option<String> {
+        let is_away = self.store.lock().is_away;
+        is_away.then(|| SWITCHED_OFF.to_owned())
+    }
+
     fn feed(&self) -> Option<mpsc::Receiver<Fed>> {
         let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
         feed.take()
     }
 }
+
+const SWITCHED_OFF: &str = "it is switched off";

@@ -100,6 +100,11 @@ impl Node {
         up.len() == self.links.count() && up.iter().all(has_settled)
     }
 
+    /// Whether no other node can use the store either, as far as they say.
+    pub(crate) fn none_has_store(&self) -> bool {
+        self.links.up().iter().all(|(_, link)| !link.has_store())
+    }
+
     async fn pass_barrier(&self, deadline: Instant) -> Option<StoreId> {
         self.barrier
             .pass(|store| self.others_have_settled(store), deadline)
@@ -393,6 +398,10 @@ impl Nodes for Node {
 impl Sessions for Node {
     fn hub(&self) -> Option<Hub> {
         self.hub.upgrade()
+    }
+
+    fn has_store(&self) -> bool {
+        self.store.trouble().is_none()
     }
 
     fn is_mine(&self, session: SessionId, token: Option<[u8; 8]>) -> bool {

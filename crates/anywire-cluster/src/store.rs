@@ -74,6 +74,9 @@ pub(crate) enum StoreError {
     /// Another store answers than the call was meant for. Nothing was changed.
     #[error("another store answers than before")]
     Other(StoreId),
+    /// The store answers, and refuses.
+    #[error("the store refuses: {0}")]
+    Refused(String),
 }
 
 /// The calls. None is made again once it may have taken effect.
@@ -140,6 +143,9 @@ pub(crate) trait Store: Debug + Send + Sync {
 
     /// What the topic's log has from behind a number on.
     fn read<'a>(&'a self, topic: &'a str, after: u64) -> StoreFuture<'a, Log>;
+
+    /// Why the store cannot be used now; nothing if it can.
+    fn trouble(&self) -> Option<String>;
 
     /// What comes of topics that this node has subscribed to. Taken once.
     fn feed(&self) -> Option<mpsc::Receiver<Fed>>;

@@ -1,12 +1,17 @@
 //! Topics over all nodes: what is published goes to the store, which numbers it, and comes back from there to every node that has
 //! followers, in one order. What a node misses shows by the numbers, and is read from the topic's log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use anywire_protocol::Message;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::commands::Command;
@@ -32,6 +37,7 @@ pub(crate) async fn run(
     let mut followed = Followed {
         node: &node,
         positions: HashMap::new(),
+        suspects: HashSet::new(),
         gaps,
     };
     let mut published = FuturesUnordered::new();
@@ -40,18 +46,22 @@ pub(crate) async fn run(
             // What has been published is heard first, so that the feed does not overflow.
             biased;
             Some(fed) = feed.recv() => followed.hear(fed).await,
-            Some(outcome) = published.next(), if !published.is_empty() => {
-                let outcome: Result<TopicPosition, StoreError> = outcome;
-                if let Err(error) = outcome {
-                    node.topics.count_lost();
-                    debug!(%error, "a message was not published");
-                }
+            Some(outcome) = published.next(), if !published.is_empty() => note(&node, outcome),
+            () = sleep(READ_AGAIN), if !followed.suspects.is_empty() => {
+                followed.repair_suspects().await;
             }
             command = commands.recv(), if published.len() < MAX_PUBLISHED_AT_ONCE => match command {
                 Some(Command::Publish(topic, message)) => {
-                    let node = node.clone();
-                    let publish = async move { node.store.publish(&topic, &message, None).await };
-                    published.push(Box::pin(publish));
+                    let publisher = node.clone();
+                    let publish = async move { publisher.store.publish(&topic, &message, None).await };
+                    // It must not be made to wait for its turn before it has begun.
+                    let mut publish = Box::pin(unconstrained(publish));
+                    // Begun in this order, they come to the store in this order.
+                    let begun = poll_fn(|cx| Poll::Ready(publish.as_mut().poll(cx))).await;
+                    match begun {
+                        Poll::Ready(outcome) => note(&node, outcome),
+                        Poll::Pending => published.push(publish),
+                    }
                 }
                 Some(Command::Follow(topic)) => followed.follow(topic).await,
                 Some(Command::Unfollow(topic)) => followed.unfollow(&topic).await,
@@ -61,11 +71,20 @@ pub(crate) async fn run(
     }
 }
 
+fn note(node: &Node, outcome: Result<TopicPosition, StoreError>) {
+    if let Err(error) = outcome {
+        node.topics.count_lost();
+        debug!(%error, "a message was not published");
+    }
+}
+
 /// The topics that this node has followers of.
 struct Followed<'a> {
     node: &'a Node,
     /// The last position that followers were given, or from which on they are to be given what comes.
     positions: HashMap<Arc<str>, Option<TopicPosition>>,
+    /// The topics of which something may be missing, and whose logs could not be read yet.
+    suspects: HashSet<Arc<str>>,
     gaps: mpsc::Sender<Gap>,
 }
 
@@ -96,10 +115,8 @@ impl Followed<'_> {
     async fn hear(&mut self, fed: Fed) {
         match fed {
             Fed::Suspect => {
-                let topics: Vec<_> = self.positions.keys().cloned().collect();
-                for topic in topics {
-                    self.repair(&topic).await;
-                }
+                self.suspects.extend(self.positions.keys().cloned());
+                self.repair_suspects().await;
             }
             Fed::Message {
                 topic,
@@ -127,9 +144,16 @@ impl Followed<'_> {
         }
     }
 
+    async fn repair_suspects(&mut self) {
+        for topic in self.suspects.iter().cloned().collect::<Vec<_>>() {
+            self.repair(&topic).await;
+        }
+    }
+
     /// Gives followers what the log has that they have not, and tells of what it has not.
     async fn repair(&mut self, topic: &Arc<str>) {
         let Some(known) = self.positions.get(topic).copied() else {
+            self.suspects.remove(topic);
             return;
         };
         let mut after = known.map_or(0, |known| known.number);
@@ -142,7 +166,12 @@ impl Followed<'_> {
             after = 0;
             log = self.read(topic, after).await;
         }
-        let Some((last, log)) = log.and_then(|log| Some((log.last?, log))) else {
+        let Some(log) = log else {
+            self.suspects.insert(topic.clone());
+            return;
+        };
+        self.suspects.remove(topic);
+        let Some(last) = log.last else {
             return;
         };
         let wanted = last.number.saturating_sub(after);
@@ -160,7 +189,7 @@ impl Followed<'_> {
         }
     }
 
-    /// Nothing if the log cannot be read: what comes next has a higher number, and is seen to.
+    /// Nothing if the log cannot be read now.
     async fn read(&self, topic: &str, after: u64) -> Option<Log> {
         let log = self.node.store.read(topic, after).await;
         log.inspect_err(|error| debug!(%topic, %error, "a topic's log cannot be read"))
@@ -176,3 +205,6 @@ impl Followed<'_> {
 
 /// 1,024: so many messages are on their way to the store.
 const MAX_PUBLISHED_AT_ONCE: usize = 1_024;
+
+/// 200 ms: after which a log that could not be read is read again.
+const READ_AGAIN: Duration = Duration::from_millis(200);

@@ -50,7 +50,7 @@ pub mod cluster {
 
     pub use anywire_cluster::{
         Cluster, ClusterError, ClusterKey, ClusterNode, Gap, KeyError, MemoryStore, NodeId,
-        PublishError, TopicPosition,
+        PublishError, TopicPosition, UrlError,
     };
 }
 mod visitor;

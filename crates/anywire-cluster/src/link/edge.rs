@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::fmt::{self, Debug, Formatter};
 use std::future::poll_fn;
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(crate) struct Link {
     next: AtomicU32,
     /// The store that the home has settled with.
     settled: Mutex<Option<StoreId>>,
+    /// Whether the home can use the store, as it said last.
+    has_store: AtomicBool,
 }
 
 /// Why an entry was not let in.
@@ -65,6 +67,7 @@ impl Link {
             questions: Mutex::default(),
             next: AtomicU32::new(0),
             settled: Mutex::default(),
+            has_store: AtomicBool::new(true),
         }
     }
 
@@ -102,6 +105,11 @@ impl Link {
     /// The store that the home has written back its sessions to.
     pub(crate) fn settled(&self) -> Option<StoreId> {
         *lock(&self.settled)
+    }
+
+    /// Whether the home can use the store, as it said last.
+    pub(crate) fn has_store(&self) -> bool {
+        self.has_store.load(Ordering::Relaxed)
     }
 
     fn say(&self, frame: &ToHome<'_>) {
@@ -264,7 +272,7 @@ impl Link {
                 }
             }
             ToEdge::Settled { store } => *lock(&self.settled) = Some(store),
-            ToEdge::Ping => {}
+            ToEdge::Ping { has_store } => self.has_store.store(has_store, Ordering::Relaxed),
         }
         Ok(())
     }

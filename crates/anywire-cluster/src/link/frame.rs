@@ -117,8 +117,8 @@ pub(super) enum ToEdge<'a> {
     Answer { question: u32, has_session: bool },
     /// The store that this node has settled with: it has written back its sessions there.
     Settled { store: StoreId },
-    /// A sign of life.
-    Ping,
+    /// A sign of life, and whether this node can use the store.
+    Ping { has_store: bool },
 }
 
 /// [`Intent`](anywire_core::Intent), and the mode of a connection.

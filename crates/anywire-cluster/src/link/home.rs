@@ -33,6 +33,9 @@ pub(crate) trait Sessions: Send + Sync {
     /// The sessions that live here; nothing once the server is gone.
     fn hub(&self) -> Option<Hub>;
 
+    /// Whether this node can use the store.
+    fn has_store(&self) -> bool;
+
     /// Whether this node made, or is about to make, the session by this open, or by any.
     fn is_mine(&self, session: SessionId, token: Option<[u8; 8]>) -> bool;
 
@@ -53,7 +56,7 @@ pub(super) async fn serve(
     mut settled: watch::Receiver<Option<StoreId>>,
 ) -> Result<Infallible, LinkError> {
     let ready = Arc::<Ready>::default();
-    let mut told = None;
+    let (mut told, mut told_has_store) = (None, true);
     let mut home = Home {
         sessions,
         streams: HashMap::new(),
@@ -69,6 +72,11 @@ pub(super) async fn serve(
         if let Some(store) = store.filter(|_| store != told) {
             told = Some(store);
             encode(&ToEdge::Settled { store }, &mut home.out);
+        }
+        let has_store = home.sessions.has_store();
+        if has_store != told_has_store {
+            told_has_store = has_store;
+            encode(&ToEdge::Ping { has_store }, &mut home.out);
         }
         home.resume();
         if !pipe.is_full() {
@@ -87,7 +95,8 @@ pub(super) async fn serve(
             }
         };
         if let Turn::MustPing = pipe.turn(wake).await? {
-            encode(&ToEdge::Ping, &mut home.out);
+            let has_store = home.sessions.has_store();
+            encode(&ToEdge::Ping { has_store }, &mut home.out);
         }
     }
 }

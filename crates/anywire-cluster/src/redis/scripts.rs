@@ -1,0 +1,45 @@
+//! What is done in Redis at once: each call is one script. A script is named by its digest; a Redis that does not know it is
+//! given the text once more.
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Script};
+
+/// What all scripts begin with: which store this is, in 16 hexadecimal digits. It changes with a restart and with a failover.
+const STORE: &str = include_str!("scripts/store.lua");
+
+/// The scripts.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    pub(super) identify: Script,
+    pub(super) open: Script,
+    pub(super) find: Script,
+    pub(super) write_back: Script,
+    pub(super) renew: Script,
+    pub(super) close: Script,
+    pub(super) publish: Script,
+    pub(super) read: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        let with_store = |text: &str| Script::new(&format!("{STORE}{text}"));
+        Self {
+            identify: with_store("return store()"),
+            open: with_store(include_str!("scripts/open.lua")),
+            find: with_store(include_str!("scripts/find.lua")),
+            write_back: with_store(include_str!("scripts/write_back.lua")),
+            renew: Script::new(include_str!("scripts/renew.lua")),
+            close: Script::new(include_str!("scripts/close.lua")),
+            publish: with_store(include_str!("scripts/publish.lua")),
+            read: Script::new(include_str!("scripts/read.lua")),
+        }
+    }
+
+    /// Has a Redis know those that are called many at a time, and those whose order counts.
+    pub(super) async fn load(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        for script in [&self.publish, &self.write_back, &self.renew] {
+            script.load_async(connection).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! One connection to the Redis that is the master, for all calls: made again when it breaks, and left when another becomes the
+//! master.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::address::{Address, place};
+use super::scripts::Scripts;
+use crate::store::StoreError;
+
+/// 2 s: a Redis that takes longer is as good as away.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// From 50 ms to 2 s between two attempts to connect.
+pub(super) const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+
+/// 5 s: how often the sentinels are asked who is the master.
+const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(5);
+
+/// How the connection is.
+#[derive(Clone, Debug)]
+enum State {
+    Up {
+        connection: MultiplexedConnection,
+        /// Tells one connection from the next.
+        life: u64,
+    },
+    Down(Arc<str>),
+}
+
+/// The connection, as calls use it.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    state: Mutex<State>,
+    broken: Notify,
+    /// The server that is connected to; others follow it.
+    server: watch::Sender<Option<Client>>,
+}
+
+impl Supervisor {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State::Down("not connected yet".into())),
+            broken: Notify::new(),
+            server: watch::Sender::new(None),
+        }
+    }
+
+    /// The server that is connected to, as it changes.
+    pub(super) fn server(&self) -> watch::Receiver<Option<Client>> {
+        self.server.subscribe()
+    }
+
+    /// Why there is no connection, if there is none.
+    pub(super) fn trouble(&self) -> Option<String> {
+        match &*self.lock() {
+            State::Up { .. } => None,
+            State::Down(why) => Some(why.to_string()),
+        }
+    }
+
+    /// Makes a call; it is not made again.
+    pub(super) async fn call<T, F>(
+        &self,
+        call: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let (connection, life) = match &*self.lock() {
+            State::Up { connection, life } => (connection.clone(), *life),
+            State::Down(why) => return Err(StoreError::Away(why.to_string())),
+        };
+        let error = match call(connection).await {
+            Ok(output) => return Ok(output),
+            Err(error) => error,
+        };
+        if !is_of_the_connection(&error) {
+            return Err(StoreError::Refused(error.to_string()));
+        }
+        let mut state = self.lock();
+        if matches!(*state, State::Up { life: now, .. } if now == life) {
+            *state = State::Down(error.to_string().into());
+            self.broken.notify_one();
+        }
+        Err(StoreError::Away(error.to_string()))
+    }
+
+    /// Connects again and again, until it is dropped.
+    pub(super) async fn keep(&self, address: &Address, scripts: &Scripts) {
+        let [first, last] = RETRY;
+        let (mut wait, mut life, mut said) = (first, 0, String::new());
+        loop {
+            let connecting = timeout(ANSWER_WITHIN * 2, connect(address, scripts));
+            let why = match connecting.await {
+                Ok(Ok((client, connection))) => {
+                    info!(server = place(&client), "connected to Redis");
+                    (wait, life) = (first, life + 1);
+                    said.clear();
+                    *self.lock() = State::Up { connection, life };
+                    self.server.send_replace(Some(client.clone()));
+                    self.watch(address, &client).await;
+                    let why = match &*self.lock() {
+                        State::Up { .. } => "another server is the master now".into(),
+                        State::Down(why) => why.clone(),
+                    };
+                    warn!(server = place(&client), %why, "left a Redis");
+                    why.to_string()
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if said != why {
+                warn!(%why, "no Redis to use");
+                said.clone_from(&why);
+            }
+            *self.lock() = State::Down(why.into());
+            sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            wait = (wait * 2).min(last);
+        }
+    }
+
+    /// Returns when the connection has broken, or leads to a server that is no master any more.
+    async fn watch(&self, address: &Address, client: &Client) {
+        let broken = self.broken.notified();
+        if !address.may_move() {
+            return broken.await;
+        }
+        let moved = async {
+            loop {
+                sleep(ASK_SENTINELS_EVERY).await;
+                let found = timeout(ANSWER_WITHIN, address.resolve()).await;
+                if matches!(&found, Ok(Ok(found)) if place(found) != place(client)) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = broken => {}
+            () = moved => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connects to the master, and sees whether it can be used.
+async fn connect(
+    address: &Address,
+    scripts: &Scripts,
+) -> RedisResult<(Client, MultiplexedConnection)> {
+    let client = address.resolve().await?;
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER_WITHIN))
+        .set_response_timeout(Some(ANSWER_WITHIN));
+    let mut connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
+    let unusable = |what: &'static str| RedisError::from((ErrorKind::InvalidClientConfig, what));
+    let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
+    let value = |name: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim)
+    };
+    if value("role") != Some("master") {
+        return Err(unusable(
+            "the server is a replica: name its master, or the sentinels",
+        ));
+    }
+    let is_bounded = value("maxmemory").is_some_and(|bytes| bytes != "0");
+    if is_bounded && value("maxmemory_policy") != Some("noeviction") {
+        let text =
+            "the server evicts keys when its memory is full: set maxmemory-policy to noeviction";
+        return Err(unusable(text));
+    }
+    scripts.load(&mut connection).await?;
+    Ok((client, connection))
+}
+
+/// Whether an error says that the connection, or the server at its end, cannot be used any more.
+fn is_of_the_connection(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_unrecoverable_error()
+        || matches!(
+            error.kind(),
+            ErrorKind::Server(
+                ServerErrorKind::ReadOnly
+                    | ServerErrorKind::BusyLoading
+                    | ServerErrorKind::MasterDown
+            )
+        )
+}
