@@ -91,6 +91,7 @@ fn crates_depend_only_on_what_the_house_allows() {
             "anywire-compare",
             "anywire-examples",
             "anywire-fault-proxy",
+            "anywire-model",
             "anywire-tests",
         ]
         .contains(&name.as_str())
