@@ -54,7 +54,13 @@ fn opening_steps(next: &mut Next<'_>, index: NodeIndex) {
                     whom,
                     |state| {
                         let header = open(state, index, token);
-                        state.node_mut(index).opening = Opening::Answered(header);
+                        let is_older = matches!(header, Header::Live(home, tk) if home == index && tk != token);
+                        // Without the rule the node makes nothing of a header of its own that this OPEN did not write.
+                        state.node_mut(index).opening = if is_older && !rules.home_takes_its_header {
+                            Opening::None
+                        } else {
+                            Opening::Answered(header)
+                        };
                     },
                 );
             }
@@ -79,7 +85,7 @@ fn opening_steps(next: &mut Next<'_>, index: NodeIndex) {
                     Actor::Server,
                     "the node reads the answer to its OPEN: node",
                     whom,
-                    |state| learn(state, rules, index, header),
+                    |state| learn(state, index, header),
                 );
                 next.step(
                     Actor::Server,
@@ -101,14 +107,14 @@ fn open(state: &mut State, node: NodeIndex, token: Token) -> Header {
 }
 
 /// The node reads the answer: it is the home, or it relays the opens that waited for it.
-fn learn(state: &mut State, rules: &Rules, index: NodeIndex, header: Header) {
+fn learn(state: &mut State, index: NodeIndex, header: Header) {
     let node = state.node_mut(index);
     node.opening = Opening::None;
     if let Header::Live(home, token) = header
         && home == index
     {
         let is_known = node.session.is_some() || node.tombstone.is_some();
-        if !is_known && rules.home_takes_its_header {
+        if !is_known {
             begin(state, index, token);
         }
         return;
