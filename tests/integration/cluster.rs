@@ -96,7 +96,7 @@ async fn legs_that_race_to_several_nodes_make_one_session() {
 
 #[tokio::test]
 async fn a_session_that_has_ended_is_unknown_at_every_node() {
-    for store in TestStore::each() {
+    for mut store in TestStore::each() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         let key = new_key();
@@ -111,14 +111,17 @@ async fn a_session_that_has_ended_is_unknown_at_every_node() {
             }
         };
         timeout(DEADLINE, ended).await.expect("all say so");
-        // Its opening key makes no other within the open window, wherever it comes.
-        for node in &nodes {
-            let open = packet(
-                'o',
-                &format!(r#"{{"version":1,"key":"{key}","generation":2}}"#),
-            );
-            let answer = poll(node.addr, "anywire", &open).await;
-            assert_eq!((answer.status, answer.code()), (404, 4930));
+        // Its opening key makes no other within the open window, wherever it comes, and whatever the store forgets.
+        for _ in 0..2 {
+            for node in &nodes {
+                let open = packet(
+                    'o',
+                    &format!(r#"{{"version":1,"key":"{key}","generation":2}}"#),
+                );
+                let answer = poll(node.addr, "anywire", &open).await;
+                assert_eq!((answer.status, answer.code()), (404, 4930));
+            }
+            store.forget();
         }
     }
 }
@@ -499,4 +502,35 @@ async fn a_redis_that_cannot_be_used_is_named() {
         }
     };
     timeout(DEADLINE, ready).await.expect("it is ready");
+}
+
+#[tokio::test]
+async fn an_idle_session_takes_little_of_redis() {
+    let redis = RedisServer::start(&[]);
+    let cluster = Cluster::redis(&redis.url(), test_key()).unwrap();
+    let node = TestNode::start(every(), cluster).await;
+    let used = || {
+        let info = redis.command(&["INFO", "memory"]);
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    let mut first = Wire::open(node.addr, Variant::WebSocket).await;
+    first.send("hello").await;
+    assert_eq!(first.recv_text().await, "hello");
+    let before = used();
+    let mut opens = JoinSet::new();
+    for _ in 0..4 {
+        let addr = node.addr;
+        opens.spawn(async move {
+            for _ in 0..500 {
+                Wire::open(addr, Variant::PollText).await;
+            }
+        });
+    }
+    opens.join_all().await;
+    let each = (used() - before) / 2_000;
+    println!("{each} bytes of Redis an idle session");
+    assert!(each <= 330, "{each} bytes an idle session");
 }

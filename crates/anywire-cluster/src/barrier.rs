@@ -24,8 +24,18 @@ pub(crate) struct Barrier {
 #[derive(Debug)]
 struct State {
     met: Option<(StoreId, Instant)>,
-    /// All others have written back too, or have had the time.
+    /// All others have written back too.
     passed: Option<StoreId>,
+}
+
+/// What a node may do under the store that it has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// The store.
+    pub(crate) store: StoreId,
+    /// Some node has not said that it has written back, and has had the time: ask all who can be reached before a session is
+    /// made, and before it is said that there is none.
+    pub(crate) is_late: bool,
 }
 
 impl Barrier {
@@ -51,6 +61,11 @@ impl Barrier {
         drop(state);
         self.look_again();
         true
+    }
+
+    /// Whether this is still the store that the node has met last: what another one said before counts no more.
+    pub(crate) fn is_met(&self, store: StoreId) -> bool {
+        self.lock().met.is_some_and(|(met, _)| met == store)
     }
 
     /// Whether a store has ever answered.
@@ -80,18 +95,18 @@ impl Barrier {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    /// The store, if nothing holds. `others` says whether all other nodes have written back to it.
-    pub(crate) fn passed(&self, others: impl Fn(StoreId) -> bool) -> Option<StoreId> {
+    /// What is allowed, if nothing holds. `others` says whether all other nodes have written back to the store, or are gone.
+    pub(crate) fn passed(&self, others: impl Fn(StoreId) -> bool) -> Option<Passed> {
         let mut state = self.lock();
         let (store, since) = state.met?;
-        if state.passed == Some(store) {
-            return Some(store);
+        if *self.settled.borrow() != Some(store) {
+            return None;
         }
-        let has_settled = *self.settled.borrow() == Some(store);
-        if has_settled && (others(store) || since.elapsed() >= MAX_HOLD) {
+        if state.passed != Some(store) && others(store) {
             state.passed = Some(store);
         }
-        state.passed
+        let is_late = state.passed != Some(store);
+        (!is_late || since.elapsed() >= MAX_HOLD).then_some(Passed { store, is_late })
     }
 
     /// Waits until nothing holds; nothing if that is not before `deadline`.
@@ -101,12 +116,12 @@ impl Barrier {
         &self,
         others: impl Fn(StoreId) -> bool,
         deadline: Instant,
-    ) -> Option<StoreId> {
+    ) -> Option<Passed> {
         let mut changes = self.changes.subscribe();
         loop {
             changes.mark_unchanged();
-            if let Some(store) = self.passed(&others) {
-                return Some(store);
+            if let Some(passed) = self.passed(&others) {
+                return Some(passed);
             }
             let held_until = self.lock().met.map(|(_, since)| since + MAX_HOLD);
             let now = Instant::now();
@@ -134,33 +149,27 @@ mod tests {
         let barrier = Barrier::new();
         let (one, two) = (StoreId([1; 8]), StoreId([2; 8]));
         let soon = || Instant::now() + Duration::from_millis(10);
-        assert_eq!(
-            barrier.pass(|_| true, soon()).await,
-            None,
-            "no store has been met"
-        );
+        let passed = |store, is_late| Some(Passed { store, is_late });
+        let none = barrier.pass(|_| true, soon()).await;
+        assert_eq!(none, None, "no store has been met");
         assert!(barrier.meet(one) && !barrier.meet(one));
         assert_eq!(barrier.unsettled(), Some(one));
-        assert_eq!(
-            barrier.pass(|_| true, soon()).await,
-            None,
-            "it has not written back"
-        );
+        let none = barrier.pass(|_| true, soon()).await;
+        assert_eq!(none, None, "it has not written back");
         barrier.settle(one);
         assert_eq!(barrier.unsettled(), None);
-        assert_eq!(barrier.pass(|_| true, soon()).await, Some(one));
-        // Once passed, others do not matter.
-        assert_eq!(barrier.passed(|_| false), Some(one));
-        assert!(barrier.meet(two));
+        assert_eq!(barrier.pass(|_| true, soon()).await, passed(one, false));
+        // Once all have said so, it stays so.
+        assert_eq!(barrier.passed(|_| false), passed(one, false));
+        assert!(barrier.meet(two) && !barrier.is_met(one));
         barrier.settle(two);
-        assert_eq!(
-            barrier.pass(|_| false, soon()).await,
-            None,
-            "others have not"
-        );
+        let none = barrier.pass(|_| false, soon()).await;
+        assert_eq!(none, None, "others have not");
+        // Silence is no word: the time is over, and the node is late.
         let begun = Instant::now();
         let late = begun + MAX_HOLD * 2;
-        assert_eq!(barrier.pass(|_| false, late).await, Some(two));
+        assert_eq!(barrier.pass(|_| false, late).await, passed(two, true));
         assert!(begun.elapsed() <= MAX_HOLD);
+        assert_eq!(barrier.passed(|_| true), passed(two, false));
     }
 }

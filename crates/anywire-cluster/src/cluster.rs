@@ -10,14 +10,14 @@ use anywire_protocol::{CloseCode, CloseReason, Message, SessionId};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
 use crate::commands::Commands;
 use crate::key::ClusterKey;
 use crate::link::{Links, listen};
 use crate::memory::MemoryStore;
-use crate::node::{Ended, Node};
+use crate::node::{Ended, Node, lock};
 use crate::redis::{RedisSettings, RedisStore, UrlError};
 use crate::store::{LEASE, NodeId, Store, StoreError, StoreId, Token, TopicPosition};
 use crate::topics::{self, Gap};
@@ -258,7 +258,10 @@ async fn beat(node: Arc<Node>, address: SocketAddr) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_away = false;
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = node.must_settle.notified() => {}
+        }
         match beat_once(&node, record.as_bytes()).await {
             Ok(()) => {
                 if std::mem::take(&mut is_away) {
@@ -278,7 +281,7 @@ async fn beat(node: Arc<Node>, address: SocketAddr) {
 
 async fn beat_once(node: &Node, record: &[u8]) -> Result<(), StoreError> {
     let store = node.store.beat(node.id, record).await?;
-    if node.barrier.meet(store) {
+    if node.meet(store) {
         info!(node = %node.id, "met a store for the first time, or another one than before");
         node.steady.shaken();
     }
@@ -312,6 +315,18 @@ async fn write_back(node: &Node, store: StoreId) -> Result<(), StoreError> {
         let stand = node.store.write_back(node.id, sessions, store).await?;
         give_up(node, sessions, &stand);
     }
+    let now = Instant::now();
+    let ended: Vec<_> = {
+        let mut lately = lock(&node.ended_lately);
+        lately.retain(|(until, _)| *until > now);
+        lately
+            .iter()
+            .map(|(until, session)| (*session, *until - now))
+            .collect()
+    };
+    for ended in ended.chunks(MAX_SESSIONS_A_CALL) {
+        node.store.write_back_ends(ended, store).await?;
+    }
     node.barrier.settle(store);
     Ok(())
 }
@@ -343,9 +358,13 @@ fn give_up(node: &Node, sessions: &[(SessionId, Token)], stand: &[bool]) {
     }
 }
 
+/// The sessions that live here; one that is about to begin is the store's to decide.
 fn own_sessions(node: &Node) -> Vec<(SessionId, Token)> {
-    let own = node.own.iter();
-    own.map(|entry| (*entry.key(), *entry.value())).collect()
+    let own = node.own.iter().map(|entry| (*entry.key(), *entry.value()));
+    let mut own: Vec<_> = own.collect();
+    let hub = node.hub.upgrade();
+    own.retain(|(session, _)| hub.as_ref().is_some_and(|hub| hub.has_session(*session)));
+    own
 }
 
 /// Tells the store of sessions that have ended here.

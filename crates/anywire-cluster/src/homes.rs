@@ -24,6 +24,10 @@ impl Homes {
         self.0.insert(session, (node, claim));
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.clear();
+    }
+
     pub(crate) fn forget(&self, session: SessionId) {
         self.0.remove(&session);
     }

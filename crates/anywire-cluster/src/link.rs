@@ -68,6 +68,7 @@ pub(crate) struct Links {
 
 #[derive(Debug)]
 struct Peer {
+    address: SocketAddr,
     state: watch::Receiver<State>,
     task: AbortHandle,
 }
@@ -91,7 +92,11 @@ impl Links {
             let (sender, state) = watch::channel(State::Trying);
             let (own, key) = (self.own, self.key.clone());
             let task = tokio::spawn(keep(own, node, address, key, sender)).abort_handle();
-            Peer { state, task }
+            Peer {
+                address,
+                state,
+                task,
+            }
         });
     }
 
@@ -100,9 +105,26 @@ impl Links {
         self.peers().remove(&node);
     }
 
-    /// How many nodes it keeps links to.
-    pub(crate) fn count(&self) -> usize {
-        self.peers().len()
+    /// Whether each other node has a link, or is gone by what its host says.
+    pub(crate) fn has_no_silent(&self) -> bool {
+        self.peers()
+            .values()
+            .all(|peer| match &*peer.state.borrow() {
+                State::Up(link) => link.is_alive(),
+                State::Gone => true,
+                State::Trying | State::Silent => false,
+            })
+    }
+
+    /// Connects to a node anew, whatever is known of it.
+    pub(crate) async fn probe(&self, node: NodeId) -> Result<(), NoLink> {
+        let address = self.peers().get(&node).map(|peer| peer.address);
+        let address = address.ok_or(NoLink::Silent)?;
+        match Pipe::connect(address, self.own, node, &self.key).await {
+            Ok(_) => Ok(()),
+            Err(LinkError::Refused(_) | LinkError::OtherNode(_)) => Err(NoLink::Gone),
+            Err(_) => Err(NoLink::Silent),
+        }
     }
 
     /// The nodes that it keeps links to.

@@ -211,6 +211,23 @@ impl Store for MemoryNode {
         })
     }
 
+    fn write_back_ends<'a>(
+        &'a self,
+        ended: &'a [(SessionId, Duration)],
+        seen: StoreId,
+    ) -> StoreFuture<'a, ()> {
+        self.call(move |state| {
+            state.expect(seen)?;
+            for &(session, keep) in ended {
+                if state.header(session).is_none() {
+                    let until = Some(Instant::now() + keep);
+                    state.headers.insert(session, (Header::Ended, until));
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn renew<'a>(&'a self, sessions: &'a [(SessionId, Token)]) -> StoreFuture<'a, Vec<bool>> {
         self.call(move |state| {
             let stand = sessions

@@ -1,7 +1,8 @@
 //! This process as a node of the cluster: decides where each entry goes, and relays those whose session lives elsewhere.
 
+use std::collections::VecDeque;
 use std::fmt::{self, Debug, Formatter};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anywire_core::{
@@ -10,11 +11,11 @@ use anywire_core::{
 use anywire_protocol::{CloseCode, Message, SessionId};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as MapEntry;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use crate::barrier::{Barrier, MAX_HOLD};
+use crate::barrier::{Barrier, MAX_HOLD, Passed};
 use crate::commands::{Command, Commands};
 use crate::homes::Homes;
 use crate::link::{Claim, Link, Links, Making, NoLink, NotEntered, Sessions};
@@ -29,8 +30,12 @@ pub(crate) struct Node {
     pub(crate) links: Links,
     pub(crate) barrier: Barrier,
     pub(crate) steady: Steady,
+    /// Another store was met, to which this node must write back.
+    pub(crate) must_settle: Notify,
     /// The sessions that this node made, or is about to make, by their opens.
     pub(crate) own: DashMap<SessionId, Token>,
+    /// Those that have ended here lately, and until when that is to be remembered.
+    pub(crate) ended_lately: Mutex<VecDeque<(Instant, SessionId)>>,
     /// What the store is to hear of.
     pub(crate) ended: mpsc::UnboundedSender<Ended>,
     pub(crate) topics: Commands,
@@ -85,7 +90,9 @@ impl Node {
             links,
             barrier: Barrier::new(),
             steady: Steady::new(),
+            must_settle: Notify::new(),
             own: DashMap::new(),
+            ended_lately: Mutex::default(),
             ended,
             topics,
             homes: Homes::default(),
@@ -95,9 +102,22 @@ impl Node {
 
     /// Whether all other nodes have written back to a store.
     pub(crate) fn others_have_settled(&self, store: StoreId) -> bool {
-        let up = self.links.up();
         let has_settled = |(_, link): &(NodeId, Arc<Link>)| link.settled() == Some(store);
-        up.len() == self.links.count() && up.iter().all(has_settled)
+        self.links.has_no_silent() && self.links.up().iter().all(has_settled)
+    }
+
+    /// A store answers; what another one said before counts no more. `true` if it is another one.
+    pub(crate) fn meet(&self, store: StoreId) -> bool {
+        let is_other = self.barrier.meet(store);
+        if is_other {
+            self.homes.clear();
+            self.must_settle.notify_one();
+        }
+        is_other
+    }
+
+    fn passed_barrier(&self) -> Option<Passed> {
+        self.barrier.passed(|store| self.others_have_settled(store))
     }
 
     /// Whether no other node can use the store either, as far as they say.
@@ -105,7 +125,7 @@ impl Node {
         self.links.up().iter().all(|(_, link)| !link.has_store())
     }
 
-    async fn pass_barrier(&self, deadline: Instant) -> Option<StoreId> {
+    async fn pass_barrier(&self, deadline: Instant) -> Option<Passed> {
         self.barrier
             .pass(|store| self.others_have_settled(store), deadline)
             .await
@@ -144,7 +164,7 @@ impl Node {
                     }
                     return entered.map(Place::Elsewhere).map_err(NotEntered::into);
                 }
-                Err(why) if self.is_dead(node, why).await => {
+                Err(_) if self.is_dead(node).await => {
                     debug!(%session, %node, "the session's node is dead");
                     return Err(Refusal::unknown_session());
                 }
@@ -156,6 +176,14 @@ impl Node {
 
     fn tell_end(&self, session: SessionId, has_begun: bool) {
         if let Some((session, token)) = self.own.remove(&session) {
+            if has_begun && let Some(hub) = self.hub.upgrade() {
+                let until = Instant::now() + hub.limits().open_window;
+                let mut lately = lock(&self.ended_lately);
+                lately.push_back((until, session));
+                if lately.len() > MAX_ENDED_LATELY {
+                    lately.pop_front();
+                }
+            }
             let ended = Ended {
                 session,
                 token,
@@ -209,7 +237,10 @@ impl Node {
         caller: &Caller,
     ) -> Option<Result<Remote, Refusal>> {
         let (node, claim) = self.homes.get(session)?;
-        let link = self.links.to(node, Duration::ZERO).await.ok()?;
+        let Ok(link) = self.links.to(node, Duration::ZERO).await else {
+            self.homes.forget(session);
+            return None;
+        };
         match self.relay(&link, entry, claim, caller).await {
             Ok(entered) => Some(Ok(entered)),
             Err(NotEntered::Refused(refusal)) => Some(Err(refusal)),
@@ -258,10 +289,26 @@ impl Node {
         deadline: Instant,
     ) -> Result<Whereabouts, Refusal> {
         loop {
-            let store = self.pass_barrier(deadline).await;
-            let store = store.ok_or_else(store_away)?;
-            match self.store.open(session, self.id, token, store).await {
+            let passed = self.pass_barrier(deadline).await;
+            let Passed { store, is_late } = passed.ok_or_else(store_away)?;
+            // One who has not written back may have it.
+            if is_late && let Some(node) = self.ask_others(session).await {
+                return Ok(Whereabouts::At(node, Claim::Any));
+            }
+            let opened = self.store.open(session, self.id, token, store).await;
+            if !self.barrier.is_met(store) {
+                continue;
+            }
+            match opened {
                 Ok(Header::At(node, opened)) if node == self.id => {
+                    let has_abandoned = opened == token && self.own.get(&session).is_none();
+                    if has_abandoned {
+                        // Another node was told meanwhile that the session is not here: the store decides anew.
+                        let forgotten = self.store.close(session, token, Duration::ZERO).await;
+                        forgotten.map_err(|_| store_away())?;
+                        self.own.insert(session, token);
+                        continue;
+                    }
                     // The answer to an earlier open of this node may have been lost.
                     self.own.insert(session, opened);
                     return Ok(Whereabouts::Here);
@@ -270,7 +317,7 @@ impl Node {
                     return Ok(Whereabouts::At(node, Claim::Opened(token.0)));
                 }
                 Ok(Header::Ended) => return Ok(Whereabouts::Nowhere),
-                Err(StoreError::Other(store)) => drop(self.barrier.meet(store)),
+                Err(StoreError::Other(store)) => drop(self.meet(store)),
                 Err(error) => {
                     debug!(%session, %error, "the store did not take an open");
                     if Instant::now() >= deadline {
@@ -285,7 +332,10 @@ impl Node {
     /// Where a session is that a client attaches to.
     async fn find(&self, session: SessionId, deadline: Instant) -> Result<Whereabouts, Refusal> {
         loop {
+            // Only what is read after the barrier was passed says that there is no such session.
+            let passed = self.passed_barrier();
             match self.store.find(session).await {
+                Ok((_, store)) if !self.barrier.is_met(store) => drop(self.meet(store)),
                 Ok((Some(Header::Ended), _)) => return Ok(Whereabouts::Nowhere),
                 Ok((Some(Header::At(node, _)), _)) if node == self.id => {
                     // It may have begun since the hub looked.
@@ -300,12 +350,16 @@ impl Node {
                     return Ok(Whereabouts::At(node, Claim::Opened(token.0)));
                 }
                 // A store that has forgotten says the same.
-                Ok((None, store)) => {
-                    self.barrier.meet(store);
-                    if self.barrier.passed(|store| self.others_have_settled(store)) == Some(store) {
-                        return Ok(Whereabouts::Nowhere);
+                Ok((None, store)) => match passed.filter(|passed| passed.store == store) {
+                    Some(Passed { is_late: false, .. }) => return Ok(Whereabouts::Nowhere),
+                    Some(Passed { is_late: true, .. }) => {
+                        let node = self.ask_others(session).await;
+                        return Ok(node.map_or(Whereabouts::Nowhere, |node| {
+                            Whereabouts::At(node, Claim::Any)
+                        }));
                     }
-                }
+                    None => {}
+                },
                 Err(error) => debug!(%session, %error, "the store cannot say where a session is"),
             }
             if let Some(node) = self.ask_others(session).await {
@@ -328,18 +382,20 @@ impl Node {
         None
     }
 
-    /// Whether a node that cannot be reached is dead, and not only far away.
-    async fn is_dead(&self, node: NodeId, why: NoLink) -> bool {
+    /// Whether a node that cannot be reached is dead, and not only far away: it has no lease, and a connection that is tried after
+    /// that fails.
+    async fn is_dead(&self, node: NodeId) -> bool {
         let Ok(nodes) = self.store.nodes().await else {
             return false;
         };
         let has_lease = nodes.iter().any(|(leased, _)| *leased == node);
-        match why {
-            // Its host says so, and the store hears nothing of it either.
-            NoLink::Gone if !has_lease => true,
-            NoLink::Gone => !self.store.is_listening(node).await.unwrap_or(true),
+        // A process that ends has its connection to the store closed at once.
+        let is_listening = has_lease && self.store.is_listening(node).await.unwrap_or(true);
+        match self.links.probe(node).await {
+            Ok(()) => false,
+            Err(NoLink::Gone) => !is_listening,
             // After a stall of the store all leases are gone at once.
-            NoLink::Silent => !has_lease && self.steady.is_for(MAX_HOLD),
+            Err(NoLink::Silent) => !has_lease && self.steady.is_for(MAX_HOLD),
         }
     }
 }
@@ -404,9 +460,18 @@ impl Sessions for Node {
         self.store.trouble().is_none()
     }
 
-    fn is_mine(&self, session: SessionId, token: Option<[u8; 8]>) -> bool {
-        let own = self.own.get(&session);
-        own.is_some_and(|own| token.is_none_or(|token| own.0 == token))
+    fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool {
+        self.own.get(&session).is_some_and(|own| own.0 == token)
+    }
+
+    fn has(&self, session: SessionId) -> bool {
+        let hub = self.hub.upgrade();
+        let has_session = hub.is_some_and(|hub| hub.has_session(session));
+        if !has_session {
+            // One that is about to begin here does not: whoever asks may make it.
+            self.own.remove(&session);
+        }
+        has_session
     }
 
     fn not_begun(&self, session: SessionId) {
@@ -424,6 +489,14 @@ impl Sessions for Node {
         })
     }
 }
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What it guards is plain data.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 100,000: so many ends are written back to a store that has forgotten them.
+const MAX_ENDED_LATELY: usize = 100_000;
 
 /// The store cannot be asked, so that nobody can say whether the session lives.
 fn store_away() -> Refusal {

@@ -86,19 +86,19 @@ impl RedisStore {
     }
 
     /// Runs one script for each session, all in one go.
-    async fn run_for_all<T: redis::FromRedisValue>(
+    async fn run_for_all<T: redis::FromRedisValue, A: Copy>(
         &self,
         script: &Script,
-        sessions: &[(SessionId, Token)],
-        arguments: impl Fn(Token) -> Vec<Vec<u8>>,
+        sessions: &[(SessionId, A)],
+        arguments: impl Fn(A) -> Vec<Vec<u8>>,
     ) -> Result<Vec<T>, StoreError> {
         let mut pipe = Pipeline::new();
-        for (session, token) in sessions {
+        for (session, argument) in sessions {
             pipe.cmd("EVALSHA")
                 .arg(script.get_hash())
                 .arg(1)
                 .arg(self.shared.header_key(*session))
-                .arg(arguments(*token));
+                .arg(arguments(*argument));
         }
         self.shared
             .supervisor
@@ -248,6 +248,27 @@ impl Store for RedisStore {
                 _ => Err(odd().into()),
             };
             answers.into_iter().map(read).collect()
+        })
+    }
+
+    fn write_back_ends<'a>(
+        &'a self,
+        ended: &'a [(SessionId, Duration)],
+        seen: StoreId,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let arguments = |keep| {
+                let keep = millis(keep).max(1).to_string().into_bytes();
+                vec![keep, hex(seen).into_bytes()]
+            };
+            let script = &self.shared.scripts.write_back_end;
+            let answers: Vec<Vec<Vec<u8>>> = self.run_for_all(script, ended, arguments).await?;
+            for words in answers {
+                if let [_, store] = &words[..] {
+                    return Err(StoreError::Other(read_id(store)?));
+                }
+            }
+            Ok(())
         })
     }
 

@@ -102,6 +102,13 @@ pub(crate) trait Store: Debug + Send + Sync {
         seen: StoreId,
     ) -> StoreFuture<'a, Vec<bool>>;
 
+    /// Remembers ends that the store has forgotten, each for so long; a session that lives is not touched.
+    fn write_back_ends<'a>(
+        &'a self,
+        ended: &'a [(SessionId, Duration)],
+        seen: StoreId,
+    ) -> StoreFuture<'a, ()>;
+
     /// Lets headers live on. Returns for each whether it still stands.
     fn renew<'a>(&'a self, sessions: &'a [(SessionId, Token)]) -> StoreFuture<'a, Vec<bool>>;
 

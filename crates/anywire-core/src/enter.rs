@@ -26,7 +26,7 @@ impl Hub {
             return self.enter_here(entry, caller).into();
         };
         let session = entry.head.session();
-        if self.inner.session(session).is_some() {
+        if self.inner.session(session).is_some() || self.inner.has_tombstone(session) {
             return self.enter_here(entry, caller).into();
         }
         // What can be refused without asking others is refused without asking them.

@@ -469,7 +469,7 @@ impl HubState {
         }
     }
 
-    fn has_tombstone(&self, id: SessionId) -> bool {
+    pub(crate) fn has_tombstone(&self, id: SessionId) -> bool {
         self.tombstones().contains(id)
     }
 

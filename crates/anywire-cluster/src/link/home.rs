@@ -36,8 +36,11 @@ pub(crate) trait Sessions: Send + Sync {
     /// Whether this node can use the store.
     fn has_store(&self) -> bool;
 
-    /// Whether this node made, or is about to make, the session by this open, or by any.
-    fn is_mine(&self, session: SessionId, token: Option<[u8; 8]>) -> bool;
+    /// Whether this node made, or is about to make, the session by this open.
+    fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool;
+
+    /// Whether the session lives here. If not, and it is about to, this node gives that up.
+    fn has(&self, session: SessionId) -> bool;
 
     /// A session that was to begin here has not.
     fn not_begun(&self, session: SessionId);
@@ -215,7 +218,7 @@ impl Home {
             ToHome::Drop { stream } => drop(self.streams.remove(&stream)),
             ToHome::Ask { question, session } => {
                 let session = SessionId::from_bytes(session);
-                let has_session = self.sessions.is_mine(session, None);
+                let has_session = self.sessions.has(session);
                 encode(
                     &ToEdge::Answer {
                         question,
@@ -309,17 +312,20 @@ impl Home {
             intent: arriving.intent,
         };
         let is_mine = match arriving.claim {
-            Claim::Opened(token) => self.sessions.is_mine(session, Some(token)),
-            Claim::Any => self.sessions.is_mine(session, None),
-            Claim::New => {
-                let making = self.sessions.clone().make_mine(session);
-                let making = Box::new((making, arriving, entry));
-                self.streams.insert(id, Stream::Making(making));
-                self.ready.push(id);
-                return Ok(());
-            }
+            Claim::Opened(token) => self.sessions.is_mine(session, token),
+            Claim::Any => self.sessions.has(session),
+            Claim::New => false,
         };
-        self.let_in(id, arriving, entry, Ok(is_mine));
+        // The store may name this node by an open whose answer was lost.
+        let is_open = matches!(entry.head, Head::Open(_));
+        if !is_mine && is_open && arriving.claim != Claim::Any {
+            let making = self.sessions.clone().make_mine(session);
+            let making = Box::new((making, arriving, entry));
+            self.streams.insert(id, Stream::Making(making));
+            self.ready.push(id);
+        } else {
+            self.let_in(id, arriving, entry, Ok(is_mine));
+        }
         Ok(())
     }
 

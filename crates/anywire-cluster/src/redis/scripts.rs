@@ -14,6 +14,7 @@ pub(super) struct Scripts {
     pub(super) open: Script,
     pub(super) find: Script,
     pub(super) write_back: Script,
+    pub(super) write_back_end: Script,
     pub(super) renew: Script,
     pub(super) close: Script,
     pub(super) publish: Script,
@@ -28,6 +29,7 @@ impl Scripts {
             open: with_store(include_str!("scripts/open.lua")),
             find: with_store(include_str!("scripts/find.lua")),
             write_back: with_store(include_str!("scripts/write_back.lua")),
+            write_back_end: with_store(include_str!("scripts/write_back_end.lua")),
             renew: Script::new(include_str!("scripts/renew.lua")),
             close: Script::new(include_str!("scripts/close.lua")),
             publish: with_store(include_str!("scripts/publish.lua")),
@@ -37,7 +39,12 @@ impl Scripts {
 
     /// Has a Redis know those that are called many at a time, and those whose order counts.
     pub(super) async fn load(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        for script in [&self.publish, &self.write_back, &self.renew] {
+        for script in [
+            &self.publish,
+            &self.write_back,
+            &self.write_back_end,
+            &self.renew,
+        ] {
             script.load_async(connection).await?;
         }
         Ok(())
