@@ -6,6 +6,7 @@
 
 mod bodies;
 mod chat;
+mod cluster;
 mod compare;
 mod connecting;
 mod fallback;
