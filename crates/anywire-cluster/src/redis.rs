@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anywire_protocol::{Message, SessionId};
-use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Script, ServerErrorKind};
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Script, ServerErrorKind, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -90,6 +90,7 @@ impl RedisStore {
         &self,
         script: &Script,
         sessions: &[(SessionId, A)],
+        seen: Option<StoreId>,
         arguments: impl Fn(A) -> Vec<Vec<u8>>,
     ) -> Result<Vec<T>, StoreError> {
         let mut pipe = Pipeline::new();
@@ -102,7 +103,7 @@ impl RedisStore {
         }
         self.shared
             .supervisor
-            .call(async |mut connection| {
+            .call_at(seen, async |mut connection, _| {
                 match pipe.query_async(&mut connection).await {
                     // It may have been flushed since the connection was made.
                     Err(error) if is_unknown_script(&error) => {
@@ -135,40 +136,18 @@ fn odd() -> RedisError {
     ))
 }
 
-fn read_id(bytes: &[u8]) -> RedisResult<StoreId> {
-    let text = std::str::from_utf8(bytes).map_err(|_| odd())?;
-    let number = u64::from_str_radix(text, 16).map_err(|_| odd())?;
-    Ok(StoreId(number.to_be_bytes()))
-}
-
 fn eight(bytes: &[u8]) -> RedisResult<[u8; 8]> {
     bytes.try_into().map_err(|_| odd())
 }
 
-/// What scripts say of a header.
-fn read_header(words: &[Vec<u8>]) -> RedisResult<Option<Header>> {
+/// What the script says of a header.
+fn read_header(words: &[Vec<u8>]) -> RedisResult<Header> {
     match words {
-        [word] if word == b"ended" => Ok(Some(Header::Ended)),
-        [word] if word == b"none" => Ok(None),
+        [word] if word == b"ended" => Ok(Header::Ended),
         [word, home, token] if word == b"at" => {
-            Ok(Some(Header::At(NodeId(eight(home)?), Token(eight(token)?))))
+            Ok(Header::At(NodeId(eight(home)?), Token(eight(token)?)))
         }
         _ => Err(odd()),
-    }
-}
-
-/// The outcome of a script that another store refuses.
-enum Checked<T> {
-    Done(T),
-    Other(StoreId),
-}
-
-impl<T> Checked<T> {
-    fn into_result(self) -> Result<T, StoreError> {
-        match self {
-            Self::Done(outcome) => Ok(outcome),
-            Self::Other(store) => Err(StoreError::Other(store)),
-        }
     }
 }
 
@@ -188,40 +167,49 @@ impl Store for RedisStore {
         token: Token,
         seen: StoreId,
     ) -> StoreFuture<'_, Header> {
-        Box::pin(async move {
-            let checked = self.shared.supervisor.call(async |mut connection| {
-                let words: Vec<Vec<u8>> = self
-                    .shared
-                    .scripts
-                    .open
-                    .key(self.shared.header_key(session))
-                    .arg(&home.0)
-                    .arg(&token.0)
-                    .arg(hex(seen))
-                    .arg(millis(HEADER_LIFE))
-                    .invoke_async(&mut connection)
-                    .await?;
-                Ok(match &words[..] {
-                    [word, store] if word == b"other" => Checked::Other(read_id(store)?),
-                    words => Checked::Done(read_header(words)?.ok_or_else(odd)?),
-                })
-            });
-            checked.await?.into_result()
-        })
-    }
-
-    fn find(&self, session: SessionId) -> StoreFuture<'_, (Option<Header>, StoreId)> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        let open = async move |mut connection, _| {
             let words: Vec<Vec<u8>> = self
                 .shared
                 .scripts
-                .find
+                .open
                 .key(self.shared.header_key(session))
+                .arg(&home.0)
+                .arg(&token.0)
+                .arg(millis(HEADER_LIFE))
                 .invoke_async(&mut connection)
                 .await?;
-            let (store, header) = words.split_first().ok_or_else(odd)?;
-            Ok((read_header(header)?, read_id(store)?))
-        }))
+            read_header(&words)
+        };
+        Box::pin(self.shared.supervisor.call_at(Some(seen), open))
+    }
+
+    fn find(&self, session: SessionId) -> StoreFuture<'_, (Option<Header>, StoreId)> {
+        Box::pin(
+            self.shared
+                .supervisor
+                .call(async move |mut connection, store| {
+                    let mut pipe = Pipeline::new();
+                    pipe.cmd("HMGET")
+                        .arg(self.shared.header_key(session))
+                        .arg(&["hm", "tk", "cl"])
+                        .cmd("ROLE");
+                    let (header, role): ([Option<Vec<u8>>; 3], Vec<Value>) =
+                        pipe.query_async(&mut connection).await?;
+                    // One that is the master after it has answered was so before.
+                    if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
+                        let kind = ErrorKind::Server(ServerErrorKind::ReadOnly);
+                        return Err(RedisError::from((kind, "the server is no master any more")));
+                    }
+                    let header = match header {
+                        [_, _, Some(_)] => Some(Header::Ended),
+                        [Some(home), Some(token), None] => {
+                            Some(Header::At(NodeId(eight(&home)?), Token(eight(&token)?)))
+                        }
+                        _ => None,
+                    };
+                    Ok((header, store))
+                }),
+        )
     }
 
     fn write_back<'a>(
@@ -233,21 +221,11 @@ impl Store for RedisStore {
         Box::pin(async move {
             let arguments = |token: Token| {
                 let life = millis(HEADER_LIFE).to_string().into_bytes();
-                vec![
-                    home.0.to_vec(),
-                    token.0.to_vec(),
-                    hex(seen).into_bytes(),
-                    life,
-                ]
+                vec![home.0.to_vec(), token.0.to_vec(), life]
             };
             let script = &self.shared.scripts.write_back;
-            let answers: Vec<Vec<Vec<u8>>> = self.run_for_all(script, sessions, arguments).await?;
-            let read = |words: Vec<Vec<u8>>| match &words[..] {
-                [word] => Ok(word == b"stands"),
-                [_, store] => Err(StoreError::Other(read_id(store)?)),
-                _ => Err(odd().into()),
-            };
-            answers.into_iter().map(read).collect()
+            self.run_for_all(script, sessions, Some(seen), arguments)
+                .await
         })
     }
 
@@ -257,18 +235,10 @@ impl Store for RedisStore {
         seen: StoreId,
     ) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let arguments = |keep| {
-                let keep = millis(keep).max(1).to_string().into_bytes();
-                vec![keep, hex(seen).into_bytes()]
-            };
+            let arguments = |keep| vec![millis(keep).max(1).to_string().into_bytes()];
             let script = &self.shared.scripts.write_back_end;
-            let answers: Vec<Vec<Vec<u8>>> = self.run_for_all(script, ended, arguments).await?;
-            for words in answers {
-                if let [_, store] = &words[..] {
-                    return Err(StoreError::Other(read_id(store)?));
-                }
-            }
-            Ok(())
+            let done = self.run_for_all::<bool, _>(script, ended, Some(seen), arguments);
+            done.await.map(drop)
         })
     }
 
@@ -279,12 +249,12 @@ impl Store for RedisStore {
                 vec![token.0.to_vec(), life]
             };
             let script = &self.shared.scripts.renew;
-            self.run_for_all(script, sessions, arguments).await
+            self.run_for_all(script, sessions, None, arguments).await
         })
     }
 
     fn close(&self, session: SessionId, token: Token, keep: Duration) -> StoreFuture<'_, ()> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
             self.shared
                 .scripts
                 .close
@@ -297,27 +267,29 @@ impl Store for RedisStore {
     }
 
     fn beat<'a>(&'a self, node: NodeId, record: &'a [u8]) -> StoreFuture<'a, StoreId> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
-            let mut pipe = Pipeline::new();
-            pipe.cmd("SET")
-                .arg(self.shared.lease_key(node))
-                .arg(record)
-                .arg("PX")
-                .arg(millis(LEASE))
-                .ignore()
-                .cmd("SADD")
-                .arg(self.shared.nodes_key())
-                .arg(&node.0)
-                .ignore();
-            pipe.query_async::<()>(&mut connection).await?;
-            let identify = self.shared.scripts.identify.prepare_invoke();
-            let store: Vec<u8> = identify.invoke_async(&mut connection).await?;
-            read_id(&store)
-        }))
+        Box::pin(
+            self.shared
+                .supervisor
+                .call(async move |mut connection, store| {
+                    let mut pipe = Pipeline::new();
+                    pipe.cmd("SET")
+                        .arg(self.shared.lease_key(node))
+                        .arg(record)
+                        .arg("PX")
+                        .arg(millis(LEASE))
+                        .ignore()
+                        .cmd("SADD")
+                        .arg(self.shared.nodes_key())
+                        .arg(&node.0)
+                        .ignore();
+                    pipe.query_async::<()>(&mut connection).await?;
+                    Ok(store)
+                }),
+        )
     }
 
     fn leave(&self, node: NodeId) -> StoreFuture<'_, ()> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
             let mut pipe = Pipeline::new();
             pipe.cmd("DEL").arg(self.shared.lease_key(node)).ignore();
             pipe.cmd("SREM")
@@ -329,7 +301,7 @@ impl Store for RedisStore {
     }
 
     fn nodes(&self) -> StoreFuture<'_, Vec<(NodeId, Vec<u8>)>> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
             let known: Vec<Vec<u8>> = redis::cmd("SMEMBERS")
                 .arg(self.shared.nodes_key())
                 .query_async(&mut connection)
@@ -368,7 +340,7 @@ impl Store for RedisStore {
     }
 
     fn is_listening(&self, node: NodeId) -> StoreFuture<'_, bool> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
             let (_, count): (Vec<u8>, u64) = redis::cmd("PUBSUB")
                 .arg("NUMSUB")
                 .arg(self.shared.node_channel(node))
@@ -384,33 +356,38 @@ impl Store for RedisStore {
         message: &'a Message,
         key: Option<&'a str>,
     ) -> StoreFuture<'a, TopicPosition> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
-            let channel = self.shared.channel(topic);
-            let mut invocation = self.shared.scripts.publish.key(&channel);
-            invocation.key(format!("{channel}:l"));
-            if let Some(key) = key {
-                invocation.key(format!("{channel}:k:{key}"));
-            }
-            let (epoch, number): (Vec<u8>, Vec<u8>) = invocation
-                .arg(write_message(message))
-                .arg(format!("{:016x}", fastrand::u64(..)))
-                .arg(MAX_LOG_MESSAGES)
-                .arg(MAX_LOG_BYTES)
-                .arg(millis(TOPIC_LIFE))
-                .arg(millis(KEY_LIFE))
-                .arg("PUBLISH")
-                .arg(&channel)
-                .invoke_async(&mut connection)
-                .await?;
-            read_position(&epoch, &number)
-        }))
+        Box::pin(
+            self.shared
+                .supervisor
+                .call(async move |mut connection, store| {
+                    let channel = self.shared.channel(topic);
+                    let mut invocation = self.shared.scripts.publish.key(&channel);
+                    invocation.key(format!("{channel}:l"));
+                    if let Some(key) = key {
+                        invocation.key(format!("{channel}:k:{key}"));
+                    }
+                    let (epoch, number): (Vec<u8>, Vec<u8>) = invocation
+                        .arg(write_message(message))
+                        .arg(format!("{:016x}", fastrand::u64(..)))
+                        .arg(MAX_LOG_MESSAGES)
+                        .arg(MAX_LOG_BYTES)
+                        .arg(millis(TOPIC_LIFE))
+                        .arg(millis(KEY_LIFE))
+                        .arg("PUBLISH")
+                        .arg(&channel)
+                        .arg(hex(store))
+                        .invoke_async(&mut connection)
+                        .await?;
+                    read_position(&epoch, &number)
+                }),
+        )
     }
 
     fn positions<'a>(
         &'a self,
         topics: &'a [Arc<str>],
     ) -> StoreFuture<'a, Vec<Option<TopicPosition>>> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
             let mut pipe = Pipeline::new();
             for topic in topics {
                 pipe.cmd("HMGET")
@@ -448,7 +425,7 @@ impl Store for RedisStore {
     }
 
     fn read<'a>(&'a self, topic: &'a str, after: u64) -> StoreFuture<'a, Log> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection| {
+        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
             let channel = self.shared.channel(topic);
             let mut invocation = self.shared.scripts.read.key(&channel);
             let words: Vec<Vec<u8>> = invocation

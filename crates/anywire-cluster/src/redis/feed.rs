@@ -176,7 +176,7 @@ impl Feed {
     }
 
     async fn probe(&self) -> bool {
-        let published = self.shared.supervisor.call(async |mut connection| {
+        let published = self.shared.supervisor.call(async |mut connection, _| {
             let publish = redis::cmd("PUBLISH").arg(&self.own).arg("probe").clone();
             publish.query_async::<()>(&mut connection).await
         });

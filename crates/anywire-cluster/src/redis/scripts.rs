@@ -4,7 +4,8 @@
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Script};
 
-/// What all scripts begin with: which store this is, in 16 hexadecimal digits. It changes with a restart and with a failover.
+/// Which store this is, in 16 hexadecimal digits: it changes with a restart and with a failover. On one connection it cannot, so
+/// it is asked once.
 const STORE: &str = include_str!("scripts/store.lua");
 
 /// The scripts.
@@ -12,7 +13,6 @@ const STORE: &str = include_str!("scripts/store.lua");
 pub(super) struct Scripts {
     pub(super) identify: Script,
     pub(super) open: Script,
-    pub(super) find: Script,
     pub(super) write_back: Script,
     pub(super) write_back_end: Script,
     pub(super) renew: Script,
@@ -26,10 +26,9 @@ impl Scripts {
         let with_store = |text: &str| Script::new(&format!("{STORE}{text}"));
         Self {
             identify: with_store("return store()"),
-            open: with_store(include_str!("scripts/open.lua")),
-            find: with_store(include_str!("scripts/find.lua")),
-            write_back: with_store(include_str!("scripts/write_back.lua")),
-            write_back_end: with_store(include_str!("scripts/write_back_end.lua")),
+            open: Script::new(include_str!("scripts/open.lua")),
+            write_back: Script::new(include_str!("scripts/write_back.lua")),
+            write_back_end: Script::new(include_str!("scripts/write_back_end.lua")),
             renew: Script::new(include_str!("scripts/renew.lua")),
             close: Script::new(include_str!("scripts/close.lua")),
             publish: with_store(include_str!("scripts/publish.lua")),

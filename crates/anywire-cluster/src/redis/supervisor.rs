@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::address::{Address, place};
 use super::scripts::Scripts;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreId};
 
 /// 2 s: a Redis that takes longer is as good as away.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -29,6 +29,8 @@ const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(5);
 enum State {
     Up {
         connection: MultiplexedConnection,
+        /// Which store it leads to, for as long as it leads anywhere.
+        store: StoreId,
         /// Tells one connection from the next.
         life: u64,
     },
@@ -69,16 +71,35 @@ impl Supervisor {
     /// Makes a call; it is not made again.
     pub(super) async fn call<T, F>(
         &self,
-        call: impl FnOnce(MultiplexedConnection) -> F,
+        call: impl FnOnce(MultiplexedConnection, StoreId) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let (connection, life) = match &*self.lock() {
-            State::Up { connection, life } => (connection.clone(), *life),
+        self.call_at(None, call).await
+    }
+
+    /// Makes a call that is meant for one store, and for no other.
+    pub(super) async fn call_at<T, F>(
+        &self,
+        seen: Option<StoreId>,
+        call: impl FnOnce(MultiplexedConnection, StoreId) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let (connection, store, life) = match &*self.lock() {
+            State::Up {
+                connection,
+                store,
+                life,
+            } => (connection.clone(), *store, *life),
             State::Down(why) => return Err(StoreError::Away(why.to_string())),
         };
-        let error = match call(connection).await {
+        if seen.is_some_and(|seen| seen != store) {
+            return Err(StoreError::Other(store));
+        }
+        let error = match call(connection, store).await {
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
@@ -100,11 +121,15 @@ impl Supervisor {
         loop {
             let connecting = timeout(ANSWER_WITHIN * 2, connect(address, scripts));
             let why = match connecting.await {
-                Ok(Ok((client, connection))) => {
+                Ok(Ok((client, connection, store))) => {
                     info!(server = place(&client), "connected to Redis");
                     (wait, life) = (first, life + 1);
                     said.clear();
-                    *self.lock() = State::Up { connection, life };
+                    *self.lock() = State::Up {
+                        connection,
+                        store,
+                        life,
+                    };
                     self.server.send_replace(Some(client.clone()));
                     self.watch(address, &client).await;
                     let why = match &*self.lock() {
@@ -157,7 +182,7 @@ impl Supervisor {
 async fn connect(
     address: &Address,
     scripts: &Scripts,
-) -> RedisResult<(Client, MultiplexedConnection)> {
+) -> RedisResult<(Client, MultiplexedConnection, StoreId)> {
     let client = address.resolve().await?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(ANSWER_WITHIN))
@@ -184,7 +209,11 @@ async fn connect(
         return Err(unusable(text));
     }
     scripts.load(&mut connection).await?;
-    Ok((client, connection))
+    let identify = scripts.identify.prepare_invoke();
+    let store: String = identify.invoke_async(&mut connection).await?;
+    let store =
+        u64::from_str_radix(&store, 16).map_err(|_| unusable("the server names itself oddly"))?;
+    Ok((client, connection, StoreId(store.to_be_bytes())))
 }
 
 /// Whether an error says that the connection, or the server at its end, cannot be used any more.
