@@ -1,14 +1,16 @@
 //! Several nodes: any request may come to any of them, and what is published at one is heard at all.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anywire::cluster::{Cluster, ClusterKey, Gap, MemoryStore};
 use anywire::{CloseCode, CloseReason};
 use anywire_protocol::Packet;
 use anywire_tests::cluster::{TestNode, TestStore, linked, test_key};
+use anywire_tests::documents::{self, block};
 use anywire_tests::http::poll;
-use anywire_tests::redis::RedisServer;
+use anywire_tests::redis::{RedisServer, Sentinel};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -424,6 +426,22 @@ async fn topics_survive_whatever_happens_to_redis() {
     for number in 0..400 {
         assert_eq!(wire.recv_text().await, format!("n{number}"));
     }
+    // From outside, as the page says.
+    let line = block(documents::CLUSTER, "Topics", "sh");
+    let scripts = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/anywire-cluster/src/redis/scripts"
+    );
+    let line = line.replace(
+        "redis-cli",
+        &format!("redis-cli -p {}", redis.addr().port()),
+    );
+    let shell = Command::new("sh")
+        .current_dir(scripts)
+        .args(["-c", &line])
+        .output();
+    assert!(shell.unwrap().status.success());
+    assert_eq!(wire.recv_text().await, "Hello from outside");
     redis.kill();
     let away = nodes[1]
         .node
@@ -533,4 +551,65 @@ async fn an_idle_session_takes_little_of_redis() {
     let each = (used() - before) / 2_000;
     println!("{each} bytes of Redis an idle session");
     assert!(each <= 330, "{each} bytes an idle session");
+}
+
+#[tokio::test]
+async fn a_replica_that_becomes_the_master_is_followed() {
+    let mut master = RedisServer::start(&[]);
+    let port = master.addr().port().to_string();
+    let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]);
+    let sentinel = Sentinel::start(&master);
+    let found = async {
+        while !sentinel
+            .command(&["SENTINEL", "REPLICAS", "main"])
+            .contains("ip")
+        {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(DEADLINE, found)
+        .await
+        .expect("the sentinel has found the replica");
+    let join = async || {
+        let cluster = Cluster::redis(&sentinel.url(), test_key()).unwrap();
+        TestNode::start(every(), cluster).await
+    };
+    let nodes = [join().await, join().await];
+    linked(&nodes, 1).await;
+    let mut wire = Wire::open(nodes[0].addr, Variant::PollText).await;
+    wire.send("topic:news").await;
+    assert_eq!(wire.recv_text().await, "subscribed");
+    master.kill();
+    let killed = Instant::now();
+    // What lives goes on, at either node.
+    for at in [1, 0, 1] {
+        wire.go_to(nodes[at].addr);
+        wire.send("still here").await;
+        assert_eq!(wire.recv_text().await, "still here");
+    }
+    let back = async {
+        loop {
+            let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+            let answer = poll(nodes[1].addr, "anywire", &packet('o', &open)).await;
+            if answer.status == 200 {
+                return;
+            }
+            assert_eq!((answer.status, answer.code()), (503, 4902));
+        }
+    };
+    timeout(DEADLINE * 2, back)
+        .await
+        .expect("sessions open again");
+    println!(
+        "sessions open again {:?} after the master was killed",
+        killed.elapsed()
+    );
+    assert!(replica.command(&["ROLE"]).starts_with("master"));
+    assert_eq!(told(&wire, nodes[1].addr).await, (200, 0));
+    nodes[1]
+        .node
+        .publish("news", "from the new master", None)
+        .await
+        .unwrap();
+    assert_eq!(wire.recv_text().await, "from the new master");
 }

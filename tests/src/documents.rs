@@ -1,5 +1,7 @@
 //! The code that the pages of `docs` show, taken out of their text so that tests run it.
 
+/// The page on several servers.
+pub const CLUSTER: &str = include_str!("../../docs/cluster.md");
 /// The comparison with other libraries.
 pub const COMPARISON: &str = include_str!("../../docs/comparison.md");
 /// The page on running a server.

@@ -29,6 +29,11 @@ struct Readme;
 #[doc = include_str!("../../docs/comparison.md")]
 struct Comparison;
 
+/// Compiles the code of the page on several servers.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/cluster.md")]
+struct Cluster;
+
 /// Compiles the code of the page on running a server.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/operating.md")]

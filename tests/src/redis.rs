@@ -69,12 +69,7 @@ impl RedisServer {
 
     /// Runs a command in it, and returns the answer.
     pub fn command(&self, words: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &self.addr.port().to_string()])
-            .args(words)
-            .output()
-            .expect("redis-cli runs");
-        String::from_utf8(output.stdout).expect("the answer is text")
+        command(self.addr, words)
     }
 }
 
@@ -82,6 +77,76 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A sentinel that watches a master, and makes its replica the master when that has been silent for a second.
+pub struct Sentinel {
+    addr: SocketAddr,
+    _directory: Directory,
+    child: Child,
+}
+
+impl Sentinel {
+    /// One that watches this master.
+    pub fn start(master: &RedisServer) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = free.local_addr().expect("a bound listener has an address");
+        drop(free);
+        let directory = Directory::fresh("sentinel").expect("there is room");
+        let file = directory.path().join("sentinel.conf");
+        let config = format!(
+            "port {}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
+            addr.port(),
+            master.addr.port()
+        );
+        std::fs::write(&file, config).expect("there is room");
+        let child = Command::new("redis-sentinel")
+            .arg(&file)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("`make redis` has installed it");
+        wait_for(addr);
+        Self {
+            addr,
+            _directory: directory,
+            child,
+        }
+    }
+
+    /// Where it is, for a client.
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://{}/main", self.addr)
+    }
+
+    /// Runs a command in it, and returns the answer.
+    pub fn command(&self, words: &[&str]) -> String {
+        command(self.addr, words)
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(addr: SocketAddr, words: &[&str]) -> String {
+    let output = Command::new("redis-cli")
+        .args(["-p", &addr.port().to_string()])
+        .args(words)
+        .output()
+        .expect("redis-cli runs");
+    String::from_utf8(output.stdout).expect("the answer is text")
+}
+
+fn wait_for(addr: SocketAddr) {
+    let begun = Instant::now();
+    while TcpStream::connect(addr).is_err() {
+        assert!(begun.elapsed() < DEADLINE, "nothing listens at {addr}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -95,13 +160,6 @@ fn spawn(addr: SocketAddr, directory: &Directory, arguments: &[String]) -> Child
         .stdout(Stdio::null())
         .spawn()
         .expect("`make redis` has installed it");
-    let begun = Instant::now();
-    while TcpStream::connect(addr).is_err() {
-        assert!(
-            begun.elapsed() < DEADLINE,
-            "redis-server does not listen at {addr}"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for(addr);
     child
 }
