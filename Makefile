@@ -53,7 +53,7 @@ packages: browser-tools ## pack the crates and the npm package, and use what was
 deps: browser-tools middleboxes redis ## install what the tests need, where that is possible; it says what it does
 	tests/e2e/install-chromium.sh
 
-e2e: ## the browser client in headless Chromium, installed if missing and possible
+e2e: redis ## the browser client in headless Chromium, installed if missing and possible
 	tests/e2e/install-chromium.sh
 	cargo build -p anywire-examples -p anywire-compare --examples
 	cargo test -p anywire-tests --test e2e -- --test-threads 2

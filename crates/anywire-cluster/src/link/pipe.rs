@@ -143,9 +143,13 @@ impl Pipe {
     }
 
     fn new(stream: TcpStream, noise: HandshakeState) -> Result<Self, LinkError> {
-        stream.set_nodelay(true)?;
         let stays_here = stream.peer_addr()?.ip().is_loopback();
-        let cipher = match stays_here {
+        Self::with(stream, noise, stays_here)
+    }
+
+    fn with(stream: TcpStream, noise: HandshakeState, is_plain: bool) -> Result<Self, LinkError> {
+        stream.set_nodelay(true)?;
+        let cipher = match is_plain {
             true => None,
             false => Some(Box::new(noise.into_transport_mode()?)),
         };
@@ -287,3 +291,73 @@ fn read_hello(noise: &mut HandshakeState, message: &[u8]) -> Result<NodeId, Link
 
 /// 256 KiB: a peer that takes less fills no more of this node's memory.
 const MAX_OUTPUT_BYTES: usize = 262_144;
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::key::ClusterKey;
+
+    /// Both ends of a connection as between two machines.
+    async fn encrypted() -> [Pipe; 2] {
+        let key = ClusterKey::new([7; 32]).unwrap().link();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (edge, home) = (NodeId::draw(), NodeId::draw());
+        let begin = |side: fn(Builder<'static>) -> Result<HandshakeState, snow::Error>| {
+            let key: &'static [u8; 32] = Box::leak(Box::new(*key.as_bytes()));
+            side(Builder::new(PATTERN.parse().unwrap()).psk(0, key).unwrap()).unwrap()
+        };
+        let connecting = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let mut noise = begin(Builder::build_initiator);
+            say(&mut stream, &mut noise, edge).await.unwrap();
+            assert_eq!(hear(&mut stream, &mut noise).await.unwrap(), home);
+            Pipe::with(stream, noise, false).unwrap()
+        };
+        let accepting = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut noise = begin(Builder::build_responder);
+            assert_eq!(hear(&mut stream, &mut noise).await.unwrap(), edge);
+            say(&mut stream, &mut noise, home).await.unwrap();
+            Pipe::with(stream, noise, false).unwrap()
+        };
+        let (edge, home) = tokio::join!(connecting, accepting);
+        [edge, home]
+    }
+
+    #[tokio::test]
+    async fn what_leaves_the_machine_is_encrypted_and_cannot_be_changed() {
+        let [mut edge, mut home] = encrypted().await;
+        let said: Vec<u8> = b"a word that is seen ".repeat(20_000);
+        edge.push(&said).unwrap();
+        assert!(
+            !edge
+                .output
+                .windows(12)
+                .any(|bytes| bytes == b"word that is")
+        );
+        while home.input.len() < said.len() {
+            tokio::select! {
+                turn = edge.turn(pending()) => drop(turn.unwrap()),
+                turn = home.turn(pending()) => drop(turn.unwrap()),
+            }
+        }
+        assert!(home.input == said[..]);
+        edge.push(b"a word that is changed").unwrap();
+        let last = edge.output.len() - 1;
+        edge.output[last] ^= 1;
+        let error = loop {
+            tokio::select! {
+                turn = edge.turn(pending()) => drop(turn.unwrap()),
+                turn = home.turn(pending()) => if let Err(error) = turn {
+                    break error;
+                },
+            }
+        };
+        assert!(matches!(error, LinkError::Foreign(_)), "{error}");
+    }
+}
