@@ -1,9 +1,8 @@
 //! The one way in: the hub lets an entry in here, or at the node where its session lives.
 
 use std::fmt::{self, Debug, Formatter};
-use std::future::Future;
+use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use anywire_protocol::Transport;
 
@@ -97,16 +96,30 @@ impl Hub {
     }
 }
 
-/// An entry on its way in; await it.
+/// An entry on its way in.
+///
+/// Await it, or where a future is held for long, take it apart: then nothing of an entry that is let in here outlives the moment.
 #[must_use = "an entry that is not awaited has not been let in"]
-pub enum Entering {
-    /// It was decided here; empty once it has been taken.
-    Here(Option<Result<Entered<Connection>, Refusal>>),
+pub enum Entering<T = Entered<Connection>> {
+    /// It was decided here.
+    Here(Result<T, Refusal>),
     /// Other nodes are asked.
-    Elsewhere(Pin<Box<dyn Future<Output = Result<Entered<Connection>, Refusal>> + Send>>),
+    Elsewhere(Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>),
 }
 
-impl Debug for Entering {
+impl<T: Send + 'static> Entering<T> {
+    /// Makes something else of what becomes of the entry.
+    pub fn map<U: 'static>(self, map: impl FnOnce(T) -> U + Send + 'static) -> Entering<U> {
+        match self {
+            Self::Here(decided) => Entering::Here(decided.map(map)),
+            Self::Elsewhere(asked) => {
+                Entering::Elsewhere(Box::pin(async move { asked.await.map(map) }))
+            }
+        }
+    }
+}
+
+impl<T> Debug for Entering<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Here(_) => "Here",
@@ -115,23 +128,23 @@ impl Debug for Entering {
     }
 }
 
-impl From<Result<Entered<Connection>, Refusal>> for Entering {
-    fn from(decided: Result<Entered<Connection>, Refusal>) -> Self {
-        Self::Here(Some(decided))
+impl<T> From<Result<T, Refusal>> for Entering<T> {
+    fn from(decided: Result<T, Refusal>) -> Self {
+        Self::Here(decided)
     }
 }
 
-impl Future for Entering {
-    type Output = Result<Entered<Connection>, Refusal>;
+impl<T> IntoFuture for Entering<T>
+where
+    T: Send + 'static,
+{
+    type Output = Result<T, Refusal>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Here(decided) => Poll::Ready(
-                decided
-                    .take()
-                    .expect("a finished future is not polled again"),
-            ),
-            Self::Elsewhere(asked) => asked.as_mut().poll(cx),
+    fn into_future(self) -> Self::IntoFuture {
+        match self {
+            Self::Here(decided) => Box::pin(ready(decided)),
+            Self::Elsewhere(asked) => asked,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `GET {mount}/events`: server-sent events (PROTOCOL §14).
 
-use anywire_core::Refusal;
+use anywire_core::{Entering, Refusal};
 use anywire_protocol::{Offer, Offset, ProtocolError};
 use http::{HeaderName, Method};
 
@@ -19,7 +19,10 @@ pub(crate) const ROW: Row = Row {
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
     let Request { hub, caller, .. } = request;
     let (offer, seen) = read(&request)?;
-    let body = StreamBody::begin_events(hub, offer, seen, caller).await?;
+    let body = match StreamBody::begin_events(hub, offer, seen, caller)? {
+        Entering::Here(body) => body?,
+        Entering::Elsewhere(asked) => asked.await?,
+    };
     Ok(Answer::stream("text/event-stream; charset=utf-8", body))
 }
 

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anywire_core::{
-    Caller, Connection, End, Entered, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
+    Caller, Connection, End, Entered, Entering, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
 };
 use anywire_protocol::{
     CloseCode, ConnectionMode, Encoding, Limits, Packet, PayloadWriter, Transport,
@@ -29,13 +29,13 @@ impl Exchange {
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub(crate) async fn begin(
+    pub(crate) fn begin(
         hub: &Hub,
         transport: Transport,
         encoding: Encoding,
         payload: Bytes,
         caller: &Caller,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Entering<Self>, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, mut rest } = Parsed::read(encoding, payload, false, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
@@ -60,28 +60,30 @@ impl Exchange {
             transport,
             intent,
         };
-        let Entered {
-            opened,
-            connection,
-            answer,
-        } = hub.enter(entry, caller).await?;
-        if let Some(opened) = opened {
-            writer.push(&Packet::Opened(opened));
-        }
-        if let Some(content) = ping {
-            writer.push(&Packet::Pong(content));
-        }
-        if let Some((received, end)) = answer {
-            writer.push(&Packet::Ack(received));
-            if let Some(reason) = end {
-                writer.push(&Packet::Close(reason));
+        Ok(hub.enter(entry, caller).map(move |entered| {
+            let Entered {
+                opened,
+                connection,
+                answer,
+            } = entered;
+            if let Some(opened) = opened {
+                writer.push(&Packet::Opened(opened));
             }
-        }
-        Ok(Self {
-            connection: connection.map(|(connection, _)| connection),
-            writer,
-            limits,
-        })
+            if let Some(content) = ping {
+                writer.push(&Packet::Pong(content));
+            }
+            if let Some((received, end)) = answer {
+                writer.push(&Packet::Ack(received));
+                if let Some(reason) = end {
+                    writer.push(&Packet::Close(reason));
+                }
+            }
+            Self {
+                connection: connection.map(|(connection, _)| connection),
+                writer,
+                limits,
+            }
+        }))
     }
 
     /// Waits until there is something to answer, or the hold is over.

@@ -1,5 +1,6 @@
 //! `GET {mount}/jsonp`: long polling by script tags (PROTOCOL §15). `call.rs` writes the script.
 
+use anywire_core::Entering;
 use anywire_protocol::{Encoding, ProtocolError, Transport};
 use http::Method;
 
@@ -33,7 +34,10 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         ProtocolError::malformed("a query without a parameter `anywire.b`, the payload")
     })??;
     let payload = bounded(payload, hub.limits())?;
-    let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, caller).await?;
+    let exchange = match Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, caller)? {
+        Entering::Here(exchange) => exchange?,
+        Entering::Elsewhere(asked) => asked.await?,
+    };
     let payload = escape(&exchange.answer().await?);
     let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
     let json = serde_json::to_string(payload).expect("text always serialises");

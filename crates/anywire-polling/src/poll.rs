@@ -1,5 +1,6 @@
 //! `POST {mount}/poll`: one exchange of long polling (PROTOCOL §6).
 
+use anywire_core::Entering;
 use anywire_protocol::{Encoding, Transport, escape_line, veil};
 use bytes::{Bytes, BytesMut};
 use http::Method;
@@ -29,7 +30,10 @@ where
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let exchange = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, caller).await?;
+    let exchange = match Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, caller)? {
+        Entering::Here(exchange) => exchange?,
+        Entering::Elsewhere(asked) => asked.await?,
+    };
     drop(payload.charge);
     let answer = exchange.answer().await?;
     let (content_type, answer) = match payload.wrapping {

@@ -1,5 +1,6 @@
 //! `POST {mount}/stream`: one endless answer (PROTOCOL §13).
 
+use anywire_core::Entering;
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal};
@@ -27,6 +28,9 @@ where
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let body = StreamBody::begin(hub, encoding, payload.bytes, caller).await?;
+    let body = match StreamBody::begin(hub, encoding, payload.bytes, caller)? {
+        Entering::Here(body) => body?,
+        Entering::Elsewhere(asked) => asked.await?,
+    };
     Ok(Answer::stream(encoding.content_type(), body))
 }

@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anywire_core::{Caller, Connection, End, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal};
+use anywire_core::{
+    Caller, Connection, End, Entered, Entering, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
+};
 use anywire_protocol::{
     ConnectionMode, Encoding, Limits, Offer, Offset, Opened, Packet, ProtocolError, Transport,
 };
@@ -36,12 +38,12 @@ impl StreamBody {
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub(crate) async fn begin(
+    pub(crate) fn begin(
         hub: &Hub,
         encoding: Encoding,
         payload: Bytes,
         caller: &Caller,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Entering<Self>, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, true, &limits)?;
         if hold(&head).is_some() {
@@ -50,24 +52,27 @@ impl StreamBody {
             )
             .into());
         }
-        let (connection, _, opened) = enter(hub, head, rest, Transport::Stream, caller).await?;
-        let mut framing = Framing::payload(encoding);
-        if let Some(opened) = opened {
-            framing.push(&Packet::Opened(opened));
-        }
-        Ok(Self::new(connection, framing, limits))
+        let entering = enter(hub, head, rest, Transport::Stream, caller);
+        Ok(entering.map(move |entered| {
+            let (connection, _, opened) = carried(entered);
+            let mut framing = Framing::payload(encoding);
+            if let Some(opened) = opened {
+                framing.push(&Packet::Opened(opened));
+            }
+            Self::new(connection, framing, limits)
+        }))
     }
 
     /// Takes an offer for `GET {mount}/events`. `seen` is the last event's id that the client has, if it says so.
     ///
     /// # Errors
     /// Answer with the refusal.
-    pub(crate) async fn begin_events(
+    pub(crate) fn begin_events(
         hub: &Hub,
         offer: Offer,
         seen: Option<Offset>,
         caller: &Caller,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Entering<Self>, Refusal> {
         let seen = seen.unwrap_or_default();
         let head = match offer {
             Offer::Open(mut open) => {
@@ -84,16 +89,19 @@ impl StreamBody {
                 return Err(ProtocolError::malformed(text).into());
             }
         };
-        let (connection, first, opened) =
-            enter(hub, head, Vec::new(), Transport::Events, caller).await?;
-        let (mut framing, begin) = Framing::events(first);
-        if let Some(opened) = opened {
-            framing.push(&Packet::Opened(opened));
-        }
-        let mut body = Self::new(connection, framing, hub.limits().clone());
-        body.made_bytes += begin.len();
-        body.pieces.push_back(begin);
-        Ok(body)
+        let limits = hub.limits().clone();
+        let entering = enter(hub, head, Vec::new(), Transport::Events, caller);
+        Ok(entering.map(move |entered| {
+            let (connection, first, opened) = carried(entered);
+            let (mut framing, begin) = Framing::events(first);
+            if let Some(opened) = opened {
+                framing.push(&Packet::Opened(opened));
+            }
+            let mut body = Self::new(connection, framing, limits);
+            body.made_bytes += begin.len();
+            body.pieces.push_back(begin);
+            body
+        }))
     }
 
     fn new(connection: Connection, framing: Framing, limits: Arc<Limits>) -> Self {
@@ -160,26 +168,29 @@ impl StreamBody {
     }
 }
 
-/// Has a stream carry a session: its connection, the offset of the first message that it will send, and *opened* for an
-/// open.
-async fn enter(
+/// Has a stream carry a session.
+fn enter(
     hub: &Hub,
     head: Head,
     packets: Vec<Packet>,
     transport: Transport,
     caller: &Caller,
-) -> Result<(Connection, Offset, Option<Box<Opened>>), Refusal> {
+) -> Entering {
     let entry = Entry {
         head,
         packets,
         transport,
         intent: Intent::Carry(ConnectionMode::Stream),
     };
-    let entered = hub.enter(entry, caller).await?;
+    hub.enter(entry, caller)
+}
+
+/// The connection that carries it, the offset of the first message that it will send, and *opened* for an open.
+fn carried(entered: Entered<Connection>) -> (Connection, Offset, Option<Box<Opened>>) {
     let (connection, first) = entered
         .connection
         .expect("an entry that carries is connected");
-    Ok((connection, first, entered.opened))
+    (connection, first, entered.opened)
 }
 
 impl Debug for StreamBody {

@@ -7,7 +7,7 @@ mod output;
 mod pace;
 mod scratch;
 
-use anywire_core::{Caller, Connection, Head, Hub};
+use anywire_core::{Caller, Connection, Entering, Head, Hub};
 use anywire_protocol::{CloseReason, Offer, Opened};
 
 pub use driver::Driver;
@@ -43,7 +43,11 @@ impl Start {
             Offer::Open(open) => Head::Open(Box::new(open)),
             Offer::Attach(attach) => Head::Attach(Box::new(attach)),
         };
-        match driver::enter(hub, head, &caller).await {
+        let decided = match driver::enter(hub, head, &caller) {
+            Entering::Here(decided) => decided,
+            Entering::Elsewhere(asked) => asked.await,
+        };
+        match decided {
             Ok(entered) => {
                 let (connection, opened) = driver::carried(entered);
                 Self::Attached(connection, opened)

@@ -37,7 +37,7 @@ enum Phase {
     /// Nothing is attached yet (PROTOCOL §5.3).
     Waiting(Box<Waiting>),
     /// Other nodes are asked where the session is; what came behind the open or attach packet waits.
-    Entering(Box<(Entering, Vec<Packet>)>),
+    Entering(Box<(Asked, Vec<Packet>)>),
     /// A session is attached.
     Carrying {
         connection: Connection,
@@ -51,6 +51,9 @@ enum Phase {
         dropped_bytes: usize,
     },
 }
+
+/// What other nodes will have said.
+type Asked = Pin<Box<dyn Future<Output = Result<Entered<Connection>, Refusal>> + Send>>;
 
 /// Who came, until they attach.
 struct Waiting {
@@ -441,9 +444,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 _ => return self.refuse(before_attach().into()),
             };
             match enter(&self.hub, head, &caller) {
-                Entering::Here(Some(decided)) => self.carry(decided, packets),
-                entering => {
-                    self.phase = Phase::Entering(Box::new((entering, packets.collect())));
+                Entering::Here(decided) => self.carry(decided, packets),
+                Entering::Elsewhere(asked) => {
+                    self.phase = Phase::Entering(Box::new((asked, packets.collect())));
                 }
             }
             return;
@@ -453,7 +456,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Other nodes may have said where the session is.
     fn poll_entering(&mut self, cx: &mut Context<'_>) {
         if let Phase::Entering(asked) = &mut self.phase
-            && let Poll::Ready(decided) = Pin::new(&mut asked.0).poll(cx)
+            && let Poll::Ready(decided) = asked.0.as_mut().poll(cx)
         {
             let packets = std::mem::take(&mut asked.1);
             self.carry(decided, packets.into_iter());
