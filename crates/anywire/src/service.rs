@@ -195,7 +195,8 @@ impl Endpoint {
         let principal = self.authorize(shared, &mut head).await?;
         let caller = Caller { principal, address };
         match self {
-            Self::WebSocket => upgrade::websocket(shared, head, caller).await,
+            // Boxed, since a held poll lies in the same future.
+            Self::WebSocket => Box::pin(upgrade::websocket(shared, head, caller)).await,
             Self::Raw => upgrade::raw(shared, head, caller),
             Self::Polling(endpoint) => {
                 let request = Request {
