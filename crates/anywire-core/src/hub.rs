@@ -15,7 +15,6 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time;
 use tracing::debug;
 
 use crate::accounts::{Accounts, Owners};
@@ -66,12 +65,12 @@ pub(crate) struct HubState {
     tombstones: Mutex<Tombstones>,
     /// Where the wheel turns; set when the first session opens.
     runtime: OnceLock<Handle>,
-    is_draining: AtomicBool,
+    pub(crate) is_draining: AtomicBool,
     /// The wheel has an entry to look at accounts.
     sweeps_accounts: AtomicBool,
     /// A task is giving up what takes too much memory.
     pub(crate) is_relieving: AtomicBool,
-    has_fewer: Notify,
+    pub(crate) has_fewer: Notify,
 }
 
 impl Hub {
@@ -184,51 +183,6 @@ impl Hub {
     /// Whether new sessions are refused.
     pub fn is_draining(&self) -> bool {
         self.inner.is_draining.load(Ordering::Relaxed)
-    }
-
-    /// Takes no new sessions, closes the others with 1012 once what was sent has gone out, and returns when their clients
-    /// know, or aborts the rest after `within`. Returns how many had to be aborted. Their clients are still told if they
-    /// come while the server runs. Sessions that ended before are not waited for.
-    ///
-    /// Cancel safety: dropping the future ends the wait. The hub goes on to drain; what is left is not aborted.
-    pub async fn drain(&self, within: Duration) -> usize {
-        self.inner.is_draining.store(true, Ordering::SeqCst);
-        let mut open = self.inner.open_sessions();
-        for cell in &open {
-            let reason = restart();
-            cell.step(Origin::Transport, |state, now| {
-                state.session.close(reason, now)
-            });
-        }
-        let emptied = async {
-            loop {
-                let fewer = self.inner.has_fewer.notified();
-                while open.last().is_some_and(|cell| cell.is_finished()) {
-                    open.pop();
-                }
-                if open.is_empty() {
-                    // One may have been let in just before the drain began.
-                    open = self.inner.open_sessions();
-                }
-                if open.is_empty() {
-                    break;
-                }
-                fewer.await;
-            }
-        };
-        if time::timeout(within, emptied).await.is_ok() {
-            return 0;
-        }
-        // They stay to be told, for as long as a close takes: between two polls there is no connection to tell.
-        let rest = self.inner.open_sessions();
-        for cell in &rest {
-            cell.step(Origin::Transport, |state, now| {
-                // The app may have closed it before, for a reason of its own.
-                let reason = state.session.close_reason().cloned();
-                state.session.abort(reason.unwrap_or_else(restart), now);
-            });
-        }
-        rest.len()
     }
 }
 
@@ -484,7 +438,7 @@ impl HubState {
     }
 
     /// The sessions that have not ended.
-    fn open_sessions(&self) -> Vec<Arc<SessionCell>> {
+    pub(crate) fn open_sessions(&self) -> Vec<Arc<SessionCell>> {
         let mut all = self.all();
         all.retain(|cell| !cell.is_ended());
         all
@@ -596,7 +550,7 @@ pub(crate) enum Due {
 /// 10 s.
 const SWEEP_ACCOUNTS_EVERY: Duration = Duration::from_secs(10);
 
-fn restart() -> CloseReason {
+pub(crate) fn restart() -> CloseReason {
     CloseReason::new(CloseCode::RESTART, "the server restarts")
 }
 

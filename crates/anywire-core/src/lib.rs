@@ -19,6 +19,7 @@ mod connection;
 mod counter;
 mod deadlines;
 mod dispatch;
+mod drain;
 mod enter;
 mod entry;
 mod hub;

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use anywire_core::{App, Budgets, Caller, Connection, End, Flow, Hub, Outgoing, Socket};
+use anywire_core::{
+    App, Budgets, Caller, Connection, End, Entry, Flow, Hub, Nodes, Outgoing, Place, Placing,
+    Socket,
+};
 use anywire_protocol::*;
 use tokio::sync::mpsc;
 
@@ -522,6 +525,85 @@ async fn a_drain_counts_what_it_aborts_and_keeps_the_apps_own_reason() {
             sockets[index].close_reason().map(|reason| reason.code),
             Some(expected.code)
         );
+    }
+}
+
+/// A cluster without other nodes.
+#[derive(Debug)]
+struct Alone;
+
+impl Nodes for Alone {
+    fn enter<'a>(self: Arc<Self>, _: SessionId, entry: Entry, _: &'a Caller) -> Placing<'a> {
+        Box::pin(async { Ok(Place::Here(entry)) })
+    }
+
+    fn ended(&self, _: SessionId) {}
+
+    fn not_begun(&self, _: SessionId) {}
+
+    fn publish(&self, _: &str, _: Message) {}
+
+    fn follow(&self, _: &str) {}
+
+    fn unfollow(&self, _: &str) {}
+}
+
+/// When each of so many clients hears of a drain that may take 10 s, in milliseconds. They answer at once.
+async fn hear_of_a_drain(hub: &Hub, count: u32) -> Vec<u64> {
+    let mut heard = tokio::task::JoinSet::new();
+    let begin = tokio::time::Instant::now();
+    for number in 0..count {
+        let mut open = open_packet(0, 1);
+        open.key = OpeningKey::from_bytes(u128::from(number).to_be_bytes());
+        let visit = hub.open(&open, &[], &Caller::default()).unwrap();
+        let (transport, mode) = (Transport::WebSocket, ConnectionMode::Duplex);
+        let (connection, _) = visit
+            .attach(Offset::new(0), Vec::new(), transport, mode)
+            .unwrap();
+        heard.spawn(async move {
+            let mut told = None;
+            poll_fn(|cx| {
+                let end = connection.poll_transmit(cx, |outgoing| {
+                    if let Outgoing::Packet(Packet::Close(_)) = outgoing {
+                        told = Some(begin.elapsed());
+                    }
+                    Flow::Continue
+                });
+                match (end, told) {
+                    (Poll::Pending, None) => Poll::Pending,
+                    _ => Poll::Ready(()),
+                }
+            })
+            .await;
+            let close = Packet::Close(CloseCode::RESTART.into());
+            connection.receive([close].into_iter(), 1).unwrap();
+            told.unwrap().as_millis() as u64
+        });
+    }
+    assert_eq!(hub.drain(Duration::from_secs(10)).await, 0);
+    heard.join_all().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_cluster_a_drain_is_spread_over_what_its_sessions_need() {
+    let (alone, _sockets) = hub(Limits::default());
+    assert_eq!(hear_of_a_drain(&alone, 400).await, [0; 400]);
+    for (count, last) in [(0, 0), (1, 0), (400, 1_995), (4_000, 7_998)] {
+        let (hub, _sockets) = hub(Limits::default());
+        hub.join(Arc::new(Alone), &[[7; 32]]);
+        let begin = tokio::time::Instant::now();
+        let mut heard = hear_of_a_drain(&hub, count).await;
+        let took = begin.elapsed().as_millis() as u64;
+        assert!(took <= last + 5, "{took} ms for {count}");
+        heard.sort_unstable();
+        assert_eq!(heard.last().copied().unwrap_or_default(), last);
+        let each = last.checked_div(u64::from(count)).unwrap_or_default();
+        for (turn, heard) in (0..).zip(heard) {
+            assert!(
+                heard.abs_diff(turn * last / u64::from(count)) <= each + 2,
+                "{heard} ms"
+            );
+        }
     }
 }
 

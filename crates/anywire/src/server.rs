@@ -93,7 +93,10 @@ impl Server {
     /// aborts the rest after `within`. Returns how many sessions it had to abort; their clients still hear of it if they
     /// come while the server runs.
     ///
-    /// Cancel safety: dropping the future ends the wait. The server goes on to drain; what is left is not aborted.
+    /// In a cluster the sessions are closed one after the other, 200 a second or so many that four fifths of `within` suffice,
+    /// since the other nodes take their clients. Elsewhere all are closed at once.
+    ///
+    /// Cancel safety: dropping the future ends the wait. The server goes on to drain; what is left is neither closed nor aborted.
     ///
     /// ```no_run
     /// # async fn example(server: anywire::Server) -> std::io::Result<()> {
