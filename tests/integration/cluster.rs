@@ -427,7 +427,7 @@ async fn topics_survive_whatever_happens_to_redis() {
         assert_eq!(wire.recv_text().await, format!("n{number}"));
     }
     // From outside, as the page says.
-    let line = block(documents::CLUSTER, "Topics", "sh");
+    let line = block(documents::CLUSTER, "Publish through Redis", "sh");
     let scripts = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../crates/anywire-cluster/src/redis/scripts"

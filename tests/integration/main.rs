@@ -20,6 +20,7 @@ mod line;
 mod messages;
 mod parts;
 mod proxies;
+mod publishing;
 mod recipes;
 mod smuggling;
 mod stalls;

@@ -18,6 +18,7 @@ use crate::key::ClusterKey;
 use crate::link::{Links, listen};
 use crate::memory::MemoryStore;
 use crate::node::{Ended, Node, lock};
+use crate::publisher::{PublishError, Publisher};
 use crate::redis::{RedisSettings, RedisStore, UrlError};
 use crate::store::{LEASE, NodeId, Store, StoreError, StoreId, Token, TopicPosition};
 use crate::topics::{self, Gap};
@@ -52,11 +53,6 @@ pub enum ClusterError {
     )]
     NoAddress(SocketAddr),
 }
-
-/// A message that may not have been published.
-#[derive(Debug, thiserror::Error)]
-#[error("the message may not have been published: {0}; publish it again with the same key")]
-pub struct PublishError(String);
 
 impl Cluster {
     /// A cluster whose nodes share a Redis, or a Valkey, of version 6.2 or later: `redis://user:password@host:6379/0`, `rediss://` with
@@ -112,6 +108,17 @@ impl Cluster {
         self
     }
 
+    /// Publishes to the cluster's topics without being one of its nodes: for programs that serve nobody. Call it within a tokio runtime.
+    pub fn publisher(self) -> Publisher {
+        let store: Arc<dyn Store> = match self.store {
+            StoreSettings::Memory(store) => Arc::new(store.node()),
+            StoreSettings::Redis(settings) => {
+                Arc::new(RedisStore::start(*settings, NodeId::draw(), false))
+            }
+        };
+        Publisher::new(store)
+    }
+
     /// Makes a hub a node of the cluster. Do so before it has sessions.
     ///
     /// Cancel safety: dropping the future joins nothing.
@@ -135,7 +142,7 @@ impl Cluster {
         let (gaps, gaps_heard) = mpsc::channel(MAX_GAPS);
         let store: Arc<dyn Store> = match self.store {
             StoreSettings::Memory(store) => Arc::new(store.node()),
-            StoreSettings::Redis(settings) => Arc::new(RedisStore::start(*settings, id)),
+            StoreSettings::Redis(settings) => Arc::new(RedisStore::start(*settings, id, true)),
         };
         let feed = store.feed().expect("a new store has its feed");
         let node = Arc::new(Node::new(id, hub, store, links, ended, commands));
@@ -205,7 +212,12 @@ impl ClusterNode {
     ) -> Result<TopicPosition, PublishError> {
         let message = message.into();
         let published = self.node.store.publish(topic, &message, key).await;
-        published.map_err(|error| PublishError(error.to_string()))
+        published.map_err(PublishError::from)
+    }
+
+    /// What publishes as [`ClusterNode::publish`] does, wherever it is taken.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.node.store.clone())
     }
 
     /// Says that this node is gone, so that the others need not wait for its lease to run out: call it when the server has

@@ -9,19 +9,23 @@
 mod barrier;
 mod cluster;
 mod commands;
+mod environment;
 mod homes;
 mod key;
 mod link;
 mod memory;
 mod node;
+mod publisher;
 mod redis;
 mod steady;
 mod store;
 mod topics;
 
-pub use cluster::{Cluster, ClusterError, ClusterNode, PublishError};
+pub use cluster::{Cluster, ClusterError, ClusterNode};
+pub use environment::EnvironmentError;
 pub use key::{ClusterKey, KeyError};
 pub use memory::MemoryStore;
+pub use publisher::{PublishError, Publisher};
 pub use redis::UrlError;
 pub use store::{NodeId, TopicPosition};
 pub use topics::Gap;

@@ -62,8 +62,8 @@ impl RedisSettings {
 }
 
 impl RedisStore {
-    /// Connects, now and whenever the connection breaks.
-    pub(crate) fn start(settings: RedisSettings, node: NodeId) -> Self {
+    /// Connects, now and whenever the connection breaks. One who does not listen to topics needs no second connection.
+    pub(crate) fn start(settings: RedisSettings, node: NodeId, listens: bool) -> Self {
         let RedisSettings { address, prefix } = settings;
         let shared = Arc::new(Shared {
             node,
@@ -76,7 +76,9 @@ impl RedisStore {
         let mut tasks = JoinSet::new();
         let kept = shared.clone();
         tasks.spawn(async move { kept.supervisor.keep(&address, &kept.scripts).await });
-        tasks.spawn(feed::run(shared.clone(), asked, out));
+        if listens {
+            tasks.spawn(feed::run(shared.clone(), asked, out));
+        }
         Self {
             shared,
             asks,

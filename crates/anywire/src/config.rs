@@ -11,6 +11,7 @@ use crate::forwarded::ForwardingHeaders;
 use crate::host;
 use crate::networks::Networks;
 use crate::origin::Origin;
+use crate::publish_key::{MIN_KEY_BYTES, PublishKey};
 use crate::visitor::{AllowOrigin, Authorize, Denied, Visitor};
 
 /// How a [`Server`](crate::Server) behaves. The default is sound: same origin only, mounted at `/anywire`.
@@ -51,6 +52,8 @@ pub struct Config {
     pub(crate) budgets: Budgets,
     pub(crate) authorize: Option<Authorize>,
     pub(crate) has_jsonp: bool,
+    pub(crate) publish_key: Option<PublishKey>,
+    has_short_publish_key: bool,
 }
 
 /// A setting that cannot work. The text says which and how to mend it.
@@ -73,6 +76,11 @@ pub enum ConfigError {
     /// A sub-protocol that cannot be negotiated.
     #[error("sub-protocol `{0}` must be a token that does not begin with `anywire.`")]
     Protocol(String),
+    /// A key that can be guessed.
+    #[error(
+        "the key for publishing is shorter than 32 bytes: make one with `openssl rand -hex 32`"
+    )]
+    PublishKey,
     /// Limits that contradict each other.
     #[error(transparent)]
     Limits(#[from] LimitsError),
@@ -209,6 +217,16 @@ impl Config {
         self
     }
 
+    /// Turns on `POST {mount}/publish?topic=NAME`, by which other programs publish: they send this key as `Authorization: Bearer KEY`, and the
+    /// message as the body. It needs 32 bytes or more. Off by default.
+    ///
+    /// Whoever has the key can send anything to every follower of every topic. [`Config::authorize`] is not asked.
+    pub fn allow_publish(mut self, key: &str) -> Self {
+        self.publish_key = Some(PublishKey::new(key));
+        self.has_short_publish_key = key.len() < MIN_KEY_BYTES;
+        self
+    }
+
     /// Whether the settings fit together.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let is_segment = |segment: &str| {
@@ -235,6 +253,9 @@ impl Config {
             .find(|protocol| !offered.contains(protocol))
         {
             return Err(ConfigError::Protocol(wrong.clone()));
+        }
+        if self.has_short_publish_key {
+            return Err(ConfigError::PublishKey);
         }
         Ok(self.limits.check()?)
     }
@@ -269,6 +290,8 @@ impl Default for Config {
             budgets: Budgets::default(),
             authorize: None,
             has_jsonp: false,
+            publish_key: None,
+            has_short_publish_key: false,
         }
     }
 }

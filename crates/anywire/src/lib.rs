@@ -36,6 +36,8 @@ mod gate;
 mod host;
 mod networks;
 mod origin;
+mod publish;
+mod publish_key;
 mod request;
 mod script;
 mod serve;
@@ -49,8 +51,8 @@ pub mod cluster {
     //! Several servers as one; see [`Server::join`](crate::Server::join).
 
     pub use anywire_cluster::{
-        Cluster, ClusterError, ClusterKey, ClusterNode, Gap, KeyError, MemoryStore, NodeId,
-        PublishError, TopicPosition, UrlError,
+        Cluster, ClusterError, ClusterKey, ClusterNode, EnvironmentError, Gap, KeyError,
+        MemoryStore, NodeId, PublishError, Publisher, TopicPosition, UrlError,
     };
 }
 mod visitor;

@@ -3,6 +3,8 @@
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::Arc;
+#[cfg(feature = "cluster")]
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -27,6 +29,9 @@ pub(crate) struct Shared {
     pub(crate) scripts: Scripts,
     /// Whether the server has warned of a proxy that the config does not trust.
     pub(crate) has_warned_of_proxy: AtomicBool,
+    /// What publishes to all nodes, once the server is one of a cluster.
+    #[cfg(feature = "cluster")]
+    pub(crate) publisher: OnceLock<anywire_cluster::Publisher>,
 }
 
 /// A server whose app is still to be chosen; see [`Server::builder`].
@@ -128,7 +133,10 @@ impl Server {
         &self,
         cluster: anywire_cluster::Cluster,
     ) -> Result<anywire_cluster::ClusterNode, anywire_cluster::ClusterError> {
-        cluster.join(&self.shared.hub).await
+        let node = cluster.join(&self.shared.hub).await?;
+        // A second cluster would be an error of the app's, which the hub ignores too.
+        let _ = self.shared.publisher.set(node.publisher());
+        Ok(node)
     }
 
     /// Whether the server drains: it takes no new sessions.
@@ -169,6 +177,8 @@ impl ServerBuilder {
                 hub,
                 scripts: Scripts::new(),
                 has_warned_of_proxy: AtomicBool::new(false),
+                #[cfg(feature = "cluster")]
+                publisher: OnceLock::new(),
             }),
         }
     }

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use tracing::warn;
 
 use crate::gate::{CrossOrigin, judge_host, judge_origin, preflight};
+use crate::publish;
 use crate::request::RequestHead;
 use crate::script::{Build, Freshness};
 use crate::server::Shared;
@@ -34,6 +35,8 @@ pub(crate) enum Endpoint {
     WebSocket,
     /// A plain WebSocket.
     Raw,
+    /// Publishing from outside.
+    Publish,
     /// One of long polling and its relatives.
     Polling(anywire_polling::Endpoint),
 }
@@ -46,11 +49,15 @@ impl Target {
         }
         let polling = anywire_polling::Endpoint::ALL.map(Endpoint::Polling);
         let has_jsonp = shared.config.has_jsonp;
-        [Endpoint::WebSocket, Endpoint::Raw]
+        let takes_publishes = shared.config.publish_key.is_some();
+        [Endpoint::WebSocket, Endpoint::Raw, Endpoint::Publish]
             .into_iter()
             .chain(polling)
             .find(|endpoint| endpoint.row().name == name)
-            .filter(|endpoint| has_jsonp || !endpoint.row().is_opt_in)
+            .filter(|endpoint| match endpoint {
+                Endpoint::Publish => takes_publishes,
+                other => has_jsonp || !other.row().is_opt_in,
+            })
             .map(Self::Endpoint)
     }
 }
@@ -162,13 +169,14 @@ impl Endpoint {
         match self {
             Self::WebSocket => &upgrade::WEBSOCKET,
             Self::Raw => &upgrade::RAW,
+            Self::Publish => &publish::ROW,
             Self::Polling(endpoint) => endpoint.row(),
         }
     }
 
     fn style(self, query: &str) -> Style {
         match self {
-            Self::WebSocket | Self::Raw => Style::Json,
+            Self::WebSocket | Self::Raw | Self::Publish => Style::Json,
             Self::Polling(endpoint) => endpoint.style(query),
         }
     }
@@ -198,6 +206,7 @@ impl Endpoint {
             // Boxed, since a held poll lies in the same future.
             Self::WebSocket => Box::pin(upgrade::websocket(shared, head, caller)).await,
             Self::Raw => upgrade::raw(shared, head, caller),
+            Self::Publish => Box::pin(publish::answer(shared, &head, body)).await,
             Self::Polling(endpoint) => {
                 let request = Request {
                     hub: &shared.hub,
@@ -216,7 +225,13 @@ impl Endpoint {
         shared: &Shared,
         head: &mut RequestHead,
     ) -> Result<Option<Principal>, HttpRefusal> {
-        let Some(authorize) = &shared.config.authorize else {
+        // Who publishes from outside shows a key instead.
+        let asks = shared
+            .config
+            .authorize
+            .as_ref()
+            .filter(|_| self != Self::Publish);
+        let Some(authorize) = asks else {
             return Ok(None);
         };
         let Row {

@@ -1,0 +1,64 @@
+//! Publishing from a program that serves nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anywire_protocol::Message;
+use tokio::time::{Instant, sleep};
+
+use crate::store::{Store, StoreError, TopicPosition};
+
+/// Publishes to the followers of topics at all nodes of a cluster, without being one: see [`Cluster::publisher`](crate::Cluster::publisher). Clones share a
+/// connection.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    store: Arc<dyn Store>,
+}
+
+/// A message that may not have been published.
+#[derive(Debug, thiserror::Error)]
+#[error("the message may not have been published: {0}; publish it again with the same key")]
+pub struct PublishError(String);
+
+impl From<StoreError> for PublishError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Publisher {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Publishes a message to the followers of a topic at all nodes, once the store has numbered it; waits up to 5 s for a store that cannot be
+    /// used. With a `key`, a repeat within 5 minutes publishes nothing, and returns the position of the first.
+    ///
+    /// Cancel safety: if the future is dropped, the message may have been published; repeat it with the same key.
+    ///
+    /// # Errors
+    /// The store does not answer, or refuses. Whether the message was published is then unknown.
+    pub async fn publish(
+        &self,
+        topic: &str,
+        message: impl Into<Message>,
+        key: Option<&str>,
+    ) -> Result<TopicPosition, PublishError> {
+        let deadline = Instant::now() + STORE_WITHIN;
+        while self.store.trouble().is_some() && Instant::now() < deadline {
+            sleep(ASK_AGAIN).await;
+        }
+        let published = self.store.publish(topic, &message.into(), key).await;
+        published.map_err(PublishError::from)
+    }
+
+    /// Why the store cannot be used now, and what to mend; nothing if it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.store.trouble()
+    }
+}
+
+/// 5 s: more than it takes to connect.
+const STORE_WITHIN: Duration = Duration::from_secs(5);
+
+const ASK_AGAIN: Duration = Duration::from_millis(10);
