@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix floods soak browsers packages bench fuzz middleboxes redis browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix cluster floods soak browsers packages bench fuzz middleboxes redis browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,10 +53,13 @@ packages: browser-tools ## pack the crates and the npm package, and use what was
 deps: browser-tools middleboxes redis ## install what the tests need, where that is possible; it says what it does
 	tests/e2e/install-chromium.sh
 
-e2e: redis ## the browser client in headless Chromium, installed if missing and possible
+e2e: middleboxes redis ## the browser client in headless Chromium, installed if missing and possible
 	tests/e2e/install-chromium.sh
 	cargo build -p anywire-examples -p anywire-compare --examples
 	cargo test -p anywire-tests --test e2e -- --test-threads 2
+	cargo test -p anywire-tests --bin anywire-nemesis
+	cargo build -p anywire-tests --bin anywire-nemesis
+	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/debug/anywire-nemesis trial 40 deploy 1000'
 
 dropin: browser-tools ## three libraries that take a WebSocket, handed Anywire instead, over every transport
 	tests/e2e/install-chromium.sh
@@ -73,6 +76,11 @@ matrix: middleboxes ## every bad network × both clients × every workload, as a
 	tests/e2e/install-chromium.sh
 	cargo build --release -p anywire-tests --bin anywire-matrix
 	target/release/anywire-matrix $(MATRIX)
+
+cluster: middleboxes redis ## ten minutes of kills, cuts and restarts against three nodes, then a rolling restart; CLUSTER="trial 60" for some
+	tests/e2e/install-chromium.sh
+	cargo build --release -p anywire-tests --bin anywire-nemesis
+	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/release/anywire-nemesis $(CLUSTER)'
 
 floods: middleboxes ## what floods cost those who behave, beside a control; FLOODS="pings" for one
 	cargo build --release -p anywire-tests --bin anywire-floods
