@@ -94,7 +94,7 @@ soak: ## both clients for ten minutes on a network that changes its mood; SOAK="
 browsers: ## the acceptance page in sixteen browser engines, installed if missing and possible; writes the table of docs/browsers.md
 	cargo test -p anywire-tests --test browsers -- --all
 
-bench: ## server CPU per message and bytes per session, beside warp::ws()
+bench: redis ## server CPU per message and bytes per session, beside warp::ws(); and what a second node costs
 	cargo build --release -p anywire-tests --bin anywire-bench
 	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/release/anywire-bench'
 

@@ -98,6 +98,24 @@ impl Client {
         Ok(client)
     }
 
+    /// Goes on with its session at another server.
+    pub async fn go_to(&mut self, addr: SocketAddr) -> io::Result<()> {
+        self.stream = TcpStream::connect(addr).await?;
+        self.stream.set_nodelay(true)?;
+        if self.wire == Wire::WebSocket {
+            self.decoder = Decoder::new(Role::Client, 1 << 20);
+            let credential = self.credential.replace(' ', ".");
+            let attach = credential.strip_suffix(".1").map(|id| format!("{id}.2"));
+            let attach = attach.expect("the first generation is 1");
+            let offer = format!(
+                "Sec-WebSocket-Protocol: anywire.v1, anywire.attach.{attach}.{}\r\n",
+                self.received
+            );
+            self.upgrade("/anywire/websocket", &offer).await?;
+        }
+        Ok(())
+    }
+
     async fn upgrade(&mut self, path: &str, extra: &str) -> io::Result<()> {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -33,6 +33,16 @@ pub async fn echo(
     round: Duration,
 ) -> f64 {
     let clients = open_all(server, wire, connections).await;
+    echo_all(clients, in_flight, round, || server.cpu()).await
+}
+
+/// CPU-µs per echoed message, of whatever `cpu` counts.
+pub async fn echo_all(
+    clients: Vec<Client>,
+    in_flight: usize,
+    round: Duration,
+    cpu: impl Fn() -> Duration,
+) -> f64 {
     let (done, stop) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(false)));
     let local = LocalSet::new();
     for mut client in clients {
@@ -51,9 +61,9 @@ pub async fn echo(
     local
         .run_until(async {
             sleep(WARM_UP).await;
-            let (cpu, count) = (server.cpu(), done.get());
+            let (before, count) = (cpu(), done.get());
             sleep(round).await;
-            let figure = micros(server.cpu() - cpu) / (done.get() - count) as f64;
+            let figure = micros(cpu() - before) / (done.get() - count) as f64;
             stop.set(true);
             figure
         })
@@ -110,7 +120,7 @@ pub async fn fanout(server: &Server, wire: Wire, followers: usize, round: Durati
     micros(server.cpu() - cpu) / deliveries as f64
 }
 
-fn micros(duration: Duration) -> f64 {
+pub fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 

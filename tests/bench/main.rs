@@ -1,10 +1,11 @@
 //! Measures our server beside a bare `warp::ws()` echo, in one run, and prints ratios.
 //!
-//! `make bench`, or `anywire-bench [echo] [idle] [fanout] [--rounds N]`. Each server runs in a process of its own on one
+//! `make bench`, or `anywire-bench [echo] [idle] [fanout] [relay] [topic] [--rounds N]`. Each server runs in a process of its own on one
 //! core, the load on another; figures are the server's CPU time per message and its resident bytes per session, medians
 //! of interleaved rounds. Read them as ratios: absolute times are the machine's.
 
 mod client;
+mod cluster;
 mod idle;
 mod load;
 mod measure;
@@ -59,8 +60,17 @@ fn main() {
         if wants("idle") {
             idle(&mut report, rounds.min(5)).await;
         }
+        if wants("relay") {
+            cluster::relay(&mut report, rounds).await;
+        }
+        if wants("topic") {
+            cluster::topic(&mut report, rounds).await;
+        }
         report.print();
-        if ["echo", "fanout", "idle"].into_iter().all(wants) {
+        if ["echo", "fanout", "idle", "relay", "topic"]
+            .into_iter()
+            .all(wants)
+        {
             report
                 .write_page()
                 .expect("docs/performance.md is there and has its markers");

@@ -16,11 +16,17 @@ pub struct Server {
 
 impl Server {
     pub async fn start(peer: Peer) -> Self {
+        Self::start_with(peer, &[]).await
+    }
+
+    /// Starts one with these variables of the environment.
+    pub async fn start_with(peer: Peer, environment: &[(&str, &str)]) -> Self {
         let this = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new("taskset")
             .args(["-c", "0"])
             .arg(this)
             .args(["serve", peer.name()])
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("taskset starts the server: install util-linux");

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use anywire::cluster::{Cluster, ClusterKey};
 use anywire::{Budgets, Config, Handler, Message, Rate, Sender, Server, Share};
 use futures_util::{Sink, Stream, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use warp::Filter;
 use warp::ws::WebSocket;
 
@@ -19,6 +22,25 @@ pub enum Peer {
     Warp,
     /// No protocol at all: what the kernel takes.
     Tcp,
+    /// One node of a cluster that shares the Redis of the environment.
+    Node,
+    /// Nothing but a loop that reads a topic's messages from that Redis.
+    Subscriber,
+}
+
+/// The variable that names the Redis of nodes.
+pub const REDIS: &str = "ANYWIRE_BENCH_REDIS";
+
+/// The topic that is followed.
+pub const TOPIC: &str = "all";
+
+/// Its channel in Redis.
+pub const TOPIC_CHANNEL: &str = "aw:t:{36}:all";
+
+/// What the nodes share.
+pub fn cluster(redis: &str) -> Cluster {
+    let key = ClusterKey::new([7; 32]).expect("the key is long enough");
+    Cluster::redis(redis, key).expect("the URL is a Redis's")
 }
 
 impl Peer {
@@ -27,13 +49,21 @@ impl Peer {
             Self::Anywire => "anywire",
             Self::Warp => "warp",
             Self::Tcp => "tcp",
+            Self::Node => "node",
+            Self::Subscriber => "subscriber",
         }
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Anywire, Self::Warp, Self::Tcp]
-            .into_iter()
-            .find(|peer| peer.name() == name)
+        [
+            Self::Anywire,
+            Self::Warp,
+            Self::Tcp,
+            Self::Node,
+            Self::Subscriber,
+        ]
+        .into_iter()
+        .find(|peer| peer.name() == name)
     }
 }
 
@@ -72,6 +102,27 @@ pub fn serve(peer: Peer) {
                 let serving = serve.await.expect("a free port");
                 println!("{}", serving.local_addr());
                 serving.run().await;
+            }
+            Peer::Node => {
+                let server = Server::builder(Config::new().budgets(budgets()))
+                    .expect("the default is sound")
+                    .handler(Echo);
+                let redis = std::env::var(REDIS).expect("it names a Redis");
+                let node = server.join(cluster(&redis)).await.expect("it takes links");
+                let serve = anywire::serve(server.routes()).bind(([127, 0, 0, 1], 0));
+                let serving = serve.await.expect("a free port");
+                let is_ready = async {
+                    while !node.is_ready() {
+                        sleep(Duration::from_millis(5)).await;
+                    }
+                };
+                is_ready.await;
+                println!("{}", serving.local_addr());
+                serving.run().await;
+            }
+            Peer::Subscriber => {
+                let redis = std::env::var(REDIS).expect("it names a Redis");
+                subscribe(&redis).await;
             }
             Peer::Warp => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -114,9 +165,9 @@ struct Echo;
 impl Handler for Echo {
     fn on_message(&self, sender: &Sender, message: Message) {
         match message.as_bytes().first() {
-            Some(b'j') => sender.subscribe("all"),
+            Some(b'j') => sender.subscribe(TOPIC),
             Some(b'!') => {
-                sender.publish("all", message);
+                sender.publish(TOPIC, message);
             }
             _ => {
                 let _ = sender.try_send(message);
@@ -124,6 +175,33 @@ impl Handler for Echo {
         }
     }
 }
+
+/// Reads a topic's messages as fast as it can, and tells each who connects how many there were.
+async fn subscribe(redis: &str) {
+    let client = redis::Client::open(redis).expect("the URL is a Redis's");
+    let mut pubsub = client.get_async_pubsub().await.expect("Redis is there");
+    let channel = std::env::var(CHANNEL).expect("it names a channel");
+    pubsub.subscribe(channel).await.expect("Redis is there");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    println!("{}", listener.local_addr().expect("it is bound"));
+    let mut messages = pubsub.into_on_message();
+    let (mut count, mut bytes) = (0_u64, 0);
+    loop {
+        tokio::select! {
+            Some(message) = messages.next() => {
+                count += 1;
+                bytes += message.get_payload_bytes().len();
+            }
+            Ok((mut stream, _)) = listener.accept() => {
+                assert!(bytes as u64 >= count, "messages have bytes");
+                let _ = stream.write_u64(count).await;
+            }
+        }
+    }
+}
+
+/// The variable that names the channel of [`TOPIC`].
+pub const CHANNEL: &str = "ANYWIRE_BENCH_CHANNEL";
 
 /// What people build on `warp::ws()` for a broadcast: a channel per socket.
 #[derive(Default)]
