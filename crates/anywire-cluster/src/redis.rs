@@ -2,24 +2,28 @@
 
 mod address;
 mod feed;
+mod line;
 mod scripts;
+mod shards;
 mod shared;
+mod slots;
 mod supervisor;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anywire_protocol::{Message, SessionId};
-use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Script, ServerErrorKind, Value};
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Script, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::address::Address;
 pub use self::address::UrlError;
-use self::feed::{Ask, read_message, write_message};
-use self::scripts::Scripts;
+use self::line::{Ask, read_message, write_message};
+use self::scripts::{Scripts, one, push};
+use self::shards::Shards;
 use self::shared::Shared;
-use self::supervisor::Supervisor;
 use crate::store::{
     FEED_LENGTH, Fed, Header, LEASE, Log, MAX_LOG_MESSAGES, NodeId, Store, StoreError, StoreFuture,
     StoreId, Token, TopicPosition,
@@ -65,17 +69,21 @@ impl RedisStore {
     /// Connects, now and whenever the connection breaks. One who does not listen to topics needs no second connection.
     pub(crate) fn start(settings: RedisSettings, node: NodeId, listens: bool) -> Self {
         let RedisSettings { address, prefix } = settings;
+        let scripts = Arc::new(Scripts::new());
         let shared = Arc::new(Shared {
             node,
             prefix,
-            supervisor: Supervisor::new(),
-            scripts: Scripts::new(),
+            shards: Shards::new(&address, &scripts),
+            scripts,
+            is_sharded: matches!(address, Address::Cluster(_)),
         });
         let (asks, asked) = mpsc::unbounded_channel();
         let (out, feed) = mpsc::channel(FEED_LENGTH);
         let mut tasks = JoinSet::new();
-        let kept = shared.clone();
-        tasks.spawn(async move { kept.supervisor.keep(&address, &kept.scripts).await });
+        if let Address::Cluster(seeds) = address {
+            let kept = shared.clone();
+            tasks.spawn(async move { kept.shards.keep(&seeds).await });
+        }
         if listens {
             tasks.spawn(feed::run(shared.clone(), asked, out));
         }
@@ -87,7 +95,7 @@ impl RedisStore {
         }
     }
 
-    /// Runs one script for each session, all in one go.
+    /// Runs one script for each session, all in one go at each server.
     async fn run_for_all<T: redis::FromRedisValue, A: Copy>(
         &self,
         script: &Script,
@@ -95,32 +103,26 @@ impl RedisStore {
         seen: Option<StoreId>,
         arguments: impl Fn(A) -> Vec<Vec<u8>>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut pipe = Pipeline::new();
-        for (session, argument) in sessions {
-            pipe.cmd("EVALSHA")
-                .arg(script.get_hash())
-                .arg(1)
-                .arg(self.shared.header_key(*session))
-                .arg(arguments(*argument));
-        }
-        self.shared
-            .supervisor
-            .call_at(seen, async |mut connection, _| {
-                match pipe.query_async(&mut connection).await {
-                    // It may have been flushed since the connection was made.
-                    Err(error) if is_unknown_script(&error) => {
-                        script.load_async(&mut connection).await?;
-                        pipe.query_async(&mut connection).await
-                    }
-                    outcome => outcome,
+        let keys: Vec<_> = sessions
+            .iter()
+            .map(|(session, _)| self.shared.header_key(*session))
+            .collect();
+        let mut all = BTreeMap::new();
+        for places in self.shared.shards.together(&keys) {
+            let run = |_| {
+                let mut pipe = Pipeline::new();
+                for place in &places {
+                    let arguments = arguments(sessions[*place].1);
+                    push(&mut pipe, script, &[&keys[*place]], arguments);
                 }
-            })
-            .await
+                pipe
+            };
+            let shards = &self.shared.shards;
+            let (answers, _): (Vec<T>, _) = shards.run_at(&keys[places[0]], seen, run).await?;
+            all.extend(places.into_iter().zip(answers));
+        }
+        Ok(all.into_values().collect())
     }
-}
-
-fn is_unknown_script(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -169,49 +171,43 @@ impl Store for RedisStore {
         token: Token,
         seen: StoreId,
     ) -> StoreFuture<'_, Header> {
-        let open = async move |mut connection, _| {
-            let words: Vec<Vec<u8>> = self
-                .shared
-                .scripts
-                .open
-                .key(self.shared.header_key(session))
-                .arg(&home.0)
-                .arg(&token.0)
-                .arg(millis(HEADER_LIFE))
-                .invoke_async(&mut connection)
-                .await?;
-            read_header(&words)
-        };
-        Box::pin(self.shared.supervisor.call_at(Some(seen), open))
+        Box::pin(async move {
+            let key = self.shared.header_key(session);
+            let life = millis(HEADER_LIFE);
+            let script = &self.shared.scripts.open;
+            let open = |_| one(script, &[&key], (&home.0, &token.0, life));
+            let opened = self.shared.shards.run_at(&key, Some(seen), open).await;
+            let ((words,), _): ((Vec<Vec<u8>>,), _) = opened?;
+            Ok(read_header(&words)?)
+        })
     }
 
     fn find(&self, session: SessionId) -> StoreFuture<'_, (Option<Header>, StoreId)> {
-        Box::pin(
-            self.shared
-                .supervisor
-                .call(async move |mut connection, store| {
-                    let mut pipe = Pipeline::new();
-                    pipe.cmd("HMGET")
-                        .arg(self.shared.header_key(session))
-                        .arg(&["hm", "tk", "cl"])
-                        .cmd("ROLE");
-                    let (header, role): ([Option<Vec<u8>>; 3], Vec<Value>) =
-                        pipe.query_async(&mut connection).await?;
-                    // One that is the master after it has answered was so before.
-                    if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
-                        let kind = ErrorKind::Server(ServerErrorKind::ReadOnly);
-                        return Err(RedisError::from((kind, "the server is no master any more")));
-                    }
-                    let header = match header {
-                        [_, _, Some(_)] => Some(Header::Ended),
-                        [Some(home), Some(token), None] => {
-                            Some(Header::At(NodeId(eight(&home)?), Token(eight(&token)?)))
-                        }
-                        _ => None,
-                    };
-                    Ok((header, store))
-                }),
-        )
+        Box::pin(async move {
+            let key = self.shared.header_key(session);
+            let find = |_| {
+                let mut pipe = Pipeline::new();
+                pipe.cmd("HMGET").arg(&key).arg(&["hm", "tk", "cl"]);
+                pipe.cmd("ROLE");
+                pipe
+            };
+            let found = self.shared.shards.run_at(&key, None, find).await;
+            let ((header, role), store): (([Option<Vec<u8>>; 3], Vec<Value>), _) = found?;
+            // One that is the master after it has answered was so before.
+            if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
+                return Err(StoreError::Away(
+                    "the server is no master any more".to_owned(),
+                ));
+            }
+            let header = match header {
+                [_, _, Some(_)] => Some(Header::Ended),
+                [Some(home), Some(token), None] => {
+                    Some(Header::At(NodeId(eight(&home)?), Token(eight(&token)?)))
+                }
+                _ => None,
+            };
+            Ok((header, store))
+        })
     }
 
     fn write_back<'a>(
@@ -256,100 +252,97 @@ impl Store for RedisStore {
     }
 
     fn close(&self, session: SessionId, token: Token, keep: Duration) -> StoreFuture<'_, ()> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
-            self.shared
-                .scripts
-                .close
-                .key(self.shared.header_key(session))
-                .arg(&token.0)
-                .arg(millis(keep))
-                .invoke_async(&mut connection)
-                .await
-        }))
+        Box::pin(async move {
+            let key = self.shared.header_key(session);
+            let script = &self.shared.scripts.close;
+            let close = |_| one(script, &[&key], (&token.0, millis(keep)));
+            self.shared.shards.run(&key, close).await
+        })
     }
 
     fn beat<'a>(&'a self, node: NodeId, record: &'a [u8]) -> StoreFuture<'a, StoreId> {
-        Box::pin(
-            self.shared
-                .supervisor
-                .call(async move |mut connection, store| {
-                    let mut pipe = Pipeline::new();
-                    pipe.cmd("SET")
-                        .arg(self.shared.lease_key(node))
-                        .arg(record)
-                        .arg("PX")
-                        .arg(millis(LEASE))
-                        .ignore()
-                        .cmd("SADD")
-                        .arg(self.shared.nodes_key())
-                        .arg(&node.0)
-                        .ignore();
-                    pipe.query_async::<()>(&mut connection).await?;
-                    Ok(store)
-                }),
-        )
+        Box::pin(async move {
+            let (key, nodes) = (self.shared.lease_key(node), self.shared.nodes_key());
+            let beat = |_| {
+                let mut pipe = Pipeline::new();
+                let lease = pipe.cmd("SET").arg(&key).arg(record);
+                lease.arg("PX").arg(millis(LEASE)).ignore();
+                pipe.cmd("SADD").arg(&nodes).arg(&node.0).ignore();
+                pipe
+            };
+            let beaten = self.shared.shards.run_at(key.as_bytes(), None, beat).await;
+            beaten.map(|((), store)| store)
+        })
     }
 
     fn leave(&self, node: NodeId) -> StoreFuture<'_, ()> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
-            let mut pipe = Pipeline::new();
-            pipe.cmd("DEL").arg(self.shared.lease_key(node)).ignore();
-            pipe.cmd("SREM")
-                .arg(self.shared.nodes_key())
-                .arg(&node.0)
-                .ignore();
-            pipe.query_async(&mut connection).await
-        }))
+        Box::pin(async move {
+            let (key, nodes) = (self.shared.lease_key(node), self.shared.nodes_key());
+            let leave = |_| {
+                let mut pipe = Pipeline::new();
+                pipe.cmd("DEL").arg(&key).ignore();
+                pipe.cmd("SREM").arg(&nodes).arg(&node.0).ignore();
+                pipe
+            };
+            self.shared.shards.run(key.as_bytes(), leave).await
+        })
     }
 
     fn nodes(&self) -> StoreFuture<'_, Vec<(NodeId, Vec<u8>)>> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
-            let known: Vec<Vec<u8>> = redis::cmd("SMEMBERS")
-                .arg(self.shared.nodes_key())
-                .query_async(&mut connection)
-                .await?;
+        Box::pin(async move {
+            let key = self.shared.nodes_key();
+            let shards = &self.shared.shards;
+            let members = |_| {
+                let mut pipe = Pipeline::new();
+                pipe.cmd("SMEMBERS").arg(&key);
+                pipe
+            };
+            let (known,): (Vec<Vec<u8>>,) = shards.run(key.as_bytes(), members).await?;
             let known = known.iter().map(|node| eight(node).map(NodeId));
             let known: Vec<NodeId> = known.collect::<RedisResult<_>>()?;
             if known.is_empty() {
                 return Ok(Vec::new());
             }
-            let keys: Vec<_> = known
-                .iter()
-                .map(|node| self.shared.lease_key(*node))
-                .collect();
-            let leases: Vec<Option<Vec<u8>>> = redis::cmd("MGET")
-                .arg(keys)
-                .query_async(&mut connection)
-                .await?;
+            let leases = |_| {
+                let mut pipe = Pipeline::new();
+                let keys = known.iter().map(|node| self.shared.lease_key(*node));
+                pipe.cmd("MGET").arg(keys.collect::<Vec<_>>());
+                pipe
+            };
+            let (leases,): (Vec<Option<Vec<u8>>>,) = shards.run(key.as_bytes(), leases).await?;
             let (mut nodes, mut gone) = (Vec::new(), Vec::new());
-            for (node, lease) in known.into_iter().zip(leases) {
+            for (node, lease) in known.iter().zip(leases) {
                 match lease {
-                    Some(record) => nodes.push((node, record)),
-                    None => gone.push(node.0),
+                    Some(record) => nodes.push((*node, record)),
+                    None => gone.push(&node.0[..]),
                 }
             }
             if !gone.is_empty() {
                 // One that lives says so again within a second.
-                let mut forget = redis::cmd("SREM");
-                forget.arg(self.shared.nodes_key());
-                for node in &gone {
-                    forget.arg(node);
-                }
-                forget.query_async::<()>(&mut connection).await?;
+                let forget = |_| {
+                    let mut pipe = Pipeline::new();
+                    pipe.cmd("SREM").arg(&key).arg(&gone).ignore();
+                    pipe
+                };
+                shards.run::<()>(key.as_bytes(), forget).await?;
             }
             Ok(nodes)
-        }))
+        })
     }
 
     fn is_listening(&self, node: NodeId) -> StoreFuture<'_, bool> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
-            let (_, count): (Vec<u8>, u64) = redis::cmd("PUBSUB")
-                .arg("NUMSUB")
-                .arg(self.shared.node_channel(node))
-                .query_async(&mut connection)
-                .await?;
+        Box::pin(async move {
+            let channel = self.shared.node_channel(node);
+            let count = self.shared.pubsub().count;
+            let ask = |_| {
+                let mut pipe = Pipeline::new();
+                pipe.cmd("PUBSUB").arg(count).arg(&channel);
+                pipe
+            };
+            let answer = self.shared.shards.run(channel.as_bytes(), ask).await?;
+            let ((_, count),): ((Vec<u8>, u64),) = answer;
             Ok(count > 0)
-        }))
+        })
     }
 
     fn publish<'a>(
@@ -358,54 +351,58 @@ impl Store for RedisStore {
         message: &'a Message,
         key: Option<&'a str>,
     ) -> StoreFuture<'a, TopicPosition> {
-        Box::pin(
-            self.shared
-                .supervisor
-                .call(async move |mut connection, store| {
-                    let channel = self.shared.channel(topic);
-                    let mut invocation = self.shared.scripts.publish.key(&channel);
-                    invocation.key(format!("{channel}:l"));
-                    if let Some(key) = key {
-                        invocation.key(format!("{channel}:k:{key}"));
-                    }
-                    let (epoch, number): (Vec<u8>, Vec<u8>) = invocation
-                        .arg(write_message(message))
-                        .arg(format!("{:016x}", fastrand::u64(..)))
-                        .arg(MAX_LOG_MESSAGES)
-                        .arg(MAX_LOG_BYTES)
-                        .arg(millis(TOPIC_LIFE))
-                        .arg(millis(KEY_LIFE))
-                        .arg("PUBLISH")
-                        .arg(&channel)
-                        .arg(hex(store))
-                        .invoke_async(&mut connection)
-                        .await?;
-                    read_position(&epoch, &number)
-                }),
-        )
+        Box::pin(async move {
+            let channel = self.shared.channel(topic);
+            let log = format!("{channel}:l");
+            let key = key.map(|key| format!("{channel}:k:{key}"));
+            let keys: Vec<&[u8]> = [&channel, &log]
+                .into_iter()
+                .chain(&key)
+                .map(String::as_bytes)
+                .collect();
+            let message = write_message(message);
+            let epoch = format!("{:016x}", fastrand::u64(..));
+            let publish = |store| {
+                let bounds = (MAX_LOG_MESSAGES, MAX_LOG_BYTES);
+                let lives = (millis(TOPIC_LIFE), millis(KEY_LIFE));
+                let command = (self.shared.pubsub().publish, &channel, hex(store));
+                let arguments = ((&message, &epoch), bounds, lives, command);
+                one(&self.shared.scripts.publish, &keys, arguments)
+            };
+            let published = self.shared.shards.run(channel.as_bytes(), publish).await;
+            let ((epoch, number),): ((Vec<u8>, Vec<u8>),) = published?;
+            Ok(read_position(&epoch, &number)?)
+        })
     }
 
     fn positions<'a>(
         &'a self,
         topics: &'a [Arc<str>],
     ) -> StoreFuture<'a, Vec<Option<TopicPosition>>> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
-            let mut pipe = Pipeline::new();
-            for topic in topics {
-                pipe.cmd("HMGET")
-                    .arg(self.shared.channel(topic))
-                    .arg("e")
-                    .arg("s");
+        Box::pin(async move {
+            let keys: Vec<_> = topics
+                .iter()
+                .map(|topic| self.shared.channel(topic).into_bytes())
+                .collect();
+            let mut all = BTreeMap::new();
+            for places in self.shared.shards.together(&keys) {
+                let ask = |_| {
+                    let mut pipe = Pipeline::new();
+                    for place in &places {
+                        pipe.cmd("HMGET").arg(&keys[*place]).arg("e").arg("s");
+                    }
+                    pipe
+                };
+                let answers = self.shared.shards.run(&keys[places[0]], ask).await?;
+                let answers: Vec<[Option<Vec<u8>>; 2]> = answers;
+                for (place, [epoch, number]) in places.iter().zip(answers) {
+                    let position = epoch.zip(number);
+                    let position = position.map(|(epoch, number)| read_position(&epoch, &number));
+                    all.insert(*place, position.transpose()?);
+                }
             }
-            let all: Vec<[Option<Vec<u8>>; 2]> = pipe.query_async(&mut connection).await?;
-            let read = |[epoch, number]: [Option<Vec<u8>>; 2]| {
-                let position = epoch.zip(number);
-                position
-                    .map(|(epoch, number)| read_position(&epoch, &number))
-                    .transpose()
-            };
-            all.into_iter().map(read).collect()
-        }))
+            Ok(all.into_values().collect())
+        })
     }
 
     fn subscribe<'a>(&'a self, topics: &'a [Arc<str>]) -> StoreFuture<'a, ()> {
@@ -427,14 +424,12 @@ impl Store for RedisStore {
     }
 
     fn read<'a>(&'a self, topic: &'a str, after: u64) -> StoreFuture<'a, Log> {
-        Box::pin(self.shared.supervisor.call(async move |mut connection, _| {
+        Box::pin(async move {
             let channel = self.shared.channel(topic);
-            let mut invocation = self.shared.scripts.read.key(&channel);
-            let words: Vec<Vec<u8>> = invocation
-                .key(format!("{channel}:l"))
-                .arg(after)
-                .invoke_async(&mut connection)
-                .await?;
+            let log = format!("{channel}:l");
+            let keys = [channel.as_bytes(), log.as_bytes()];
+            let read = |_| one(&self.shared.scripts.read, &keys, after);
+            let (words,): (Vec<Vec<u8>>,) = self.shared.shards.run(keys[0], read).await?;
             let (last, messages) = match &words[..] {
                 [epoch, number, messages @ ..] => (Some(read_position(epoch, number)?), messages),
                 _ => (None, &[][..]),
@@ -444,11 +439,11 @@ impl Store for RedisStore {
                 last,
                 messages: messages.collect::<Option<_>>().ok_or_else(odd)?,
             })
-        }))
+        })
     }
 
     fn trouble(&self) -> Option<String> {
-        self.shared.supervisor.trouble()
+        self.shared.shards.trouble()
     }
 
     fn feed(&self) -> Option<mpsc::Receiver<Fed>> {

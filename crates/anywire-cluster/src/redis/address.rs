@@ -3,12 +3,12 @@
 use std::fmt::{self, Debug, Formatter};
 
 use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
-use redis::{Client, IntoConnectionInfo, RedisError};
+use redis::{Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError};
 
 /// A URL that names no Redis.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what}; expected redis://, rediss:// or valkey://, as in redis://user:password@host:6379/0, or redis+sentinel://host:26379,host:26379/master"
+    "{what}; expected redis://, rediss:// or valkey://, as in redis://user:password@host:6379/0, redis+sentinel://host:26379,host:26379/master, or redis+cluster://host:6379,host:6379"
 )]
 pub struct UrlError {
     what: String,
@@ -25,6 +25,8 @@ pub(super) enum Address {
         master: String,
         node: SentinelNodeConnectionInfo,
     },
+    /// The servers of a Redis Cluster: those that are asked first who the others are.
+    Cluster(Vec<Client>),
 }
 
 // A URL may hold a password.
@@ -33,6 +35,7 @@ impl Debug for Address {
         f.write_str(match self {
             Self::Single(_) => "Single(…)",
             Self::Sentinel { .. } => "Sentinel(…)",
+            Self::Cluster(_) => "Cluster(…)",
         })
     }
 }
@@ -75,6 +78,19 @@ impl Address {
                     node,
                 })
             }
+            "redis+cluster" | "rediss+cluster" => {
+                let (login, hosts) = match rest.rsplit_once('@') {
+                    Some((login, hosts)) => (format!("{login}@"), hosts),
+                    None => (String::new(), rest),
+                };
+                let scheme = scheme.trim_end_matches("+cluster");
+                let hosts = hosts.trim_end_matches('/').split(',');
+                let clients = hosts.map(|host| Client::open(format!("{scheme}://{login}{host}/")));
+                let clients = clients.collect::<Result<_, _>>();
+                Ok(Self::Cluster(
+                    clients.map_err(|error| wrong(&error.to_string()))?,
+                ))
+            }
             scheme => Err(wrong(&format!("a Redis URL with the scheme {scheme}"))),
         }
     }
@@ -88,6 +104,10 @@ impl Address {
     pub(super) async fn resolve(&self) -> Result<Client, RedisError> {
         match self {
             Self::Single(client) => Ok(client.clone()),
+            Self::Cluster(_) => Err(RedisError::from((
+                ErrorKind::InvalidClientConfig,
+                "each server of a cluster has an address of its own",
+            ))),
             Self::Sentinel {
                 sentinels,
                 master,
@@ -105,6 +125,28 @@ pub(super) fn place(client: &Client) -> String {
     client.get_connection_info().addr().to_string()
 }
 
+/// A client of another server of the same cluster, at `host:port`, with the same login.
+pub(super) fn with_place(client: &Client, place: &str) -> Result<Client, RedisError> {
+    let odd = || RedisError::from((ErrorKind::InvalidClientConfig, "a server without a port"));
+    let (host, port) = place.rsplit_once(':').ok_or_else(odd)?;
+    let (host, port) = (host.to_owned(), port.parse().map_err(|_| odd())?);
+    let known = client.get_connection_info();
+    let addr = match known.addr() {
+        ConnectionAddr::TcpTls {
+            insecure,
+            tls_params,
+            ..
+        } => ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: *insecure,
+            tls_params: tls_params.clone(),
+        },
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    Client::open(known.clone().set_addr(addr))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +157,15 @@ mod tests {
             "redis://127.0.0.1:6379",
             "rediss://user:secret@redis.example:6380/2",
             "redis+sentinel://:secret@one:26379,two:26379/mymaster/1",
+            "redis+cluster://:secret@one:6379,two:6379",
+            "rediss+cluster://user:secret@one:6379/",
         ] {
             let address = Address::parse(url).unwrap();
             assert!(!format!("{address:?}").contains("secret"));
         }
         for (url, what) in [
             ("localhost:6379", "a Redis URL without a scheme"),
+            ("redis+cluster://", ""),
             ("http://localhost", "a Redis URL with the scheme http"),
             (
                 "redis+sentinel://one:26379",

@@ -1,36 +1,16 @@
-//! The connection on which topics come. A connection that is quiet is asked for a sign of life, since one may look alive and hear
-//! nothing; after each break all topics are subscribed to again, and whatever came meanwhile is to be read from the logs.
+//! What comes of topics: from each server that has some of them, over a connection of its own. Which topics belong to which server
+//! changes when a Redis Cluster moves them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anywire_protocol::Message;
-use bytes::Bytes;
-use futures_util::StreamExt;
-use redis::aio::{PubSubSink, PubSubStream};
-use redis::{Client, Msg, RedisResult};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tracing::{debug, info};
+use tokio::task::JoinSet;
 
+use super::line::{Ask, Line};
+use super::shards::{Shard, Table};
 use super::shared::Shared;
-use super::supervisor::{ANSWER_WITHIN, RETRY};
-use crate::store::{Fed, StoreError, TopicPosition};
-
-/// What the feed is asked.
-#[derive(Debug)]
-pub(super) enum Ask {
-    Subscribe(Vec<Arc<str>>, oneshot::Sender<Result<(), StoreError>>),
-    Unsubscribe(Arc<str>),
-}
-
-/// 5 s without a word are followed by a probe, and the connection is left if that does not come back in as long.
-const QUIET: Duration = Duration::from_secs(5);
-
-/// 512: so many channels are subscribed to by one command.
-const CHANNELS_A_COMMAND: usize = 512;
+use crate::store::{Fed, StoreError};
 
 /// Feeds what comes of topics, until nobody asks any more.
 pub(super) async fn run(
@@ -38,229 +18,151 @@ pub(super) async fn run(
     mut asks: mpsc::UnboundedReceiver<Ask>,
     out: mpsc::Sender<Fed>,
 ) {
+    let mut tables = shared.shards.table();
     let mut feed = Feed {
-        own: shared.node_channel(shared.node),
         shared,
+        lines: BTreeMap::new(),
+        table: Arc::default(),
         wanted: HashSet::new(),
         out,
-        owes_suspect: false,
     };
-    let mut server = feed.shared.supervisor.server();
-    let [first, last] = RETRY;
-    let (mut wait, mut has_heard) = (first, false);
     loop {
-        let client = server.borrow_and_update().clone();
-        let connected = match client {
-            Some(client) => feed.connect(&client).await,
-            None => Err(None),
-        };
-        match connected {
-            Ok((sink, stream)) => {
-                wait = first;
-                if std::mem::replace(&mut has_heard, true) {
-                    feed.feed(Fed::Suspect);
-                }
-                if feed.carry(sink, stream, &mut asks).await.is_none() {
+        let table = tables.borrow_and_update().clone();
+        feed.follow(table);
+        tokio::select! {
+            changed = tables.changed() => {
+                if changed.is_err() {
                     return;
                 }
-                info!("the connection for topics broke");
             }
-            Err(Some(error)) => debug!(%error, "no connection for topics"),
-            Err(None) => {}
-        }
-        let pause = sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0));
-        wait = (wait * 2).min(last);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                () = &mut pause => break,
-                changed = server.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    break;
-                }
-                ask = asks.recv() => match ask {
-                    Some(ask) => feed.note(ask),
-                    None => return,
-                },
-            }
+            ask = asks.recv() => match ask {
+                Some(ask) => feed.ask(ask),
+                None => return,
+            },
         }
     }
 }
 
 struct Feed {
     shared: Arc<Shared>,
-    /// This node's own channel.
-    own: String,
+    /// By the place of the server at its end.
+    lines: BTreeMap<String, Carried>,
+    table: Arc<Table>,
     wanted: HashSet<Arc<str>>,
     out: mpsc::Sender<Fed>,
-    /// Something was dropped for want of room, and that has not been said.
-    owes_suspect: bool,
+}
+
+/// A connection that a task carries.
+struct Carried {
+    shard: Arc<Shard>,
+    asks: mpsc::UnboundedSender<Ask>,
+    _task: JoinSet<()>,
 }
 
 impl Feed {
-    async fn connect(
-        &self,
-        client: &Client,
-    ) -> Result<(PubSubSink, PubSubStream), Option<redis::RedisError>> {
-        let connecting = async {
-            let (mut sink, stream) = client.get_async_pubsub().await?.split();
-            sink.subscribe(&self.own).await?;
-            let channels = self.wanted.iter().map(|topic| self.shared.channel(topic));
-            let channels: Vec<_> = channels.collect();
-            for channels in channels.chunks(CHANNELS_A_COMMAND) {
-                sink.subscribe(channels).await?;
-            }
-            RedisResult::Ok((sink, stream))
-        };
-        match timeout(ANSWER_WITHIN * 2, connecting).await {
-            Ok(connected) => connected.map_err(Some),
-            Err(_) => Err(None),
+    /// Has a connection to each server, and asks each for the topics that it has.
+    fn follow(&mut self, table: Arc<Table>) {
+        if Arc::ptr_eq(&self.table, &table) {
+            return;
         }
-    }
-
-    /// While there is no connection: what is asked is done when there is one.
-    fn note(&mut self, ask: Ask) {
-        match ask {
-            Ask::Subscribe(topics, done) => {
-                self.wanted.extend(topics);
-                let why = "there is no connection for topics".to_owned();
-                // Who asked may be gone.
-                let _ = done.send(Err(StoreError::Away(why)));
-            }
-            Ask::Unsubscribe(topic) => {
-                self.wanted.remove(&topic);
-            }
-        }
-    }
-
-    /// Hands on what comes, until the connection breaks; nothing if nobody asks any more.
-    async fn carry(
-        &mut self,
-        sink: PubSubSink,
-        mut stream: PubSubStream,
-        asks: &mut mpsc::UnboundedReceiver<Ask>,
-    ) -> Option<()> {
-        let mut ticks = interval(Duration::from_secs(1));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard_at = Instant::now();
-        let mut probed_at = None;
-        loop {
-            tokio::select! {
-                message = stream.next() => {
-                    let Some(message) = message else {
-                        return Some(());
-                    };
-                    heard_at = Instant::now();
-                    probed_at = None;
-                    self.hear(&message);
-                }
-                ask = asks.recv() => self.ask(ask?, &sink),
-                _ = ticks.tick() => {
-                    if self.owes_suspect {
-                        self.owes_suspect = false;
-                        self.feed(Fed::Suspect);
-                    }
-                    match probed_at {
-                        Some(probed_at) if Instant::now() - probed_at >= QUIET => return Some(()),
-                        None if heard_at.elapsed() >= QUIET => {
-                            // Only what Redis has taken can be expected back.
-                            probed_at = self.probe().await.then(Instant::now);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-
-    async fn probe(&self) -> bool {
-        let published = self.shared.supervisor.call(async |mut connection, _| {
-            let publish = redis::cmd("PUBLISH").arg(&self.own).arg("probe").clone();
-            publish.query_async::<()>(&mut connection).await
+        let shards = table.shards();
+        self.lines.retain(|place, carried| {
+            let shard = shards.get(place.as_str());
+            shard.is_some_and(|shard| Arc::ptr_eq(shard, &carried.shard))
         });
-        published.await.is_ok()
+        // What has moved is asked for where it is now; a new connection has whatever came before read from the logs.
+        for topic in &self.wanted {
+            let key = self.shared.channel(topic);
+            let key = key.as_bytes();
+            let (before, now) = (self.table.of(key), table.of(key));
+            if let (Some(before), Some(now)) = (before, now)
+                && !Arc::ptr_eq(before, now)
+            {
+                if let Some(old) = self.lines.get(before.place()) {
+                    let _ = old.asks.send(Ask::Unsubscribe(topic.clone()));
+                }
+                if let Some(new) = self.lines.get(now.place()) {
+                    let (done, _) = oneshot::channel();
+                    let _ = new.asks.send(Ask::Subscribe(vec![topic.clone()], done));
+                    let _ = new.asks.send(Ask::Doubt);
+                }
+            }
+        }
+        for (place, shard) in shards {
+            if !self.lines.contains_key(place) {
+                let carried = self.carry(&table, shard);
+                self.lines.insert(place.to_owned(), carried);
+            }
+        }
+        self.table = table;
     }
 
-    fn ask(&mut self, ask: Ask, sink: &PubSubSink) {
-        let mut sink = sink.clone();
+    fn carry(&self, table: &Table, shard: &Arc<Shard>) -> Carried {
+        let is_its = |key: &str| {
+            let owner = table.of(key.as_bytes());
+            owner.is_some_and(|owner| Arc::ptr_eq(owner, shard))
+        };
+        let own = self.shared.node_channel(self.shared.node);
+        let probe = self.shared.probe_channels().find(|channel| is_its(channel));
+        let topics = self.wanted.iter();
+        let topics = topics.filter(|topic| is_its(&self.shared.channel(topic)));
+        let line = Line::new(
+            self.shared.clone(),
+            shard.supervisor.clone(),
+            probe,
+            is_its(&own).then_some(own),
+            topics.cloned().collect(),
+            self.out.clone(),
+        );
+        let (asks, asked) = mpsc::unbounded_channel();
+        let mut task = JoinSet::new();
+        task.spawn(line.run(asked));
+        let shard = shard.clone();
+        Carried {
+            shard,
+            asks,
+            _task: task,
+        }
+    }
+
+    /// Passes on what is asked to those who have the topics.
+    fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Subscribe(topics, done) => {
-                let channels = topics.iter().map(|topic| self.shared.channel(topic));
-                let channels: Vec<_> = channels.collect();
-                self.wanted.extend(topics);
+                self.wanted.extend(topics.iter().cloned());
+                let mut shares: BTreeMap<&str, Vec<Arc<str>>> = BTreeMap::new();
+                let mut subscribed = Vec::new();
+                for topic in topics {
+                    let shard = self.table.of(self.shared.channel(&topic).as_bytes());
+                    let place = shard.map_or("", |shard| shard.place());
+                    shares.entry(place).or_default().push(topic);
+                }
+                for (place, topics) in shares {
+                    let (done, is_done) = oneshot::channel();
+                    if let Some(carried) = self.lines.get(place) {
+                        let _ = carried.asks.send(Ask::Subscribe(topics, done));
+                    }
+                    subscribed.push(is_done);
+                }
                 tokio::spawn(async move {
-                    let subscribed = timeout(ANSWER_WITHIN, sink.subscribe(channels)).await;
-                    let subscribed = match subscribed {
-                        Ok(Ok(())) => Ok(()),
-                        Ok(Err(error)) => Err(StoreError::Away(error.to_string())),
-                        Err(_) => Err(StoreError::Away("no answer in time".to_owned())),
-                    };
+                    let mut outcome = Ok(());
+                    for is_done in subscribed {
+                        let why = "no server has the topic".to_owned();
+                        let away = Err(StoreError::Away(why));
+                        outcome = outcome.and(is_done.await.unwrap_or(away));
+                    }
                     // Who asked may be gone.
-                    let _ = done.send(subscribed);
+                    let _ = done.send(outcome);
                 });
             }
             Ask::Unsubscribe(topic) => {
                 self.wanted.remove(&topic);
-                let channel = self.shared.channel(&topic);
-                tokio::spawn(async move {
-                    // What still comes is ignored.
-                    let _ = timeout(ANSWER_WITHIN, sink.unsubscribe(channel)).await;
-                });
+                let shard = self.table.of(self.shared.channel(&topic).as_bytes());
+                if let Some(carried) = shard.and_then(|shard| self.lines.get(shard.place())) {
+                    let _ = carried.asks.send(Ask::Unsubscribe(topic));
+                }
             }
+            Ask::Doubt => {}
         }
     }
-
-    fn hear(&mut self, message: &Msg) {
-        if let Some(topic) = self.shared.topic(message.get_channel_name())
-            && let Some((position, message)) = read(message.get_payload_bytes())
-        {
-            self.feed(Fed::Message {
-                topic: topic.into(),
-                position,
-                message,
-            });
-        }
-    }
-
-    fn feed(&mut self, fed: Fed) {
-        if let Err(TrySendError::Full(_)) = self.out.try_send(fed) {
-            self.owes_suspect = true;
-        }
-    }
-}
-
-/// What a channel brings: the position in 32 hexadecimal digits, and the message as the log has it.
-fn read(payload: &[u8]) -> Option<(TopicPosition, Message)> {
-    let (position, message) = payload.split_at_checked(32)?;
-    let (epoch, number) = std::str::from_utf8(position).ok()?.split_at_checked(16)?;
-    let position = TopicPosition {
-        epoch: u64::from_str_radix(epoch, 16).ok()?,
-        number: u64::from_str_radix(number, 16).ok()?,
-    };
-    Some((position, read_message(message)?))
-}
-
-/// A message as logs and channels have it: `t` or `b`, and its content.
-pub(super) fn read_message(bytes: &[u8]) -> Option<Message> {
-    let (kind, content) = bytes.split_first()?;
-    let content = Bytes::copy_from_slice(content);
-    match kind {
-        b't' => Message::from_utf8(content).ok(),
-        b'b' => Some(Message::binary(content)),
-        _ => None,
-    }
-}
-
-/// The same, to be written.
-pub(super) fn write_message(message: &Message) -> Vec<u8> {
-    let kind = match message.as_text() {
-        Some(_) => b't',
-        None => b'b',
-    };
-    let mut bytes = Vec::with_capacity(message.len() + 1);
-    bytes.push(kind);
-    bytes.extend_from_slice(message.as_bytes());
-    bytes
 }

@@ -1,8 +1,8 @@
-//! What is done in Redis at once: each call is one script. A script is named by its digest; a Redis that does not know it is
-//! given the text once more.
+//! What is done in Redis at once: each call is one script. A script is named by its digest; a Redis that does not know it
+//! is given all texts once more.
 
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Script};
+use redis::{Pipeline, RedisResult, Script, ToRedisArgs};
 
 /// Which store this is, in 16 hexadecimal digits: it changes with a restart and with a failover. On one connection it cannot, so
 /// it is asked once.
@@ -36,16 +36,40 @@ impl Scripts {
         }
     }
 
-    /// Has a Redis know those that are called many at a time, and those whose order counts.
+    /// Has a Redis know them all.
     pub(super) async fn load(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         for script in [
-            &self.publish,
+            &self.open,
             &self.write_back,
             &self.write_back_end,
             &self.renew,
+            &self.close,
+            &self.publish,
+            &self.read,
         ] {
             script.load_async(connection).await?;
         }
         Ok(())
     }
+}
+
+/// A pipeline of one script.
+pub(super) fn one(script: &Script, keys: &[&[u8]], arguments: impl ToRedisArgs) -> Pipeline {
+    let mut pipe = Pipeline::new();
+    push(&mut pipe, script, keys, arguments);
+    pipe
+}
+
+/// Adds a script to a pipeline.
+pub(super) fn push(
+    pipe: &mut Pipeline,
+    script: &Script,
+    keys: &[&[u8]],
+    arguments: impl ToRedisArgs,
+) {
+    pipe.cmd("EVALSHA")
+        .arg(script.get_hash())
+        .arg(keys.len())
+        .arg(keys)
+        .arg(arguments);
 }

@@ -1,9 +1,11 @@
 //! What a node's calls and its feed share: the connection, the scripts, and the names of keys and channels.
 
+use std::sync::Arc;
+
 use anywire_protocol::SessionId;
 
 use super::scripts::Scripts;
-use super::supervisor::Supervisor;
+use super::shards::Shards;
 use crate::store::NodeId;
 
 /// What calls and the feed need.
@@ -11,11 +13,39 @@ use crate::store::NodeId;
 pub(super) struct Shared {
     pub(super) node: NodeId,
     pub(super) prefix: String,
-    pub(super) supervisor: Supervisor,
-    pub(super) scripts: Scripts,
+    pub(super) shards: Shards,
+    pub(super) scripts: Arc<Scripts>,
+    /// Whether the servers share the channels as they share the keys.
+    pub(super) is_sharded: bool,
+}
+
+/// The commands of channels.
+pub(super) struct PubSub {
+    pub(super) subscribe: &'static str,
+    pub(super) unsubscribe: &'static str,
+    pub(super) publish: &'static str,
+    pub(super) count: &'static str,
 }
 
 impl Shared {
+    /// A message of a Redis Cluster goes to the servers of its slot alone, and not to all.
+    pub(super) fn pubsub(&self) -> PubSub {
+        match self.is_sharded {
+            true => PubSub {
+                subscribe: "SSUBSCRIBE",
+                unsubscribe: "SUNSUBSCRIBE",
+                publish: "SPUBLISH",
+                count: "SHARDNUMSUB",
+            },
+            false => PubSub {
+                subscribe: "SUBSCRIBE",
+                unsubscribe: "UNSUBSCRIBE",
+                publish: "PUBLISH",
+                count: "NUMSUB",
+            },
+        }
+    }
+
     pub(super) fn header_key(&self, session: SessionId) -> Vec<u8> {
         let mut key = format!("{}:s:{{", self.prefix).into_bytes();
         key.extend_from_slice(session.as_bytes());
@@ -23,12 +53,13 @@ impl Shared {
         key
     }
 
-    pub(super) fn lease_key(&self, node: NodeId) -> String {
-        format!("{}:n:{node}", self.prefix)
+    /// All nodes are in one slot, so that they can be asked for at once.
+    pub(super) fn nodes_key(&self) -> String {
+        format!("{}:{{nodes}}", self.prefix)
     }
 
-    pub(super) fn nodes_key(&self) -> String {
-        format!("{}:nodes", self.prefix)
+    pub(super) fn lease_key(&self, node: NodeId) -> String {
+        format!("{}:{node}", self.nodes_key())
     }
 
     pub(super) fn node_channel(&self, node: NodeId) -> String {
@@ -39,6 +70,12 @@ impl Shared {
     pub(super) fn channel(&self, topic: &str) -> String {
         let partition = fnv1a(topic.as_bytes()) % PARTITIONS;
         format!("{}:t:{{{partition}}}:{topic}", self.prefix)
+    }
+
+    /// Channels of this node's own, one in each partition.
+    pub(super) fn probe_channels(&self) -> impl Iterator<Item = String> {
+        let (prefix, node) = (&self.prefix, self.node);
+        (0..PARTITIONS).map(move |partition| format!("{prefix}:p:{{{partition}}}:{node}"))
     }
 
     /// The topic of a channel.

@@ -1,7 +1,6 @@
 //! One connection to the Redis that is the master, for all calls: made again when it breaks, and left when another becomes the
 //! master.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,20 +26,25 @@ const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(5);
 /// How the connection is.
 #[derive(Clone, Debug)]
 enum State {
-    Up {
-        connection: MultiplexedConnection,
-        /// Which store it leads to, for as long as it leads anywhere.
-        store: StoreId,
-        /// Tells one connection from the next.
-        life: u64,
-    },
+    Up(Current),
     Down(Arc<str>),
+}
+
+/// A connection that works, as far as is known.
+#[derive(Clone, Debug)]
+pub(super) struct Current {
+    pub(super) connection: MultiplexedConnection,
+    /// Which store it leads to, for as long as it leads anywhere.
+    pub(super) store: StoreId,
+    /// Tells one connection from the next.
+    pub(super) life: u64,
 }
 
 /// The connection, as calls use it.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     state: Mutex<State>,
+    last_store: Mutex<Option<StoreId>>,
     broken: Notify,
     /// The server that is connected to; others follow it.
     server: watch::Sender<Option<Client>>,
@@ -50,6 +54,7 @@ impl Supervisor {
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State::Down("not connected yet".into())),
+            last_store: Mutex::new(None),
             broken: Notify::new(),
             server: watch::Sender::new(None),
         }
@@ -63,55 +68,38 @@ impl Supervisor {
     /// Why there is no connection, if there is none.
     pub(super) fn trouble(&self) -> Option<String> {
         match &*self.lock() {
-            State::Up { .. } => None,
+            State::Up(_) => None,
             State::Down(why) => Some(why.to_string()),
         }
     }
 
-    /// Makes a call; it is not made again.
-    pub(super) async fn call<T, F>(
-        &self,
-        call: impl FnOnce(MultiplexedConnection, StoreId) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        self.call_at(None, call).await
+    /// The connection, if there is one.
+    pub(super) fn current(&self) -> Result<Current, StoreError> {
+        match &*self.lock() {
+            State::Up(current) => Ok(current.clone()),
+            State::Down(why) => Err(StoreError::Away(why.to_string())),
+        }
     }
 
-    /// Makes a call that is meant for one store, and for no other.
-    pub(super) async fn call_at<T, F>(
-        &self,
-        seen: Option<StoreId>,
-        call: impl FnOnce(MultiplexedConnection, StoreId) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let (connection, store, life) = match &*self.lock() {
-            State::Up {
-                connection,
-                store,
-                life,
-            } => (connection.clone(), *store, *life),
-            State::Down(why) => return Err(StoreError::Away(why.to_string())),
-        };
-        if seen.is_some_and(|seen| seen != store) {
-            return Err(StoreError::Other(store));
-        }
-        let error = match call(connection, store).await {
-            Ok(output) => return Ok(output),
-            Err(error) => error,
-        };
-        if !is_of_the_connection(&error) {
-            return Err(StoreError::Refused(error.to_string()));
+    /// The store that the last connection led to; nothing if there has been none.
+    pub(super) fn last_store(&self) -> Option<StoreId> {
+        *self
+            .last_store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call on a connection has failed: the connection is left, if that is why.
+    pub(super) fn failed(&self, life: u64, error: &RedisError) -> StoreError {
+        if !is_of_the_connection(error) {
+            return StoreError::Refused(error.to_string());
         }
         let mut state = self.lock();
-        if matches!(*state, State::Up { life: now, .. } if now == life) {
+        if matches!(&*state, State::Up(current) if current.life == life) {
             *state = State::Down(error.to_string().into());
             self.broken.notify_one();
         }
-        Err(StoreError::Away(error.to_string()))
+        StoreError::Away(error.to_string())
     }
 
     /// Connects again and again, until it is dropped.
@@ -125,15 +113,19 @@ impl Supervisor {
                     info!(server = place(&client), "connected to Redis");
                     (wait, life) = (first, life + 1);
                     said.clear();
-                    *self.lock() = State::Up {
+                    *self
+                        .last_store
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner) = Some(store);
+                    *self.lock() = State::Up(Current {
                         connection,
                         store,
                         life,
-                    };
+                    });
                     self.server.send_replace(Some(client.clone()));
                     self.watch(address, &client).await;
                     let why = match &*self.lock() {
-                        State::Up { .. } => "another server is the master now".into(),
+                        State::Up(_) => "another server is the master now".into(),
                         State::Down(why) => why.clone(),
                     };
                     warn!(server = place(&client), %why, "left a Redis");
