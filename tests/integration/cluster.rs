@@ -10,8 +10,8 @@ use anywire_protocol::Packet;
 use anywire_tests::cluster::{TestNode, TestStore, linked, test_key};
 use anywire_tests::documents::{self, block};
 use anywire_tests::http::poll;
-use anywire_tests::redis::{RedisServer, Sentinel};
-use tokio::task::JoinSet;
+use anywire_tests::redis::{RedisCluster, RedisServer, Sentinel};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::wire::{ALL, Got, Variant, Wire, every, exchange, new_key, packet};
@@ -31,7 +31,7 @@ async fn told(wire: &Wire, addr: SocketAddr) -> (u16, u64) {
 
 #[tokio::test]
 async fn each_connection_may_come_to_another_node() {
-    for store in TestStore::each() {
+    for store in TestStore::all() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         for first in ALL {
@@ -60,7 +60,7 @@ async fn each_connection_may_come_to_another_node() {
 
 #[tokio::test]
 async fn legs_that_race_to_several_nodes_make_one_session() {
-    for store in TestStore::each() {
+    for store in TestStore::all() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         let mut addrs: Vec<_> = nodes.iter().map(|node| node.addr).collect();
@@ -98,7 +98,7 @@ async fn legs_that_race_to_several_nodes_make_one_session() {
 
 #[tokio::test]
 async fn a_session_that_has_ended_is_unknown_at_every_node() {
-    for mut store in TestStore::each() {
+    for mut store in TestStore::all() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         let key = new_key();
@@ -162,7 +162,7 @@ async fn the_sessions_of_a_dead_node_are_unknown_at_every_other() {
 
 #[tokio::test]
 async fn a_store_that_is_away_stops_no_session() {
-    for store in TestStore::each() {
+    for store in TestStore::all() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
@@ -197,7 +197,7 @@ async fn a_store_that_is_away_stops_no_session() {
 
 #[tokio::test]
 async fn a_store_that_has_forgotten_ends_no_session_and_makes_none_twice() {
-    for mut store in TestStore::each() {
+    for mut store in TestStore::all() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         let mut wires = Vec::new();
@@ -253,7 +253,7 @@ async fn nodes_know_each_other_by_their_key() {
 
 #[tokio::test]
 async fn what_is_published_is_heard_at_all_nodes_in_one_order() {
-    for store in TestStore::each() {
+    for store in TestStore::all() {
         println!("{}", store.name());
         let nodes = TestNode::start_all(3, &every(), &store).await;
         let mut wires = Vec::new();
@@ -612,4 +612,133 @@ async fn a_replica_that_becomes_the_master_is_followed() {
         .await
         .unwrap();
     assert_eq!(wire.recv_text().await, "from the new master");
+}
+
+/// The numbers that a follower of the topic `news` has heard, until it hears `last`.
+async fn heard_until(wire: &mut Wire, last: &str) -> Vec<u64> {
+    let mut heard = Vec::new();
+    loop {
+        let text = wire.recv_text().await;
+        if text == last {
+            return heard;
+        }
+        heard.push(text.parse().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn topics_and_sessions_go_on_while_their_slots_move() {
+    let redis = RedisCluster::start(0);
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let cluster = Cluster::redis(&redis.url(), test_key()).unwrap();
+        nodes.push(TestNode::start(every(), cluster).await);
+    }
+    linked(&nodes, 1).await;
+    let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
+    wire.send("topic:news").await;
+    assert_eq!(wire.recv_text().await, "subscribed");
+    let slot = redis.slot("aw:t:{38}:news");
+    let owner = usize::from(slot / 5_462);
+    let publisher = nodes[1].node.publisher();
+    let publishing = tokio::spawn(async move {
+        for number in 0..600 {
+            let published = publisher.publish("news", number.to_string(), None).await;
+            published.unwrap();
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let heard = tokio::spawn(async move { heard_until(&mut wire, "last").await });
+    let moving = spawn_blocking(move || {
+        for turn in 0..6 {
+            std::thread::sleep(Duration::from_millis(300));
+            redis.move_slot(slot, (owner + turn) % 3, (owner + turn + 1) % 3);
+        }
+        redis
+    });
+    let redis = moving.await.unwrap();
+    publishing.await.unwrap();
+    nodes[1].node.publish("news", "last", None).await.unwrap();
+    let heard = heard.await.unwrap();
+    assert!(heard.iter().copied().eq(0..600), "{heard:?}");
+    assert_eq!(nodes[0].node.trouble(), None);
+    // A slot with a session in it: it is found where it is now.
+    let slot = redis.slot(&format!("aw:{{nodes}}:{}", nodes[0].node.id()));
+    redis.move_slot(
+        slot,
+        usize::from(slot / 5_462),
+        usize::from(slot / 5_462 + 1) % 3,
+    );
+    for variant in ALL {
+        let mut wire = Wire::open(nodes[0].addr, variant).await;
+        wire.go_to(nodes[1].addr);
+        wire.switch(Variant::PollText).await;
+        wire.send("hello").await;
+        assert_eq!(wire.recv_text().await, "hello");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_takes_its_masters_slots() {
+    let mut redis = RedisCluster::start(1);
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let cluster = Cluster::redis(&redis.url(), test_key()).unwrap();
+        nodes.push(TestNode::start(every(), cluster).await);
+    }
+    linked(&nodes, 1).await;
+    let mut wires = Vec::new();
+    for number in 0..12 {
+        let mut wire = Wire::open(nodes[number % 2].addr, ALL[number % ALL.len()]).await;
+        wire.send("topic:news").await;
+        assert_eq!(wire.recv_text().await, "subscribed");
+        wires.push(wire);
+    }
+    for number in 0..20 {
+        let published = nodes[0].node.publish("news", number.to_string(), None);
+        published.await.unwrap();
+        for wire in &mut wires {
+            assert_eq!(wire.recv_text().await, number.to_string());
+        }
+    }
+    let slot = redis.slot("aw:t:{38}:news");
+    redis.masters()[usize::from(slot / 5_462)].kill();
+    let killed = Instant::now();
+    let publisher = nodes[1].node.publisher();
+    let published = async {
+        while publisher.publish("news", "anew", None).await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, published)
+        .await
+        .expect("a replica takes over");
+    println!("published again after {:?}", killed.elapsed());
+    for (number, wire) in wires.iter_mut().enumerate() {
+        assert_eq!(wire.recv_text().await, "anew");
+        wire.go_to(nodes[(number + 1) % 2].addr);
+        wire.switch(Variant::PollText).await;
+        wire.send("still here").await;
+        assert_eq!(wire.recv_text().await, "still here");
+    }
+    let opened = async {
+        for variant in ALL {
+            let mut wire = Wire::open(nodes[0].addr, variant).await;
+            wire.send("hello").await;
+            assert_eq!(wire.recv_text().await, "hello");
+        }
+    };
+    timeout(DEADLINE, opened)
+        .await
+        .expect("all slots have a server");
+    let ready = async {
+        while nodes.iter().any(|node| node.node.trouble().is_some()) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, ready)
+        .await
+        .expect("nothing is wrong any more");
+    let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
+    assert_eq!(began, wires.len() + ALL.len());
 }

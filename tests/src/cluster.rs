@@ -9,7 +9,7 @@ use anywire::{Config, Server};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::redis::RedisServer;
+use crate::redis::{RedisCluster, RedisServer};
 use crate::server::{Seen, app};
 
 /// A server that is a node of a cluster; gone when dropped, as a process that is killed.
@@ -31,10 +31,12 @@ pub enum TestStore {
     Memory(MemoryStore),
     /// A Redis.
     Redis(RedisServer),
+    /// A Redis Cluster.
+    RedisCluster(RedisCluster),
 }
 
 impl TestStore {
-    /// One of each kind.
+    /// One in memory, and a Redis.
     pub fn each() -> [Self; 2] {
         [
             Self::Memory(MemoryStore::new()),
@@ -42,11 +44,18 @@ impl TestStore {
         ]
     }
 
+    /// The same, and a Redis Cluster.
+    pub fn all() -> [Self; 3] {
+        let [memory, redis] = Self::each();
+        [memory, redis, Self::RedisCluster(RedisCluster::start(0))]
+    }
+
     /// Its kind, for messages.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Memory(_) => "memory",
             Self::Redis(_) => "Redis",
+            Self::RedisCluster(_) => "Redis Cluster",
         }
     }
 
@@ -55,6 +64,9 @@ impl TestStore {
         match self {
             Self::Memory(store) => Cluster::in_process(store, key),
             Self::Redis(redis) => Cluster::redis(&redis.url(), key).expect("the URL is a Redis's"),
+            Self::RedisCluster(redis) => {
+                Cluster::redis(&redis.url(), key).expect("the URL is a Redis Cluster's")
+            }
         }
     }
 
@@ -63,6 +75,7 @@ impl TestStore {
         match self {
             Self::Memory(store) => store.set_away(is_away),
             Self::Redis(redis) => redis.set_hung(is_away),
+            Self::RedisCluster(redis) => redis.set_hung(is_away),
         }
     }
 
@@ -74,6 +87,7 @@ impl TestStore {
                 redis.kill();
                 redis.start_again();
             }
+            Self::RedisCluster(redis) => redis.start_anew(),
         }
     }
 }

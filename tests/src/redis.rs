@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::address;
 use crate::directory::Directory;
 
 /// `redis-server` on a free port, without persistence; stopped when dropped, by its own pid.
@@ -20,9 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 impl RedisServer {
     /// A server with these arguments besides.
     pub fn start(arguments: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let addr = free.local_addr().expect("a bound listener has an address");
-        drop(free);
+        let addr = address::free();
         let directory = Directory::fresh("redis").expect("there is room");
         let arguments: Vec<_> = arguments
             .iter()
@@ -71,12 +70,149 @@ impl RedisServer {
     pub fn command(&self, words: &[&str]) -> String {
         command(self.addr, words)
     }
+
+    fn argument(&self, name: &str) -> &str {
+        let place = self.arguments.iter().position(|argument| argument == name);
+        &self.arguments[place.expect("it was started with that") + 1]
+    }
 }
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A Redis Cluster: masters that share the slots evenly, and a replica of each if that is wanted.
+pub struct RedisCluster {
+    masters: Vec<RedisServer>,
+    replicas: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts three masters, each with so many replicas.
+    pub fn start(replicas: usize) -> Self {
+        let server = || {
+            // The second port must not be one that somebody is given meanwhile.
+            let bus = address::free().port().to_string();
+            let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+            let timeout = ["--cluster-node-timeout", "1000"];
+            RedisServer::start(&[&arguments[..], &timeout].concat())
+        };
+        let masters: Vec<_> = (0..3).map(|_| server()).collect();
+        let replicas: Vec<_> = (0..3 * replicas).map(|_| server()).collect();
+        let cluster = Self { masters, replicas };
+        let first = &cluster.masters[0];
+        for (place, master) in (0..).zip(&cluster.masters) {
+            let range = [place * 5_462, (place * 5_462 + 5_461).min(16_383)]
+                .map(|slot: u32| slot.to_string());
+            master.command(&["CLUSTER", "ADDSLOTSRANGE", &range[0], &range[1]]);
+            master.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(place + 1).to_string()]);
+        }
+        for server in cluster.servers() {
+            let (port, bus) = (
+                first.addr.port().to_string(),
+                first.argument("--cluster-port"),
+            );
+            server.command(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
+        }
+        let all = cluster.servers().count();
+        let knows_all = |server: &RedisServer| {
+            let nodes = server.command(&["CLUSTER", "NODES"]);
+            nodes.lines().count() == all && !nodes.contains("handshake")
+        };
+        wait_until(|| cluster.servers().all(knows_all));
+        for (place, replica) in cluster.replicas.iter().enumerate() {
+            let master = cluster.masters[place % 3].command(&["CLUSTER", "MYID"]);
+            replica.command(&["CLUSTER", "REPLICATE", master.trim()]);
+        }
+        cluster.wait_until_ok();
+        wait_until(|| {
+            cluster.replicas.iter().all(|replica| {
+                let info = replica.command(&["INFO", "replication"]);
+                info.contains("master_link_status:up")
+            })
+        });
+        cluster
+    }
+
+    /// Where it is, for a client.
+    pub fn url(&self) -> String {
+        let places: Vec<_> = self
+            .masters
+            .iter()
+            .map(|master| master.addr.to_string())
+            .collect();
+        format!("redis+cluster://{}", places.join(","))
+    }
+
+    /// The masters, in the order of their slots.
+    pub fn masters(&mut self) -> &mut [RedisServer] {
+        &mut self.masters
+    }
+
+    /// Has all do nothing, as ones that hang; or go on.
+    pub fn set_hung(&self, is_hung: bool) {
+        self.servers().for_each(|server| server.set_hung(is_hung));
+    }
+
+    /// Kills all, and starts them again with nothing in them.
+    pub fn start_anew(&mut self) {
+        let mut all: Vec<_> = self.masters.iter_mut().chain(&mut self.replicas).collect();
+        all.iter_mut().for_each(|server| server.kill());
+        all.iter_mut().for_each(|server| server.start_again());
+        self.wait_until_ok();
+    }
+
+    /// Moves a slot from one master to another, with what is in it.
+    pub fn move_slot(&self, slot: u16, from: usize, to: usize) {
+        let (from, to) = (&self.masters[from], &self.masters[to]);
+        let [from_id, to_id] = [from, to].map(|server| server.command(&["CLUSTER", "MYID"]));
+        let (from_id, to_id) = (from_id.trim(), to_id.trim());
+        let slot = slot.to_string();
+        to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", from_id]);
+        from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", to_id]);
+        let port = to.addr.port().to_string();
+        loop {
+            let keys = from.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
+            let keys: Vec<_> = keys.lines().filter(|key| !key.is_empty()).collect();
+            if keys.is_empty() {
+                break;
+            }
+            let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            from.command(&[&migrate[..], &keys].concat());
+        }
+        for server in [to, from] {
+            server.command(&["CLUSTER", "SETSLOT", &slot, "NODE", to_id]);
+        }
+    }
+
+    /// Which slot a key is in.
+    pub fn slot(&self, key: &str) -> u16 {
+        let slot = self.masters[0].command(&["CLUSTER", "KEYSLOT", key]);
+        slot.trim().parse().expect("it is a number")
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &RedisServer> {
+        self.masters.iter().chain(&self.replicas)
+    }
+
+    fn wait_until_ok(&self) {
+        wait_until(|| {
+            self.servers().all(|server| {
+                let info = server.command(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok")
+            })
+        });
+    }
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < DEADLINE, "the cluster does not come up");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -56,7 +56,8 @@ pub enum ClusterError {
 
 impl Cluster {
     /// A cluster whose nodes share a Redis, or a Valkey, of version 6.2 or later: `redis://user:password@host:6379/0`, `rediss://` with
-    /// TLS, or `redis+sentinel://host:26379,host:26379/master`.
+    /// TLS, `redis+sentinel://host:26379,host:26379/master`, or `redis+cluster://host:6379,host:6379` for a Redis Cluster of version 7.0 or later
+    /// (`rediss+cluster://` with TLS).
     ///
     /// # Errors
     /// The URL names no Redis.

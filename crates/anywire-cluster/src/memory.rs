@@ -363,6 +363,7 @@ impl Store for MemoryNode {
             let Some(topic) = state.topics.get(topic) else {
                 return Ok(Log {
                     last: None,
+                    before: None,
                     messages: Vec::new(),
                 });
             };
@@ -374,6 +375,7 @@ impl Store for MemoryNode {
             let skipped = topic.log.len().saturating_sub(wanted);
             Ok(Log {
                 last: Some(last),
+                before: None,
                 messages: topic.log.iter().skip(skipped).cloned().collect(),
             })
         })

@@ -144,6 +144,9 @@ fn eight(bytes: &[u8]) -> RedisResult<[u8; 8]> {
     bytes.try_into().map_err(|_| odd())
 }
 
+/// A header's home, token and end, and what the server is.
+type Found = ([Option<Vec<u8>>; 3], Vec<Value>);
+
 /// What the script says of a header.
 fn read_header(words: &[Vec<u8>]) -> RedisResult<Header> {
     match words {
@@ -192,7 +195,7 @@ impl Store for RedisStore {
                 pipe
             };
             let found = self.shared.shards.run_at(&key, None, find).await;
-            let ((header, role), store): (([Option<Vec<u8>>; 3], Vec<Value>), _) = found?;
+            let ((header, role), store): (Found, _) = found?;
             // One that is the master after it has answered was so before.
             if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
                 return Err(StoreError::Away(
@@ -430,13 +433,20 @@ impl Store for RedisStore {
             let keys = [channel.as_bytes(), log.as_bytes()];
             let read = |_| one(&self.shared.scripts.read, &keys, after);
             let (words,): (Vec<Vec<u8>>,) = self.shared.shards.run(keys[0], read).await?;
-            let (last, messages) = match &words[..] {
-                [epoch, number, messages @ ..] => (Some(read_position(epoch, number)?), messages),
-                _ => (None, &[][..]),
+            let (last, before, messages) = match &words[..] {
+                [epoch, number, previous, start, messages @ ..] => {
+                    let before = match previous.is_empty() {
+                        true => None,
+                        false => Some(read_position(previous, start)?),
+                    };
+                    (Some(read_position(epoch, number)?), before, messages)
+                }
+                _ => (None, None, &[][..]),
             };
             let messages = messages.iter().map(|message| read_message(message));
             Ok(Log {
                 last,
+                before,
                 messages: messages.collect::<Option<_>>().ok_or_else(odd)?,
             })
         })

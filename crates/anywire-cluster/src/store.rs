@@ -172,6 +172,8 @@ pub struct TopicPosition {
 pub(crate) struct Log {
     /// The position of the last message; nothing if there has been none.
     pub(crate) last: Option<TopicPosition>,
+    /// The last position of the epoch before, as far as the store knew it then; nothing if the topic began with this one.
+    pub(crate) before: Option<TopicPosition>,
     /// The last messages, as many as were asked for and are still there.
     pub(crate) messages: Vec<Message>,
 }

@@ -23,7 +23,8 @@ use crate::store::{Fed, Log, StoreError, TopicPosition};
 pub struct Gap {
     /// The topic.
     pub topic: Arc<str>,
-    /// How many are missing; nothing if that cannot be said, since the store has forgotten the topic.
+    /// How many are missing; nothing if that cannot be said, since the store has forgotten the topic, or another server has taken
+    /// its place: then there may be none.
     pub missing: Option<u64>,
 }
 
@@ -161,9 +162,13 @@ impl Followed<'_> {
         let last = log.as_ref().and_then(|log| log.last);
         let is_other =
             known.is_some_and(|known| last.is_some_and(|last| last.epoch != known.epoch));
-        if is_other {
-            // It counts anew.
-            after = 0;
+        if let (true, Some(known), Some(other)) = (is_other, known, &log) {
+            // What the store had of the epoch before is told apart by its numbers; of an older one nothing can be said.
+            let before = other.before.map_or(0, |before| before.number);
+            after = match other.before {
+                Some(before) if before.epoch == known.epoch => known.number.min(before.number),
+                _ => before,
+            };
             log = self.read(topic, after).await;
         }
         let Some(log) = log else {

@@ -16,7 +16,7 @@ local epoch = topic[1]
 -- Another store may have forgotten the last messages, so that numbers would be used again.
 if topic[2] ~= id then
   epoch = ARGV[2]
-  redis.call('HSET', KEYS[1], 'e', epoch, 'id', id)
+  redis.call('HSET', KEYS[1], 'e', epoch, 'id', id, 'pe', topic[1] or '', 'st', topic[3] or 0)
 end
 local number = string.format('%d', (tonumber(topic[3]) or 0) + 1)
 local length = redis.call('RPUSH', KEYS[2], ARGV[1])
