@@ -17,6 +17,7 @@ mod jsonp;
 mod leaves;
 mod lifecycle;
 mod line;
+mod links;
 mod messages;
 mod parts;
 mod proxies;

@@ -6,7 +6,6 @@
 mod balancer;
 mod browser;
 mod deploy;
-mod line;
 mod node;
 mod nodes;
 mod record;

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
+use anywire_tests::line::Line;
 use anywire_tests::redis::RedisServer;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::line::Line;
 use crate::nodes::{Nodes, PLACES};
 
 /// What happens to one node after the other.

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod documents;
 pub mod host;
 pub mod http;
+pub mod line;
 pub mod middlebox;
 pub mod node;
 pub mod open_answer;
