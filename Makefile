@@ -32,14 +32,18 @@ unit: browser-tools ## the tests that need neither a browser nor root: rules, co
 
 # What a host can influence runs under those that are not our own loop too; `make hosts` runs all.
 HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies streams
+# What another node passes on besides.
+EDGE_TESTS := leaves parts
 
 sockets: middleboxes redis ## the server and the Rust client over real sockets, under each host
 	cargo test -p anywire-fault-proxy -p anywire-compare -p anywire-tests --lib --examples
 	cargo test -p anywire-tests --test integration
-	@for host in warp axum hyper edge; do \
+	@for host in warp axum hyper; do \
 		echo "== under $$host"; \
 		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
 	done
+	@echo "== under edge"
+	ANYWIRE_HOST=edge cargo test -p anywire-tests --test integration -- $(HOST_TESTS) $(EDGE_TESTS)
 
 hosts: middleboxes redis ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper, another node of a cluster
 	@for host in anywire warp axum hyper edge; do \

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anywire::cluster::{Cluster, ClusterKey, Gap, MemoryStore};
 use anywire::{CloseCode, CloseReason};
 use anywire_protocol::Packet;
+use anywire_tests::certificate::Certificate;
 use anywire_tests::cluster::{TestNode, TestStore, linked, test_key};
 use anywire_tests::documents::{self, block};
 use anywire_tests::http::poll;
@@ -741,4 +742,70 @@ async fn a_replica_takes_its_masters_slots() {
         .expect("nothing is wrong any more");
     let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
     assert_eq!(began, wires.len() + ALL.len());
+}
+
+/// Set where this program runs once more, so that it trusts another certificate.
+const OVER_TLS: &str = "ANYWIRE_TEST_REDIS_URL";
+
+#[tokio::test]
+async fn a_redis_over_tls_serves_a_user_who_may_do_what_the_page_says() {
+    if let Ok(url) = std::env::var(OVER_TLS) {
+        return use_redis(&url).await;
+    }
+    let certificate = Certificate::of(&["127.0.0.1"]);
+    let redis = RedisServer::start_over_tls(&certificate);
+    let chain = certificate.chain();
+    let port = redis.addr().port();
+    let line = block(documents::CLUSTER, "What is in Redis", "sh").replace(
+        "redis-cli",
+        &format!("redis-cli -p {port} --tls --cacert {}", chain.display()),
+    );
+    let made = Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert_eq!(String::from_utf8(made.stdout).unwrap().trim(), "OK");
+    let name = "cluster::a_redis_over_tls_serves_a_user_who_may_do_what_the_page_says";
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(
+            OVER_TLS,
+            format!("rediss://anywire:PASSWORD@127.0.0.1:{port}"),
+        )
+        .env("SSL_CERT_FILE", &chain)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(
+        again.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&again.stderr)
+    );
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// All that nodes do with a Redis.
+async fn use_redis(url: &str) {
+    let cluster = || Cluster::redis(url, test_key()).unwrap();
+    let mut nodes = vec![TestNode::start(every(), cluster()).await];
+    nodes.push(TestNode::start(every(), cluster()).await);
+    linked(&nodes, 1).await;
+    let mut wire = Wire::open(nodes[0].addr, Variant::WebSocket).await;
+    wire.send("topic:news").await;
+    assert_eq!(wire.recv_text().await, "subscribed");
+    wire.go_to(nodes[1].addr);
+    wire.switch(Variant::PollText).await;
+    for key in [None, Some("k")] {
+        nodes[1].node.publish("news", "hello", key).await.unwrap();
+        assert_eq!(wire.recv_text().await, "hello");
+    }
+    wire.close(CloseCode::NORMAL.into()).await;
+    nodes[0].seen.wait_closed(1).await;
+    let ended = async {
+        while told(&wire, nodes[1].addr).await != (404, 4930) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, ended).await.expect("the end is known");
+    for node in nodes {
+        assert_eq!(node.node.trouble(), None);
+        assert!(node.node.is_ready());
+    }
 }

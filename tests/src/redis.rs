@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::address;
+use crate::certificate::Certificate;
 use crate::directory::Directory;
 
 /// `redis-server` on a free port, without persistence; stopped when dropped, by its own pid.
@@ -21,12 +22,26 @@ const DEADLINE: Duration = Duration::from_secs(10);
 impl RedisServer {
     /// A server with these arguments besides.
     pub fn start(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        Self::start_at(address::free(), arguments.collect())
+    }
+
+    /// A server that speaks TLS alone, with this certificate.
+    pub fn start_over_tls(certificate: &Certificate) -> Self {
         let addr = address::free();
+        let (chain, key) = (certificate.chain(), certificate.key());
+        let (chain, key) = (chain.display(), key.display());
+        let arguments = format!(
+            "--port 0 --tls-port {} --tls-cert-file {chain} --tls-key-file {key} --tls-ca-cert-file {chain} \
+             --tls-auth-clients no",
+            addr.port()
+        );
+        let arguments = arguments.split(' ').map(str::to_owned);
+        Self::start_at(addr, arguments.collect())
+    }
+
+    fn start_at(addr: SocketAddr, arguments: Vec<String>) -> Self {
         let directory = Directory::fresh("redis").expect("there is room");
-        let arguments: Vec<_> = arguments
-            .iter()
-            .map(|&argument| argument.to_owned())
-            .collect();
         let child = spawn(addr, &directory, &arguments);
         Self {
             addr,

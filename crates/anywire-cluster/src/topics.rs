@@ -90,7 +90,7 @@ struct Followed<'a> {
 }
 
 impl Followed<'_> {
-    /// Follows a topic from where it is now: what comes before the subscription stands is seen by its number.
+    /// Follows a topic from where it is now.
     async fn follow(&mut self, topic: Arc<str>) {
         let names = [topic.clone()];
         let position = match self.node.store.positions(&names).await {
@@ -101,9 +101,11 @@ impl Followed<'_> {
             }
         };
         self.positions.insert(topic.clone(), position);
-        if let Err(error) = self.node.store.subscribe(&names).await {
+        match self.node.store.subscribe(&names).await {
+            // What came between the two would be seen only with the next message.
+            Ok(()) => self.repair(&topic).await,
             // The store subscribes when it is there again, and says that all is suspect.
-            debug!(%topic, %error, "a topic is not subscribed to yet");
+            Err(error) => debug!(%topic, %error, "a topic is not subscribed to yet"),
         }
     }
 
