@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 use crate::commands::Commands;
 use crate::key::ClusterKey;
+use crate::link::wire::{Listener, Network, Tcp};
 use crate::link::{Links, listen};
 use crate::memory::MemoryStore;
 use crate::node::{Ended, Node, lock};
@@ -135,16 +136,44 @@ impl Cluster {
             return Err(ClusterError::NoAddress(address));
         }
         let id = NodeId::draw();
-        let link_keys: Vec<_> = self.keys.iter().map(ClusterKey::link).collect();
-        let secrets: Vec<_> = self.keys.iter().map(ClusterKey::sessions).collect();
-        let links = Links::new(id, link_keys[0].clone());
-        let (ended, ends) = mpsc::unbounded_channel();
-        let (commands, commanded) = Commands::new();
-        let (gaps, gaps_heard) = mpsc::channel(MAX_GAPS);
         let store: Arc<dyn Store> = match self.store {
             StoreSettings::Memory(store) => Arc::new(store.node()),
             StoreSettings::Redis(settings) => Arc::new(RedisStore::start(*settings, id, true)),
         };
+        let ground = Ground {
+            store,
+            network: Arc::new(Tcp),
+            listener: Box::new(listener),
+            address,
+        };
+        Ok(ground.start(id, hub, &self.keys))
+    }
+}
+
+/// What a node stands on: all that it has of the world outside.
+pub(crate) struct Ground {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) network: Arc<dyn Network>,
+    pub(crate) listener: Box<dyn Listener>,
+    /// Where others reach the listener.
+    pub(crate) address: SocketAddr,
+}
+
+impl Ground {
+    /// Makes a hub a node, with the present key and those before.
+    pub(crate) fn start(self, id: NodeId, hub: &Hub, keys: &[ClusterKey]) -> ClusterNode {
+        let Self {
+            store,
+            network,
+            listener,
+            address,
+        } = self;
+        let link_keys: Vec<_> = keys.iter().map(ClusterKey::link).collect();
+        let secrets: Vec<_> = keys.iter().map(ClusterKey::sessions).collect();
+        let links = Links::new(id, link_keys[0].clone(), network);
+        let (ended, ends) = mpsc::unbounded_channel();
+        let (commands, commanded) = Commands::new();
+        let (gaps, gaps_heard) = mpsc::channel(MAX_GAPS);
         let feed = store.feed().expect("a new store has its feed");
         let node = Arc::new(Node::new(id, hub, store, links, ended, commands));
         hub.join(node.clone(), &secrets);
@@ -161,12 +190,12 @@ impl Cluster {
         tasks.spawn(renew(node.clone()));
         tasks.spawn(topics::run(node.clone(), commanded, feed, gaps));
         info!(node = %id, %address, "joined a cluster");
-        Ok(ClusterNode {
+        ClusterNode {
             node,
             address,
             gaps: gaps_heard,
             _tasks: tasks,
-        })
+        }
     }
 }
 

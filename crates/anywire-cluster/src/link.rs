@@ -5,13 +5,13 @@ mod edge;
 mod frame;
 mod home;
 mod pipe;
+pub(crate) mod wire;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -25,6 +25,7 @@ pub(crate) use frame::Claim;
 pub(crate) use home::{Making, Sessions};
 pub(crate) use pipe::LinkError;
 use pipe::Pipe;
+use wire::{Listener, Network};
 
 /// 64 KiB: so much of one stream is on its way; a client that takes less slows itself alone.
 const WINDOW_BYTES: usize = 65_536;
@@ -63,6 +64,7 @@ pub(crate) enum NoLink {
 pub(crate) struct Links {
     own: NodeId,
     key: LinkKey,
+    network: Arc<dyn Network>,
     peers: Mutex<HashMap<NodeId, Peer>>,
 }
 
@@ -80,9 +82,13 @@ impl Drop for Peer {
 }
 
 impl Links {
-    pub(crate) fn new(own: NodeId, key: LinkKey) -> Self {
-        let peers = Mutex::default();
-        Self { own, key, peers }
+    pub(crate) fn new(own: NodeId, key: LinkKey, network: Arc<dyn Network>) -> Self {
+        Self {
+            own,
+            key,
+            network,
+            peers: Mutex::default(),
+        }
     }
 
     /// Keeps a link to a node from now on.
@@ -90,8 +96,8 @@ impl Links {
         let mut peers = self.peers();
         peers.entry(node).or_insert_with(|| {
             let (sender, state) = watch::channel(State::Trying);
-            let (own, key) = (self.own, self.key.clone());
-            let task = tokio::spawn(keep(own, node, address, key, sender)).abort_handle();
+            let (own, key, network) = (self.own, self.key.clone(), self.network.clone());
+            let task = tokio::spawn(keep(network, own, node, address, key, sender)).abort_handle();
             Peer {
                 address,
                 state,
@@ -120,7 +126,7 @@ impl Links {
     pub(crate) async fn probe(&self, node: NodeId) -> Result<(), NoLink> {
         let address = self.peers().get(&node).map(|peer| peer.address);
         let address = address.ok_or(NoLink::Silent)?;
-        match Pipe::connect(address, self.own, node, &self.key).await {
+        match Pipe::connect(&*self.network, address, self.own, node, &self.key).await {
             Ok(_) => Ok(()),
             Err(LinkError::Refused(_) | LinkError::OtherNode(_)) => Err(NoLink::Gone),
             Err(_) => Err(NoLink::Silent),
@@ -168,6 +174,7 @@ impl Links {
 
 /// Makes a link to a node again and again.
 async fn keep(
+    network: Arc<dyn Network>,
     own: NodeId,
     node: NodeId,
     address: SocketAddr,
@@ -177,7 +184,7 @@ async fn keep(
     let [first, last] = RETRY;
     let mut wait = first;
     loop {
-        let error = match Pipe::connect(address, own, node, &key).await {
+        let error = match Pipe::connect(&*network, address, own, node, &key).await {
             Ok(pipe) => {
                 info!(%node, %address, "linked to a node");
                 wait = first;
@@ -205,7 +212,7 @@ async fn keep(
 
 /// Takes the links that other nodes make, until it is dropped.
 pub(crate) async fn listen(
-    listener: TcpListener,
+    mut listener: Box<dyn Listener>,
     own: NodeId,
     keys: Vec<LinkKey>,
     sessions: Arc<dyn Sessions>,
@@ -217,8 +224,8 @@ pub(crate) async fn listen(
     let mut links = tokio::task::JoinSet::new();
     loop {
         while links.try_join_next().is_some() {}
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let wire = match listener.accept().await {
+            Ok(wire) => wire,
             Err(error) => {
                 warn!(%error, "cannot take a link");
                 sleep(RETRY[0]).await;
@@ -231,7 +238,7 @@ pub(crate) async fn listen(
         };
         let (keys, sessions, settled) = (keys.clone(), sessions.clone(), settled.clone());
         links.spawn(async move {
-            match Pipe::accept(stream, own, &keys).await {
+            match Pipe::accept(wire, own, &keys).await {
                 Ok((pipe, node)) => {
                     drop(permit);
                     debug!(%node, "a node has linked");

@@ -9,11 +9,10 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, BytesMut};
 use snow::{Builder, HandshakeState, TransportState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frame::VERSION;
+use super::wire::{Network, Wire};
 use crate::key::LinkKey;
 use crate::store::NodeId;
 
@@ -38,8 +37,7 @@ const TAG_BYTES: usize = 16;
 
 /// A new connection, and who is at its other end.
 pub(super) struct Pipe {
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    wire: Wire,
     /// What has come and is not decrypted yet.
     sealed: BytesMut,
     /// What has come.
@@ -90,26 +88,27 @@ pub(crate) enum LinkError {
 impl Pipe {
     /// Connects to a node.
     pub(super) async fn connect(
+        network: &dyn Network,
         address: SocketAddr,
         own: NodeId,
         peer: NodeId,
         key: &LinkKey,
     ) -> Result<Self, LinkError> {
         let connecting = async {
-            let stream = TcpStream::connect(address).await;
-            let mut stream = stream.map_err(|error| match error.kind() {
+            let wire = network.connect(address).await;
+            let mut wire = wire.map_err(|error| match error.kind() {
                 io::ErrorKind::ConnectionRefused => LinkError::Refused(address),
                 _ => error.into(),
             })?;
             let mut noise = Builder::new(PATTERN.parse()?)
                 .psk(0, key.as_bytes())?
                 .build_initiator()?;
-            say(&mut stream, &mut noise, own).await?;
-            let found = hear(&mut stream, &mut noise).await?;
+            say(&mut wire, &mut noise, own).await?;
+            let found = hear(&mut wire, &mut noise).await?;
             if found != peer {
                 return Err(LinkError::OtherNode(peer));
             }
-            Self::new(stream, noise)
+            Self::new(wire, noise)
         };
         let connected = timeout(CONNECT_WITHIN, connecting).await;
         connected.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
@@ -117,12 +116,12 @@ impl Pipe {
 
     /// Takes a connection that a node has made; returns which.
     pub(super) async fn accept(
-        mut stream: TcpStream,
+        mut wire: Wire,
         own: NodeId,
         keys: &[LinkKey],
     ) -> Result<(Self, NodeId), LinkError> {
         let accepting = async {
-            let first = read_message(&mut stream).await?;
+            let first = read_message(&mut wire).await?;
             let mut last = None;
             for key in keys {
                 let mut noise = Builder::new(PATTERN.parse()?)
@@ -130,8 +129,8 @@ impl Pipe {
                     .build_responder()?;
                 match read_hello(&mut noise, &first) {
                     Ok(peer) => {
-                        say(&mut stream, &mut noise, own).await?;
-                        return Ok((Self::new(stream, noise)?, peer));
+                        say(&mut wire, &mut noise, own).await?;
+                        return Ok((Self::new(wire, noise)?, peer));
                     }
                     Err(error) => last = Some(error),
                 }
@@ -142,22 +141,14 @@ impl Pipe {
         accepted.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 
-    fn new(stream: TcpStream, noise: HandshakeState) -> Result<Self, LinkError> {
-        let stays_here = stream.peer_addr()?.ip().is_loopback();
-        Self::with(stream, noise, stays_here)
-    }
-
-    fn with(stream: TcpStream, noise: HandshakeState, is_plain: bool) -> Result<Self, LinkError> {
-        stream.set_nodelay(true)?;
-        let cipher = match is_plain {
+    fn new(wire: Wire, noise: HandshakeState) -> Result<Self, LinkError> {
+        let cipher = match wire.stays_here {
             true => None,
             false => Some(Box::new(noise.into_transport_mode()?)),
         };
-        let (reader, writer) = stream.into_split();
         let now = Instant::now();
         Ok(Self {
-            reader,
-            writer,
+            wire,
             sealed: BytesMut::new(),
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -200,14 +191,14 @@ impl Pipe {
             None => &mut self.input,
         };
         let turn = tokio::select! {
-            count = self.reader.read_buf(into) => {
+            count = self.wire.reader.read_buf(into) => {
                 if count? == 0 {
                     return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                 }
                 self.heard_at = Instant::now();
                 Turn::Read
             }
-            count = self.writer.write(&self.output), if has_output => {
+            count = self.wire.writer.write(&self.output), if has_output => {
                 self.output.advance(count?);
                 self.said_at = Instant::now();
                 Turn::Written
@@ -247,33 +238,29 @@ impl Pipe {
     }
 }
 
-async fn say(
-    stream: &mut TcpStream,
-    noise: &mut HandshakeState,
-    own: NodeId,
-) -> Result<(), LinkError> {
+async fn say(wire: &mut Wire, noise: &mut HandshakeState, own: NodeId) -> Result<(), LinkError> {
     let mut hello = [0; 9];
     hello[0] = VERSION;
     hello[1..].copy_from_slice(&own.0);
     let mut message = vec![0; 256];
     let length = noise.write_message(&hello, &mut message)?;
-    stream.write_u16_le(length as u16).await?;
-    stream.write_all(&message[..length]).await?;
+    wire.writer.write_u16_le(length as u16).await?;
+    wire.writer.write_all(&message[..length]).await?;
     Ok(())
 }
 
-async fn hear(stream: &mut TcpStream, noise: &mut HandshakeState) -> Result<NodeId, LinkError> {
-    let message = read_message(stream).await?;
+async fn hear(wire: &mut Wire, noise: &mut HandshakeState) -> Result<NodeId, LinkError> {
+    let message = read_message(wire).await?;
     read_hello(noise, &message)
 }
 
-async fn read_message(stream: &mut TcpStream) -> Result<Vec<u8>, LinkError> {
-    let length = stream.read_u16_le().await?;
+async fn read_message(wire: &mut Wire) -> Result<Vec<u8>, LinkError> {
+    let length = wire.reader.read_u16_le().await?;
     if length > 256 {
         return Err(snow::Error::Input.into());
     }
     let mut message = vec![0; usize::from(length)];
-    stream.read_exact(&mut message).await?;
+    wire.reader.read_exact(&mut message).await?;
     Ok(message)
 }
 
@@ -296,7 +283,7 @@ const MAX_OUTPUT_BYTES: usize = 262_144;
 mod tests {
     use std::future::pending;
 
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::key::ClusterKey;
@@ -311,19 +298,21 @@ mod tests {
             let key: &'static [u8; 32] = Box::leak(Box::new(*key.as_bytes()));
             side(Builder::new(PATTERN.parse().unwrap()).psk(0, key).unwrap()).unwrap()
         };
+        let far = |stream| Wire::tcp(stream, [192, 0, 2, 1].into()).unwrap();
         let connecting = async {
-            let mut stream = TcpStream::connect(address).await.unwrap();
+            let mut wire = far(TcpStream::connect(address).await.unwrap());
             let mut noise = begin(Builder::build_initiator);
-            say(&mut stream, &mut noise, edge).await.unwrap();
-            assert_eq!(hear(&mut stream, &mut noise).await.unwrap(), home);
-            Pipe::with(stream, noise, false).unwrap()
+            say(&mut wire, &mut noise, edge).await.unwrap();
+            assert_eq!(hear(&mut wire, &mut noise).await.unwrap(), home);
+            Pipe::new(wire, noise).unwrap()
         };
         let accepting = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut wire = far(stream);
             let mut noise = begin(Builder::build_responder);
-            assert_eq!(hear(&mut stream, &mut noise).await.unwrap(), edge);
-            say(&mut stream, &mut noise, home).await.unwrap();
-            Pipe::with(stream, noise, false).unwrap()
+            assert_eq!(hear(&mut wire, &mut noise).await.unwrap(), edge);
+            say(&mut wire, &mut noise, home).await.unwrap();
+            Pipe::new(wire, noise).unwrap()
         };
         let (edge, home) = tokio::join!(connecting, accepting);
         [edge, home]
