@@ -402,7 +402,8 @@ fn give_up(node: &Node, sessions: &[(SessionId, Token)], stand: &[bool]) {
 
 /// The sessions that live here; one that is about to begin is the store's to decide.
 fn own_sessions(node: &Node) -> Vec<(SessionId, Token)> {
-    let own = node.own.iter().map(|entry| (*entry.key(), *entry.value()));
+    let own = node.own.iter();
+    let own = own.map(|entry| (*entry.key(), entry.value().token));
     let mut own: Vec<_> = own.collect();
     let hub = node.hub.upgrade();
     own.retain(|(session, _)| hub.as_ref().is_some_and(|hub| hub.has_session(*session)));

@@ -33,7 +33,7 @@ pub(crate) struct Node {
     /// Another store was met, to which this node must write back.
     pub(crate) must_settle: Notify,
     /// The sessions that this node made, or is about to make, by their opens.
-    pub(crate) own: DashMap<SessionId, Token>,
+    pub(crate) own: DashMap<SessionId, Own>,
     /// Those that have ended here lately, and until when that is to be remembered.
     pub(crate) ended_lately: Mutex<VecDeque<(Instant, SessionId)>>,
     /// What the store is to hear of.
@@ -42,6 +42,14 @@ pub(crate) struct Node {
     homes: Homes,
     /// A packet on a link is no longer than this.
     max_packet_bytes: usize,
+}
+
+/// A session that this node made, or is about to make.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    pub(crate) token: Token,
+    /// The store has said that it is this node's: entries that fail later change nothing of that.
+    is_certain: bool,
 }
 
 /// A session that is this node's no more.
@@ -175,7 +183,7 @@ impl Node {
     }
 
     fn tell_end(&self, session: SessionId, has_begun: bool) {
-        if let Some((session, token)) = self.own.remove(&session) {
+        if let Some((session, Own { token, .. })) = self.own.remove(&session) {
             if has_begun && let Some(hub) = self.hub.upgrade() {
                 let until = Instant::now() + hub.limits().open_window;
                 let mut lately = lock(&self.ended_lately);
@@ -271,13 +279,17 @@ impl Node {
     ) -> Result<Whereabouts, Refusal> {
         // Relays that come before the store has answered must find it.
         let token = match self.own.entry(session) {
-            MapEntry::Occupied(entry) => *entry.get(),
-            MapEntry::Vacant(entry) => *entry.insert(Token::draw()).value(),
+            MapEntry::Occupied(entry) => entry.get().token,
+            MapEntry::Vacant(entry) => entry.insert(Own::uncertain(Token::draw())).token,
         };
         let found = self.open_in_store(session, token, deadline).await;
         match &found {
             Ok(Whereabouts::Here) => {}
-            _ => drop(self.own.remove_if(&session, |_, own| *own == token)),
+            // Another entry, which came with this one, may have made it meanwhile.
+            _ => drop(
+                self.own
+                    .remove_if(&session, |_, own| own.token == token && !own.is_certain),
+            ),
         }
         found
     }
@@ -306,11 +318,13 @@ impl Node {
                         // Another node was told meanwhile that the session is not here: the store decides anew.
                         let forgotten = self.store.close(session, token, Duration::ZERO).await;
                         forgotten.map_err(|_| store_away())?;
-                        self.own.insert(session, token);
+                        self.own.insert(session, Own::uncertain(token));
                         continue;
                     }
                     // The answer to an earlier open of this node may have been lost.
-                    self.own.insert(session, opened);
+                    let is_certain = true;
+                    let token = opened;
+                    self.own.insert(session, Own { token, is_certain });
                     return Ok(Whereabouts::Here);
                 }
                 Ok(Header::At(node, token)) => {
@@ -400,6 +414,13 @@ impl Node {
     }
 }
 
+impl Own {
+    fn uncertain(token: Token) -> Self {
+        let is_certain = false;
+        Self { token, is_certain }
+    }
+}
+
 impl From<NotEntered> for Refusal {
     fn from(error: NotEntered) -> Self {
         match error {
@@ -461,17 +482,23 @@ impl Sessions for Node {
     }
 
     fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool {
-        self.own.get(&session).is_some_and(|own| own.0 == token)
+        let Some(mut own) = self.own.get_mut(&session) else {
+            return false;
+        };
+        let is_mine = own.token.0 == token;
+        // The store has told an edge so, which may be before its answer comes here.
+        own.is_certain |= is_mine;
+        is_mine
     }
 
     fn has(&self, session: SessionId) -> bool {
         let hub = self.hub.upgrade();
-        let has_session = hub.is_some_and(|hub| hub.has_session(session));
-        if !has_session {
-            // One that is about to begin here does not: whoever asks may make it.
-            self.own.remove(&session);
+        let lives = hub.is_some_and(|hub| hub.has_session(session));
+        if !lives {
+            // One that the store has not decided on does not live: whoever asks may make it.
+            self.own.remove_if(&session, |_, own| !own.is_certain);
         }
-        has_session
+        lives || self.own.contains_key(&session)
     }
 
     fn not_begun(&self, session: SessionId) {

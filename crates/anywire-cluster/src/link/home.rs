@@ -36,7 +36,7 @@ pub(crate) trait Sessions: Send + Sync {
     /// Whether this node can use the store.
     fn has_store(&self) -> bool;
 
-    /// Whether this node made, or is about to make, the session by this open.
+    /// Whether this node made, or is about to make, the session by this open, of which the store has told an edge.
     fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool;
 
     /// Whether the session lives here. If not, and it is about to, this node gives that up.
