@@ -396,8 +396,8 @@ impl Node {
         None
     }
 
-    /// Whether a node that cannot be reached is dead, and not only far away: it has no lease, and a connection that is tried after
-    /// that fails.
+    /// Whether a node that cannot be reached is dead, and not only far away: it has no lease, a connection that is tried after
+    /// that fails, and no other node has one.
     async fn is_dead(&self, node: NodeId) -> bool {
         let Ok(nodes) = self.store.nodes().await else {
             return false;
@@ -409,8 +409,22 @@ impl Node {
             Ok(()) => false,
             Err(NoLink::Gone) => !is_listening,
             // After a stall of the store all leases are gone at once.
-            Err(NoLink::Silent) => !has_lease && self.steady.is_for(MAX_HOLD),
+            Err(NoLink::Silent) => {
+                let is_silent = !has_lease && self.steady.is_for(MAX_HOLD);
+                is_silent && !self.others_reach(node).await
+            }
         }
+    }
+
+    /// Whether another node has a link to a node. One that has begun while that node could not reach the store does not even know
+    /// where it is.
+    async fn others_reach(&self, node: NodeId) -> bool {
+        for (_, link) in self.links.up() {
+            if link.is_linked(node).await == Some(true) {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -479,6 +493,10 @@ impl Sessions for Node {
 
     fn has_store(&self) -> bool {
         self.store.trouble().is_none()
+    }
+
+    fn is_linked(&self, node: NodeId) -> bool {
+        self.links.up().iter().any(|(linked, _)| *linked == node)
     }
 
     fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool {

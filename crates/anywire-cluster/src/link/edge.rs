@@ -25,7 +25,7 @@ use super::frame::{
 };
 use super::pipe::{LinkError, PING_AFTER, Pipe, Turn};
 use super::{MAX_STREAMS, WINDOW_BYTES};
-use crate::store::StoreId;
+use crate::store::{NodeId, StoreId};
 
 /// A link to a home, as entries and connections use it.
 pub(crate) struct Link {
@@ -119,6 +119,18 @@ impl Link {
 
     /// Whether a session lives at the home; nothing if the link broke.
     pub(crate) async fn has_session(&self, session: SessionId) -> Option<bool> {
+        let session = *session.as_bytes();
+        self.ask(|question| ToHome::Ask { question, session }).await
+    }
+
+    /// Whether the home has a link to a node; nothing if this link broke.
+    pub(crate) async fn is_linked(&self, node: NodeId) -> Option<bool> {
+        let node = node.0;
+        self.ask(|question| ToHome::AskLink { question, node })
+            .await
+    }
+
+    async fn ask(&self, ask: impl FnOnce(u32) -> ToHome<'static>) -> Option<bool> {
         let question = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         lock(&self.questions).insert(question, sender);
@@ -126,8 +138,7 @@ impl Link {
             lock(&self.questions).remove(&question);
             return None;
         }
-        let session = *session.as_bytes();
-        self.say(&ToHome::Ask { question, session });
+        self.say(&ask(question));
         answer.await.ok()
     }
 
@@ -262,13 +273,10 @@ impl Link {
                     Ok(())
                 })?;
             }
-            ToEdge::Answer {
-                question,
-                has_session,
-            } => {
+            ToEdge::Answer { question, is_so } => {
                 if let Some(asked) = lock(&self.questions).remove(&question) {
                     // Who asked may be gone.
-                    let _ = asked.send(has_session);
+                    let _ = asked.send(is_so);
                 }
             }
             ToEdge::Settled { store } => *lock(&self.settled) = Some(store),

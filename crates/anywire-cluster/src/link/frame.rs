@@ -62,6 +62,8 @@ pub(super) enum ToHome<'a> {
     Ask { question: u32, session: [u8; 16] },
     /// A sign of life.
     Ping,
+    /// Have you a link to this node?
+    AskLink { question: u32, node: [u8; 8] },
 }
 
 /// Which session of a home an edge means.
@@ -113,8 +115,8 @@ pub(super) enum ToEdge<'a> {
         code: u16,
         text: &'a str,
     },
-    /// Whether it does.
-    Answer { question: u32, has_session: bool },
+    /// Yes or no.
+    Answer { question: u32, is_so: bool },
     /// The store that this node has settled with: it has written back its sessions there.
     Settled { store: StoreId },
     /// A sign of life, and whether this node can use the store.

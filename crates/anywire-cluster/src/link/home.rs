@@ -26,7 +26,7 @@ use super::frame::{
 };
 use super::pipe::{LinkError, Pipe, Turn};
 use super::{MAX_STREAMS, WINDOW_BYTES};
-use crate::store::StoreId;
+use crate::store::{NodeId, StoreId};
 
 /// What a home knows of its own sessions.
 pub(crate) trait Sessions: Send + Sync {
@@ -35,6 +35,9 @@ pub(crate) trait Sessions: Send + Sync {
 
     /// Whether this node can use the store.
     fn has_store(&self) -> bool;
+
+    /// Whether this node has a link to another one now.
+    fn is_linked(&self, node: NodeId) -> bool;
 
     /// Whether this node made, or is about to make, the session by this open, of which the store has told an edge.
     fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool;
@@ -217,15 +220,12 @@ impl Home {
             }
             ToHome::Drop { stream } => drop(self.streams.remove(&stream)),
             ToHome::Ask { question, session } => {
-                let session = SessionId::from_bytes(session);
-                let has_session = self.sessions.has(session);
-                encode(
-                    &ToEdge::Answer {
-                        question,
-                        has_session,
-                    },
-                    &mut self.out,
-                );
+                let is_so = self.sessions.has(SessionId::from_bytes(session));
+                encode(&ToEdge::Answer { question, is_so }, &mut self.out);
+            }
+            ToHome::AskLink { question, node } => {
+                let is_so = self.sessions.is_linked(NodeId(node));
+                encode(&ToEdge::Answer { question, is_so }, &mut self.out);
             }
             ToHome::Ping => {}
         }
