@@ -325,9 +325,13 @@ async fn beat_once(node: &Node, record: &[u8]) -> Result<(), StoreError> {
     let store = node.store.beat(node.id, record).await?;
     if node.meet(store) {
         info!(node = %node.id, "met a store for the first time, or another one than before");
-        node.steady.shaken();
     }
-    let nodes = node.store.nodes().await?;
+    let (nodes, heard) = node.store.nodes().await?;
+    if heard != store {
+        // Few have beaten there yet.
+        node.meet(heard);
+        return Ok(());
+    }
     for (other, record) in &nodes {
         let address = std::str::from_utf8(record).ok();
         if let Some(address) = address.and_then(|text| text.parse().ok())

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::store::{
-    FEED_LENGTH, Fed, Header, LEASE, Log, MAX_LOG_MESSAGES, NodeId, Store, StoreError, StoreFuture,
-    StoreId, Token, TopicPosition,
+    FEED_LENGTH, Fed, Header, LEASE, Leased, Log, MAX_LOG_MESSAGES, NodeId, Store, StoreError,
+    StoreFuture, StoreId, Token, TopicPosition,
 };
 
 /// A store in this process; clones are the same store. It ends with the process, and so do all nodes: nothing is gained by it
@@ -264,14 +264,13 @@ impl Store for MemoryNode {
         })
     }
 
-    fn nodes(&self) -> StoreFuture<'_, Vec<(NodeId, Vec<u8>)>> {
+    fn nodes(&self) -> StoreFuture<'_, (Leased, StoreId)> {
         self.call(move |state| {
             let now = Instant::now();
             state.nodes.retain(|_, (_, until)| *until > now);
             let nodes = state.nodes.iter();
-            Ok(nodes
-                .map(|(node, (record, _))| (*node, record.clone()))
-                .collect())
+            let nodes = nodes.map(|(node, (record, _))| (*node, record.clone()));
+            Ok((nodes.collect(), state.id()))
         })
     }
 

@@ -118,6 +118,8 @@ impl Node {
     pub(crate) fn meet(&self, store: StoreId) -> bool {
         let is_other = self.barrier.meet(store);
         if is_other {
+            // Nobody is gone for having no lease there yet.
+            self.steady.shaken();
             self.homes.clear();
             self.must_settle.notify_one();
         }
@@ -399,9 +401,13 @@ impl Node {
     /// Whether a node that cannot be reached is dead, and not only far away: it has no lease, a connection that is tried after
     /// that fails, and no other node has one.
     async fn is_dead(&self, node: NodeId) -> bool {
-        let Ok(nodes) = self.store.nodes().await else {
+        let Ok((nodes, store)) = self.store.nodes().await else {
             return false;
         };
+        if !self.barrier.is_met(store) {
+            self.meet(store);
+            return false;
+        }
         let has_lease = nodes.iter().any(|(leased, _)| *leased == node);
         // A process that ends has its connection to the store closed at once.
         let is_listening = has_lease && self.store.is_listening(node).await.unwrap_or(true);

@@ -25,8 +25,8 @@ use self::scripts::{Scripts, one, push};
 use self::shards::Shards;
 use self::shared::Shared;
 use crate::store::{
-    FEED_LENGTH, Fed, Header, LEASE, Log, MAX_LOG_MESSAGES, NodeId, Store, StoreError, StoreFuture,
-    StoreId, Token, TopicPosition,
+    FEED_LENGTH, Fed, Header, LEASE, Leased, Log, MAX_LOG_MESSAGES, NodeId, Store, StoreError,
+    StoreFuture, StoreId, Token, TopicPosition,
 };
 
 /// 10 min: a header lives so long unless its home renews it.
@@ -291,7 +291,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn nodes(&self) -> StoreFuture<'_, Vec<(NodeId, Vec<u8>)>> {
+    fn nodes(&self) -> StoreFuture<'_, (Leased, StoreId)> {
         Box::pin(async move {
             let key = self.shared.nodes_key();
             let shards = &self.shared.shards;
@@ -300,11 +300,12 @@ impl Store for RedisStore {
                 pipe.cmd("SMEMBERS").arg(&key);
                 pipe
             };
-            let (known,): (Vec<Vec<u8>>,) = shards.run(key.as_bytes(), members).await?;
+            let known = shards.run_at(key.as_bytes(), None, members).await?;
+            let ((known,), store): ((Vec<Vec<u8>>,), _) = known;
             let known = known.iter().map(|node| eight(node).map(NodeId));
             let known: Vec<NodeId> = known.collect::<RedisResult<_>>()?;
             if known.is_empty() {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), store));
             }
             let leases = |_| {
                 let mut pipe = Pipeline::new();
@@ -312,7 +313,8 @@ impl Store for RedisStore {
                 pipe.cmd("MGET").arg(keys.collect::<Vec<_>>());
                 pipe
             };
-            let (leases,): (Vec<Option<Vec<u8>>>,) = shards.run(key.as_bytes(), leases).await?;
+            let leases = shards.run_at(key.as_bytes(), Some(store), leases).await?;
+            let ((leases,), _): ((Vec<Option<Vec<u8>>>,), _) = leases;
             let (mut nodes, mut gone) = (Vec::new(), Vec::new());
             for (node, lease) in known.iter().zip(leases) {
                 match lease {
@@ -329,7 +331,7 @@ impl Store for RedisStore {
                 };
                 shards.run::<()>(key.as_bytes(), forget).await?;
             }
-            Ok(nodes)
+            Ok((nodes, store))
         })
     }
 

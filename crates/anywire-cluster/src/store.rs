@@ -121,8 +121,8 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// This node leaves.
     fn leave(&self, node: NodeId) -> StoreFuture<'_, ()>;
 
-    /// The nodes that have a lease, and their records.
-    fn nodes(&self) -> StoreFuture<'_, Vec<(NodeId, Vec<u8>)>>;
+    /// The nodes that have a lease, and their records, and which store says so.
+    fn nodes(&self) -> StoreFuture<'_, (Leased, StoreId)>;
 
     /// Whether a node has a connection to the store now.
     fn is_listening(&self, node: NodeId) -> StoreFuture<'_, bool>;
@@ -157,6 +157,9 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// What comes of topics that this node has subscribed to. Taken once.
     fn feed(&self) -> Option<mpsc::Receiver<Fed>>;
 }
+
+/// Nodes that have a lease, and their records.
+pub(crate) type Leased = Vec<(NodeId, Vec<u8>)>;
 
 /// Where a message stands in its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
