@@ -10,7 +10,6 @@ use anywire_core::{
 };
 use anywire_protocol::{CloseCode, Message, SessionId};
 use dashmap::DashMap;
-use dashmap::mapref::entry::Entry as MapEntry;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
 use tracing::debug;
@@ -121,6 +120,8 @@ impl Node {
             // Nobody is gone for having no lease there yet.
             self.steady.shaken();
             self.homes.clear();
+            // What an edge has read of them in the store before is no word.
+            self.own.retain(|_, own| own.is_certain);
             self.must_settle.notify_one();
         }
         is_other
@@ -279,29 +280,45 @@ impl Node {
         session: SessionId,
         deadline: Instant,
     ) -> Result<Whereabouts, Refusal> {
-        // Relays that come before the store has answered must find it.
-        let token = match self.own.entry(session) {
-            MapEntry::Occupied(entry) => entry.get().token,
-            MapEntry::Vacant(entry) => entry.insert(Own::uncertain(Token::draw())).token,
-        };
-        let found = self.open_in_store(session, token, deadline).await;
-        match &found {
-            Ok(Whereabouts::Here) => {}
+        let found = self.open_in_store(session, deadline).await;
+        if !matches!(found, Ok(Whereabouts::Here)) {
             // Another entry, which came with this one, may have made it meanwhile.
-            _ => drop(
-                self.own
-                    .remove_if(&session, |_, own| own.token == token && !own.is_certain),
-            ),
+            self.own.remove_if(&session, |_, own| !own.is_certain);
         }
         found
+    }
+
+    /// Marks a session that is about to be this node's: relays that come before the store has answered must find it.
+    fn mark(&self, session: SessionId) -> Token {
+        let mark = self.own.entry(session);
+        mark.or_insert_with(|| Own {
+            token: Token::draw(),
+            is_certain: false,
+        })
+        .token
+    }
+
+    /// The store says that a session is this node's, by this open; `false` if the mark is gone that was made before it was asked.
+    fn make_certain(&self, session: SessionId, mark: Token, opened: Token) -> bool {
+        let Some(mut own) = self.own.get_mut(&session) else {
+            return false;
+        };
+        let still_stands = own.token == mark || own.token == opened;
+        if still_stands {
+            *own = Own {
+                token: opened,
+                is_certain: true,
+            };
+        }
+        still_stands
     }
 
     async fn open_in_store(
         &self,
         session: SessionId,
-        token: Token,
         deadline: Instant,
     ) -> Result<Whereabouts, Refusal> {
+        let mut token = self.mark(session);
         loop {
             let passed = self.pass_barrier(deadline).await;
             let Passed { store, is_late } = passed.ok_or_else(store_away)?;
@@ -315,19 +332,13 @@ impl Node {
             }
             match opened {
                 Ok(Header::At(node, opened)) if node == self.id => {
-                    let has_abandoned = opened == token && self.own.get(&session).is_none();
-                    if has_abandoned {
-                        // Another node was told meanwhile that the session is not here: the store decides anew.
-                        let forgotten = self.store.close(session, token, Duration::ZERO).await;
-                        forgotten.map_err(|_| store_away())?;
-                        self.own.insert(session, Own::uncertain(token));
-                        continue;
-                    }
                     // The answer to an earlier open of this node may have been lost.
-                    let is_certain = true;
-                    let token = opened;
-                    self.own.insert(session, Own { token, is_certain });
-                    return Ok(Whereabouts::Here);
+                    if self.make_certain(session, token, opened) {
+                        return Ok(Whereabouts::Here);
+                    }
+                    // Another node was told meanwhile that the session is not here: the store is asked anew, by a new mark,
+                    // since relays may still come for the old one.
+                    token = self.mark(session);
                 }
                 Ok(Header::At(node, token)) => {
                     return Ok(Whereabouts::At(node, Claim::Opened(token.0)));
@@ -431,13 +442,6 @@ impl Node {
             }
         }
         false
-    }
-}
-
-impl Own {
-    fn uncertain(token: Token) -> Self {
-        let is_certain = false;
-        Self { token, is_certain }
     }
 }
 
