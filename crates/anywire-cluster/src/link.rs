@@ -106,9 +106,13 @@ impl Links {
         });
     }
 
-    /// Forgets a node.
+    /// Forgets a node if the last try to connect has failed: one whose link has only just broken may be there.
     pub(crate) fn forget(&self, node: NodeId) {
-        self.peers().remove(&node);
+        let mut peers = self.peers();
+        let has_failed = |peer: &Peer| matches!(*peer.state.borrow(), State::Gone | State::Silent);
+        if peers.get(&node).is_some_and(has_failed) {
+            peers.remove(&node);
+        }
     }
 
     /// Whether each other node has a link, or is gone by what its host says.
