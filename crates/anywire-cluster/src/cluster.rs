@@ -186,7 +186,7 @@ impl Ground {
             node.barrier.settled(),
         ));
         tasks.spawn(beat(node.clone(), address));
-        tasks.spawn(tell_ends(node.clone(), ends, hub.limits().open_window));
+        tasks.spawn(tell_ends(node.clone(), ends));
         tasks.spawn(renew(node.clone()));
         tasks.spawn(topics::run(node.clone(), commanded, feed, gaps));
         info!(node = %id, %address, "joined a cluster");
@@ -415,14 +415,13 @@ fn own_sessions(node: &Node) -> Vec<(SessionId, Token)> {
 }
 
 /// Tells the store of sessions that have ended here.
-async fn tell_ends(node: Arc<Node>, mut ends: mpsc::UnboundedReceiver<Ended>, keep: Duration) {
+async fn tell_ends(node: Arc<Node>, mut ends: mpsc::UnboundedReceiver<Ended>) {
     while let Some(Ended {
         session,
         token,
-        has_begun,
+        keep,
     }) = ends.recv().await
     {
-        let keep = if has_begun { keep } else { Duration::ZERO };
         // A header that stays says no more than that the session was here: the node answers for itself.
         if let Err(error) = node.store.close(session, token, keep).await {
             debug!(%session, %error, "the store did not hear of an end");

@@ -56,8 +56,8 @@ pub(crate) struct Own {
 pub(crate) struct Ended {
     pub(crate) session: SessionId,
     pub(crate) token: Token,
-    /// Otherwise it is as if it had never been opened.
-    pub(crate) has_begun: bool,
+    /// How long the store is to remember that; not at all if it is as if the session had never been opened.
+    pub(crate) keep: Duration,
 }
 
 /// Where a session is said to be.
@@ -187,22 +187,41 @@ impl Node {
 
     fn tell_end(&self, session: SessionId, has_begun: bool) {
         if let Some((session, Own { token, .. })) = self.own.remove(&session) {
-            if has_begun && let Some(hub) = self.hub.upgrade() {
-                let until = Instant::now() + hub.limits().open_window;
-                let mut lately = lock(&self.ended_lately);
-                lately.push_back((until, session));
-                if lately.len() > MAX_ENDED_LATELY {
-                    lately.pop_front();
-                }
-            }
+            let keep = match has_begun {
+                true => self.remember_end(session),
+                // An open that came late for one that has ended here was refused: its end stays known.
+                false => self.end_is_known_for(session),
+            };
             let ended = Ended {
                 session,
                 token,
-                has_begun,
+                keep,
             };
             // The node may be about to end itself.
             let _ = self.ended.send(ended);
         }
+    }
+
+    /// Returns for how long the end is to be known.
+    fn remember_end(&self, session: SessionId) -> Duration {
+        let Some(hub) = self.hub.upgrade() else {
+            return Duration::ZERO;
+        };
+        let keep = hub.limits().open_window;
+        let mut lately = lock(&self.ended_lately);
+        lately.push_back((Instant::now() + keep, session));
+        if lately.len() > MAX_ENDED_LATELY {
+            lately.pop_front();
+        }
+        keep
+    }
+
+    fn end_is_known_for(&self, session: SessionId) -> Duration {
+        let lately = lock(&self.ended_lately);
+        let end = lately.iter().rev().find(|(_, ended)| *ended == session);
+        end.map_or(Duration::ZERO, |(until, _)| {
+            until.saturating_duration_since(Instant::now())
+        })
     }
 
     fn is_draining(&self) -> bool {
