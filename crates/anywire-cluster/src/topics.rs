@@ -92,6 +92,9 @@ struct Followed<'a> {
 impl Followed<'_> {
     /// Follows a topic from where it is now.
     async fn follow(&mut self, topic: Arc<str>) {
+        if self.positions.contains_key(&topic) {
+            return;
+        }
         let names = [topic.clone()];
         let position = match self.node.store.positions(&names).await {
             Ok(positions) => positions.into_iter().next().flatten(),
@@ -110,6 +113,11 @@ impl Followed<'_> {
     }
 
     async fn unfollow(&mut self, topic: &str) {
+        let hub = self.node.hub.upgrade();
+        if hub.is_some_and(|hub| hub.followers(topic) > 0) {
+            // Somebody has followed it again since, and has heard what came meanwhile: nothing may be missing from there on.
+            return;
+        }
         self.positions.remove(topic);
         // One that stays subscribed is ignored.
         let _ = self.node.store.unsubscribe(topic).await;
