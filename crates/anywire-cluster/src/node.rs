@@ -540,12 +540,14 @@ impl Sessions for Node {
 
     fn has(&self, session: SessionId) -> bool {
         let hub = self.hub.upgrade();
-        let lives = hub.is_some_and(|hub| hub.has_session(session));
-        if !lives {
+        // Of one that has ended here, nobody but this node may know: it says so to who comes.
+        let is_known =
+            hub.is_some_and(|hub| hub.has_session(session) || hub.has_ended_lately(session));
+        if !is_known {
             // One that the store has not decided on does not live: whoever asks may make it.
             self.own.remove_if(&session, |_, own| !own.is_certain);
         }
-        lives || self.own.contains_key(&session)
+        is_known || self.own.contains_key(&session)
     }
 
     fn not_begun(&self, session: SessionId) {

@@ -150,6 +150,11 @@ impl Hub {
         self.inner.sessions.contains_key(&id)
     }
 
+    /// Whether a session has ended here lately, so that an open of its key that comes now is late, and refused.
+    pub fn has_ended_lately(&self, id: SessionId) -> bool {
+        self.inner.has_tombstone(id)
+    }
+
     /// Ends a session at once, whatever it had still to say; nothing happens if there is none.
     pub fn abort(&self, id: SessionId, reason: CloseReason) {
         if let Some(cell) = self.inner.session(id) {

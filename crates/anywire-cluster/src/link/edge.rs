@@ -117,7 +117,7 @@ impl Link {
         self.has_output.notify_one();
     }
 
-    /// Whether a session lives at the home; nothing if the link broke.
+    /// Whether a session lives at the home, or has ended there lately; nothing if the link broke.
     pub(crate) async fn has_session(&self, session: SessionId) -> Option<bool> {
         let session = *session.as_bytes();
         self.ask(|question| ToHome::Ask { question, session }).await

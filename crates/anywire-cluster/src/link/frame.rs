@@ -58,7 +58,7 @@ pub(super) enum ToHome<'a> {
     Violate { stream: StreamId, code: u16 },
     /// The connection is gone.
     Drop { stream: StreamId },
-    /// Does this session live at your node?
+    /// Does this session live at your node, or has it ended there lately?
     Ask { question: u32, session: [u8; 16] },
     /// A sign of life.
     Ping,

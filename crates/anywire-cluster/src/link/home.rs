@@ -42,7 +42,7 @@ pub(crate) trait Sessions: Send + Sync {
     /// Whether this node made, or is about to make, the session by this open, of which the store has told an edge.
     fn is_mine(&self, session: SessionId, token: [u8; 8]) -> bool;
 
-    /// Whether the session lives here. If not, and it is about to, this node gives that up.
+    /// Whether the session lives here, or has ended here lately. If not, and it is about to begin, this node gives that up.
     fn has(&self, session: SessionId) -> bool;
 
     /// A session that was to begin here has not.
