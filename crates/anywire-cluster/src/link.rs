@@ -36,6 +36,9 @@ const MAX_STREAMS: usize = 100_000;
 /// 64: connections that have not shown the cluster's key.
 const MAX_STRANGERS: usize = 64;
 
+/// 1,000: processes that are gone; beyond that all are forgotten for good.
+const MAX_FORGOTTEN: usize = 1_000;
+
 /// From 100 ms to 1 s between two attempts to reach a node.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
@@ -66,6 +69,8 @@ pub(crate) struct Links {
     key: LinkKey,
     network: Arc<dyn Network>,
     peers: Mutex<HashMap<NodeId, Peer>>,
+    /// Where nodes were that it keeps no link to any more: one that has stood still may be there again, before the store hears of it.
+    forgotten: Mutex<HashMap<NodeId, SocketAddr>>,
 }
 
 #[derive(Debug)]
@@ -88,6 +93,7 @@ impl Links {
             key,
             network,
             peers: Mutex::default(),
+            forgotten: Mutex::default(),
         }
     }
 
@@ -110,8 +116,14 @@ impl Links {
     pub(crate) fn forget(&self, node: NodeId) {
         let mut peers = self.peers();
         let has_failed = |peer: &Peer| matches!(*peer.state.borrow(), State::Gone | State::Silent);
-        if peers.get(&node).is_some_and(has_failed) {
-            peers.remove(&node);
+        if peers.get(&node).is_some_and(has_failed)
+            && let Some(peer) = peers.remove(&node)
+        {
+            let mut forgotten = self.forgotten();
+            if forgotten.len() >= MAX_FORGOTTEN {
+                forgotten.clear();
+            }
+            forgotten.insert(node, peer.address);
         }
     }
 
@@ -126,12 +138,17 @@ impl Links {
             })
     }
 
-    /// Connects to a node anew, whatever is known of it.
+    /// Connects to a node anew, whatever is known of it. One that was forgotten, and is there, is kept a link to again.
     pub(crate) async fn probe(&self, node: NodeId) -> Result<(), NoLink> {
-        let address = self.peers().get(&node).map(|peer| peer.address);
+        let known = self.peers().get(&node).map(|peer| peer.address);
+        let address = known.or_else(|| self.forgotten().get(&node).copied());
         let address = address.ok_or(NoLink::Silent)?;
         match Pipe::connect(&*self.network, address, self.own, node, &self.key).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.forgotten().remove(&node);
+                self.keep(node, address);
+                Ok(())
+            }
             Err(LinkError::Refused(_) | LinkError::OtherNode(_)) => Err(NoLink::Gone),
             Err(_) => Err(NoLink::Silent),
         }
@@ -169,6 +186,12 @@ impl Links {
             },
             _ => Err(NoLink::Silent),
         }
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, HashMap<NodeId, SocketAddr>> {
+        self.forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peers(&self) -> MutexGuard<'_, HashMap<NodeId, Peer>> {
