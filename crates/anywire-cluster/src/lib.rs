@@ -29,3 +29,6 @@ pub use publisher::{PublishError, Publisher};
 pub use redis::UrlError;
 pub use store::{NodeId, TopicPosition};
 pub use topics::Gap;
+
+#[cfg(test)]
+mod simulation;
