@@ -56,6 +56,14 @@ async fn each_connection_may_come_to_another_node() {
             [ALL.len() as u64, 0, 0],
             "the first node is the home of all"
         );
+        let [home, edges @ ..] = &nodes[..] else {
+            panic!("there are three")
+        };
+        let relayed: u64 = edges.iter().map(|edge| edge.node.metrics().relayed).sum();
+        let metrics = home.node.metrics();
+        assert!(relayed > 0 && metrics.relayed == 0);
+        assert_eq!((metrics.brought, metrics.links), (relayed, 2));
+        assert!(metrics.has_store && metrics.store_outages == 0 && metrics.other_stores == 0);
     }
 }
 
@@ -190,6 +198,8 @@ async fn a_store_that_is_away_stops_no_session() {
         let refused = poll(nodes[2].addr, "anywire", &open).await;
         assert_eq!((refused.status, refused.code()), (503, 4902));
         assert_eq!(refused.header("retry-after"), Some("1"));
+        let metrics = nodes[2].node.metrics();
+        assert_eq!(metrics.store_outages, 1, "{metrics:?}");
         store.set_away(false);
         let answer = poll(nodes[2].addr, "anywire", &open).await;
         assert_eq!(answer.status, 200);
@@ -221,6 +231,8 @@ async fn a_store_that_has_forgotten_ends_no_session_and_makes_none_twice() {
         }
         let began: usize = nodes.iter().map(|node| node.seen.opened()).sum();
         assert_eq!(began, wires.len());
+        let metrics = nodes[0].node.metrics();
+        assert!((1..=9).contains(&metrics.other_stores), "{metrics:?}");
     }
 }
 
@@ -468,6 +480,9 @@ async fn topics_survive_whatever_happens_to_redis() {
         .expect("it is told");
     assert_eq!(gap.unwrap().missing, None);
     assert_eq!(wire.recv_text().await, "anew");
+    let (heard, published) = (nodes[0].node.metrics(), nodes[1].node.metrics());
+    assert_eq!((heard.gaps, published.published), (1, 401));
+    assert!(published.has_store, "{published:?}");
 }
 
 #[tokio::test]

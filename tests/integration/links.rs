@@ -65,6 +65,7 @@ async fn a_link_that_goes_dead_without_a_word_is_found_in_five_seconds() {
         wire.send("after").await;
         assert_eq!(wire.recv_text().await, "after");
     }
+    assert_eq!(nodes[1].node.metrics().links_lost, 1);
     assert_eq!(nodes[0].seen.closed(), []);
 }
 

@@ -18,6 +18,7 @@ use crate::key::ClusterKey;
 use crate::link::wire::{Listener, Network, Tcp};
 use crate::link::{Links, listen};
 use crate::memory::MemoryStore;
+use crate::metrics::{ClusterMetrics, Counters};
 use crate::node::{Ended, Node, lock};
 use crate::publisher::{PublishError, Publisher};
 use crate::redis::{RedisSettings, RedisStore, UrlError};
@@ -170,12 +171,13 @@ impl Ground {
         } = self;
         let link_keys: Vec<_> = keys.iter().map(ClusterKey::link).collect();
         let secrets: Vec<_> = keys.iter().map(ClusterKey::sessions).collect();
-        let links = Links::new(id, link_keys[0].clone(), network);
+        let counters = Arc::<Counters>::default();
+        let links = Links::new(id, link_keys[0].clone(), network, counters.clone());
         let (ended, ends) = mpsc::unbounded_channel();
-        let (commands, commanded) = Commands::new();
+        let (commands, commanded) = Commands::new(counters.clone());
         let (gaps, gaps_heard) = mpsc::channel(MAX_GAPS);
         let feed = store.feed().expect("a new store has its feed");
-        let node = Arc::new(Node::new(id, hub, store, links, ended, commands));
+        let node = Arc::new(Node::new(id, hub, store, links, ended, commands, counters));
         hub.join(node.clone(), &secrets);
         let mut tasks = JoinSet::new();
         tasks.spawn(listen(
@@ -242,6 +244,9 @@ impl ClusterNode {
     ) -> Result<TopicPosition, PublishError> {
         let message = message.into();
         let published = self.node.store.publish(topic, &message, key).await;
+        if published.is_ok() {
+            self.node.counters.published.add();
+        }
         published.map_err(PublishError::from)
     }
 
@@ -277,9 +282,27 @@ impl ClusterNode {
         self.node.store.trouble()
     }
 
-    /// How many messages that were published here did not reach the store.
-    pub fn lost_publishes(&self) -> u64 {
-        self.node.topics.lost()
+    /// A reading of the node's counters.
+    pub fn metrics(&self) -> ClusterMetrics {
+        let Node {
+            links,
+            store,
+            counters,
+            ..
+        } = &*self.node;
+        ClusterMetrics {
+            links: links.up().len() as u64,
+            links_lost: counters.links_lost.get(),
+            has_store: store.trouble().is_none(),
+            store_outages: counters.store_outages.get(),
+            // The first one is none.
+            other_stores: counters.other_stores.get().saturating_sub(1),
+            relayed: counters.relayed.get(),
+            brought: counters.brought.get(),
+            published: counters.published.get(),
+            lost_publishes: counters.lost_publishes.get(),
+            gaps: counters.gaps.get(),
+        }
     }
 
     /// The nodes that this one has a link to now.
@@ -298,7 +321,7 @@ async fn beat(node: Arc<Node>, address: SocketAddr) {
     let record = address.to_string();
     let mut ticks = interval(BEAT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_away = false;
+    let (mut is_away, mut has_answered) = (false, false);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -306,6 +329,7 @@ async fn beat(node: Arc<Node>, address: SocketAddr) {
         }
         match beat_once(&node, record.as_bytes()).await {
             Ok(()) => {
+                has_answered = true;
                 if std::mem::take(&mut is_away) {
                     info!(node = %node.id, "the store answers again");
                 }
@@ -313,6 +337,10 @@ async fn beat(node: Arc<Node>, address: SocketAddr) {
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_away, true) {
+                    // One that has not come yet has not gone.
+                    if has_answered {
+                        node.counters.store_outages.add();
+                    }
                     warn!(node = %node.id, %error, "the store does not answer");
                 }
                 node.steady.shaken();

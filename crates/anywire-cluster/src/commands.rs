@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anywire_protocol::Message;
 use tokio::sync::mpsc;
+
+use crate::metrics::Counters;
 
 /// What the node asks of its topics.
 pub(crate) enum Command {
@@ -17,7 +18,7 @@ pub(crate) enum Command {
 /// The way to a node's topics: bounded, and never waited for.
 pub(crate) struct Commands {
     sender: mpsc::Sender<Command>,
-    lost: AtomicU64,
+    counters: Arc<Counters>,
 }
 
 impl Debug for Commands {
@@ -27,25 +28,16 @@ impl Debug for Commands {
 }
 
 impl Commands {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn new(counters: Arc<Counters>) -> (Self, mpsc::Receiver<Command>) {
         let (sender, receiver) = mpsc::channel(MAX_COMMANDS);
-        let lost = AtomicU64::new(0);
-        (Self { sender, lost }, receiver)
+        (Self { sender, counters }, receiver)
     }
 
     /// Has the topics do something; what they have no room for is lost, and counted.
     pub(crate) fn give(&self, command: Command) {
         if self.sender.try_send(command).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.counters.lost_publishes.add();
         }
-    }
-
-    pub(crate) fn count_lost(&self) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::key::LinkKey;
+use crate::metrics::Counters;
 use crate::store::{NodeId, StoreId};
 
 pub(crate) use edge::{Link, NotEntered};
@@ -68,6 +69,7 @@ pub(crate) struct Links {
     own: NodeId,
     key: LinkKey,
     network: Arc<dyn Network>,
+    counters: Arc<Counters>,
     peers: Mutex<HashMap<NodeId, Peer>>,
     /// Where nodes were that it keeps no link to any more: one that has stood still may be there again, before the store hears of it.
     forgotten: Mutex<HashMap<NodeId, SocketAddr>>,
@@ -87,11 +89,17 @@ impl Drop for Peer {
 }
 
 impl Links {
-    pub(crate) fn new(own: NodeId, key: LinkKey, network: Arc<dyn Network>) -> Self {
+    pub(crate) fn new(
+        own: NodeId,
+        key: LinkKey,
+        network: Arc<dyn Network>,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             own,
             key,
             network,
+            counters,
             peers: Mutex::default(),
             forgotten: Mutex::default(),
         }
@@ -103,7 +111,9 @@ impl Links {
         peers.entry(node).or_insert_with(|| {
             let (sender, state) = watch::channel(State::Trying);
             let (own, key, network) = (self.own, self.key.clone(), self.network.clone());
-            let task = tokio::spawn(keep(network, own, node, address, key, sender)).abort_handle();
+            let counters = self.counters.clone();
+            let keeping = keep(network, own, node, address, key, sender, counters);
+            let task = tokio::spawn(keeping).abort_handle();
             Peer {
                 address,
                 state,
@@ -207,6 +217,7 @@ async fn keep(
     address: SocketAddr,
     key: LinkKey,
     state: watch::Sender<State>,
+    counters: Arc<Counters>,
 ) {
     let [first, last] = RETRY;
     let mut wait = first;
@@ -219,6 +230,7 @@ async fn keep(
                 state.send_replace(State::Up(link.clone()));
                 let error = link.run(pipe).await;
                 info!(%node, %address, %error, "lost the link to a node");
+                counters.links_lost.add();
                 state.send_replace(State::Trying);
                 continue;
             }

@@ -18,6 +18,7 @@ use crate::barrier::{Barrier, MAX_HOLD, Passed};
 use crate::commands::{Command, Commands};
 use crate::homes::Homes;
 use crate::link::{Claim, Link, Links, Making, NoLink, NotEntered, Sessions};
+use crate::metrics::Counters;
 use crate::steady::Steady;
 use crate::store::{Header, NodeId, Store, StoreError, StoreId, Token};
 
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     /// What the store is to hear of.
     pub(crate) ended: mpsc::UnboundedSender<Ended>,
     pub(crate) topics: Commands,
+    pub(crate) counters: Arc<Counters>,
     homes: Homes,
     /// A packet on a link is no longer than this.
     max_packet_bytes: usize,
@@ -87,6 +89,7 @@ impl Node {
         links: Links,
         ended: mpsc::UnboundedSender<Ended>,
         topics: Commands,
+        counters: Arc<Counters>,
     ) -> Self {
         let limits = hub.limits();
         let longest = limits.max_message_bytes.max(limits.max_payload_bytes);
@@ -102,6 +105,7 @@ impl Node {
             ended_lately: Mutex::default(),
             ended,
             topics,
+            counters,
             homes: Homes::default(),
             max_packet_bytes: longest + 16,
         }
@@ -117,6 +121,7 @@ impl Node {
     pub(crate) fn meet(&self, store: StoreId) -> bool {
         let is_other = self.barrier.meet(store);
         if is_other {
+            self.counters.other_stores.add();
             // Nobody is gone for having no lease there yet.
             self.steady.shaken();
             self.homes.clear();
@@ -289,8 +294,12 @@ impl Node {
         claim: Claim,
         caller: &Caller,
     ) -> Result<Remote, NotEntered> {
-        link.enter(entry, claim, caller, self.max_packet_bytes)
-            .await
+        let relayed = link.enter(entry, claim, caller, self.max_packet_bytes);
+        let relayed = relayed.await;
+        if relayed.is_ok() {
+            self.counters.relayed.add();
+        }
+        relayed
     }
 
     /// Where a session is that a client opens; here, if nobody has opened it before.
@@ -522,6 +531,10 @@ impl Sessions for Node {
 
     fn has_store(&self) -> bool {
         self.store.trouble().is_none()
+    }
+
+    fn count_brought(&self) {
+        self.counters.brought.add();
     }
 
     fn is_linked(&self, node: NodeId) -> bool {

@@ -73,9 +73,12 @@ pub(crate) async fn run(
 }
 
 fn note(node: &Node, outcome: Result<TopicPosition, StoreError>) {
-    if let Err(error) = outcome {
-        node.topics.count_lost();
-        debug!(%error, "a message was not published");
+    match outcome {
+        Ok(_) => node.counters.published.add(),
+        Err(error) => {
+            node.counters.lost_publishes.add();
+            debug!(%error, "a message was not published");
+        }
     }
 }
 
@@ -195,6 +198,7 @@ impl Followed<'_> {
             let missing = (!is_other).then(|| wanted - found);
             warn!(%topic, ?missing, "messages of a topic are lost to this node");
             let topic = topic.clone();
+            self.node.counters.gaps.add();
             // The app may not listen.
             let _ = self.gaps.try_send(Gap { topic, missing });
         }

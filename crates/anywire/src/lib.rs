@@ -51,8 +51,8 @@ pub mod cluster {
     //! Several servers as one; see [`Server::join`](crate::Server::join).
 
     pub use anywire_cluster::{
-        Cluster, ClusterError, ClusterKey, ClusterNode, EnvironmentError, Gap, KeyError,
-        MemoryStore, NodeId, PublishError, Publisher, TopicPosition, UrlError,
+        Cluster, ClusterError, ClusterKey, ClusterMetrics, ClusterNode, EnvironmentError, Gap,
+        KeyError, MemoryStore, NodeId, PublishError, Publisher, TopicPosition, UrlError,
     };
 }
 mod visitor;

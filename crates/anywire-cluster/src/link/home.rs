@@ -36,6 +36,9 @@ pub(crate) trait Sessions: Send + Sync {
     /// Whether this node can use the store.
     fn has_store(&self) -> bool;
 
+    /// Another node has brought a request or a WebSocket to a session here.
+    fn count_brought(&self);
+
     /// Whether this node has a link to another one now.
     fn is_linked(&self, node: NodeId) -> bool;
 
@@ -359,6 +362,7 @@ impl Home {
                 return self.refuse(id, RefusedCode::Verdict, &refusal);
             }
         };
+        self.sessions.count_brought();
         let limits = hub.limits();
         let longest = limits.max_message_bytes.max(limits.max_payload_bytes);
         let mut writer = PayloadWriter::new(Encoding::Binary);
