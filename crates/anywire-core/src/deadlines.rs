@@ -11,11 +11,22 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anywire_protocol::Timestamp;
+use anywire_protocol::{SessionId, Timestamp};
 use tokio::sync::Notify;
 use tokio::time;
 
 use crate::clock::Clock;
+
+/// What a deadline of the hub's wheel is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Due {
+    /// A session.
+    Session(SessionId),
+    /// Sessions that ended so long ago that they are to be forgotten.
+    Tombstones,
+    /// Addresses and principals without sessions, which have shares to get back.
+    Accounts,
+}
 
 /// Deadlines by tick. What is entered twice for one tick is due once.
 pub(crate) struct Deadlines<D> {
@@ -162,7 +173,14 @@ mod tests {
                 std::task::Poll::Ready(())
             })
             .await;
-            let entries: usize = hub.inner.deadlines.lock().values().map(HashSet::len).sum();
+            let entries: usize = hub
+                .inner
+                .node
+                .deadlines
+                .lock()
+                .values()
+                .map(HashSet::len)
+                .sum();
             assert!(entries <= 6, "{entries} entries");
         }
     }

@@ -21,7 +21,7 @@ use crate::accounts::{Accounts, Owners};
 use crate::app::App;
 use crate::budgets::Budgets;
 use crate::clock::Clock;
-use crate::deadlines::{Deadlines, tick};
+use crate::deadlines::{Due, tick};
 use crate::dispatch::dispatch;
 use crate::memory::{Memory, is_to_shrink};
 use crate::metrics::{Counters, Metrics};
@@ -51,7 +51,6 @@ pub(crate) struct HubState {
     pub(crate) limits: Arc<Limits>,
     pub(crate) app: App,
     pub(crate) topics: Topics,
-    pub(crate) deadlines: Arc<Deadlines<Due>>,
     pub(crate) node: Arc<Node>,
     pub(crate) accounts: Accounts,
     /// Those of this process, while it is not in a cluster.
@@ -79,12 +78,12 @@ impl Hub {
         let node = Node {
             clock: Clock::start(),
             memory: Memory::new(budgets.max_bytes),
+            deadlines: Arc::default(),
         };
         let inner = Arc::new_cyclic(|own: &Weak<HubState>| HubState {
             limits: Arc::new(limits),
             app,
             topics: Topics::default(),
-            deadlines: Arc::default(),
             tombstones: Mutex::new(Tombstones::new(node.memory.charge())),
             accounts: Accounts::new(budgets, node.memory.clone()),
             node: Arc::new(node),
@@ -348,7 +347,7 @@ impl HubState {
                 }
                 None => ControlFlow::Break(()),
             };
-            runtime.spawn(self.deadlines.clone().run(self.node.clock, handle));
+            runtime.spawn(self.node.deadlines.clone().run(self.node.clock, handle));
             runtime
         });
         self.app.start(|| Socket::new(cell.clone()));
@@ -403,8 +402,12 @@ impl HubState {
     }
 
     fn arm_sweep(&self, until: Timestamp, now: Timestamp) {
-        if self.deadlines.insert(tick(until, now), Due::Tombstones) {
-            self.deadlines.wake();
+        if self
+            .node
+            .deadlines
+            .insert(tick(until, now), Due::Tombstones)
+        {
+            self.node.deadlines.wake();
         }
     }
 
@@ -420,10 +423,11 @@ impl HubState {
         if !self.sweeps_accounts.swap(true, Ordering::Relaxed) {
             let now = self.now();
             if self
+                .node
                 .deadlines
                 .insert(tick(now + SWEEP_ACCOUNTS_EVERY, now), Due::Accounts)
             {
-                self.deadlines.wake();
+                self.node.deadlines.wake();
             }
         }
     }
@@ -458,18 +462,6 @@ impl HubState {
 }
 
 impl Home for HubState {
-    fn enter(&self, tick: u64, session: SessionId) -> bool {
-        self.deadlines.insert(tick, Due::Session(session))
-    }
-
-    fn leave(&self, tick: u64, session: SessionId) {
-        self.deadlines.remove(tick, &Due::Session(session));
-    }
-
-    fn wake_wheel(&self) {
-        self.deadlines.wake();
-    }
-
     fn dispatch(&self, cell: &Arc<SessionCell>, origin: Origin) {
         let Some(handler) = self.app.handler() else {
             return;
@@ -494,7 +486,7 @@ impl Home for HubState {
         if self.sessions.remove(&cell.id).is_some() {
             let (was_used, ticks) = cell.peek(|state| (state.is_used, state.disarm()));
             for tick in ticks.into_iter().flatten() {
-                self.leave(tick, cell.id);
+                self.node.deadlines.remove(tick, &Due::Session(cell.id));
             }
             if self.accounts.close(&cell.owners, was_used, self.now()) {
                 self.arm_accounts();
@@ -541,17 +533,6 @@ impl Home for HubState {
     }
 }
 
-/// What a deadline of the hub's wheel is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Due {
-    /// A session.
-    Session(SessionId),
-    /// Sessions that ended so long ago that they are to be forgotten.
-    Tombstones,
-    /// Addresses and principals without sessions, which have shares to get back.
-    Accounts,
-}
-
 /// 10 s.
 const SWEEP_ACCOUNTS_EVERY: Duration = Duration::from_secs(10);
 
@@ -568,6 +549,6 @@ impl Drop for HubState {
                 state.session.abort(reason.unwrap_or_else(gone), now)
             });
         }
-        self.deadlines.wake();
+        self.node.deadlines.wake();
     }
 }

@@ -14,23 +14,13 @@ use anywire_protocol::{
 
 use crate::accounts::{Caller, Owners};
 use crate::clock::Clock;
-use crate::deadlines::tick;
+use crate::deadlines::{Deadlines, Due, tick};
 use crate::memory::Memory;
 use crate::reports::Reports;
 use crate::usage::Traffic;
 
 /// The hub, as its sessions see it.
 pub(crate) trait Home: Send + Sync {
-    /// Enters a deadline of a session into the wheel. `true` if the wheel waits for a later one: call
-    /// [`Home::wake_wheel`] once no lock is held.
-    fn enter(&self, tick: u64, session: SessionId) -> bool;
-
-    /// Takes a deadline out that the session does not wait for any more.
-    fn leave(&self, tick: u64, session: SessionId);
-
-    /// Lets the wheel look again.
-    fn wake_wheel(&self);
-
     /// Calls the app's callbacks for what has happened to a session: at once, or on a task of its own.
     fn dispatch(&self, cell: &Arc<SessionCell>, origin: Origin);
 
@@ -73,6 +63,8 @@ pub(crate) struct SessionCell {
 pub(crate) struct Node {
     pub(crate) clock: Clock,
     pub(crate) memory: Memory,
+    /// Not the hub's own: a session enters its deadline under its lock, where it must not be the last to hold the hub.
+    pub(crate) deadlines: Arc<Deadlines<Due>>,
 }
 
 /// What stays the same for a session's whole life.
@@ -323,22 +315,20 @@ impl SessionCell {
             state.armed = mem::replace(&mut state.spare, NEVER);
             return false;
         }
-        let Some(home) = self.home.upgrade() else {
-            return false;
-        };
+        let (deadlines, due) = (&self.node.deadlines, Due::Session(self.id));
         if state.armed != NEVER {
             let unused = mem::replace(&mut state.spare, state.armed);
             if unused != NEVER {
-                home.leave(unused, self.id);
+                deadlines.remove(unused, &due);
             }
         }
         state.armed = tick;
-        home.enter(tick, self.id)
+        deadlines.insert(tick, due)
     }
 
     fn wake_wheel(&self, is_sooner: bool) {
-        if is_sooner && let Some(home) = self.home.upgrade() {
-            home.wake_wheel();
+        if is_sooner {
+            self.node.deadlines.wake();
         }
     }
 

@@ -626,3 +626,31 @@ async fn raw_sessions_do_not_make_a_hub_forget_the_keys_that_have_ended() {
         .unwrap();
     assert_eq!(again.reason().code, CloseCode::UNKNOWN_SESSION);
 }
+
+/// What is dropped last may be the hub or a socket, on whatever thread: a session's own step must not end the hub.
+#[test]
+fn a_hub_and_its_sockets_are_dropped_in_any_order() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.unwrap();
+        for round in 0..20_000_u32 {
+            let (hub, socket) = runtime.block_on(async {
+                let (hub, mut opened) = hub(Limits::default());
+                drop(connect(&hub, 1));
+                (hub, opened.recv().await.unwrap())
+            });
+            let other = std::thread::spawn(move || {
+                (0..round % 64).for_each(|_| std::hint::spin_loop());
+                drop(hub);
+            });
+            drop(socket);
+            other.join().unwrap();
+        }
+        done.send(()).unwrap();
+    });
+    let deadline = Duration::from_secs(60);
+    is_done
+        .recv_timeout(deadline)
+        .expect("nothing waits for itself");
+}
