@@ -35,15 +35,18 @@ HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies 
 # What another node passes on besides.
 EDGE_TESTS := leaves parts
 
+# Most of these tests wait most of the time.
+SOCKETS := RUST_TEST_THREADS=5
+
 sockets: middleboxes redis ## the server and the Rust client over real sockets, under each host
 	cargo test -p anywire-fault-proxy -p anywire-compare -p anywire-tests --lib --examples
-	cargo test -p anywire-tests --test integration
+	$(SOCKETS) cargo test -p anywire-tests --test integration
 	@for host in warp axum hyper; do \
 		echo "== under $$host"; \
-		ANYWIRE_HOST=$$host cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
+		ANYWIRE_HOST=$$host $(SOCKETS) cargo test -p anywire-tests --test integration -- $(HOST_TESTS) || exit 1; \
 	done
 	@echo "== under edge"
-	ANYWIRE_HOST=edge cargo test -p anywire-tests --test integration -- $(HOST_TESTS) $(EDGE_TESTS)
+	ANYWIRE_HOST=edge $(SOCKETS) cargo test -p anywire-tests --test integration -- $(HOST_TESTS) $(EDGE_TESTS)
 
 hosts: middleboxes redis ## all tests over sockets under all hosts: our loop, warp::serve, axum, bare hyper, another node of a cluster
 	@for host in anywire warp axum hyper edge; do \
