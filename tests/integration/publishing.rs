@@ -1,4 +1,6 @@
-//! Publishing by programs that are no servers: with a library, and by HTTP.
+//! Publishing by programs that are no servers, with a library and by HTTP; and by servers whose store is away.
+
+use std::time::Duration;
 
 use anywire::cluster::MemoryStore;
 use anywire::{Config, ConfigError, Denied, Principal, Server};
@@ -7,7 +9,11 @@ use anywire_tests::documents::{self, block};
 use anywire_tests::http::{Answer, request};
 use anywire_tests::server::TestServer;
 
+use tokio::time::{sleep, timeout};
+
 use crate::wire::{Got, Variant, Wire, every};
+
+const DEADLINE: Duration = Duration::from_secs(20);
 
 const KEY: &str = "a key that has thirty-two bytes, or more";
 
@@ -182,4 +188,59 @@ async fn a_publish_that_cannot_be_is_told_why() {
     let short = Server::builder(Config::new().allow_publish("a short key")).unwrap_err();
     assert!(matches!(short, ConfigError::PublishKey));
     assert!(short.to_string().contains("openssl rand -hex 32"));
+}
+
+#[tokio::test]
+async fn what_is_published_while_the_store_is_away_waits_for_it() {
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(2, &every(), &store).await;
+        let mut wire = follower(nodes[1].addr).await;
+        nodes[0].server.publish("news", "before");
+        assert_eq!(wire.recv_text().await, "before");
+        store.set_away(true);
+        // Nobody knows it yet: what is on its way then may be lost, and is counted.
+        nodes[0].server.publish("news", "on its way");
+        let is_known = async {
+            while nodes.iter().any(|node| node.node.trouble().is_none()) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(DEADLINE, is_known).await.expect("it is seen");
+        for number in 0..500 {
+            nodes[0].server.publish("news", number.to_string());
+        }
+        // 16 MiB wait, and no more.
+        let large = "x".repeat(1_000_000);
+        for _ in 0..20 {
+            nodes[0].server.publish("large", large.as_str());
+        }
+        let lost = nodes[0].node.metrics().lost_publishes;
+        assert!((4..=5).contains(&lost), "{lost}");
+        // A topic that is followed meanwhile is followed.
+        wire.send("topic:other").await;
+        assert_eq!(wire.recv_text().await, "subscribed");
+        store.set_away(false);
+        for number in 0..500 {
+            let text = wire.recv_text().await;
+            if text == "on its way" {
+                assert_eq!(number, 0);
+                assert_eq!(wire.recv_text().await, "0");
+            } else {
+                assert_eq!(text, number.to_string());
+            }
+        }
+        let heard = async {
+            loop {
+                nodes[0].server.publish("other", "hello");
+                if let Ok(text) = timeout(Duration::from_millis(100), wire.recv_text()).await {
+                    return text;
+                }
+            }
+        };
+        assert_eq!(
+            timeout(DEADLINE, heard).await.expect("it is heard"),
+            "hello"
+        );
+    }
 }

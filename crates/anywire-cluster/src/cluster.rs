@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
+use crate::barrier::MAX_HOLD;
 use crate::commands::Commands;
 use crate::key::ClusterKey;
 use crate::link::wire::{Listener, Network, Tcp};
@@ -22,7 +23,7 @@ use crate::metrics::{ClusterMetrics, Counters};
 use crate::node::{Ended, Node, lock};
 use crate::publisher::{PublishError, Publisher};
 use crate::redis::{RedisSettings, RedisStore, UrlError};
-use crate::store::{LEASE, NodeId, Store, StoreError, StoreId, Token, TopicPosition};
+use crate::store::{NodeId, Store, StoreError, StoreId, Token, TopicPosition};
 use crate::topics::{self, Gap};
 
 /// Settings of a cluster, the same at all nodes but for where each listens.
@@ -119,7 +120,7 @@ impl Cluster {
                 Arc::new(RedisStore::start(*settings, NodeId::draw(), false))
             }
         };
-        Publisher::new(store)
+        Publisher::new(store, Arc::default())
     }
 
     /// Makes a hub a node of the cluster. Do so before it has sessions.
@@ -229,8 +230,8 @@ impl ClusterNode {
         self.gaps.recv().await
     }
 
-    /// Publishes a message to the followers of a topic at all nodes, once the store has numbered it. With a `key`, a repeat within 5
-    /// minutes publishes nothing, and returns the position of the first.
+    /// Publishes a message to the followers of a topic at all nodes, once the store has numbered it; waits up to 5 s for a store that
+    /// cannot be used. With a `key`, a repeat within 5 minutes publishes nothing, and returns the position of the first.
     ///
     /// Cancel safety: if the future is dropped, the message may have been published; repeat it with the same key.
     ///
@@ -242,17 +243,12 @@ impl ClusterNode {
         message: impl Into<Message>,
         key: Option<&str>,
     ) -> Result<TopicPosition, PublishError> {
-        let message = message.into();
-        let published = self.node.store.publish(topic, &message, key).await;
-        if published.is_ok() {
-            self.node.counters.published.add();
-        }
-        published.map_err(PublishError::from)
+        self.publisher().publish(topic, message, key).await
     }
 
     /// What publishes as [`ClusterNode::publish`] does, wherever it is taken.
     pub fn publisher(&self) -> Publisher {
-        Publisher::new(self.node.store.clone())
+        Publisher::new(self.node.store.clone(), self.node.counters.clone())
     }
 
     /// Says that this node is gone, so that the others need not wait for its lease to run out: call it when the server has
@@ -372,7 +368,8 @@ async fn beat_once(node: &Node, record: &[u8]) -> Result<(), StoreError> {
     for other in node.links.nodes() {
         let is_leased = nodes.iter().any(|(leased, _)| *leased == other);
         let is_up = up.iter().any(|(linked, _)| *linked == other);
-        if !is_leased && !is_up && node.steady.is_for(LEASE) {
+        // While the barrier holds after another store was met, it waits for those that paused too.
+        if !is_leased && !is_up && node.steady.is_for(MAX_HOLD) {
             node.links.forget(other);
         }
     }

@@ -20,9 +20,9 @@ pub struct ClusterMetrics {
     pub relayed: u64,
     /// Requests and WebSockets that other nodes brought to sessions here.
     pub brought: u64,
-    /// Messages that the application published here and that the store has.
+    /// Messages that were published here, by HTTP too, and that the store has.
     pub published: u64,
-    /// Messages that the application published here and that may not have reached the store.
+    /// Messages that were published here and may not have reached the store.
     pub lost_publishes: u64,
     /// Gaps in topics that are followed here: see [`ClusterNode::gap`](crate::ClusterNode::gap).
     pub gaps: u64,

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use crate::barrier::{Barrier, MAX_HOLD, Passed};
-use crate::commands::{Command, Commands};
+use crate::commands::Commands;
 use crate::homes::Homes;
 use crate::link::{Claim, Link, Links, Making, NoLink, NotEntered, Sessions};
 use crate::metrics::Counters;
@@ -512,15 +512,15 @@ impl Nodes for Node {
     }
 
     fn publish(&self, topic: &str, message: Message) {
-        self.topics.give(Command::Publish(topic.into(), message));
+        self.topics.publish(topic, message);
     }
 
     fn follow(&self, topic: &str) {
-        self.topics.give(Command::Follow(topic.into()));
+        self.topics.change(topic);
     }
 
     fn unfollow(&self, topic: &str) {
-        self.topics.give(Command::Unfollow(topic.into()));
+        self.topics.change(topic);
     }
 }
 

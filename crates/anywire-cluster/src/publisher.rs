@@ -6,6 +6,7 @@ use std::time::Duration;
 use anywire_protocol::Message;
 use tokio::time::{Instant, sleep};
 
+use crate::metrics::Counters;
 use crate::store::{Store, StoreError, TopicPosition};
 
 /// Publishes to the followers of topics at all nodes of a cluster, without being one: see [`Cluster::publisher`](crate::Cluster::publisher). Clones share a
@@ -13,11 +14,13 @@ use crate::store::{Store, StoreError, TopicPosition};
 #[derive(Clone, Debug)]
 pub struct Publisher {
     store: Arc<dyn Store>,
+    /// Those of the node that it publishes for, if it does for one.
+    counters: Arc<Counters>,
 }
 
 /// A message that may not have been published.
 #[derive(Debug, thiserror::Error)]
-#[error("the message may not have been published: {0}; publish it again with the same key")]
+#[error("the message may not have been published: publish it again with the same key ({0})")]
 pub struct PublishError(String);
 
 impl From<StoreError> for PublishError {
@@ -27,8 +30,8 @@ impl From<StoreError> for PublishError {
 }
 
 impl Publisher {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Arc<dyn Store>, counters: Arc<Counters>) -> Self {
+        Self { store, counters }
     }
 
     /// Publishes a message to the followers of a topic at all nodes, once the store has numbered it; waits up to 5 s for a store that cannot be
@@ -45,10 +48,14 @@ impl Publisher {
         key: Option<&str>,
     ) -> Result<TopicPosition, PublishError> {
         let deadline = Instant::now() + STORE_WITHIN;
-        while self.store.trouble().is_some() && Instant::now() < deadline {
+        while !self.store.is_up_for(topic) && Instant::now() < deadline {
             sleep(ASK_AGAIN).await;
         }
         let published = self.store.publish(topic, &message.into(), key).await;
+        match published {
+            Ok(_) => self.counters.published.add(),
+            Err(_) => self.counters.lost_publishes.add(),
+        }
         published.map_err(PublishError::from)
     }
 

@@ -458,6 +458,19 @@ impl Store for RedisStore {
         self.shared.shards.trouble()
     }
 
+    fn is_up(&self) -> bool {
+        self.shared.shards.is_up()
+    }
+
+    fn is_up_in_part(&self) -> bool {
+        self.shared.shards.is_up_in_part()
+    }
+
+    fn is_up_for(&self, topic: &str) -> bool {
+        let key = self.shared.channel(topic);
+        self.shared.shards.is_up_for(key.as_bytes())
+    }
+
     fn feed(&self) -> Option<mpsc::Receiver<Fed>> {
         let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
         feed.take()

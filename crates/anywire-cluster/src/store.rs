@@ -154,6 +154,21 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// Why the store cannot be used now; nothing if it can.
     fn trouble(&self) -> Option<String>;
 
+    /// Whether the store can be used now, as far as is known; asked often.
+    fn is_up(&self) -> bool {
+        self.trouble().is_none()
+    }
+
+    /// Whether some of it can be used now.
+    fn is_up_in_part(&self) -> bool {
+        self.is_up()
+    }
+
+    /// Whether what has a topic can be used now.
+    fn is_up_for(&self, _topic: &str) -> bool {
+        self.is_up()
+    }
+
     /// What comes of topics that this node has subscribed to. Taken once.
     fn feed(&self) -> Option<mpsc::Receiver<Fed>>;
 }

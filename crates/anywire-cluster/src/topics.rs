@@ -2,7 +2,7 @@
 //! followers, in one order. What a node misses shows by the numbers, and is read from the topic's log.
 
 use std::collections::{HashMap, HashSet};
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use anywire_protocol::Message;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::unconstrained;
-use tokio::time::sleep;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
-use crate::commands::Command;
+use crate::commands::Publish;
 use crate::node::Node;
 use crate::store::{Fed, Log, StoreError, TopicPosition};
 
@@ -31,7 +31,7 @@ pub struct Gap {
 /// Follows topics for this node, and publishes for it.
 pub(crate) async fn run(
     node: Arc<Node>,
-    mut commands: mpsc::Receiver<Command>,
+    mut publishes: mpsc::Receiver<Publish>,
     mut feed: mpsc::Receiver<Fed>,
     gaps: mpsc::Sender<Gap>,
 ) {
@@ -39,35 +39,63 @@ pub(crate) async fn run(
         node: &node,
         positions: HashMap::new(),
         suspects: HashSet::new(),
+        unfinished: HashSet::new(),
         gaps,
     };
     let mut published = FuturesUnordered::new();
+    let mut again = interval(READ_AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut next, mut held_since): (Option<Publish>, Option<Instant>) = (None, None);
     loop {
+        let is_up = node.store.is_up();
+        if is_up {
+            held_since = None;
+        }
+        let may_publish = match next.as_ref().filter(|_| !is_up) {
+            None => published.len() < MAX_PUBLISHED_AT_ONCE,
+            // While the store is away, what is to be published waits; while a part of it is, for a while.
+            Some(Publish { topic, .. }) => {
+                let held_since = held_since.get_or_insert_with(Instant::now);
+                let is_late = held_since.elapsed() >= MAX_HELD && node.store.is_up_in_part();
+                is_late || node.store.is_up_for(topic)
+            }
+        };
         tokio::select! {
             // What has been published is heard first, so that the feed does not overflow.
             biased;
+            _ = again.tick(), if followed.owes_something() => {
+                followed.repair_suspects().await;
+                followed.finish().await;
+            }
             Some(fed) = feed.recv() => followed.hear(fed).await,
             Some(outcome) = published.next(), if !published.is_empty() => note(&node, outcome),
-            () = sleep(READ_AGAIN), if !followed.suspects.is_empty() => {
-                followed.repair_suspects().await;
-            }
-            command = commands.recv(), if published.len() < MAX_PUBLISHED_AT_ONCE => match command {
-                Some(Command::Publish(topic, message)) => {
-                    let publisher = node.clone();
-                    let publish = async move { publisher.store.publish(&topic, &message, None).await };
-                    // It must not be made to wait for its turn before it has begun.
-                    let mut publish = Box::pin(unconstrained(publish));
-                    // Begun in this order, they come to the store in this order.
-                    let begun = poll_fn(|cx| Poll::Ready(publish.as_mut().poll(cx))).await;
-                    match begun {
-                        Poll::Ready(outcome) => note(&node, outcome),
-                        Poll::Pending => published.push(publish),
-                    }
+            changed = node.topics.changed() => {
+                for topic in changed {
+                    followed.look(topic).await;
                 }
-                Some(Command::Follow(topic)) => followed.follow(topic).await,
-                Some(Command::Unfollow(topic)) => followed.unfollow(&topic).await,
-                None => return,
-            },
+            }
+            () = ready(()), if next.is_some() && may_publish => {
+                let Some(publish) = next.take() else {
+                    continue;
+                };
+                let publisher = node.clone();
+                let publish = async move {
+                    let Publish { topic, message, room } = publish;
+                    let outcome = publisher.store.publish(&topic, &message, None).await;
+                    drop(room);
+                    outcome
+                };
+                // It must not be made to wait for its turn before it has begun.
+                let mut publish = Box::pin(unconstrained(publish));
+                // Begun in this order, they come to the store in this order.
+                let begun = poll_fn(|cx| Poll::Ready(publish.as_mut().poll(cx))).await;
+                match begun {
+                    Poll::Ready(outcome) => note(&node, outcome),
+                    Poll::Pending => published.push(publish),
+                }
+            }
+            Some(publish) = publishes.recv(), if next.is_none() => next = Some(publish),
+            () = sleep(LOOK_AGAIN), if !may_publish => {}
         }
     }
 }
@@ -89,39 +117,67 @@ struct Followed<'a> {
     positions: HashMap<Arc<str>, Option<TopicPosition>>,
     /// The topics of which something may be missing, and whose logs could not be read yet.
     suspects: HashSet<Arc<str>>,
+    /// The topics that are to be followed, and that the store has not subscribed to yet.
+    unfinished: HashSet<Arc<str>>,
     gaps: mpsc::Sender<Gap>,
 }
 
 impl Followed<'_> {
-    /// Follows a topic from where it is now.
+    /// Follows a topic if it has followers here, and does not if it has none.
+    async fn look(&mut self, topic: Arc<str>) {
+        let hub = self.node.hub.upgrade();
+        match hub.is_some_and(|hub| hub.followers(&topic) > 0) {
+            true => self.follow(topic).await,
+            false => self.unfollow(&topic).await,
+        }
+    }
+
+    /// Follows a topic from where it is now; what the store does not do is asked again until it does.
     async fn follow(&mut self, topic: Arc<str>) {
-        if self.positions.contains_key(&topic) {
+        let is_known = self.positions.contains_key(&topic);
+        if is_known && !self.unfinished.contains(&topic) {
+            // Somebody has followed it again since, and has heard what came meanwhile: nothing may be missing from there on.
             return;
         }
+        self.unfinished.insert(topic.clone());
         let names = [topic.clone()];
-        let position = match self.node.store.positions(&names).await {
-            Ok(positions) => positions.into_iter().next().flatten(),
-            Err(error) => {
-                debug!(%topic, %error, "where a topic stands is not known");
-                None
+        if !is_known {
+            match self.node.store.positions(&names).await {
+                Ok(positions) => {
+                    let position = positions.into_iter().next().flatten();
+                    self.positions.insert(topic.clone(), position);
+                }
+                Err(error) => {
+                    debug!(%topic, %error, "where a topic stands is not known");
+                    return;
+                }
             }
-        };
-        self.positions.insert(topic.clone(), position);
+        }
         match self.node.store.subscribe(&names).await {
-            // What came between the two would be seen only with the next message.
-            Ok(()) => self.repair(&topic).await,
-            // The store subscribes when it is there again, and says that all is suspect.
+            Ok(()) => {
+                self.unfinished.remove(&topic);
+                // What came between the two would be seen only with the next message.
+                self.repair(&topic).await;
+            }
             Err(error) => debug!(%topic, %error, "a topic is not subscribed to yet"),
         }
     }
 
+    fn owes_something(&self) -> bool {
+        !self.suspects.is_empty() || !self.unfinished.is_empty()
+    }
+
+    async fn finish(&mut self) {
+        for topic in self.unfinished.iter().cloned().collect::<Vec<_>>() {
+            self.look(topic).await;
+        }
+    }
+
     async fn unfollow(&mut self, topic: &str) {
-        let hub = self.node.hub.upgrade();
-        if hub.is_some_and(|hub| hub.followers(topic) > 0) {
-            // Somebody has followed it again since, and has heard what came meanwhile: nothing may be missing from there on.
+        self.unfinished.remove(topic);
+        if self.positions.remove(topic).is_none() {
             return;
         }
-        self.positions.remove(topic);
         // One that stays subscribed is ignored.
         let _ = self.node.store.unsubscribe(topic).await;
     }
@@ -224,6 +280,12 @@ impl Followed<'_> {
 
 /// 1,024: so many messages are on their way to the store.
 const MAX_PUBLISHED_AT_ONCE: usize = 1_024;
+
+/// 5 s: so long messages wait for a part of the store that is away, while others could be published.
+const MAX_HELD: Duration = Duration::from_secs(5);
+
+/// 50 ms: how often a store that is away is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// 200 ms: after which a log that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(200);

@@ -38,7 +38,11 @@ where
     let is_bytes = head
         .headers
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/octet-stream"));
+        .and_then(|kind| kind.as_bytes().split(|byte| *byte == b';').next())
+        .is_some_and(|kind| {
+            let kind = kind.trim_ascii();
+            kind.eq_ignore_ascii_case(b"application/octet-stream")
+        });
     let message = match is_bytes {
         true => Message::from(body.freeze()),
         false => {

@@ -55,8 +55,16 @@ struct Feed {
 /// A connection that a task carries.
 struct Carried {
     shard: Arc<Shard>,
+    stations: Stations,
     asks: mpsc::UnboundedSender<Ask>,
     _task: JoinSet<()>,
+}
+
+/// What is heard of a server besides topics: where probes go, and that this node lives. Slots that move take them along.
+#[derive(Clone, PartialEq, Eq)]
+struct Stations {
+    probe: Option<String>,
+    own: Option<String>,
 }
 
 impl Feed {
@@ -66,22 +74,28 @@ impl Feed {
             return;
         }
         let shards = table.shards();
+        let shared = &self.shared;
         self.lines.retain(|place, carried| {
             let shard = shards.get(place.as_str());
-            shard.is_some_and(|shard| Arc::ptr_eq(shard, &carried.shard))
+            shard.is_some_and(|shard| {
+                Arc::ptr_eq(shard, &carried.shard)
+                    && carried.stations == stations(shared, &table, shard)
+            })
         });
         // What has moved is asked for where it is now; a new connection has whatever came before read from the logs.
         for topic in &self.wanted {
             let key = self.shared.channel(topic);
             let key = key.as_bytes();
             let (before, now) = (self.table.of(key), table.of(key));
-            if let (Some(before), Some(now)) = (before, now)
-                && !Arc::ptr_eq(before, now)
-            {
-                if let Some(old) = self.lines.get(before.place()) {
+            let has_moved = match (before, now) {
+                (Some(before), Some(now)) => !Arc::ptr_eq(before, now),
+                (before, now) => before.is_some() != now.is_some(),
+            };
+            if has_moved {
+                if let Some(old) = before.and_then(|before| self.lines.get(before.place())) {
                     let _ = old.asks.send(Ask::Unsubscribe(topic.clone()));
                 }
-                if let Some(new) = self.lines.get(now.place()) {
+                if let Some(new) = now.and_then(|now| self.lines.get(now.place())) {
                     let (done, _) = oneshot::channel();
                     let _ = new.asks.send(Ask::Subscribe(vec![topic.clone()], done));
                     let _ = new.asks.send(Ask::Doubt);
@@ -98,28 +112,23 @@ impl Feed {
     }
 
     fn carry(&self, table: &Table, shard: &Arc<Shard>) -> Carried {
-        let is_its = |key: &str| {
-            let owner = table.of(key.as_bytes());
-            owner.is_some_and(|owner| Arc::ptr_eq(owner, shard))
-        };
-        let own = self.shared.node_channel(self.shared.node);
-        let probe = self.shared.probe_channels().find(|channel| is_its(channel));
+        let stations = stations(&self.shared, table, shard);
         let topics = self.wanted.iter();
-        let topics = topics.filter(|topic| is_its(&self.shared.channel(topic)));
+        let topics = topics.filter(|topic| is_at(table, shard, &self.shared.channel(topic)));
         let line = Line::new(
             self.shared.clone(),
             shard.supervisor.clone(),
-            probe,
-            is_its(&own).then_some(own),
+            stations.probe.clone(),
+            stations.own.clone(),
             topics.cloned().collect(),
             self.out.clone(),
         );
         let (asks, asked) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
         task.spawn(line.run(asked));
-        let shard = shard.clone();
         Carried {
-            shard,
+            shard: shard.clone(),
+            stations,
             asks,
             _task: task,
         }
@@ -165,4 +174,19 @@ impl Feed {
             Ask::Doubt => {}
         }
     }
+}
+
+fn stations(shared: &Shared, table: &Table, shard: &Arc<Shard>) -> Stations {
+    let own = shared.node_channel(shared.node);
+    Stations {
+        probe: shared
+            .probe_channels()
+            .find(|channel| is_at(table, shard, channel)),
+        own: Some(own).filter(|own| is_at(table, shard, own)),
+    }
+}
+
+fn is_at(table: &Table, shard: &Arc<Shard>, key: &str) -> bool {
+    let owner = table.of(key.as_bytes());
+    owner.is_some_and(|owner| Arc::ptr_eq(owner, shard))
 }

@@ -1,7 +1,7 @@
 //! The connection on which a server's topics come. A connection that is quiet is asked for a sign of life, since one may look alive
 //! and hear nothing; after each break all topics are subscribed to again, and whatever came meanwhile is to be read from the logs.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info};
 
 use super::shared::Shared;
-use super::slots::slot;
-use super::supervisor::{ANSWER_WITHIN, RETRY, Supervisor};
+use super::supervisor::{ANSWER_WITHIN, RETRY, Supervisor, is_of_the_connection};
 use crate::store::{Fed, StoreError, TopicPosition};
 
 /// What the feed is asked.
@@ -34,8 +33,8 @@ pub(super) enum Ask {
 /// 5 s without a word are followed by a probe, and the connection is left if that does not come back in as long.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// 512: so many channels are subscribed to by one command.
-const CHANNELS_A_COMMAND: usize = 512;
+/// 512: so many channels are subscribed to before the confirmations are waited for.
+const COMMANDS_AT_ONCE: usize = 512;
 
 /// A connection, and what it is for.
 pub(super) struct Line {
@@ -78,8 +77,7 @@ impl Line {
     pub(super) async fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
         let mut server = self.supervisor.server();
         let [first, last] = RETRY;
-        // A new one may take the place of another, whose messages it has not heard.
-        let (mut wait, mut has_heard) = (first, !self.wanted.is_empty());
+        let (mut wait, mut has_heard) = (first, false);
         loop {
             let client = server.borrow_and_update().clone();
             let connected = match client {
@@ -89,7 +87,8 @@ impl Line {
             match connected {
                 Ok(connected) => {
                     wait = first;
-                    if std::mem::replace(&mut has_heard, true) {
+                    // A new one may take the place of another, whose messages it has not heard.
+                    if std::mem::replace(&mut has_heard, true) || !self.wanted.is_empty() {
                         self.feed(Fed::Suspect);
                     }
                     if self.carry(connected, &mut asks).await.is_none() {
@@ -152,27 +151,20 @@ impl Line {
         Some(error)
     }
 
-    /// Subscribes to channels, of which one command names those of one slot where the server is one of several.
+    /// Subscribes to channels, each by a command of its own: a server confirms each channel alone.
     async fn subscribe(
         &self,
         connection: &mut MultiplexedConnection,
         channels: impl Iterator<Item = String>,
     ) -> RedisResult<()> {
-        let mut groups: BTreeMap<u16, Vec<String>> = BTreeMap::new();
-        for channel in channels {
-            let group = match self.shared.is_sharded {
-                true => slot(channel.as_bytes()),
-                false => 0,
-            };
-            groups.entry(group).or_default().push(channel);
-        }
-        for channels in groups.values() {
-            for channels in channels.chunks(CHANNELS_A_COMMAND) {
-                let command = self.shared.pubsub().subscribe;
-                let mut subscribe = redis::cmd(command);
-                let subscribe = subscribe.arg(channels);
-                subscribe.query_async::<()>(connection).await?;
+        let command = self.shared.pubsub().subscribe;
+        let channels: Vec<_> = channels.collect();
+        for channels in channels.chunks(COMMANDS_AT_ONCE) {
+            let mut pipe = Pipeline::new();
+            for channel in channels {
+                pipe.cmd(command).arg(channel).ignore();
             }
+            pipe.query_async::<()>(connection).await?;
         }
         Ok(())
     }
@@ -216,7 +208,11 @@ impl Line {
                         return Some(());
                     }
                 }
-                ask = asks.recv() => self.ask(ask?, &connection).await,
+                ask = asks.recv() => {
+                    if self.ask(ask?, &connection).await.is_none() {
+                        return Some(());
+                    }
+                }
                 _ = ticks.tick() => {
                     if self.owes_suspect {
                         self.owes_suspect = false;
@@ -249,34 +245,37 @@ impl Line {
         published.await.is_ok()
     }
 
-    async fn ask(&mut self, ask: Ask, connection: &MultiplexedConnection) {
+    /// Does what is asked, in the order in which it is; nothing if the connection is of no use any more.
+    async fn ask(&mut self, ask: Ask, connection: &MultiplexedConnection) -> Option<()> {
         let mut connection = connection.clone();
         match ask {
             Ask::Subscribe(topics, done) => {
-                let channels: Vec<_> = topics
-                    .iter()
-                    .map(|topic| self.shared.channel(topic))
-                    .collect();
+                let channels = topics.iter().map(|topic| self.shared.channel(topic));
+                let channels: Vec<_> = channels.collect();
                 self.wanted.extend(topics);
                 let subscribed = self.subscribe(&mut connection, channels.into_iter()).await;
+                let is_broken = subscribed.as_ref().is_err_and(is_of_the_connection);
                 let subscribed = subscribed.map_err(|error| {
                     self.shared.shards.look();
                     StoreError::Away(error.to_string())
                 });
                 // Who asked may be gone.
                 let _ = done.send(subscribed);
+                (!is_broken).then_some(())
             }
             Ask::Unsubscribe(topic) => {
                 self.wanted.remove(&topic);
-                let command = self.shared.pubsub().unsubscribe;
-                let mut unsubscribe = redis::cmd(command);
-                let unsubscribe = unsubscribe.arg(self.shared.channel(&topic)).clone();
-                tokio::spawn(async move {
-                    // What still comes is ignored.
-                    let _ = unsubscribe.query_async::<()>(&mut connection).await;
-                });
+                let mut unsubscribe = redis::cmd(self.shared.pubsub().unsubscribe);
+                let unsubscribe = unsubscribe.arg(self.shared.channel(&topic));
+                let unsubscribed = unsubscribe.query_async::<()>(&mut connection).await;
+                // What still comes is ignored.
+                let is_broken = unsubscribed.is_err_and(|error| is_of_the_connection(&error));
+                (!is_broken).then_some(())
             }
-            Ask::Doubt => self.feed(Fed::Suspect),
+            Ask::Doubt => {
+                self.feed(Fed::Suspect);
+                Some(())
+            }
         }
     }
 

@@ -38,6 +38,18 @@ pub(super) struct Shards {
     scripts: Arc<Scripts>,
 }
 
+/// What a call must know of all servers together.
+#[derive(Clone, Copy)]
+enum Needed {
+    Nothing,
+    Known,
+    This(StoreId),
+}
+
+fn not_all() -> StoreError {
+    StoreError::Away("not all servers of the cluster have answered yet".to_owned())
+}
+
 /// Who has which slots.
 #[derive(Debug, Default)]
 pub(super) struct Table(Vec<Range>);
@@ -163,6 +175,25 @@ impl Shards {
         groups.into_values().collect()
     }
 
+    /// Whether all servers can be used, as far as is known.
+    pub(super) fn is_up(&self) -> bool {
+        let table = self.table.borrow();
+        let mut ranges = table.0.iter();
+        ranges.all(|range| range.shard.supervisor.is_up()) && table.has_all_slots()
+    }
+
+    /// Whether some server can be used, as far as is known.
+    pub(super) fn is_up_in_part(&self) -> bool {
+        let table = self.table.borrow();
+        table.0.iter().any(|range| range.shard.supervisor.is_up())
+    }
+
+    /// Whether the server that has a key can be used, as far as is known.
+    pub(super) fn is_up_for(&self, key: &[u8]) -> bool {
+        let table = self.table.borrow();
+        table.of(key).is_some_and(|shard| shard.supervisor.is_up())
+    }
+
     /// Why not all calls can be made, if that is so.
     pub(super) fn trouble(&self) -> Option<String> {
         let table = self.table.borrow();
@@ -188,7 +219,7 @@ impl Shards {
         key: &[u8],
         commands: impl Fn(StoreId) -> Pipeline,
     ) -> Result<T, StoreError> {
-        let (done, _) = self.run_at(key, None, commands).await?;
+        let (done, _) = self.send(key, Needed::Nothing, commands).await?;
         Ok(done)
     }
 
@@ -199,11 +230,26 @@ impl Shards {
         seen: Option<StoreId>,
         commands: impl Fn(StoreId) -> Pipeline,
     ) -> Result<(T, StoreId), StoreError> {
+        let needed = seen.map_or(Needed::Known, Needed::This);
+        let (done, store) = self.send(key, needed, commands).await?;
+        store.map(|store| (done, store)).ok_or_else(not_all)
+    }
+
+    async fn send<T: FromRedisValue>(
+        &self,
+        key: &[u8],
+        needed: Needed,
+        commands: impl Fn(StoreId) -> Pipeline,
+    ) -> Result<(T, Option<StoreId>), StoreError> {
         let [mut wait, last] = CALL_AGAIN;
         loop {
             let (supervisor, mut current, store) = self.at(key)?;
-            if seen.is_some_and(|seen| seen != store) {
-                return Err(StoreError::Other(store));
+            match (needed, store) {
+                (Needed::Known | Needed::This(_), None) => return Err(not_all()),
+                (Needed::This(seen), Some(store)) if seen != store => {
+                    return Err(StoreError::Other(store));
+                }
+                _ => {}
             }
             let commands = commands(current.store);
             let mut done = commands.query_async(&mut current.connection).await;
@@ -231,7 +277,7 @@ impl Shards {
     }
 
     /// The connection to where a key is, and what all servers together are while that connection leads where it does.
-    fn at(&self, key: &[u8]) -> Result<(Arc<Supervisor>, Current, StoreId), StoreError> {
+    fn at(&self, key: &[u8]) -> Result<(Arc<Supervisor>, Current, Option<StoreId>), StoreError> {
         let table = self.table.borrow();
         let away = |why: &str| StoreError::Away(why.to_owned());
         let shard = table
@@ -239,7 +285,6 @@ impl Shards {
             .ok_or_else(|| away("no server has the key's slot"))?;
         let current = shard.supervisor.current()?;
         let store = table.store();
-        let store = store.ok_or_else(|| away("not all servers have answered yet"))?;
         // It may have been connected anew between the two.
         match shard.supervisor.last_store() == Some(current.store) {
             true => Ok((shard.supervisor.clone(), current, store)),
@@ -279,14 +324,18 @@ impl Shards {
         };
         let nobody = "no server is named";
         let mut error = RedisError::from((ErrorKind::InvalidClientConfig, nobody));
+        let mut unsure = None;
         for client in known.iter().chain(seeds) {
             match timeout(ANSWER_WITHIN, ask(client)).await {
-                Ok(Ok(ranges)) => return Ok(ranges),
+                Ok(Ok(Answer { ranges, is_sure })) => match is_sure {
+                    true => return Ok(ranges),
+                    false => unsure = unsure.or(Some(ranges)),
+                },
                 Ok(Err(new)) => error = new,
                 Err(_) => error = std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
             }
         }
-        Err(error)
+        unsure.ok_or(error)
     }
 
     /// Keeps the connections to those who still have slots, and makes those to the new ones.
@@ -330,16 +379,25 @@ impl Shards {
     }
 }
 
-/// Asks a server of a cluster who has which slots: the first, the last, and where the one is who has them.
-async fn ask(client: &Client) -> RedisResult<Vec<(u16, u16, String)>> {
+/// What a server of a cluster says: who has which slots.
+struct Answer {
+    /// The first, the last, and where the one is who has them.
+    ranges: Vec<(u16, u16, String)>,
+    /// It is not cut off from the others.
+    is_sure: bool,
+}
+
+async fn ask(client: &Client) -> RedisResult<Answer> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(ANSWER_WITHIN))
         .set_response_timeout(Some(ANSWER_WITHIN));
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
-    let slots = redis::cmd("CLUSTER").arg("SLOTS").clone();
-    let ranges: Vec<Vec<Value>> = slots.query_async(&mut connection).await?;
+    let mut both = Pipeline::new();
+    both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");
+    let (info, ranges): (String, Vec<Vec<Value>>) = both.query_async(&mut connection).await?;
+    let is_sure = info.contains("cluster_state:ok");
     let odd = || {
         let text = "a server of the cluster answers what it does not";
         RedisError::from((ErrorKind::UnexpectedReturnType, text))
@@ -371,7 +429,11 @@ async fn ask(client: &Client) -> RedisResult<Vec<(u16, u16, String)>> {
         read.push((first, last, place));
     }
     read.sort_unstable();
-    Ok(read)
+    let ranges = read;
+    match ranges.is_empty() {
+        true => Err(odd()),
+        false => Ok(Answer { ranges, is_sure }),
+    }
 }
 
 fn is_unknown_script(error: &RedisError) -> bool {

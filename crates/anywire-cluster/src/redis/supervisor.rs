@@ -65,6 +65,10 @@ impl Supervisor {
         self.server.subscribe()
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        matches!(&*self.lock(), State::Up(_))
+    }
+
     /// Why there is no connection, if there is none.
     pub(super) fn trouble(&self) -> Option<String> {
         match &*self.lock() {
@@ -209,7 +213,7 @@ async fn connect(
 }
 
 /// Whether an error says that the connection, or the server at its end, cannot be used any more.
-fn is_of_the_connection(error: &RedisError) -> bool {
+pub(super) fn is_of_the_connection(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_timeout()
         || error.is_unrecoverable_error()
