@@ -689,12 +689,32 @@ async fn topics_and_sessions_go_on_while_their_slots_move() {
         usize::from(slot / 5_462),
         usize::from(slot / 5_462 + 1) % 3,
     );
+    // And one with what the node hears of a server besides topics: it goes on to hear the topics.
+    let probe = redis.slot("aw:p:{0}:0");
+    let owner = usize::from(probe / 5_462);
+    redis.move_slot(probe, owner, (owner + 1) % 3);
     for variant in ALL {
         let mut wire = Wire::open(nodes[0].addr, variant).await;
         wire.go_to(nodes[1].addr);
         wire.switch(Variant::PollText).await;
         wire.send("hello").await;
         assert_eq!(wire.recv_text().await, "hello");
+        for topic in 0..8 {
+            let topic = format!("{variant:?}-{topic}");
+            wire.send(format!("topic:{topic}").as_str()).await;
+            assert_eq!(wire.recv_text().await, "subscribed");
+            let heard = async {
+                // Nobody knows yet that the home follows it.
+                nodes[1].node.publish(&topic, "first", None).await.unwrap();
+                while timeout(Duration::from_millis(200), wire.recv_text())
+                    .await
+                    .is_err()
+                {
+                    nodes[1].node.publish(&topic, "again", None).await.unwrap();
+                }
+            };
+            timeout(DEADLINE, heard).await.expect("the topic is heard");
+        }
     }
 }
 

@@ -19,7 +19,7 @@ const KEY: &str = "a key that has thirty-two bytes, or more";
 
 /// Posts a message with the right key and these headers.
 async fn post(addr: std::net::SocketAddr, path: &str, headers: &[&str], body: &[u8]) -> Answer {
-    let key = format!("Authorization: Bearer {KEY}");
+    let key = format!("Authorization: bearer {KEY}");
     let headers: Vec<_> = headers.iter().copied().chain([key.as_str()]).collect();
     request(addr, "POST", path, &headers, body).await
 }
@@ -69,7 +69,7 @@ async fn whoever_has_the_key_publishes_by_http() {
         );
         let again = post(nodes[1].addr, path, &once, "héllo".as_bytes()).await;
         assert_eq!(again.text(), first.text());
-        let bytes = ["Content-Type: application/octet-stream"];
+        let bytes = ["Content-Type: Application/Octet-Stream; charset=none"];
         assert_eq!(
             post(nodes[1].addr, path, &bytes, &[0, 255]).await.status,
             200

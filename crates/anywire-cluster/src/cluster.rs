@@ -267,10 +267,12 @@ impl ClusterNode {
     /// Whether a balancer is to send clients here. Not while the server drains, nor before the node has met its store, nor while the
     /// store cannot be used although other nodes can use it. When no node can, all stay ready: what lives goes on.
     pub fn is_ready(&self) -> bool {
-        let is_draining = self.node.hub.upgrade().is_none_or(|hub| hub.is_draining());
-        !is_draining
-            && self.node.barrier.has_met()
-            && (self.trouble().is_none() || self.node.none_has_store())
+        is_ready(&self.node)
+    }
+
+    /// What answers a balancer's probe as [`ClusterNode::is_ready`] does, wherever it is taken.
+    pub fn readiness(&self) -> Readiness {
+        Readiness(self.node.clone())
     }
 
     /// Why the store cannot be used now, and what to mend; nothing if it can.
@@ -310,6 +312,23 @@ impl ClusterNode {
             .map(|(node, _)| node)
             .collect()
     }
+}
+
+/// Whether a node is ready: see [`ClusterNode::is_ready`]. Clones say the same.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<Node>);
+
+impl Readiness {
+    /// Whether a balancer is to send clients to the node.
+    pub fn is_ready(&self) -> bool {
+        is_ready(&self.0)
+    }
+}
+
+fn is_ready(node: &Node) -> bool {
+    let is_draining = node.hub.upgrade().is_none_or(|hub| hub.is_draining());
+    let has_trouble = || node.store.trouble().is_some();
+    !is_draining && node.barrier.has_met() && (!has_trouble() || node.none_has_store())
 }
 
 /// Says that this node lives, and hears which others do.

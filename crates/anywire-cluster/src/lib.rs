@@ -22,7 +22,7 @@ mod steady;
 mod store;
 mod topics;
 
-pub use cluster::{Cluster, ClusterError, ClusterNode};
+pub use cluster::{Cluster, ClusterError, ClusterNode, Readiness};
 pub use environment::EnvironmentError;
 pub use key::{ClusterKey, KeyError};
 pub use memory::MemoryStore;

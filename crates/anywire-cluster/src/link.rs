@@ -220,12 +220,12 @@ async fn keep(
     counters: Arc<Counters>,
 ) {
     let [first, last] = RETRY;
-    let mut wait = first;
+    let (mut wait, mut has_warned) = (first, false);
     loop {
         let error = match Pipe::connect(&*network, address, own, node, &key).await {
             Ok(pipe) => {
                 info!(%node, %address, "linked to a node");
-                wait = first;
+                (wait, has_warned) = (first, false);
                 let link = Arc::new(Link::new());
                 state.send_replace(State::Up(link.clone()));
                 let error = link.run(pipe).await;
@@ -237,6 +237,9 @@ async fn keep(
             Err(error) => error,
         };
         debug!(%node, %address, %error, "no link to a node");
+        if wait >= last && !std::mem::replace(&mut has_warned, true) {
+            warn!(%node, %address, %error, "no link to a node: unless it has ended, other nodes must reach its address and port");
+        }
         if let LinkError::Foreign(_) = error {
             warn!(%node, %address, %error, "a node of another cluster, or with another key: give all nodes the same key");
         }

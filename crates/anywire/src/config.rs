@@ -220,7 +220,12 @@ impl Config {
     /// Turns on `POST {mount}/publish?topic=NAME`, by which other programs publish: they send this key as `Authorization: Bearer KEY`, and the
     /// message as the body. It needs 32 bytes or more. Off by default.
     ///
-    /// Whoever has the key can send anything to every follower of every topic. [`Config::authorize`] is not asked.
+    /// The body is one message of at most [`Limits::max_message_bytes`]: bytes if its type is `application/octet-stream`, text otherwise. In a
+    /// cluster the answer is the message's position, `{"epoch":"…","number":42}`, and an `Idempotency-Key` makes a repeat within 5 minutes harmless.
+    /// A server alone answers `{"followers":3}`, and refuses such a key.
+    ///
+    /// Whoever has the key can send anything to every follower of every topic. [`Config::authorize`] is not asked. Give all servers of a
+    /// cluster the same key; `openssl rand -hex 32` makes one.
     pub fn allow_publish(mut self, key: &str) -> Self {
         self.publish_key = Some(PublishKey::new(key));
         self.has_short_publish_key = key.len() < MIN_KEY_BYTES;

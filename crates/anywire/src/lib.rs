@@ -52,7 +52,7 @@ pub mod cluster {
 
     pub use anywire_cluster::{
         Cluster, ClusterError, ClusterKey, ClusterMetrics, ClusterNode, EnvironmentError, Gap,
-        KeyError, MemoryStore, NodeId, PublishError, Publisher, TopicPosition, UrlError,
+        KeyError, MemoryStore, NodeId, PublishError, Publisher, Readiness, TopicPosition, UrlError,
     };
 }
 mod visitor;

@@ -99,8 +99,10 @@ fn publish_here(
 }
 
 fn judge_key(shared: &Shared, head: &RequestHead) -> Result<(), HttpRefusal> {
-    let given =
-        text_of(head, AUTHORIZATION.as_str())?.and_then(|text| text.strip_prefix("Bearer "));
+    let given = text_of(head, AUTHORIZATION.as_str())?.and_then(|text| {
+        let (scheme, key) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
     if given
         .map(PublishKey::new)
         .is_some_and(|given| shared.config.publish_key == Some(given))
