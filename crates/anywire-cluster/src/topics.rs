@@ -69,11 +69,7 @@ pub(crate) async fn run(
             }
             Some(fed) = feed.recv() => followed.hear(fed).await,
             Some(outcome) = published.next(), if !published.is_empty() => note(&node, outcome),
-            changed = node.topics.changed() => {
-                for topic in changed {
-                    followed.look(topic).await;
-                }
-            }
+            changed = node.topics.changed() => followed.look(changed).await,
             () = ready(()), if next.is_some() && may_publish => {
                 let Some(publish) = next.take() else {
                     continue;
@@ -123,44 +119,58 @@ struct Followed<'a> {
 }
 
 impl Followed<'_> {
-    /// Follows a topic if it has followers here, and does not if it has none.
-    async fn look(&mut self, topic: Arc<str>) {
+    /// Follows the topics that have followers here, and lets go of those that have none.
+    async fn look(&mut self, topics: HashSet<Arc<str>>) {
         let hub = self.node.hub.upgrade();
-        match hub.is_some_and(|hub| hub.followers(&topic) > 0) {
-            true => self.follow(topic).await,
-            false => self.unfollow(&topic).await,
+        let has_followers =
+            |topic: &Arc<str>| hub.as_ref().is_some_and(|hub| hub.followers(topic) > 0);
+        let (followed, left): (Vec<_>, Vec<_>) = topics.into_iter().partition(has_followers);
+        drop(hub);
+        for topic in left {
+            self.unfollow(&topic).await;
+        }
+        // One that somebody has followed again since has heard what came meanwhile: nothing may be missing from there on.
+        let is_new = |topic: &Arc<str>| {
+            !self.positions.contains_key(topic) || self.unfinished.contains(topic)
+        };
+        let new: Vec<_> = followed.into_iter().filter(is_new).collect();
+        self.unfinished.extend(new.iter().cloned());
+        if !self.follow(&new).await && new.len() > 1 {
+            // What one server of the store does not do must not keep the others from it.
+            for topic in &new {
+                self.follow(std::slice::from_ref(topic)).await;
+            }
         }
     }
 
-    /// Follows a topic from where it is now; what the store does not do is asked again until it does.
-    async fn follow(&mut self, topic: Arc<str>) {
-        let is_known = self.positions.contains_key(&topic);
-        if is_known && !self.unfinished.contains(&topic) {
-            // Somebody has followed it again since, and has heard what came meanwhile: nothing may be missing from there on.
-            return;
-        }
-        self.unfinished.insert(topic.clone());
-        let names = [topic.clone()];
-        if !is_known {
-            match self.node.store.positions(&names).await {
-                Ok(positions) => {
-                    let position = positions.into_iter().next().flatten();
-                    self.positions.insert(topic.clone(), position);
-                }
-                Err(error) => {
-                    debug!(%topic, %error, "where a topic stands is not known");
-                    return;
-                }
+    /// Follows topics from where they are now; `false` if that is to be tried again.
+    async fn follow(&mut self, topics: &[Arc<str>]) -> bool {
+        let unknown = topics
+            .iter()
+            .filter(|topic| !self.positions.contains_key(*topic));
+        let unknown: Vec<_> = unknown.cloned().collect();
+        match self.node.store.positions(&unknown).await {
+            Ok(positions) => self.positions.extend(unknown.into_iter().zip(positions)),
+            Err(error) => {
+                debug!(?unknown, %error, "where topics stand is not known");
+                return false;
             }
         }
-        match self.node.store.subscribe(&names).await {
-            Ok(()) => {
-                self.unfinished.remove(&topic);
-                // What came between the two would be seen only with the next message.
-                self.repair(&topic).await;
-            }
-            Err(error) => debug!(%topic, %error, "a topic is not subscribed to yet"),
+        if let Err(error) = self.node.store.subscribe(topics).await {
+            debug!(?topics, %error, "topics are not subscribed to yet");
+            return false;
         }
+        // What came between the two would be seen only with the next message.
+        let Ok(positions) = self.node.store.positions(topics).await else {
+            return false;
+        };
+        for (topic, position) in topics.iter().zip(positions) {
+            self.unfinished.remove(topic);
+            if self.positions.get(topic) != Some(&position) {
+                self.repair(topic).await;
+            }
+        }
+        true
     }
 
     fn owes_something(&self) -> bool {
@@ -168,9 +178,7 @@ impl Followed<'_> {
     }
 
     async fn finish(&mut self) {
-        for topic in self.unfinished.iter().cloned().collect::<Vec<_>>() {
-            self.look(topic).await;
-        }
+        self.look(self.unfinished.clone()).await;
     }
 
     async fn unfollow(&mut self, topic: &str) {

@@ -209,7 +209,15 @@ impl Line {
                     }
                 }
                 ask = asks.recv() => {
-                    if self.ask(ask?, &connection).await.is_none() {
+                    let ask = ask?;
+                    // What has come belongs before it, the end of an earlier subscription above all.
+                    while let Ok(push) = pushed.try_recv() {
+                        if self.hear(push).is_none() {
+                            self.note(ask);
+                            return Some(());
+                        }
+                    }
+                    if self.ask(ask, &connection).await.is_none() {
                         return Some(());
                     }
                 }
