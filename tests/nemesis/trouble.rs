@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use anywire_tests::line::Line;
+use anywire_tests::line::{Line, Wire};
 use anywire_tests::redis::RedisServer;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -74,26 +74,10 @@ async fn do_one(
             nodes.begin(place).await?;
         }
         "pause" => nodes.pause(place, Duration::from_secs(5)).await?,
-        "cut the links to a node" => {
-            at.to_links.set(Line::Cut);
-            sleep(LASTS).await;
-            at.to_links.set(Line::Whole);
-        }
-        "let the links to a node go dead" => {
-            at.to_links.set(Line::Dead);
-            sleep(LASTS).await;
-            at.to_links.set(Line::Whole);
-        }
-        "cut a node's line to Redis" => {
-            at.to_redis.set(Line::Cut);
-            sleep(LASTS).await;
-            at.to_redis.set(Line::Whole);
-        }
-        "let a node's line to Redis go dead" => {
-            at.to_redis.set(Line::Dead);
-            sleep(LASTS).await;
-            at.to_redis.set(Line::Whole);
-        }
+        "cut the links to a node" => break_for_a_while(&at.to_links, Line::Cut).await,
+        "let the links to a node go dead" => break_for_a_while(&at.to_links, Line::Dead).await,
+        "cut a node's line to Redis" => break_for_a_while(&at.to_redis, Line::Cut).await,
+        "let a node's line to Redis go dead" => break_for_a_while(&at.to_redis, Line::Dead).await,
         "kill the connections for topics" => {
             redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
         }
@@ -109,4 +93,10 @@ async fn do_one(
         }
     }
     Ok(())
+}
+
+async fn break_for_a_while(wire: &Wire, how: Line) {
+    wire.set(how);
+    sleep(LASTS).await;
+    wire.set(Line::Whole);
 }

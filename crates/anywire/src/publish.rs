@@ -57,29 +57,20 @@ where
     Ok(Answer::whole("application/json", told.into()))
 }
 
-#[cfg(feature = "cluster")]
 async fn publish(
     shared: &Shared,
     topic: &str,
     message: Message,
     key: Option<&str>,
 ) -> Result<String, HttpRefusal> {
-    let Some(publisher) = shared.publisher.get() else {
-        return publish_here(shared, topic, message, key);
-    };
-    let published = publisher.publish(topic, message, key).await;
-    let position = published.map_err(|error| refusal(CloseCode::OVERLOADED, &error.to_string()))?;
-    let (epoch, number) = (position.epoch, position.number);
-    Ok(format!(r#"{{"epoch":"{epoch:016x}","number":{number}}}"#))
-}
-
-#[cfg(not(feature = "cluster"))]
-async fn publish(
-    shared: &Shared,
-    topic: &str,
-    message: Message,
-    key: Option<&str>,
-) -> Result<String, HttpRefusal> {
+    #[cfg(feature = "cluster")]
+    if let Some(publisher) = shared.publisher.get() {
+        let published = publisher.publish(topic, message, key).await;
+        let position =
+            published.map_err(|error| refusal(CloseCode::OVERLOADED, &error.to_string()))?;
+        let (epoch, number) = (position.epoch, position.number);
+        return Ok(format!(r#"{{"epoch":"{epoch:016x}","number":{number}}}"#));
+    }
     publish_here(shared, topic, message, key)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::line::{Ask, Line};
+use super::line::{Ask, Line, Stations};
 use super::shards::{Shard, Table};
 use super::shared::Shared;
 use crate::store::{Fed, StoreError};
@@ -60,13 +60,6 @@ struct Carried {
     _task: JoinSet<()>,
 }
 
-/// What is heard of a server besides topics: where probes go, and that this node lives. Slots that move take them along.
-#[derive(Clone, PartialEq, Eq)]
-struct Stations {
-    probe: Option<String>,
-    own: Option<String>,
-}
-
 impl Feed {
     /// Has a connection to each server, and asks each for the topics that it has.
     fn follow(&mut self, table: Arc<Table>) {
@@ -87,11 +80,7 @@ impl Feed {
             let key = self.shared.channel(topic);
             let key = key.as_bytes();
             let (before, now) = (self.table.of(key), table.of(key));
-            let has_moved = match (before, now) {
-                (Some(before), Some(now)) => !Arc::ptr_eq(before, now),
-                (before, now) => before.is_some() != now.is_some(),
-            };
-            if has_moved {
+            if before.map(Arc::as_ptr) != now.map(Arc::as_ptr) {
                 if let Some(old) = before.and_then(|before| self.lines.get(before.place())) {
                     let _ = old.asks.send(Ask::Unsubscribe(topic.clone()));
                 }
@@ -118,8 +107,7 @@ impl Feed {
         let line = Line::new(
             self.shared.clone(),
             shard.supervisor.clone(),
-            stations.probe.clone(),
-            stations.own.clone(),
+            stations.clone(),
             topics.cloned().collect(),
             self.out.clone(),
         );

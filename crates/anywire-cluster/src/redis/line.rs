@@ -8,17 +8,14 @@ use std::time::Duration;
 use anywire_protocol::Message;
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Msg, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError,
-    RedisResult,
-};
+use redis::{Client, Msg, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info};
 
 use super::shared::Shared;
-use super::supervisor::{ANSWER_WITHIN, RETRY, Supervisor, is_of_the_connection};
+use super::supervisor::{ANSWER_WITHIN, RETRY, Supervisor, is_of_the_connection, patience};
 use crate::store::{Fed, StoreError, TopicPosition};
 
 /// What the feed is asked.
@@ -36,14 +33,26 @@ const QUIET: Duration = Duration::from_secs(5);
 /// 512: so many channels are subscribed to before the confirmations are waited for.
 const COMMANDS_AT_ONCE: usize = 512;
 
+/// What is heard of a server besides topics. Slots that move take them along.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Stations {
+    /// What a probe is sent to.
+    pub(super) probe: Option<String>,
+    /// By the server that has it: that this node listens there shows that it lives.
+    pub(super) own: Option<String>,
+}
+
+impl Stations {
+    fn channels(&self) -> impl Iterator<Item = &String> {
+        self.probe.iter().chain(&self.own)
+    }
+}
+
 /// A connection, and what it is for.
 pub(super) struct Line {
     shared: Arc<Shared>,
     supervisor: Arc<Supervisor>,
-    /// What a probe is sent to.
-    probe: Option<String>,
-    /// What is heard besides topics, by the server that has it: that this node listens shows that it lives.
-    own: Option<String>,
+    stations: Stations,
     wanted: HashSet<Arc<str>>,
     out: mpsc::Sender<Fed>,
     /// Something was dropped for want of room, and that has not been said.
@@ -57,16 +66,14 @@ impl Line {
     pub(super) fn new(
         shared: Arc<Shared>,
         supervisor: Arc<Supervisor>,
-        probe: Option<String>,
-        own: Option<String>,
+        stations: Stations,
         wanted: HashSet<Arc<str>>,
         out: mpsc::Sender<Fed>,
     ) -> Self {
         Self {
             shared,
             supervisor,
-            probe,
-            own,
+            stations,
             wanted,
             out,
             owes_suspect: false,
@@ -127,28 +134,23 @@ impl Line {
             let speaking = info.redis_settings().clone();
             let speaking = speaking.set_protocol(ProtocolVersion::RESP3);
             let client = Client::open(info.clone().set_redis_settings(speaking))?;
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(ANSWER_WITHIN))
-                .set_response_timeout(Some(ANSWER_WITHIN))
-                .set_push_sender(pushes);
+            let config = patience().set_push_sender(pushes);
             let mut connection = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
             let topics = self.wanted.iter().map(|topic| self.shared.channel(topic));
-            let own = self.probe.iter().chain(&self.own).cloned();
+            let own = self.stations.channels().cloned();
             self.subscribe(&mut connection, own.chain(topics)).await?;
             RedisResult::Ok((connection, pushed))
         };
         match timeout(ANSWER_WITHIN * 2, connecting).await {
-            Ok(connected) => connected.map_err(|error| self.failed(error)),
+            Ok(connected) => connected.map_err(|error| {
+                // A server that has not a topic's slot tells so: then all are looked for.
+                self.shared.shards.look();
+                Some(error)
+            }),
             Err(_) => Err(None),
         }
-    }
-
-    /// A server that has not a topic's slot tells so: then all are looked for.
-    fn failed(&self, error: RedisError) -> Option<RedisError> {
-        self.shared.shards.look();
-        Some(error)
     }
 
     /// Subscribes to channels, each by a command of its own: a server confirms each channel alone.
@@ -240,7 +242,7 @@ impl Line {
     }
 
     async fn send_probe(&self) -> bool {
-        let Some(channel) = &self.probe else {
+        let Some(channel) = &self.stations.probe else {
             return false;
         };
         let publish = |_| {

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
-    ServerErrorKind, Value,
+    Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
@@ -17,7 +16,7 @@ use tracing::{info, warn};
 use super::address::{Address, place, with_place};
 use super::scripts::Scripts;
 use super::slots::{LAST_SLOT, slot};
-use super::supervisor::{ANSWER_WITHIN, Current, Supervisor};
+use super::supervisor::{ANSWER_WITHIN, Current, Supervisor, patience};
 use crate::store::{StoreError, StoreId};
 
 /// 5 s: how often a cluster is asked who has which slots, besides when a server says that it has not.
@@ -388,11 +387,8 @@ struct Answer {
 }
 
 async fn ask(client: &Client) -> RedisResult<Answer> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER_WITHIN))
-        .set_response_timeout(Some(ANSWER_WITHIN));
     let mut connection = client
-        .get_multiplexed_async_connection_with_config(&config)
+        .get_multiplexed_async_connection_with_config(&patience())
         .await?;
     let mut both = Pipeline::new();
     both.cmd("CLUSTER").arg("INFO").cmd("CLUSTER").arg("SLOTS");

@@ -174,17 +174,21 @@ impl Supervisor {
     }
 }
 
+/// How long every connection waits for its server.
+pub(super) fn patience() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER_WITHIN))
+        .set_response_timeout(Some(ANSWER_WITHIN))
+}
+
 /// Connects to the master, and sees whether it can be used.
 async fn connect(
     address: &Address,
     scripts: &Scripts,
 ) -> RedisResult<(Client, MultiplexedConnection, StoreId)> {
     let client = address.resolve().await?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER_WITHIN))
-        .set_response_timeout(Some(ANSWER_WITHIN));
     let mut connection = client
-        .get_multiplexed_async_connection_with_config(&config)
+        .get_multiplexed_async_connection_with_config(&patience())
         .await?;
     let unusable = |what: &'static str| RedisError::from((ErrorKind::InvalidClientConfig, what));
     let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
