@@ -83,15 +83,14 @@ async fn each_session_stays_at_its_process() {
             echo(&mut sessions, "one").await;
             assert!(line.kill_connections() > 0);
             echo(&mut sessions, "two").await;
+            // A request to the other process would have ended its session with 4930, as the next test shows. What set out before
+            // the cut and comes after the attach that follows it is refused as superseded, and ends nothing.
             assert_eq!(ends(&sessions), [0; 0], "{product:?} {transport}");
             let shares = opened().zip(before).map(|(after, before)| after - before);
             let shares: Vec<_> = shares.collect();
             println!("{product:?}, {transport}: {shares:?} sessions");
             assert_eq!(shares.iter().sum::<u64>(), SESSIONS as u64);
             assert!(shares.iter().all(|share| *share > 0), "{shares:?}");
-        }
-        for node in &site.nodes {
-            assert_eq!(node.server.metrics().refused, 0, "{product:?}");
         }
     }
 }
