@@ -31,9 +31,9 @@ unit: browser-tools ## the tests that need neither a browser nor root: rules, co
 	cd $(JS) && npm test --silent
 
 # What a host can influence runs under those that are not our own loop too; `make hosts` runs all.
-HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies streams
+HOST_TESTS := clauses closes events gate hosts jsonp lifecycle messages proxies streams visitors
 # What another node passes on besides.
-EDGE_TESTS := leaves parts
+EDGE_TESTS := attachments leaves parts renewals
 
 # Most of these tests wait most of the time.
 SOCKETS := RUST_TEST_THREADS=5

@@ -171,6 +171,7 @@ impl Reader {
             hold,
             protocols: Vec::new(),
             can: anywire_protocol::Can::NONE,
+            credential: None,
         }
     }
 

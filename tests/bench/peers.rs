@@ -163,7 +163,11 @@ pub fn serve(peer: Peer) {
 struct Echo;
 
 impl Handler for Echo {
-    fn on_message(&self, sender: &Sender, message: Message) {
+    type State = ();
+
+    fn on_open(&self, _: &Sender) {}
+
+    fn on_message(&self, _: &mut (), sender: &Sender, message: Message) {
         match message.as_bytes().first() {
             Some(b'j') => sender.subscribe(TOPIC),
             Some(b'!') => {

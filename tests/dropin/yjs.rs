@@ -117,6 +117,8 @@ impl Room {
 }
 
 impl Handler for Room {
+    type State = ();
+
     fn on_open(&self, sender: &Sender) {
         self.journal.opened(sender.protocol());
         self.lock().here.push(sender.clone());
@@ -124,7 +126,7 @@ impl Handler for Room {
         say(sender, &Message::binary(&[SYNC, STEP_1, 1, 0][..]));
     }
 
-    fn on_message(&self, sender: &Sender, message: Message) {
+    fn on_message(&self, _: &mut (), sender: &Sender, message: Message) {
         let mut state = self.lock();
         match &message.as_bytes()[..] {
             [SYNC, STEP_1, ..] => {
@@ -143,7 +145,7 @@ impl Handler for Room {
         }
     }
 
-    fn on_close(&self, sender: &Sender, reason: &CloseReason) {
+    fn on_close(&self, _: (), sender: &Sender, reason: &CloseReason) {
         self.lock().here.retain(|other| other.id() != sender.id());
         self.journal.closed(reason);
     }

@@ -485,7 +485,7 @@ async fn a_refusal_names_what_came() {
             "form",
             form,
             &format!("b={held}"),
-            "a form that does not begin with an attach packet without holdMs",
+            "a form that does not begin with an attach, or with an open that has a credential, without holdMs",
         ),
         (
             "PUT",

@@ -184,11 +184,12 @@ async fn an_app_that_closes_at_open_is_reported_by_both_sides() {
     let (told, mut reasons) = tokio::sync::mpsc::unbounded_channel();
     struct Closes(tokio::sync::mpsc::UnboundedSender<CloseReason>);
     impl anywire::Handler for Closes {
+        type State = ();
         fn on_open(&self, sender: &anywire::Sender) {
             sender.close(CloseReason::new(CloseCode::GOING_AWAY, "not now"));
         }
-        fn on_message(&self, _: &anywire::Sender, _: anywire::Message) {}
-        fn on_close(&self, _: &anywire::Sender, reason: &CloseReason) {
+        fn on_message(&self, _: &mut (), _: &anywire::Sender, _: anywire::Message) {}
+        fn on_close(&self, _: (), _: &anywire::Sender, reason: &CloseReason) {
             let _ = self.0.send(reason.clone());
         }
     }

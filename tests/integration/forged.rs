@@ -69,7 +69,7 @@ async fn of_a_hundred_racing_polls_one_is_answered_and_nothing_comes_twice() {
     while server.server.metrics().attaches[Transport::Poll] < 100 {
         tokio::task::yield_now().await;
     }
-    let sender = server.server.sender(id).unwrap();
+    let sender = server.server.session(id).await.unwrap();
     sender.send("once").await.unwrap();
     let (mut answered, mut superseded) = (0, 0);
     while let Some(answer) = polls.join_next().await {

@@ -142,7 +142,7 @@ async fn the_app_decides_who_comes_in_and_a_session_is_its_owners() {
     let nobody = post(vec![], open.clone()).await;
     assert_eq!((nobody.status, nobody.code()), (401, 4966));
     let mallory = post(vec!["X-User: mallory"], open.clone()).await;
-    assert_eq!((mallory.status, mallory.code()), (403, 4966));
+    assert_eq!((mallory.status, mallory.code()), (403, 4969));
     assert!(upgrade(server.addr, "/anywire/raw", "").await.is_err());
 
     let ada = post(vec!["X-User: ada"], open.clone()).await;

@@ -136,7 +136,9 @@ async fn without_a_layer_nobody_comes_in() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(anywire::serve(server().routes()).incoming(listener).run());
-    let refused = poll(addr, "api/live", "1:x1").await;
+    let open = format!(r#"{{"version":1,"key":"{}","generation":1}}"#, new_key());
+    let open = format!("{}:o{open}", open.len());
+    let refused = poll(addr, "api/live", &open).await;
     assert_eq!((refused.status, refused.code()), (401, 4966));
 }
 

@@ -139,6 +139,7 @@ async fn a_leave_that_nobody_agreed_on_is_refused_and_changes_nothing() {
             hold: None,
             protocols: Vec::new(),
             can: Can::NONE,
+            credential: None,
         };
         let packets = [Packet::Open(Box::new(open)), Packet::Leave(None)];
         let refused = exchange(server.addr, variant, &packets).await;

@@ -214,10 +214,11 @@ async fn a_graceful_server_answers_what_it_holds_and_ends() {
 async fn callbacks_come_in_order_and_a_panic_ends_one_session_only() {
     struct Shout;
     impl anywire::Handler for Shout {
+        type State = ();
         fn on_open(&self, sender: &anywire::Sender) {
             sender.try_send("welcome").unwrap();
         }
-        fn on_message(&self, sender: &anywire::Sender, message: anywire::Message) {
+        fn on_message(&self, _: &mut (), sender: &anywire::Sender, message: anywire::Message) {
             let text = message.as_text().unwrap();
             assert_ne!(text, "panic", "as the test asks");
             sender.try_send(text.to_uppercase()).unwrap();

@@ -23,12 +23,33 @@ struct EventLines {
 
 impl StreamLine {
     pub async fn begin(addr: SocketAddr, encoding: Encoding, packets: &[Packet]) -> Self {
+        let begun = Self::try_begin(addr, encoding, packets).await;
+        begun.unwrap_or_else(|refused| panic!("refused: {refused:?}"))
+    }
+
+    /// `Err` is the status of a refusal, and its code.
+    pub async fn try_begin(
+        addr: SocketAddr,
+        encoding: Encoding,
+        packets: &[Packet],
+    ) -> Result<Self, (u16, u64)> {
         let mut writer = PayloadWriter::new(encoding);
         packets.iter().for_each(|packet| writer.push(packet));
         let content_type = encoding.content_type();
         let body = writer.finish();
-        let answer = OpenAnswer::post(addr, "/anywire/stream", content_type, &body).await;
-        assert_eq!(answer.status, 200, "{}", answer.head);
+        let mut answer = OpenAnswer::post(addr, "/anywire/stream", content_type, &body).await;
+        if answer.status != 200 {
+            let mut said = Vec::new();
+            // The connection may stay open.
+            let refusal: serde_json::Value = loop {
+                let piece = answer.next().await.expect("a refusal has a body");
+                said.extend_from_slice(&piece);
+                if let Ok(refusal) = serde_json::from_slice(&said) {
+                    break refusal;
+                }
+            };
+            return Err((answer.status, refusal["code"].as_u64().unwrap()));
+        }
         let reader = PayloadReader::new(encoding, 2_097_152);
         let mut line = Self {
             answer,
@@ -39,7 +60,7 @@ impl StreamLine {
             matches!(line.next().await, Some(Packet::Padding(_))),
             "a prelude"
         );
-        line
+        Ok(line)
     }
 
     /// Asks for an event stream; `tokens` are the offer's but the first.

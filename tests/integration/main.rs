@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod abuse;
+mod attachments;
 mod budgets;
+mod callbacks;
 mod clauses;
 mod client;
 mod closes;
@@ -22,9 +24,12 @@ mod messages;
 mod parts;
 mod proxies;
 mod publishing;
+mod reaching;
 mod recipes;
+mod renewals;
 mod smuggling;
 mod stalls;
 mod streams;
 mod tls;
+mod visitors;
 mod wire;

@@ -138,7 +138,8 @@ async fn a_poll_is_held_until_there_is_something_and_no_longer_than_asked() {
     let push = async {
         server
             .server
-            .sender(wire.opened.session)
+            .session(wire.opened.session)
+            .await
             .unwrap()
             .send("news")
             .await

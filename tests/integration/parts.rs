@@ -87,6 +87,7 @@ async fn a_veiled_exchange_has_a_veiled_answer() {
         hold: Some(Duration::from_secs(5)),
         protocols: Vec::new(),
         can: Can::VEIL,
+        credential: None,
     }));
     let mut writer = PayloadWriter::new(Encoding::Binary);
     let message = Packet::Message("<script>".into());

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anywire::Config;
 use anywire_protocol::{
-    Attach, Can, CloseReason, Encoding, FrameReader, Generation, Message, MessageKind, Offset,
-    Open, Opened, OpeningKey, Packet, PayloadWriter, Position, decode_payload, encode_control,
+    Attach, Can, CloseReason, Credential, Encoding, FrameReader, Generation, Message, MessageKind,
+    Offer, Offset, Open, Opened, OpeningKey, Packet, PayloadWriter, Position, decode_payload,
+    encode_control,
 };
 use anywire_tests::http::{Answer, request};
 use anywire_tests::open_answer::End;
@@ -79,6 +80,8 @@ impl Variant {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Got {
     Message(Message),
+    /// What the server says of credentials.
+    Said(String),
     Closed(CloseReason),
 }
 
@@ -158,6 +161,7 @@ impl Wire {
                     hold: None,
                     protocols: protocols.iter().map(ToString::to_string).collect(),
                     can,
+                    credential: None,
                 };
                 let open = Packet::Open(Box::new(open));
                 if variant.is_stream() {
@@ -211,6 +215,121 @@ impl Wire {
             stream: None,
             queue: VecDeque::new(),
         }
+    }
+
+    /// Opens with a credential, as a client of this transport does: an event stream opens by an exchange, a script tag by a form.
+    /// `Err` is the status of the refusal, 101 where it came behind an upgrade, and its code.
+    pub async fn present(
+        addr: SocketAddr,
+        variant: Variant,
+        token: &str,
+    ) -> Result<Self, (u16, u64)> {
+        let open = Open {
+            key: new_key(),
+            generation: Generation::new(1),
+            received: Offset::default(),
+            hold: None,
+            protocols: Vec::new(),
+            can: Can::SPOKEN,
+            credential: Some(Credential::new(token)),
+        };
+        let refused = |answer: &Answer| (answer.status, answer.code());
+        match variant {
+            Variant::WebSocket => {
+                let offer = Offer::Open(open).tokens().join(", ");
+                let mut socket = upgrade(addr, "/anywire/websocket", &offer).await.unwrap();
+                match read(&mut socket).await {
+                    Packet::Opened(opened) => Ok(Self::new(addr, *opened, variant, Some(socket))),
+                    Packet::Close(reason) => Err((101, reason.code.as_u16().into())),
+                    other => panic!("{other:?}"),
+                }
+            }
+            Variant::StreamText | Variant::StreamBinary => {
+                let open = [Packet::Open(Box::new(open))];
+                let mut line = StreamLine::try_begin(addr, variant.encoding(), &open).await?;
+                let Some(Packet::Opened(opened)) = line.next().await else {
+                    panic!("not opened")
+                };
+                let mut wire = Self::new(addr, *opened, variant, None);
+                wire.stream = Some(line);
+                Ok(wire)
+            }
+            Variant::Jsonp => {
+                let form = form(addr, &[Packet::Open(Box::new(open.clone()))]).await;
+                let again = Open {
+                    credential: None,
+                    ..open
+                };
+                let answer = exchange(addr, variant, &[Packet::Open(Box::new(again))]).await;
+                if form.status != 200 {
+                    // A page cannot read it, and hears the same by the script.
+                    let told = argument_code(&answer);
+                    return Err((form.status, told));
+                }
+                Ok(Self::opened_by(addr, variant, answer))
+            }
+            Variant::PollText | Variant::PollBinary | Variant::PollEscaped | Variant::Events => {
+                let carrier = match variant {
+                    Variant::Events => Variant::PollText,
+                    other => other,
+                };
+                let answer = exchange(addr, carrier, &[Packet::Open(Box::new(open))]).await;
+                match answer.status {
+                    200 => Ok(Self::opened_by(addr, variant, answer)),
+                    _ => Err(refused(&answer)),
+                }
+            }
+        }
+    }
+
+    fn opened_by(addr: SocketAddr, variant: Variant, answer: Answer) -> Self {
+        let mut packets = VecDeque::from(unpack(variant, answer));
+        let Some(Packet::Opened(opened)) = packets.pop_front() else {
+            panic!("not opened")
+        };
+        let mut wire = Self::new(addr, *opened, variant, None);
+        wire.queue = packets;
+        wire
+    }
+
+    /// Says a credential.
+    pub async fn renew(&mut self, token: &str) {
+        let packet = Packet::Credential(Credential::new(token));
+        if let Some(socket) = &mut self.socket {
+            return write(socket, control(&packet)).await;
+        }
+        let packets = [self.attach_packet(None), packet];
+        if self.variant == Variant::Jsonp {
+            let answer = form(self.addr, &packets).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            return;
+        }
+        let answer = self.exchange(&packets).await;
+        let said = unpack(self.variant, answer).into_iter();
+        self.queue
+            .extend(said.filter(|packet| matches!(packet, Packet::Credential(_))));
+    }
+
+    /// Waits until the server says something of credentials.
+    pub async fn said(&mut self) -> String {
+        match self.recv().await {
+            Got::Said(said) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits for the end, whatever is said before; returns its code.
+    pub async fn ended(&mut self) -> u16 {
+        loop {
+            if let Got::Closed(reason) = self.recv().await {
+                return reason.code.as_u16();
+            }
+        }
+    }
+
+    /// Lets go of the connection, and carries on over none.
+    pub fn let_go(&mut self) {
+        (self.socket, self.stream) = (None, None);
     }
 
     /// Lets go of the connection and carries on over another.
@@ -386,6 +505,7 @@ impl Wire {
                     return Got::Message(message);
                 }
                 Packet::Close(reason) => return Got::Closed(reason),
+                Packet::Credential(said) => return Got::Said(said.as_str().to_owned()),
                 Packet::Offset(at) => {
                     assert_eq!(at.offset.as_u64(), self.received);
                     assert_eq!(at.bytes, self.position().bytes, "it goes on where we are");
@@ -483,6 +603,7 @@ impl Wire {
         match self.recv().await {
             Got::Message(message) => message.as_text().expect("text").to_owned(),
             Got::Closed(reason) => panic!("closed: {reason}"),
+            Got::Said(said) => panic!("{said}"),
         }
     }
 
@@ -639,6 +760,21 @@ async fn call(addr: SocketAddr, packets: &[Packet], payload: &[u8]) -> Answer {
         }
     }
     answer
+}
+
+/// Sends by a form, as pages of script tags do.
+pub async fn form(addr: SocketAddr, packets: &[Packet]) -> Answer {
+    let mut writer = PayloadWriter::new(Encoding::Text);
+    packets.iter().for_each(|packet| writer.push(packet));
+    let form = ["Content-Type: application/x-www-form-urlencoded"];
+    let body = escape(escape(&writer.finish()).as_bytes());
+    request(addr, "POST", "/anywire/form", &form, body.as_bytes()).await
+}
+
+/// The code of a refusal that [`exchange`] has taken out of a script.
+fn argument_code(answer: &Answer) -> u64 {
+    assert_ne!(answer.status, 200, "{answer:?}");
+    answer.code()
 }
 
 /// What a script tag's answer calls the page with.

@@ -5,6 +5,7 @@ mod edge;
 mod frame;
 mod home;
 mod pipe;
+mod reach;
 pub(crate) mod wire;
 
 use std::collections::HashMap;

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anywire_core::{
-    Caller, Entered, Entry, Head, Hub, Nodes, Place, Placing, Refusal, RemoteConnection, WeakHub,
+    Caller, Deed, Entered, Entry, Head, Hub, Nodes, Place, Placing, Reached, Reaching, Refusal,
+    RemoteConnection, Verdict, WeakHub, Whom,
 };
 use anywire_protocol::{CloseCode, Message, SessionId};
 use dashmap::DashMap;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use crate::barrier::{Barrier, MAX_HOLD, Passed};
@@ -157,15 +158,24 @@ impl Node {
         if let Some(decided) = self.try_hint(session, &entry, caller).await {
             return decided.map(Place::Elsewhere);
         }
+        let denied = match &caller.verdict {
+            Verdict::Denied(refusal) => Some(refusal),
+            Verdict::Granted(_) | Verdict::NotAsked => None,
+        };
         loop {
-            let found = match &entry.head {
-                Head::Open(_) if self.is_draining() => {
+            let found = match (&entry.head, denied) {
+                // It begins nothing, but may be of a session that goes on by its grant.
+                (Head::Open(_), Some(refusal)) => match self.find(session, deadline).await? {
+                    Whereabouts::Nowhere => return Err(refusal.clone()),
+                    found => found,
+                },
+                (Head::Open(_), None) if self.is_draining() => {
                     return self
                         .begin_elsewhere(session, &entry, caller, deadline)
                         .await;
                 }
-                Head::Open(_) => self.find_or_make(session, deadline).await?,
-                Head::Attach(_) => self.find(session, deadline).await?,
+                (Head::Open(_), None) => self.find_or_make(session, deadline).await?,
+                (Head::Attach(_), _) => self.find(session, deadline).await?,
             };
             let (node, claim) = match found {
                 Whereabouts::Here => return Ok(Place::Here(entry)),
@@ -515,6 +525,45 @@ impl Nodes for Node {
         self.topics.publish(topic, message);
     }
 
+    fn reach(self: Arc<Self>, whom: Whom, deed: Deed) -> Reaching {
+        // Where one session is may be known; if it is not there any more, the others are asked.
+        let hint = match &whom {
+            Whom::Session(session) => self.homes.get(*session).map(|(node, _)| node),
+            Whom::Principal(_) | Whom::Followers { .. } => None,
+        };
+        let (mut asked, mut silent_nodes) = (Vec::new(), 0);
+        for (node, link) in self.links.up() {
+            if hint.is_none_or(|hint| hint == node) {
+                match link.reach(&whom, &deed) {
+                    Some(answer) => asked.push((node, answer)),
+                    None => silent_nodes += 1,
+                }
+            }
+        }
+        Box::pin(async move {
+            let mut reached = Reached::default();
+            for (node, answer) in asked {
+                match timeout(ANSWER_WITHIN, answer).await {
+                    Ok(Some(theirs)) => {
+                        if let Whom::Session(session) = &whom
+                            && theirs.reach.sessions > 0
+                        {
+                            self.homes.put(*session, node, Claim::Any);
+                        }
+                        reached.add(theirs);
+                    }
+                    _ => silent_nodes += 1,
+                }
+            }
+            reached.reach.silent_nodes = silent_nodes;
+            if let (Some(_), 0, Whom::Session(session)) = (hint, reached.reach.sessions, &whom) {
+                self.homes.forget(*session);
+                return self.clone().reach(whom, deed).await;
+            }
+            reached
+        })
+    }
+
     fn follow(&self, topic: &str) {
         self.topics.change(topic);
     }
@@ -598,5 +647,8 @@ const DECIDE_WITHIN: Duration = Duration::from_secs(8);
 
 /// How long a link that is not up is waited for at once.
 const LINK_WITHIN: Duration = Duration::from_millis(500);
+
+/// 3 s: a link that is dead is known by then.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 const ASK_AGAIN: Duration = Duration::from_millis(50);

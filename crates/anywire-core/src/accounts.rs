@@ -2,31 +2,44 @@
 //! is, `usage.rs` counts what has been used of it.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anywire_protocol::{CloseCode, Timestamp};
+use anywire_protocol::{CloseCode, SessionId, Timestamp};
 use dashmap::DashSet;
 use tracing::debug;
 
 use crate::budgets::{Budgets, Share};
 use crate::counter::Counter;
+use crate::grant::Verdict;
 use crate::memory::{Memory, is_to_shrink};
+use crate::opening::Opening;
 use crate::principal::Principal;
 use crate::refusal::{Refusal, whole_seconds};
 use crate::site::Site;
 use crate::usage::{Measure, Traffic, Usage, subtract};
 
-/// Who makes a request: the principal that the app named, and the address that the gate judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Who makes a request: what the app says of it, and the address that the gate judged. The default is somebody whom an app lets in
+/// that lets everybody in.
+#[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// What `authorize` returned; `None` if the app does not authorise.
-    pub principal: Option<Principal>,
+    /// What the app says.
+    pub verdict: Verdict,
     /// The address to count by; `None` where clients cannot be told apart by it.
     pub address: Option<IpAddr>,
+    /// What a session is to keep of the request, if this opens one.
+    pub opening: Option<Opening>,
+}
+
+impl Caller {
+    /// Who it is, if the app has named it.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.verdict.grant()?.principal()
+    }
 }
 
 /// Whose an account is.
@@ -94,6 +107,14 @@ struct Account {
     usage: Usage,
     /// It is among those that leave.
     is_leaving: AtomicBool,
+    /// Of a principal: its sessions.
+    sessions: Mutex<HashSet<SessionId>>,
+}
+
+impl Account {
+    fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An account with its place in the index.
@@ -168,14 +189,19 @@ impl Accounts {
     }
 
     /// Counts an open: one more session, which is not used yet.
-    pub(crate) fn open(&self, caller: &Caller, now: Timestamp) -> Result<Owners, Exceeded> {
+    pub(crate) fn open(
+        &self,
+        session: SessionId,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Owners, Exceeded> {
         let owners = Owners {
             address: caller
                 .address
                 .map(|address| self.account(Key::Site(address.into()))),
             principal: caller
-                .principal
-                .clone()
+                .principal()
+                .cloned()
                 .map(|principal| self.account(Key::Principal(principal))),
         };
         let opened = self.count(
@@ -187,7 +213,19 @@ impl Accounts {
             self.retire(&owners, now);
             return Err(exceeded);
         }
+        if let Some(account) = &owners.principal {
+            account.sessions().insert(session);
+        }
         Ok(owners)
+    }
+
+    /// The sessions of a principal.
+    pub(crate) fn sessions(&self, principal: &Principal) -> Vec<SessionId> {
+        let found = self.index.get(&Key::Principal(principal.clone()));
+        let account = found.map(|indexed| indexed.key().0.clone());
+        account.map_or_else(Vec::new, |account| {
+            account.sessions().iter().copied().collect()
+        })
     }
 
     /// Whether an open would be counted now; counts nothing.
@@ -198,8 +236,8 @@ impl Accounts {
                 .address
                 .and_then(|address| known(Key::Site(address.into()))),
             principal: caller
-                .principal
-                .clone()
+                .principal()
+                .cloned()
                 .and_then(|principal| known(Key::Principal(principal))),
         };
         for (scope, usage, share) in self.of(&owners) {
@@ -217,7 +255,16 @@ impl Accounts {
     }
 
     /// A session has ended. `true` if some account is to be looked at again later: call [`Accounts::sweep`] then.
-    pub(crate) fn close(&self, owners: &Owners, was_used: bool, now: Timestamp) -> bool {
+    pub(crate) fn close(
+        &self,
+        session: SessionId,
+        owners: &Owners,
+        was_used: bool,
+        now: Timestamp,
+    ) -> bool {
+        if let Some(account) = &owners.principal {
+            account.sessions().remove(&session);
+        }
         if !was_used {
             self.begin_use(owners);
         }
@@ -345,6 +392,7 @@ impl Accounts {
             key,
             usage: Usage::default(),
             is_leaving: AtomicBool::new(false),
+            sessions: Mutex::default(),
         });
         if !self.index.insert(Indexed(account.clone())) {
             // Another was quicker.

@@ -17,6 +17,12 @@ impl Clock {
         Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
+    /// The moment on this clock.
+    pub(crate) fn timestamp(self, at: Instant) -> Timestamp {
+        let millis = at.saturating_duration_since(self.0).as_millis();
+        Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
     pub(crate) fn instant(self, at: Timestamp) -> Instant {
         self.0 + std::time::Duration::from_millis(at.as_millis())
     }

@@ -155,6 +155,7 @@ mod tests {
             hold: None,
             protocols: Vec::new(),
             can: Can::NONE,
+            credential: None,
         };
         let visit = hub
             .open(&open, &[], &Caller::default())

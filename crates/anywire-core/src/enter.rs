@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
-use anywire_protocol::Transport;
+use anywire_protocol::{SessionId, Transport};
 
 use crate::accounts::Caller;
 use crate::connection::Connection;
@@ -37,8 +37,15 @@ impl Hub {
             return Err(refusal).into();
         }
         let (hub, nodes, caller) = (self.clone(), nodes.clone(), caller.clone());
+        let is_open = matches!(entry.head, Head::Open(_));
         Entering::Elsewhere(Box::pin(async move {
-            match nodes.clone().enter(session, entry, &caller).await? {
+            let intent = entry.intent;
+            let placed = nodes.clone().enter(session, entry, &caller).await;
+            let placed = placed.map_err(|refusal| match is_open {
+                true => hub.explain(session, intent, refusal),
+                false => refusal,
+            });
+            match placed? {
                 Place::Here(entry) => {
                     let entered = hub.enter_here(entry, &caller);
                     if entered.is_err() && !hub.has_session(session) {
@@ -73,9 +80,13 @@ impl Hub {
             intent,
         } = entry;
         let visit = match &head {
-            Head::Open(open) => self.open(open, &packets, caller)?,
+            Head::Open(open) => {
+                let opened = self.open(open, &packets, caller);
+                opened.map_err(|refusal| self.explain(head.session(), intent, refusal))?
+            }
             Head::Attach(attach) => self.find(attach, caller)?,
         };
+        let visit = visit.renewed_by(&packets, caller);
         let must_say_opened = matches!(head, Head::Open(_)) || transport == Transport::WebSocket;
         let received = head.received();
         let mut entered = Entered {
@@ -85,7 +96,7 @@ impl Hub {
         };
         let Intent::Carry(mode) = intent else {
             entered.opened = must_say_opened.then(|| Box::new(visit.opened(None)));
-            visit.receive(received, packets)?;
+            visit.receive(received, packets, transport)?;
             entered.answer = (intent == Intent::Send).then(|| visit.answer());
             return Ok(entered);
         };
@@ -93,6 +104,19 @@ impl Hub {
         entered.opened = must_say_opened.then(|| Box::new(visit.opened(Some(at))));
         entered.connection = Some((connection, at.first));
         Ok(entered)
+    }
+}
+
+impl Hub {
+    /// Why an open is refused, also to a client that did not hear of it when its credential was judged.
+    fn explain(&self, session: SessionId, intent: Intent, refusal: Refusal) -> Refusal {
+        let (unheard, now) = (&self.inner.unheard, self.inner.now());
+        if intent == Intent::SendUnread {
+            let until = now + self.inner.limits.open_window;
+            unheard.put(session, until, refusal.clone());
+            return refusal;
+        }
+        unheard.take(session, now).unwrap_or(refusal)
     }
 }
 

@@ -1,8 +1,7 @@
 //! What a transport makes of a request, and what becomes of it. `enter.rs` lets it in.
 
 use anywire_protocol::{
-    Attach, CloseReason, ConnectionMode, Offset, Open, Opened, Packet, Position, SessionId,
-    Transport,
+    Attach, ConnectionMode, Offset, Open, Opened, Packet, SessionId, ShortAnswer, Transport,
 };
 
 use crate::secrets::Secrets;
@@ -66,5 +65,5 @@ pub struct Entered<C> {
     /// The connection that carries the session from now on, and the offset of the first message that it will send.
     pub connection: Option<(C, Offset)>,
     /// The answer to an entry that only sends: what has been received, and the end if it has come.
-    pub answer: Option<(Position, Option<CloseReason>)>,
+    pub answer: Option<ShortAnswer>,
 }

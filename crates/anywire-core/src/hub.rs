@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, CloseCode, CloseReason, Limits, Message, Offset, Open, Packet, Role, Session,
-    SessionId, Timestamp, Transport, check_agreed,
+    Attach, CloseCode, CloseReason, Credential, Limits, Message, Offset, Open, Packet, Role,
+    Session, SessionId, Timestamp, Transport, check_agreed,
 };
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -22,7 +22,6 @@ use crate::app::App;
 use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::deadlines::{Due, tick};
-use crate::dispatch::dispatch;
 use crate::memory::{Memory, is_to_shrink};
 use crate::metrics::{Counters, Metrics};
 use crate::nodes::Nodes;
@@ -32,6 +31,7 @@ use crate::session_cell::{About, Home, Node, Origin, SessionCell};
 use crate::socket::{Sender, Socket};
 use crate::tombstones::Tombstones;
 use crate::topics::Topics;
+use crate::unheard::Unheard;
 
 /// All sessions of one server. Clones share them; when the last is dropped, the sessions end.
 #[derive(Clone)]
@@ -57,6 +57,7 @@ pub(crate) struct HubState {
     secrets: Secrets,
     cluster: OnceLock<Joined>,
     pub(crate) counters: Counters,
+    pub(crate) unheard: Unheard,
     pub(crate) protocols: Vec<String>,
     sessions: DashMap<SessionId, Arc<SessionCell>>,
     /// Itself, for tasks.
@@ -90,6 +91,7 @@ impl Hub {
             secrets: Secrets::new(),
             cluster: OnceLock::new(),
             counters: Counters::default(),
+            unheard: Unheard::default(),
             protocols,
             sessions: DashMap::new(),
             own: own.clone(),
@@ -253,10 +255,12 @@ impl HubState {
                 }
                 self.admit_new()?;
                 check_agreed(packets, about.can)?;
+                let grant = about.caller.verdict.granted()?.clone();
                 let mut session = self.new_session();
                 session.agree(about.can);
                 session.judge(open.received, packets)?;
                 let cell = Arc::new(self.new_cell(id, session, about)?);
+                cell.admit(grant);
                 entry.insert(cell.clone());
                 debug!(session = %id, "session opened");
                 self.counters.opened.add(1);
@@ -274,7 +278,9 @@ impl HubState {
     ) -> Result<Arc<SessionCell>, Refusal> {
         self.admit_new()?;
         let id = Secrets::raw_id();
+        let grant = about.caller.verdict.granted()?.clone();
         let cell = Arc::new(self.new_cell(id, self.new_session(), about)?);
+        cell.admit(grant);
         self.sessions.insert(id, cell.clone());
         debug!(session = %id, "raw session opened");
         self.counters.opened.add(1);
@@ -318,11 +324,11 @@ impl HubState {
         session: Session,
         about: About<'_>,
     ) -> Result<SessionCell, Refusal> {
-        let owners = self.accounts.open(about.caller, self.now());
+        let owners = self.accounts.open(id, about.caller, self.now());
         // An account may have been made for nothing.
         let owners = owners.inspect_err(|_| self.arm_accounts())?;
         let home: Weak<Self> = Arc::downgrade(self);
-        let has_handler = self.app.handler().is_some();
+        let has_handler = self.app.has_handler();
         Ok(SessionCell::new(
             id,
             session,
@@ -463,15 +469,16 @@ impl HubState {
 
 impl Home for HubState {
     fn dispatch(&self, cell: &Arc<SessionCell>, origin: Origin) {
-        let Some(handler) = self.app.handler() else {
-            return;
-        };
-        if origin != Origin::Outside {
-            return dispatch(cell, &**handler);
-        }
+        self.app.dispatch(cell, origin != Origin::Outside, |task| {
+            if let Some(runtime) = self.runtime.get() {
+                runtime.spawn(task);
+            }
+        });
+    }
+
+    fn judge(&self, cell: &Arc<SessionCell>, credential: Credential) {
         if let Some(runtime) = self.runtime.get() {
-            let (cell, handler) = (cell.clone(), handler.clone());
-            runtime.spawn(async move { dispatch(&cell, &*handler) });
+            runtime.spawn(cell.clone().judge(self.app.judge().cloned(), credential));
         }
     }
 
@@ -488,7 +495,10 @@ impl Home for HubState {
             for tick in ticks.into_iter().flatten() {
                 self.node.deadlines.remove(tick, &Due::Session(cell.id));
             }
-            if self.accounts.close(&cell.owners, was_used, self.now()) {
+            if self
+                .accounts
+                .close(cell.id, &cell.owners, was_used, self.now())
+            {
                 self.arm_accounts();
             }
             let index = || (self.sessions.len(), self.sessions.capacity());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anywire_protocol::{Message, SessionId};
 
 use crate::accounts::Caller;
+use crate::deeds::{Deed, Reaching, Whom};
 use crate::entry::{Entered, Entry};
 use crate::refusal::Refusal;
 use crate::remote::RemoteConnection;
@@ -49,6 +50,10 @@ pub trait Nodes: Debug + Send + Sync + 'static {
     /// Sends a message to the followers of a topic at all nodes, this one too: [`Hub::deliver`](crate::Hub::deliver) hands it to
     /// those who are here.
     fn publish(&self, topic: &str, message: Message);
+
+    /// Reaches sessions of the other nodes. When this returns, what is asked of them is on its way, behind what was asked before; the future
+    /// awaits their answers.
+    fn reach(self: Arc<Self>, whom: Whom, deed: Deed) -> Reaching;
 
     /// A session follows a topic that none followed here before.
     fn follow(&self, topic: &str);

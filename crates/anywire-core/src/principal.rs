@@ -20,3 +20,15 @@ impl Principal {
         &self.0
     }
 }
+
+impl From<&str> for Principal {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for Principal {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}

@@ -59,6 +59,12 @@ impl Refusal {
         Self::new(CloseCode::OVERLOADED, text)
     }
 
+    /// The app must know who the client is, and does not.
+    pub fn unauthorized() -> Self {
+        let text = "this session is for clients that say who they are: log in, then open a new one";
+        Self::new(CloseCode::UNAUTHORIZED, text)
+    }
+
     /// The session is not here, or not the client's.
     pub fn unknown_session() -> Self {
         Self::new(

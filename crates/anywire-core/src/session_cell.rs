@@ -2,20 +2,23 @@
 //! no task and no timer. `anywire-protocol` knows what the state means, `dispatch.rs`
 //! calls the app.
 
+use std::any::Any;
 use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 use anywire_protocol::{
-    Can, CloseCode, CloseReason, Event, Message, Session, SessionId, Timestamp, Transport,
-    TrySendError,
+    Can, CloseCode, CloseReason, Credential, Event, Message, Session, SessionId, Timestamp,
+    Transport, TrySendError,
 };
 
 use crate::accounts::{Caller, Owners};
 use crate::clock::Clock;
 use crate::deadlines::{Deadlines, Due, tick};
+use crate::grant::Grant;
 use crate::memory::Memory;
+use crate::opening::Opening;
 use crate::reports::Reports;
 use crate::usage::Traffic;
 
@@ -36,6 +39,9 @@ pub(crate) trait Home: Send + Sync {
     /// Sends to all followers of a topic; returns to how many.
     fn publish(&self, topic: &str, message: Message) -> usize;
 
+    /// Asks the app about a credential, on a task of its own.
+    fn judge(&self, cell: &Arc<SessionCell>, credential: Credential);
+
     /// More bytes are held than may be: gives some up, on a task of its own.
     fn relieve(&self);
 }
@@ -47,9 +53,11 @@ pub(crate) struct SessionCell {
     pub(crate) id: SessionId,
     /// Whose shares the session counts in.
     pub(crate) owners: Owners,
-    pub(crate) protocol: Box<str>,
+    kept: Option<Box<Kept>>,
     /// What both sides can (PROTOCOL §2.5), as the first open agreed.
     pub(crate) can: Can,
+    /// What lets the client in is its grant, and no request by itself (PROTOCOL §10.10).
+    pub(crate) is_by_grant: bool,
     pub(crate) home: Weak<dyn Home>,
     node: Arc<Node>,
     /// Whether the app is made of callbacks.
@@ -73,6 +81,35 @@ pub(crate) struct About<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) protocol: &'a str,
     pub(crate) can: Can,
+    pub(crate) is_by_grant: bool,
+}
+
+impl About<'_> {
+    fn kept_bytes(&self) -> u32 {
+        let opening = self.caller.opening.as_ref();
+        let bytes = self.protocol.len() + opening.map_or(0, Opening::held_bytes);
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
+/// What few sessions have.
+struct Kept {
+    protocol: Box<str>,
+    opening: Option<Opening>,
+}
+
+/// What the app's callbacks keep of a session; nothing for those that keep nothing.
+pub(crate) type Slot = Option<Box<dyn Any + Send>>;
+
+/// What few sessions need while they live.
+#[derive(Default)]
+pub(crate) struct Extra {
+    /// What lets the client in, where that says more than who it is.
+    pub(crate) grant: Option<Grant>,
+    /// What the app's callbacks keep.
+    pub(crate) slot: Slot,
+    /// The tasks that wait for changes of the attachment.
+    pub(crate) watchers: Vec<Waker>,
 }
 
 pub(crate) struct State {
@@ -92,6 +129,16 @@ pub(crate) struct State {
     armed: u64,
     /// The tick of a later entry, left from before an earlier one was needed; used again when that has passed.
     spare: u64,
+    pub(crate) extra: Option<Box<Extra>>,
+    /// The version of the contact that the app has been told of.
+    told_contact: u32,
+    /// How often the grant was renewed, and how often when the app was told last.
+    pub(crate) renewals: u16,
+    told_renewals: u16,
+    /// The contact has changed, and the app's callbacks are to be told.
+    pub(crate) owes_attachment: bool,
+    /// The grant was renewed, and the app's callbacks are to be told.
+    pub(crate) owes_grant: bool,
     pub(crate) has_opened: bool,
     /// The app takes no messages any more.
     pub(crate) has_no_reader: bool,
@@ -106,12 +153,17 @@ pub(crate) struct State {
     pub(crate) under_way: u32,
     /// The connection must end, for what it holds under way.
     pub(crate) must_end: bool,
+    /// The bytes of what is kept of the request that opened the session.
+    kept_bytes: u32,
     /// The bytes that the hub counts for this session.
     counted: u32,
 }
 
 /// A session with its places in the index and in the wheel.
 const SESSION_BYTES: usize = size_of::<SessionCell>() + 96;
+
+/// No transport yet.
+const UNKNOWN: u8 = u8::MAX;
 
 /// No tick at all.
 const NEVER: u64 = u64::MAX;
@@ -147,6 +199,12 @@ impl SessionCell {
             topics: Vec::new(),
             armed: NEVER,
             spare: NEVER,
+            extra: None,
+            told_contact: 0,
+            renewals: 0,
+            told_renewals: 0,
+            owes_attachment: false,
+            owes_grant: false,
             has_opened: false,
             has_no_reader: false,
             is_dispatching: false,
@@ -155,17 +213,27 @@ impl SessionCell {
             traffic: Traffic::default(),
             under_way: 0,
             must_end: false,
+            kept_bytes: about.kept_bytes(),
             counted: 0,
         };
-        let transport = AtomicU8::new(Transport::Poll.index() as u8);
-        let About { protocol, can, .. } = about;
+        let transport = AtomicU8::new(UNKNOWN);
+        let About {
+            caller,
+            protocol,
+            can,
+            is_by_grant,
+        } = about;
+        let opening = caller.opening.clone();
+        let is_plain = protocol.is_empty() && opening.is_none();
         let protocol = protocol.into();
+        let kept = (!is_plain).then(|| Box::new(Kept { protocol, opening }));
         let state = Mutex::new(state);
         Self {
             id,
             owners,
-            protocol,
+            kept,
             can,
+            is_by_grant,
             home,
             node,
             has_handler,
@@ -194,13 +262,55 @@ impl SessionCell {
         self.peek(|state| state.session.is_finished())
     }
 
-    pub(crate) fn transport(&self) -> Transport {
-        Transport::ALL[usize::from(self.transport.load(Ordering::Relaxed))]
+    pub(crate) fn clock(&self) -> Clock {
+        self.node.clock
     }
 
-    pub(crate) fn set_transport(&self, transport: Transport) {
-        self.transport
-            .store(transport.index() as u8, Ordering::Relaxed);
+    /// The application's sub-protocol, or nothing.
+    pub(crate) fn protocol(&self) -> &str {
+        self.kept.as_ref().map_or("", |kept| &kept.protocol)
+    }
+
+    /// What is kept of the request that opened it.
+    pub(crate) fn opening(&self) -> Option<&Opening> {
+        self.kept.as_ref()?.opening.as_ref()
+    }
+
+    /// What carries the session, or carried it last.
+    pub(crate) fn transport(&self) -> Transport {
+        let index = usize::from(self.transport.load(Ordering::Relaxed));
+        Transport::ALL
+            .get(index)
+            .copied()
+            .unwrap_or(Transport::Poll)
+    }
+
+    /// Whether anything has carried it, or brought it something.
+    pub(crate) fn has_transport(&self) -> bool {
+        self.transport.load(Ordering::Relaxed) != UNKNOWN
+    }
+
+    /// Whether its grant says more than who the client is.
+    pub(crate) fn has_terms(&self) -> bool {
+        self.peek(|state| {
+            state
+                .extra
+                .as_ref()
+                .is_some_and(|extra| extra.grant.is_some())
+        })
+    }
+
+    /// This carries the session. `true` if something else did before.
+    pub(crate) fn set_transport(&self, transport: Transport) -> bool {
+        let index = transport.index() as u8;
+        let before = self.transport.swap(index, Ordering::Relaxed);
+        before != index && before != UNKNOWN
+    }
+
+    /// The session begins with this grant.
+    pub(crate) fn admit(&self, grant: Grant) {
+        let (clock, now) = (self.node.clock, self.node.clock.now());
+        self.peek(|state| state.set_grant(grant, clock, now));
     }
 
     /// Feeds the state one input, then wakes, arms the deadline, tells the app, and leaves the hub if all is over.
@@ -218,6 +328,11 @@ impl SessionCell {
         self.count(change);
         after.wake();
         self.wake_wheel(after.is_sooner);
+        if let Some(credential) = after.credential.take()
+            && let Some(home) = self.home.upgrade()
+        {
+            home.judge(self, credential);
+        }
         if after.has_calls
             && let Some(home) = self.home.upgrade()
         {
@@ -285,9 +400,25 @@ impl SessionCell {
         let is_sooner = self.arm(state, now);
         let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
         let has_room = state.session.has_room(0) || !state.session.is_open();
+        let version = state.session.contact_version();
+        let has_new_contact = mem::replace(&mut state.told_contact, version) != version;
+        let has_new_grant =
+            mem::replace(&mut state.told_renewals, state.renewals) != state.renewals;
+        state.owes_attachment |= has_new_contact && self.has_handler;
+        state.owes_grant |= has_new_grant && self.has_handler;
+        let has_news = has_new_contact || has_new_grant;
+        let must_wake = has_new_contact || has_left;
+        let watchers = match &mut state.extra {
+            Some(extra) if must_wake => mem::take(&mut extra.watchers),
+            _ => Vec::new(),
+        };
         After {
             connection: state.connection.take_if(|_| origin != Origin::Connection),
-            receiver: state.receiver.take_if(|_| state.session.has_event()),
+            receiver: state
+                .receiver
+                .take_if(|_| state.session.has_event() || has_news),
+            watchers,
+            credential: state.session.poll_credential(),
             senders: if has_room {
                 mem::take(&mut state.senders)
             } else {
@@ -295,7 +426,7 @@ impl SessionCell {
             },
             has_calls: self.has_handler
                 && !state.is_dispatching
-                && (!state.has_opened || state.session.has_event()),
+                && (!state.has_opened || state.session.has_event() || state.has_calls()),
             is_sooner,
             left: has_left.then(|| mem::take(&mut state.topics)),
         }
@@ -368,6 +499,20 @@ impl SessionCell {
 }
 
 impl State {
+    /// Whether the app's callbacks are to be told of something that is no event of the session.
+    fn has_calls(&self) -> bool {
+        self.owes_attachment || self.owes_grant
+    }
+
+    /// The app has let the client in.
+    pub(crate) fn set_grant(&mut self, grant: Grant, clock: Clock, now: Timestamp) {
+        let until = grant.ends_at().map(|until| clock.timestamp(until));
+        self.session.grant(until, now);
+        if !grant.is_plain() || self.extra.is_some() {
+            self.extra.get_or_insert_default().grant = Some(grant);
+        }
+    }
+
     /// The session has ended: the ticks of the wheel that it does not wait for any more.
     pub(crate) fn disarm(&mut self) -> [Option<u64>; 2] {
         let ticks = [&mut self.armed, &mut self.spare];
@@ -381,7 +526,10 @@ impl State {
 
     /// How many bytes more the session holds than the hub counts for it; from now on it counts them.
     pub(crate) fn weigh(&mut self) -> i64 {
-        let held = SESSION_BYTES + self.session.held_bytes() + self.under_way as usize;
+        let held = SESSION_BYTES
+            + self.session.held_bytes()
+            + self.under_way as usize
+            + self.kept_bytes as usize;
         let held = u32::try_from(held).unwrap_or(u32::MAX);
         let before = mem::replace(&mut self.counted, held);
         i64::from(held) - i64::from(before)
@@ -422,6 +570,10 @@ struct After {
     connection: Option<Waker>,
     receiver: Option<Waker>,
     senders: Vec<Waker>,
+    /// Those who wait for a change of the attachment.
+    watchers: Vec<Waker>,
+    /// For the app to judge.
+    credential: Option<Credential>,
     /// Whether the app is to be called.
     has_calls: bool,
     /// Whether the wheel waits for a later deadline than there is now.
@@ -433,12 +585,14 @@ struct After {
 impl After {
     fn wake(&mut self) {
         let senders = mem::take(&mut self.senders);
+        let watchers = mem::take(&mut self.watchers);
         for waker in self
             .connection
             .take()
             .into_iter()
             .chain(self.receiver.take())
             .chain(senders)
+            .chain(watchers)
         {
             waker.wake();
         }

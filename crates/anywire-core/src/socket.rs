@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use anywire_protocol::{
@@ -12,6 +12,12 @@ use anywire_protocol::{
 };
 use tokio_stream::Stream;
 
+use crate::attachment::Attachment;
+use crate::deeds::{Deed, Reaching, SessionInfo, Whom};
+use crate::grant::Grant;
+use crate::news::{AttachmentChanges, Seen, SocketEvent};
+use crate::nodes::Nodes;
+use crate::opening::Opening;
 use crate::principal::Principal;
 use crate::session_cell::{Origin, SessionCell};
 
@@ -41,6 +47,7 @@ use crate::session_cell::{Origin, SessionCell};
 pub struct Socket {
     sender: Sender,
     close_reason: Option<CloseReason>,
+    seen: Seen,
 }
 
 impl Socket {
@@ -48,7 +55,18 @@ impl Socket {
         Self {
             sender: Sender::new(cell),
             close_reason: None,
+            seen: Seen::default(),
         }
+    }
+
+    /// What comes next: a message, or a change of what is a state; `None` when the session has ended. An app that has no use for
+    /// the changes calls [`Socket::recv`], which leaves them out.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has taken nothing.
+    pub async fn next(&mut self) -> Option<SocketEvent> {
+        let Self { sender, seen, .. } = self;
+        let received = poll_fn(|cx| sender.cell().poll_next(cx, seen)).await;
+        self.note(received)
     }
 
     /// The next message from the client, or `None` when the session has ended: see [`Socket::close_reason`].
@@ -118,9 +136,34 @@ impl Socket {
         self.sender.id()
     }
 
-    /// The transport that carries the session now, or carried it last.
-    pub fn transport(&self) -> Transport {
+    /// The transport that carries the session; `None` while nothing does, see [`Socket::attachment`].
+    pub fn transport(&self) -> Option<Transport> {
         self.sender.transport()
+    }
+
+    /// Whether the client is there, by what, and since when; or why not.
+    pub fn attachment(&self) -> Attachment {
+        self.sender.attachment()
+    }
+
+    /// The changes of [`Socket::attachment`].
+    pub fn attachment_changes(&self) -> AttachmentChanges {
+        self.sender.attachment_changes()
+    }
+
+    /// What lets the client in now.
+    pub fn grant(&self) -> Grant {
+        self.sender.grant()
+    }
+
+    /// What is kept of the request that opened the session; `None` if the config keeps nothing.
+    pub fn opening(&self) -> Option<&Opening> {
+        self.sender.opening()
+    }
+
+    /// Puts the client out: the session closes at once with 4970 and this text, whatever was still to be sent.
+    pub fn revoke(&self, text: &str) {
+        self.sender.revoke(text);
     }
 
     /// The client's last attempts to connect, the oldest first: why the transport is what it is. Empty where all went well
@@ -140,14 +183,16 @@ impl Socket {
     }
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
-        match self.sender.cell.poll_receive(cx.waker()) {
-            Some(Ok(message)) => Poll::Ready(Some(message)),
-            Some(Err(reason)) => {
-                self.close_reason = Some(reason);
-                Poll::Ready(None)
-            }
+        match self.sender.cell().poll_receive(cx.waker()) {
+            Some(received) => Poll::Ready(self.note(received)),
             None => Poll::Pending,
         }
+    }
+
+    fn note<T>(&mut self, received: Result<T, CloseReason>) -> Option<T> {
+        received
+            .map_err(|reason| self.close_reason = Some(reason))
+            .ok()
     }
 }
 
@@ -166,7 +211,7 @@ impl Drop for Socket {
         } else {
             CloseCode::NORMAL
         };
-        self.sender.cell.step(Origin::Outside, |state, now| {
+        self.sender.cell().step(Origin::Outside, |state, now| {
             state.has_no_reader = true;
             state.session.close(code.into(), now);
         });
@@ -174,62 +219,99 @@ impl Drop for Socket {
 }
 
 /// Sends to one session. Clones share it.
+///
+/// It may be of a session that lives at another node of a cluster ([`Hub::session`](crate::Hub::session)): then what it says of the
+/// session is as of when it was made, and what it does is done there.
 #[derive(Clone)]
-pub struct Sender {
-    cell: Arc<SessionCell>,
+pub struct Sender(Reference);
+
+#[derive(Clone)]
+enum Reference {
+    Here(Arc<SessionCell>),
+    Elsewhere(Arc<Elsewhere>),
+}
+
+/// A session of another node.
+struct Elsewhere {
+    info: SessionInfo,
+    nodes: Arc<dyn Nodes>,
+}
+
+impl Elsewhere {
+    /// Has something done to the session, behind what was asked before.
+    fn ask(&self, deed: Deed) -> Reaching {
+        self.nodes.clone().reach(Whom::Session(self.info.id), deed)
+    }
+
+    /// The same, where nobody waits for it.
+    fn tell(&self, deed: Deed) {
+        // What is asked is on its way; the answer says nothing new.
+        drop(self.ask(deed));
+    }
 }
 
 impl Sender {
     pub(crate) fn new(cell: Arc<SessionCell>) -> Self {
-        Self { cell }
+        Self(Reference::Here(cell))
+    }
+
+    pub(crate) fn elsewhere(info: SessionInfo, nodes: Arc<dyn Nodes>) -> Self {
+        Self(Reference::Elsewhere(Arc::new(Elsewhere { info, nodes })))
+    }
+
+    /// A socket's own session.
+    fn cell(&self) -> &Arc<SessionCell> {
+        match &self.0 {
+            Reference::Here(cell) => cell,
+            Reference::Elsewhere(_) => unreachable!("a socket is where its session is"),
+        }
+    }
+
+    /// Whether the session lives at this node.
+    pub fn is_here(&self) -> bool {
+        matches!(self.0, Reference::Here(_))
     }
 
     /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
     /// the session lives; it may not have arrived yet.
     ///
-    /// Cancel safety: a future that is dropped before it is ready has sent nothing.
+    /// To a session of another node it waits for that node's word. There a full outbox is not waited for: it closes the session
+    /// with 4932.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has sent nothing; to a session of another node it may have.
     ///
     /// # Errors
     /// The message comes back. [`SendError::Closed`]: the session is over, open a new one. [`SendError::TooLarge`]: the
     /// message is longer than `max_message_bytes`, split it.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = Some(message.into());
-        poll_fn(|cx| {
-            let offered = message
-                .take()
-                .expect("a finished future is not polled again");
-            let Err(refused) = self.try_send(offered) else {
-                return Poll::Ready(Ok(()));
-            };
-            let returned = match refused.wait() {
-                Ok(returned) => returned,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            let waker = cx.waker().clone();
-            let has_room = self.cell.peek(|state| {
-                let has_room = state.session.has_room(returned.len()) || !state.session.is_open();
-                if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
-                    state.senders.push(waker);
+        let message = message.into();
+        match &self.0 {
+            Reference::Here(cell) => send(cell, message).await,
+            Reference::Elsewhere(elsewhere) => {
+                let reached = elsewhere.ask(Deed::Send(message.clone())).await;
+                match reached.reach.sessions {
+                    0 => Err(SendError::Closed(message)),
+                    _ => Ok(()),
                 }
-                has_room
-            });
-            message = Some(returned);
-            if has_room {
-                cx.waker().wake_by_ref();
             }
-            Poll::Pending
-        })
-        .await
+        }
     }
 
     /// Sends a message if the outbox has room now. What holds then is as in `send`.
+    ///
+    /// To a session of another node the message goes at once, and nobody waits for what becomes of it.
     ///
     /// # Errors
     /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
     /// The others are those of `send`.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        if let Some(connection) = self.cell.offer(message.into())? {
-            connection.wake();
+        match &self.0 {
+            Reference::Here(cell) => {
+                if let Some(connection) = cell.offer(message.into())? {
+                    connection.wake();
+                }
+            }
+            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Send(message.into())),
         }
         Ok(())
     }
@@ -239,60 +321,176 @@ impl Sender {
     /// A code that no close may carry (1004 to 1006, 1015, 1016 to 2999; PROTOCOL §3.5) becomes 1000.
     pub fn close(&self, reason: impl Into<CloseReason>) {
         let reason = reason.into();
-        self.cell.step(Origin::Outside, |state, now| {
-            state.session.close(reason, now)
-        });
+        match &self.0 {
+            Reference::Here(cell) => cell.step(Origin::Outside, |state, now| {
+                state.session.close(reason, now)
+            }),
+            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Close(reason)),
+        }
+    }
+
+    /// Puts the client out: the session closes at once with 4970 and this text, whatever was still to be sent.
+    pub fn revoke(&self, text: &str) {
+        match &self.0 {
+            Reference::Here(cell) => {
+                let reason = CloseReason::new(CloseCode::REVOKED, text);
+                cell.step(Origin::Outside, |state, now| {
+                    state.session.abort(reason, now)
+                });
+            }
+            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Revoke(text.to_owned())),
+        }
     }
 
     /// Follows a topic: what any session or the server publishes there comes to this session too, in the order of its
     /// other messages. A session whose outbox is full when a message comes is closed with 4932.
     pub fn subscribe(&self, topic: &str) {
-        if let Some(home) = self.cell.home.upgrade() {
-            home.subscribe(topic, &self.cell);
+        match &self.0 {
+            Reference::Here(cell) => {
+                if let Some(home) = cell.home.upgrade() {
+                    home.subscribe(topic, cell);
+                }
+            }
+            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Subscribe(topic.to_owned())),
         }
     }
 
     /// Follows a topic no more. Messages that were published before still come.
     pub fn unsubscribe(&self, topic: &str) {
-        if let Some(home) = self.cell.home.upgrade() {
-            self.cell
-                .peek(|state| state.topics.retain(|other| **other != *topic));
-            home.unsubscribe(topic, &self.cell);
+        match &self.0 {
+            Reference::Here(cell) => {
+                if let Some(home) = cell.home.upgrade() {
+                    cell.peek(|state| state.topics.retain(|other| **other != *topic));
+                    home.unsubscribe(topic, cell);
+                }
+            }
+            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Unsubscribe(topic.to_owned())),
         }
     }
 
-    /// Sends a message to all sessions of this server that follow a topic, this one too if it does; returns to how many.
-    /// The bytes are shared, not copied.
+    /// Sends a message to all sessions of this server that follow a topic, this one too if it does; returns to how many, which a handle
+    /// to a session of another node does not know: 0. The bytes are shared, not copied.
     pub fn publish(&self, topic: &str, message: impl Into<Message>) -> usize {
-        let home = self.cell.home.upgrade();
-        home.map_or(0, |home| home.publish(topic, message.into()))
+        match &self.0 {
+            Reference::Here(cell) => {
+                let home = cell.home.upgrade();
+                home.map_or(0, |home| home.publish(topic, message.into()))
+            }
+            Reference::Elsewhere(elsewhere) => {
+                // Its followers hear of it from the cluster, here and elsewhere.
+                elsewhere.nodes.publish(topic, message.into());
+                0
+            }
+        }
     }
 
     /// The session's public name, for logs and presence. It opens nothing.
     pub fn id(&self) -> SessionId {
-        self.cell.id
+        match &self.0 {
+            Reference::Here(cell) => cell.id,
+            Reference::Elsewhere(elsewhere) => elsewhere.info.id,
+        }
     }
 
-    /// The transport that carries the session now, or carried it last.
-    pub fn transport(&self) -> Transport {
-        self.cell.transport()
+    /// The transport that carries the session; `None` while nothing does, see [`Sender::attachment`].
+    pub fn transport(&self) -> Option<Transport> {
+        self.attachment().transport()
+    }
+
+    /// Whether the client is there, by what, and since when; or why not.
+    pub fn attachment(&self) -> Attachment {
+        match &self.0 {
+            Reference::Here(cell) => cell.attachment(),
+            Reference::Elsewhere(elsewhere) => elsewhere.info.attachment,
+        }
+    }
+
+    /// The changes of [`Sender::attachment`]; of a session of another node only what it was.
+    pub fn attachment_changes(&self) -> AttachmentChanges {
+        match &self.0 {
+            Reference::Here(cell) => AttachmentChanges::new(cell.clone()),
+            Reference::Elsewhere(elsewhere) => AttachmentChanges::once(elsewhere.info.attachment),
+        }
+    }
+
+    /// What lets the client in now; of a session of another node only who it is.
+    pub fn grant(&self) -> Grant {
+        match &self.0 {
+            Reference::Here(cell) => cell.grant(),
+            Reference::Elsewhere(elsewhere) => match &elsewhere.info.principal {
+                Some(principal) => Grant::to(principal.clone()),
+                None => Grant::anonymous(),
+            },
+        }
+    }
+
+    /// What is kept of the request that opened the session; `None` if the config keeps nothing, or the session lives at another node.
+    pub fn opening(&self) -> Option<&Opening> {
+        match &self.0 {
+            Reference::Here(cell) => cell.opening(),
+            Reference::Elsewhere(_) => None,
+        }
     }
 
     /// The client's last attempts to connect, the oldest first: why the transport is what it is. Empty where all went well
-    /// (PROTOCOL §7.6). At most 16 are kept.
+    /// (PROTOCOL §7.6), and for a session of another node. At most 16 are kept.
     pub fn attempts(&self) -> Vec<Report> {
-        self.cell.peek(|state| state.reports.last())
+        match &self.0 {
+            Reference::Here(cell) => cell.peek(|state| state.reports.last()),
+            Reference::Elsewhere(_) => Vec::new(),
+        }
     }
 
     /// The principal that [`authorize`](crate::Principal) named for the client; `None` if the app does not authorise.
     pub fn principal(&self) -> Option<&Principal> {
-        self.cell.owners.principal()
+        match &self.0 {
+            Reference::Here(cell) => cell.owners.principal(),
+            Reference::Elsewhere(elsewhere) => elsewhere.info.principal.as_ref(),
+        }
     }
 
     /// The application's sub-protocol that was negotiated; empty if none was.
     pub fn protocol(&self) -> &str {
-        &self.cell.protocol
+        match &self.0 {
+            Reference::Here(cell) => cell.protocol(),
+            Reference::Elsewhere(elsewhere) => &elsewhere.info.protocol,
+        }
     }
+}
+
+/// Sends a message to a session of this node, waiting for room in the outbox.
+async fn send(cell: &Arc<SessionCell>, message: Message) -> Result<(), SendError> {
+    let mut message = Some(message);
+    poll_fn(|cx| {
+        let offered = message
+            .take()
+            .expect("a finished future is not polled again");
+        let refused = match cell.offer(offered) {
+            Ok(connection) => {
+                connection.into_iter().for_each(Waker::wake);
+                return Poll::Ready(Ok(()));
+            }
+            Err(refused) => refused,
+        };
+        let returned = match refused.wait() {
+            Ok(returned) => returned,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let waker = cx.waker().clone();
+        let has_room = cell.peek(|state| {
+            let has_room = state.session.has_room(returned.len()) || !state.session.is_open();
+            if !has_room && !state.senders.iter().any(|other| other.will_wake(&waker)) {
+                state.senders.push(waker);
+            }
+            has_room
+        });
+        message = Some(returned);
+        if has_room {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 impl Debug for Sender {

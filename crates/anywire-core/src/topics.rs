@@ -122,6 +122,18 @@ impl Topics {
         count
     }
 
+    /// Those who follow it.
+    pub(crate) fn cells(&self, name: &str) -> Vec<Arc<SessionCell>> {
+        let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else {
+            return Vec::new();
+        };
+        let followers = topic
+            .followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        followers.values().cloned().collect()
+    }
+
     pub(crate) fn followers(&self, name: &str) -> usize {
         let Some(topic) = self.by_name.get(name).map(|entry| entry.value().clone()) else {
             return 0;

@@ -4,14 +4,15 @@ use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
 use anywire_protocol::{
-    AnnouncedLimits, Attach, AttachError, Attachment, Can, CloseReason, ConnectionMode, Generation,
-    Offset, Open, Opened, Packet, Position, Transport, check_agreed, choose_protocol,
+    AnnouncedLimits, Attach, AttachError, Attached, Can, ConnectionMode, Generation, Offset, Open,
+    Opened, Packet, SessionId, ShortAnswer, Transport, check_agreed, choose_protocol,
 };
 
 use tracing::debug;
 
 use crate::accounts::Caller;
 use crate::connection::Connection;
+use crate::grant::{Grant, Verdict};
 use crate::hub::{Hub, HubState};
 use crate::local::Local;
 use crate::refusal::Refusal;
@@ -30,9 +31,14 @@ impl Hub {
             caller,
             protocol: choose_protocol(&open.protocols, self.protocols()).unwrap_or_default(),
             can: open.can.and(Can::SPOKEN),
+            is_by_grant: open.credential.is_some(),
         };
         let found = self.inner.open(open, packets, about);
-        let visited = found.and_then(|cell| self.visit(cell, open.generation, caller));
+        let visited = found.and_then(|cell| {
+            // One that comes again with its credential was asked about again.
+            let is_asked = !cell.is_by_grant || open.credential.is_some();
+            self.visit(cell, open.generation, caller, is_asked)
+        });
         self.counted(visited)
     }
 
@@ -44,7 +50,10 @@ impl Hub {
         // The secret is checked in any case, so that both refusals take the same time.
         let is_valid = self.inner.has_secret(attach);
         let found = match self.inner.session(attach.session) {
-            Some(cell) if is_valid => self.visit(cell, attach.generation, caller),
+            Some(cell) if is_valid => {
+                let is_asked = !cell.is_by_grant;
+                self.visit(cell, attach.generation, caller, is_asked)
+            }
             _ => Err(Refusal::unknown_session()),
         };
         // Only who was told the secret can show it.
@@ -66,9 +75,10 @@ impl Hub {
             caller,
             protocol,
             can: Can::NONE,
+            is_by_grant: false,
         };
         let cell = self.counted(self.inner.open_raw(about))?;
-        let visit = self.visit(cell.clone(), Generation::new(1), caller)?;
+        let visit = self.visit(cell.clone(), Generation::new(1), caller, true)?;
         visit
             .attach(
                 Offset::default(),
@@ -109,21 +119,38 @@ impl Hub {
         self.counted(is_valid.then_some(()).ok_or_else(Refusal::unknown_session))
     }
 
+    /// `is_asked` says that what the app says of the request decides, and not the session's grant (PROTOCOL §10.10).
     fn visit(
         &self,
         cell: Arc<SessionCell>,
         generation: Generation,
         caller: &Caller,
+        is_asked: bool,
     ) -> Result<Visit, Refusal> {
-        if cell.owners.principal() != caller.principal.as_ref() {
-            return Err(Refusal::unknown_session());
+        let mut grant = None;
+        if is_asked {
+            let given = caller.verdict.granted()?;
+            if cell.owners.principal() != given.principal() {
+                return Err(Refusal::unknown_session());
+            }
+            // What only names who it is changes nothing.
+            grant = Some(given.clone()).filter(|given| !given.is_plain() || cell.has_terms());
         }
         Ok(Visit {
             hub: self.inner.clone(),
             cell,
             generation,
+            grant,
+            renewal: None,
             is_use: false,
         })
+    }
+
+    /// Whether a session of this hub goes on by its grant, so that its requests are not asked about (PROTOCOL §10.10).
+    pub fn is_by_grant(&self, session: SessionId) -> bool {
+        self.inner
+            .session(session)
+            .is_some_and(|cell| cell.is_by_grant)
     }
 
     fn counted<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
@@ -141,6 +168,10 @@ pub struct Visit {
     hub: Arc<HubState>,
     cell: Arc<SessionCell>,
     generation: Generation,
+    /// The newest grant, where the request itself was asked about.
+    grant: Option<Grant>,
+    /// What the app says of the request, if the client wants its grant renewed by that (PROTOCOL §10.11).
+    renewal: Option<Verdict>,
     /// Whether the visit shows that the client uses its session.
     is_use: bool,
 }
@@ -155,6 +186,15 @@ impl Debug for Visit {
 }
 
 impl Visit {
+    /// The client's grant is renewed by what the app says of the request, if the packets ask for that.
+    pub(crate) fn renewed_by(self, packets: &[Packet], caller: &Caller) -> Self {
+        let asks = packets.iter().any(is_about_request);
+        Self {
+            renewal: asks.then(|| caller.verdict.clone()),
+            ..self
+        }
+    }
+
     /// A connection begins to carry the session, and brings packets, which a request may; the connection before is
     /// superseded. Send [`Visit::opened`] first where the client asked for it.
     ///
@@ -166,15 +206,14 @@ impl Visit {
         packets: Vec<Packet>,
         transport: Transport,
         mode: ConnectionMode,
-    ) -> Result<(Connection, Attachment), Refusal> {
+    ) -> Result<(Connection, Attached), Refusal> {
         let accounts = &self.hub.accounts;
         if let Err(exceeded) = accounts.attach(&self.cell.owners) {
             return Err(self.refused(exceeded.into()));
         }
-        let attached = self.take(received, packets, Some(mode));
+        let attached = self.take(received, packets, transport, Some(mode));
         let attached = attached.inspect_err(|_| self.hub.let_go(&self.cell.owners))?;
         let at = attached.expect("an attach that is not refused has a connection");
-        self.cell.set_transport(transport);
         self.hub.counters.attaches[transport].add(1);
         debug!(session = %self.cell.id, %transport, generation = %self.generation, "connection attached");
         let (hub, cell, id) = (self.hub.clone(), self.cell.clone(), at.id);
@@ -185,7 +224,7 @@ impl Visit {
     ///
     /// `at` is what [`Visit::attach`] returned. `None` stands for an exchange that attaches nothing: the counts are then what
     /// the server has received, and what the client has acknowledged.
-    pub fn opened(&self, at: Option<Attachment>) -> Opened {
+    pub fn opened(&self, at: Option<Attached>) -> Opened {
         let (received, first) = match at {
             Some(at) => (at.received, at.first),
             None => self.cell.peek(|state| {
@@ -199,7 +238,7 @@ impl Visit {
             generation: self.generation,
             received,
             first,
-            protocol: String::from(&*self.cell.protocol),
+            protocol: String::from(self.cell.protocol()),
             can: self.cell.can,
             limits: AnnouncedLimits::new(&self.hub.limits, self.cell.can),
         }
@@ -211,16 +250,22 @@ impl Visit {
     ///
     /// # Errors
     /// Those of [`Visit::attach`].
-    pub fn receive(&self, received: Offset, packets: Vec<Packet>) -> Result<(), Refusal> {
-        self.take(received, packets, None).map(drop)
+    pub fn receive(
+        &self,
+        received: Offset,
+        packets: Vec<Packet>,
+        transport: Transport,
+    ) -> Result<(), Refusal> {
+        self.take(received, packets, transport, None).map(drop)
     }
 
     fn take(
         &self,
         received: Offset,
         packets: Vec<Packet>,
+        transport: Transport,
         mode: Option<ConnectionMode>,
-    ) -> Result<Option<Attachment>, Refusal> {
+    ) -> Result<Option<Attached>, Refusal> {
         let counters = &self.hub.counters;
         if let Err(error) = check_agreed(&packets, self.cell.can) {
             return Err(self.refused(error.into()));
@@ -238,9 +283,9 @@ impl Visit {
         if let Err(exceeded) = taken {
             return Err(self.refused(exceeded.into()));
         }
-        let (reports, packets): (Vec<_>, Vec<_>) = packets
+        let (aside, packets): (Vec<_>, Vec<_>) = packets
             .into_iter()
-            .partition(|packet| matches!(packet, Packet::Report(_)));
+            .partition(|packet| matches!(packet, Packet::Report(_)) || is_about_request(packet));
         let mut is_first_use = false;
         let taken = self.cell.step(Origin::Transport, |state, now| {
             is_first_use = self.is_use && state.begin_use();
@@ -250,10 +295,17 @@ impl Visit {
             }
             let session = &mut state.session;
             let taken = session.handle_request(self.generation, received, packets, mode, now)?;
-            for report in reports {
-                if let Packet::Report(report) = report {
+            for packet in aside {
+                if let Packet::Report(report) = packet {
                     state.reports.take(*report, &counters.attempts);
                 }
+            }
+            if let Some(grant) = &self.grant {
+                state.set_grant(grant.clone(), self.cell.clock(), now);
+            }
+            let carries = mode.is_some() || !self.cell.has_transport();
+            if carries && self.cell.set_transport(transport) {
+                state.session.touch_contact();
             }
             Ok(taken)
         });
@@ -263,6 +315,9 @@ impl Visit {
         match taken {
             Ok(taken) => {
                 counters.messages_up.add(messages);
+                if let Some(verdict) = &self.renewal {
+                    self.cell.renew(verdict.clone(), Origin::Transport);
+                }
                 Ok(taken)
             }
             Err(error) => Err(self.refused(AttachError::into(error))),
@@ -278,8 +333,14 @@ impl Visit {
 
     /// What the answer to an exchange that does not attach says: what the server has received, and the end if it has
     /// come.
-    pub fn answer(&self) -> (Position, Option<CloseReason>) {
-        self.cell
-            .step(Origin::Connection, |state, _| state.session.poll_answer())
+    pub fn answer(&self) -> ShortAnswer {
+        self.cell.step(Origin::Connection, |state, now| {
+            state.session.poll_answer(now)
+        })
     }
+}
+
+/// Whether a packet asks the app about the request that brings it.
+pub(crate) fn is_about_request(packet: &Packet) -> bool {
+    matches!(packet, Packet::Credential(credential) if credential.is_empty())
 }

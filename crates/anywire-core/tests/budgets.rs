@@ -11,8 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anywire_core::{
-    App, Budgets, Caller, Connection, End, Flow, Handler, Hub, Measure, Principal, Rate, Refusal,
-    Scope, Sender, Share, Visit,
+    App, Budgets, Caller, Connection, End, Flow, Grant, Handler, Hub, Measure, Rate, Refusal,
+    Scope, Sender, Share, Verdict, Visit,
 };
 use anywire_protocol::*;
 use tokio::time::sleep;
@@ -21,7 +21,11 @@ use tokio::time::sleep;
 struct Quiet;
 
 impl Handler for Quiet {
-    fn on_message(&self, sender: &Sender, message: Message) {
+    type State = ();
+
+    fn on_open(&self, _: &Sender) {}
+
+    fn on_message(&self, _: &mut (), sender: &Sender, message: Message) {
         if message.as_text() == Some("send me much") {
             while sender.try_send("x".repeat(10_000)).is_ok() {}
         }
@@ -153,14 +157,17 @@ async fn an_address_holds_so_many_sessions_that_it_never_used() {
         // Each lives on, as one does that polls.
         if visits.len() % 1_000 == 0 {
             for visit in &visits {
-                visit.receive(Offset::default(), Vec::new()).unwrap();
+                visit
+                    .receive(Offset::default(), Vec::new(), Transport::Poll)
+                    .unwrap();
             }
         }
     }
     assert_eq!(visits.len(), 4_000);
     // One that is used makes room for another.
     let used = come_back(&hub, &visits[0], &flood).unwrap();
-    used.receive(Offset::default(), Vec::new()).unwrap();
+    used.receive(Offset::default(), Vec::new(), Transport::Poll)
+        .unwrap();
     sleep(Duration::from_millis(500)).await;
     assert!(keys.open(&hub, &flood).is_ok());
     assert!(keys.open(&hub, &flood).is_err());
@@ -192,7 +199,7 @@ async fn principals_and_all_together_have_shares_of_their_own() {
     let hub = hub(Budgets::default().of_principal(share).of_process(process));
     let mut keys = Keys::default();
     let named = |name: &str, number| Caller {
-        principal: Some(Principal::new(name)),
+        verdict: Verdict::Granted(Grant::to(name)),
         ..at(v4(number))
     };
     for number in 0..3 {
@@ -288,7 +295,10 @@ async fn connections_messages_bytes_and_control_frames_have_limits() {
         .chain(flood(text, 101));
     let packets: Vec<_> = packets.collect();
     let before = hub.metrics().messages_up;
-    let refused = visit.receive(Offset::default(), packets).err().unwrap();
+    let refused = visit
+        .receive(Offset::default(), packets, Transport::Poll)
+        .err()
+        .unwrap();
     assert_eq!(
         (refused.reason().code, hub.metrics().messages_up),
         (CloseCode::TOO_MANY, before)
@@ -320,7 +330,8 @@ async fn people_do_not_reach_the_limits() {
             let visit = keys.open(&hub, &office);
             let visit = visit.unwrap_or_else(|refusal| panic!("after {second} s: {refusal}"));
             let used = come_back(&hub, &visit, &office).unwrap();
-            used.receive(Offset::default(), Vec::new()).unwrap();
+            used.receive(Offset::default(), Vec::new(), Transport::Poll)
+                .unwrap();
         }
         sleep(Duration::from_secs(1)).await;
     }
@@ -376,10 +387,13 @@ async fn under_pressure_goes_first_what_nobody_misses() {
     };
     for index in 0..10 {
         parts
-            .receive(Offset::default(), half(index * 65_000))
+            .receive(Offset::default(), half(index * 65_000), Transport::Poll)
             .unwrap();
     }
-    assert_eq!(parts.answer().0, Position::new(Offset::default(), 650_000));
+    assert_eq!(
+        parts.answer().received,
+        Position::new(Offset::default(), 650_000)
+    );
     let used_long_ago = keys.open(&hub, &caller).unwrap();
     let connection = carry(&used_long_ago);
     fill(&connection);
@@ -395,7 +409,7 @@ async fn under_pressure_goes_first_what_nobody_misses() {
             visit
         })
         .collect();
-    let ended = |visit: &Visit| visit.answer().1.map(|reason| reason.code);
+    let ended = |visit: &Visit| visit.answer().close.map(|reason| reason.code);
     assert_eq!(ended(&used_long_ago), None);
     sleep(Duration::from_secs(10)).await;
     // It polls, so it is there, though between two polls nothing carries it.
@@ -419,7 +433,7 @@ async fn under_pressure_goes_first_what_nobody_misses() {
     let held = hub.metrics().held_bytes;
     assert!(held <= 20_000_000, "{held}");
     assert_eq!(
-        parts.answer().0,
+        parts.answer().received,
         Position::new(Offset::default(), 0),
         "acknowledged without bytes"
     );
@@ -439,9 +453,14 @@ async fn under_pressure_goes_first_what_nobody_misses() {
     // A sender begins its message again.
     for index in 0..10 {
         let part = half(index * 65_000);
-        parts.receive(Offset::default(), part).unwrap();
+        parts
+            .receive(Offset::default(), part, Transport::Poll)
+            .unwrap();
     }
-    assert_eq!(parts.answer().0, Position::new(Offset::default(), 650_000));
+    assert_eq!(
+        parts.answer().received,
+        Position::new(Offset::default(), 650_000)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,11 @@ fn allocated() -> i64 {
 struct Echo;
 
 impl Handler for Echo {
-    fn on_message(&self, sender: &Sender, message: Message) {
+    type State = ();
+
+    fn on_open(&self, _: &Sender) {}
+
+    fn on_message(&self, _: &mut (), sender: &Sender, message: Message) {
         let _ = sender.try_send(message);
     }
 }

@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anywire_core::{
-    App, Budgets, Caller, Connection, End, Entry, Flow, Hub, Nodes, Outgoing, Place, Placing,
-    Socket,
+    App, Budgets, Caller, Connection, Deed, End, Entry, Flow, Hub, Nodes, Outgoing, Place, Placing,
+    Reached, Reaching, Socket, Whom,
 };
 use anywire_protocol::*;
 use tokio::sync::mpsc;
@@ -22,6 +22,7 @@ fn open_packet(key: u8, generation: u64) -> Open {
         hold: None,
         protocols: Vec::new(),
         can: Can::NONE,
+        credential: None,
     }
 }
 
@@ -259,10 +260,11 @@ async fn a_topic_shares_its_bytes_and_forgets_who_left() {
 async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
     struct Log(Arc<Mutex<Vec<String>>>);
     impl anywire_core::Handler for Log {
+        type State = ();
         fn on_open(&self, _: &anywire_core::Sender) {
             self.0.lock().unwrap().push("open".into());
         }
-        fn on_message(&self, sender: &anywire_core::Sender, message: Message) {
+        fn on_message(&self, _: &mut (), sender: &anywire_core::Sender, message: Message) {
             self.0
                 .lock()
                 .unwrap()
@@ -272,7 +274,7 @@ async fn callbacks_of_one_session_come_one_at_a_time_and_in_order() {
                 sender.close(CloseCode::NORMAL);
             }
         }
-        fn on_close(&self, _: &anywire_core::Sender, reason: &CloseReason) {
+        fn on_close(&self, _: (), _: &anywire_core::Sender, reason: &CloseReason) {
             self.0.lock().unwrap().push(format!("close {reason}"));
         }
     }
@@ -338,8 +340,10 @@ async fn there_are_no_more_sessions_than_allowed() {
 async fn a_callback_that_panics_on_a_deadline_stops_no_other_deadline() {
     struct Panics(Arc<Mutex<usize>>);
     impl anywire_core::Handler for Panics {
-        fn on_message(&self, _: &anywire_core::Sender, _: Message) {}
-        fn on_close(&self, _: &anywire_core::Sender, _: &CloseReason) {
+        type State = ();
+        fn on_open(&self, _: &anywire_core::Sender) {}
+        fn on_message(&self, _: &mut (), _: &anywire_core::Sender, _: Message) {}
+        fn on_close(&self, _: (), _: &anywire_core::Sender, _: &CloseReason) {
             *self.0.lock().unwrap() += 1;
             panic!("as the test asks");
         }
@@ -390,10 +394,12 @@ async fn what_comes_for_an_app_that_has_returned_is_dropped_and_the_close_gets_t
 async fn an_end_is_told_even_after_a_callback_panicked_in_the_same_batch() {
     struct Log(Arc<Mutex<Vec<String>>>);
     impl anywire_core::Handler for Log {
-        fn on_message(&self, _: &anywire_core::Sender, _: Message) {
+        type State = ();
+        fn on_open(&self, _: &anywire_core::Sender) {}
+        fn on_message(&self, _: &mut (), _: &anywire_core::Sender, _: Message) {
             panic!("as the test asks");
         }
-        fn on_close(&self, _: &anywire_core::Sender, reason: &CloseReason) {
+        fn on_close(&self, _: (), _: &anywire_core::Sender, reason: &CloseReason) {
             self.0.lock().unwrap().push(reason.to_string());
         }
     }
@@ -542,6 +548,10 @@ impl Nodes for Alone {
     fn not_begun(&self, _: SessionId) {}
 
     fn publish(&self, _: &str, _: Message) {}
+
+    fn reach(self: Arc<Self>, _: Whom, _: Deed) -> Reaching {
+        Box::pin(async { Reached::default() })
+    }
 
     fn follow(&self, _: &str) {}
 

@@ -248,7 +248,10 @@ fn status(code: CloseCode) -> StatusCode {
         CloseCode::TOO_MANY => StatusCode::TOO_MANY_REQUESTS,
         CloseCode::UNKNOWN_SESSION => StatusCode::NOT_FOUND,
         CloseCode::TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
-        CloseCode::FORBIDDEN_ORIGIN | CloseCode::UNAUTHORIZED => StatusCode::FORBIDDEN,
+        CloseCode::UNAUTHORIZED | CloseCode::CREDENTIAL_EXPIRED => StatusCode::UNAUTHORIZED,
+        CloseCode::FORBIDDEN_ORIGIN | CloseCode::FORBIDDEN | CloseCode::REVOKED => {
+            StatusCode::FORBIDDEN
+        }
         CloseCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         CloseCode::METHOD_NOT_ALLOWED => StatusCode::METHOD_NOT_ALLOWED,
         CloseCode::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,5 +1,7 @@
 //! The endpoints of this crate, a row for each. What each of them does is in the file of its name.
 
+use anywire_protocol::Transport;
+
 use crate::answer::{Answer, HttpRefusal, Style};
 use crate::request::body::BoxError;
 use crate::request::{Request, Row};
@@ -38,6 +40,16 @@ impl Endpoint {
             Self::Events => &events::ROW,
             Self::Jsonp => &jsonp::ROW,
             Self::Form => &form::ROW,
+        }
+    }
+
+    /// The transport that it belongs to.
+    pub fn transport(self) -> Transport {
+        match self {
+            Self::Poll => Transport::Poll,
+            Self::Stream => Transport::Stream,
+            Self::Events => Transport::Events,
+            Self::Jsonp | Self::Form => Transport::Jsonp,
         }
     }
 

@@ -17,9 +17,10 @@ pub(crate) const ROW: Row = Row {
 };
 
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
-    let Request { hub, caller, .. } = request;
     let (offer, seen) = read(&request)?;
-    let body = match StreamBody::begin_events(hub, offer, seen, caller)? {
+    let Request { hub, guest, .. } = request;
+    let begun = StreamBody::begin_events(hub, offer, seen, guest);
+    let body = match begun.await? {
         Entering::Here(body) => body?,
         Entering::Elsewhere(asked) => asked.await?,
     };

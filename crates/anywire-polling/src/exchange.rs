@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anywire_core::{
-    Caller, Connection, End, Entered, Entering, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
+    Connection, End, Entered, Entering, Entry, Flow, Guest, Head, Hub, Intent, Outgoing, Refusal,
 };
 use anywire_protocol::{
     CloseCode, ConnectionMode, Encoding, Limits, Packet, PayloadWriter, Transport,
@@ -29,16 +29,17 @@ impl Exchange {
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         hub: &Hub,
         transport: Transport,
         encoding: Encoding,
         payload: Bytes,
-        caller: &Caller,
+        guest: Guest,
     ) -> Result<Entering<Self>, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, mut rest } = Parsed::read(encoding, payload, false, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
+        let caller = guest.caller(hub, Some(&head), &rest).await;
         let (intent, ping) = match hold(&head) {
             Some(hold) => {
                 // An open that asks nothing is answered at once (PROTOCOL §6.3).
@@ -60,7 +61,7 @@ impl Exchange {
             transport,
             intent,
         };
-        Ok(hub.enter(entry, caller).map(move |entered| {
+        Ok(hub.enter(entry, &caller).map(move |entered| {
             let Entered {
                 opened,
                 connection,
@@ -72,11 +73,8 @@ impl Exchange {
             if let Some(content) = ping {
                 writer.push(&Packet::Pong(content));
             }
-            if let Some((received, end)) = answer {
-                writer.push(&Packet::Ack(received));
-                if let Some(reason) = end {
-                    writer.push(&Packet::Close(reason));
-                }
+            if let Some(answer) = answer {
+                answer.packets().for_each(|packet| writer.push(&packet));
             }
             Self {
                 connection: connection.map(|(connection, _)| connection),

@@ -1,6 +1,6 @@
 //! `POST {mount}/form`: what a page sends that can read no answer (PROTOCOL §15.5).
 
-use anywire_core::{Caller, Entry, Head, Hub, Intent, Refusal};
+use anywire_core::{Entry, Guest, Head, Hub, Intent, Refusal};
 use anywire_protocol::{
     CloseCode, CloseReason, ESCAPED_MARK, Encoding, Packet, ProtocolError, Transport, unescape,
 };
@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::answer::{Answer, HttpRefusal, TEXT};
 use crate::request::body::{BoxError, Escape, collect};
-use crate::request::head::{Parsed, bounded};
+use crate::request::head::{Parsed, bounded, hold};
 use crate::request::{Request, Row};
 
 pub(crate) const ROW: Row = Row {
@@ -26,7 +26,7 @@ where
 {
     let Request {
         hub,
-        caller,
+        guest,
         headers,
         body,
         ..
@@ -43,32 +43,34 @@ where
     // The field's value may be escaped itself, which makes three bytes of one.
     let longest = hub.limits().max_payload_bytes.saturating_mul(3) + ESCAPED_MARK.len();
     let field = collect(headers, body, Escape::Always, longest, hub.memory()).await?;
-    take(hub, field.bytes, caller).await?;
+    take(hub, field.bytes, guest).await?;
     Ok(Answer::whole(TEXT, Bytes::from_static(b"ok")))
 }
 
 /// Takes what a form sends. The page cannot read the response, so acks and closes in it must not be recorded as delivered.
-async fn take(hub: &Hub, field: Bytes, caller: &Caller) -> Result<(), Refusal> {
+async fn take(hub: &Hub, field: Bytes, guest: Guest) -> Result<(), Refusal> {
     let payload = bounded(unescape(field)?, hub.limits())?;
     let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, false, hub.limits())?;
     // A pong is not for what carries the session meanwhile.
     rest.retain(|packet| !matches!(packet, Packet::Ping(_)));
-    match head {
-        Head::Attach(attach) if attach.hold.is_none() => {
-            let entry = Entry {
-                head: Head::Attach(attach),
-                packets: rest,
-                // A form is what script tags send by.
-                transport: Transport::Jsonp,
-                intent: Intent::SendUnread,
-            };
-            hub.enter(entry, caller).await.map(drop)
-        }
-        _ => Err(ProtocolError::malformed(
-            "a form that does not begin with an attach packet without holdMs",
-        )
-        .into()),
+    let may_begin = match &head {
+        Head::Attach(_) => true,
+        // What holds a credential does not fit into an address (PROTOCOL §10.10).
+        Head::Open(open) => open.credential.is_some(),
+    };
+    if !may_begin || hold(&head).is_some() {
+        let text = "a form that does not begin with an attach, or with an open that has a credential, without holdMs";
+        return Err(ProtocolError::malformed(text).into());
     }
+    let caller = guest.caller(hub, Some(&head), &rest).await;
+    let entry = Entry {
+        head,
+        packets: rest,
+        // A form is what script tags send by.
+        transport: Transport::Jsonp,
+        intent: Intent::SendUnread,
+    };
+    hub.enter(entry, &caller).await.map(drop)
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -25,7 +25,7 @@ pub(crate) fn style(query: &str) -> Style {
 
 pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
     let Request {
-        hub, caller, query, ..
+        hub, guest, query, ..
     } = request;
     let number = call_number(query).ok_or_else(|| {
         ProtocolError::malformed("a query without a parameter `anywire.c` that is a number")
@@ -34,7 +34,8 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         ProtocolError::malformed("a query without a parameter `anywire.b`, the payload")
     })??;
     let payload = bounded(payload, hub.limits())?;
-    let exchange = match Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, caller)? {
+    let begun = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, guest);
+    let exchange = match begun.await? {
         Entering::Here(exchange) => exchange?,
         Entering::Elsewhere(asked) => asked.await?,
     };

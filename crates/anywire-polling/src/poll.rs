@@ -23,14 +23,15 @@ where
 {
     let Request {
         hub,
-        caller,
+        guest,
         headers,
         body,
         ..
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let exchange = match Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, caller)? {
+    let begun = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, guest);
+    let exchange = match begun.await? {
         Entering::Here(exchange) => exchange?,
         Entering::Elsewhere(asked) => asked.await?,
     };

@@ -4,7 +4,7 @@ pub(crate) mod body;
 pub(crate) mod head;
 pub mod query;
 
-use anywire_core::{Caller, Hub};
+use anywire_core::{Guest, Hub};
 use http::{HeaderMap, Method};
 
 /// What a router needs to know of an endpoint.
@@ -20,13 +20,13 @@ pub struct Row {
     pub is_opt_in: bool,
 }
 
-/// A request that has passed the gate.
+/// A request that has passed the gate as far as its body does not matter.
 #[derive(Debug)]
 pub struct Request<'a, B> {
     /// The sessions.
     pub hub: &'a Hub,
     /// Who makes it.
-    pub caller: &'a Caller,
+    pub guest: Guest,
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The request's query, without the `?`; empty if there is none.

@@ -21,14 +21,15 @@ where
 {
     let Request {
         hub,
-        caller,
+        guest,
         headers,
         body,
         ..
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let body = match StreamBody::begin(hub, encoding, payload.bytes, caller)? {
+    let begun = StreamBody::begin(hub, encoding, payload.bytes, guest);
+    let body = match begun.await? {
         Entering::Here(body) => body?,
         Entering::Elsewhere(asked) => asked.await?,
     };

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_core::{
-    Caller, Connection, End, Entered, Entering, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
+    Caller, Connection, End, Entered, Entering, Entry, Flow, Guest, Head, Hub, Intent, Outgoing,
+    Refusal,
 };
 use anywire_protocol::{
     ConnectionMode, Encoding, Limits, Offer, Offset, Opened, Packet, ProtocolError, Transport,
@@ -38,11 +39,11 @@ impl StreamBody {
     ///
     /// # Errors
     /// Nothing of the request was taken; answer with the refusal.
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         hub: &Hub,
         encoding: Encoding,
         payload: Bytes,
-        caller: &Caller,
+        guest: Guest,
     ) -> Result<Entering<Self>, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, true, &limits)?;
@@ -52,7 +53,8 @@ impl StreamBody {
             )
             .into());
         }
-        let entering = enter(hub, head, rest, Transport::Stream, caller);
+        let caller = guest.caller(hub, Some(&head), &rest).await;
+        let entering = enter(hub, head, rest, Transport::Stream, &caller);
         Ok(entering.map(move |entered| {
             let (connection, _, opened) = carried(entered);
             let mut framing = Framing::payload(encoding);
@@ -67,14 +69,18 @@ impl StreamBody {
     ///
     /// # Errors
     /// Answer with the refusal.
-    pub(crate) fn begin_events(
+    pub(crate) async fn begin_events(
         hub: &Hub,
         offer: Offer,
         seen: Option<Offset>,
-        caller: &Caller,
+        guest: Guest,
     ) -> Result<Entering<Self>, Refusal> {
         let seen = seen.unwrap_or_default();
         let head = match offer {
+            Offer::Open(open) if open.credential.is_some() => {
+                let text = "a credential in the address of an event stream: open by an exchange";
+                return Err(ProtocolError::malformed(text).into());
+            }
             Offer::Open(mut open) => {
                 open.received = open.received.max(seen);
                 Head::Open(Box::new(open))
@@ -90,7 +96,8 @@ impl StreamBody {
             }
         };
         let limits = hub.limits().clone();
-        let entering = enter(hub, head, Vec::new(), Transport::Events, caller);
+        let caller = guest.caller(hub, Some(&head), &[]).await;
+        let entering = enter(hub, head, Vec::new(), Transport::Events, &caller);
         Ok(entering.map(move |entered| {
             let (connection, first, opened) = carried(entered);
             let (mut framing, begin) = Framing::events(first);

@@ -26,14 +26,16 @@ pub use negotiation::{
     Report,
 };
 pub use session::{
-    Attachment, ConnectionId, ConnectionMode, Event, Fence, Role, Session, Transmit,
+    Attached, ConnectionId, ConnectionMode, Contact, Detach, Event, Fence, Role, Session,
+    ShortAnswer, Transmit,
 };
 pub use time::Timestamp;
 pub use transport::{PerTransport, Transport};
 pub use wire::can::Can;
 pub use wire::close::{CloseCode, CloseReason, Disposition};
+pub use wire::credential::{Credential, Renewal};
 pub use wire::escape::{ESCAPED_MARK, Unescaper, escape_line, is_line, unescape};
-pub use wire::exchange::{check_agreed, check_request, check_size, is_answer};
+pub use wire::exchange::{check_agreed, check_credential, check_request, check_size, is_answer};
 pub use wire::identity::{Generation, Offset, OpeningKey, Secret, SessionId};
 pub use wire::message::{Message, MessageKind};
 pub use wire::offer::{Offer, application_protocols, choose_protocol};

@@ -25,6 +25,8 @@ pub struct Limits {
     pub max_part_bytes: usize,
     /// Longest content of a ping in bytes. Default 32 KiB.
     pub max_ping_bytes: usize,
+    /// Longest credential of an open or of a credential packet. Default 8 KiB, and at most 8 KiB: it must fit into an offer.
+    pub max_credential_bytes: usize,
     /// Most messages kept until acknowledged. Default 1,024. Too small stalls bursts.
     pub max_outbox_messages: usize,
     /// Most bytes kept until acknowledged. Default 1 MiB. One message always fits.
@@ -61,6 +63,13 @@ pub struct Limits {
     /// How long a session whose page has left waits for it to come back, unless the page asks for longer. Default 10 s. Too
     /// short ends sessions of pages that reload; too long shows visitors who have gone.
     pub leave_window: Duration,
+    /// How long nothing may carry a session until its app is told that its client is gone. Default 5 s. Too short, and the moment
+    /// between two polls, or between a WebSocket that was lost and what follows it, shows as an absence; too long shows people
+    /// who have gone.
+    pub detached_after: Duration,
+    /// How long before a grant runs out its client is asked for a credential, and at most half of the time for which it was given.
+    /// Default 30 s. Too short leaves a client no time to fetch one.
+    pub renewal: Duration,
     /// How long after its session's end an opening key is remembered. Default 30 s. Too short, and a late repeat of an open
     /// makes a second session; longer costs about 70 bytes for each session that ended meanwhile.
     pub open_window: Duration,
@@ -89,6 +98,7 @@ setters! {
     max_payload_bytes: usize,
     max_part_bytes: usize,
     max_ping_bytes: usize,
+    max_credential_bytes: usize,
     max_outbox_messages: usize,
     max_outbox_bytes: usize,
     max_outbox_age: Duration,
@@ -104,6 +114,8 @@ setters! {
     max_stream_bytes: usize,
     resume_window: Duration,
     leave_window: Duration,
+    detached_after: Duration,
+    renewal: Duration,
     open_window: Duration,
     close_timeout: Duration,
 }
@@ -227,6 +239,11 @@ impl Limits {
                 "max_stream_bytes must be at least 4,096: a prelude and opened come before the first message",
             ));
         }
+        if self.max_credential_bytes > MAX_CREDENTIAL_BYTES {
+            return Err(LimitsError(
+                "max_credential_bytes must be at most 8,192: an offer carries no longer ones",
+            ));
+        }
         let longest = [
             self.heartbeat,
             self.heartbeat_timeout,
@@ -236,6 +253,8 @@ impl Limits {
             self.stream_age,
             self.resume_window,
             self.leave_window,
+            self.detached_after,
+            self.renewal,
             self.open_window,
             self.close_timeout,
         ]
@@ -261,6 +280,9 @@ const BESIDE_BYTES: usize = 1_024;
 /// Parts that hold less would cost more than they carry.
 const MIN_PART_BYTES: usize = 1_024;
 
+/// 8 KiB: with base64 it fits into an offer, of at most [`Limits::MAX_OPEN_BYTES`].
+const MAX_CREDENTIAL_BYTES: usize = 8_192;
+
 /// A stream that ended before its first message would be followed by others like it for ever.
 const MIN_STREAM_BYTES: usize = 4_096;
 
@@ -271,6 +293,7 @@ impl Default for Limits {
             max_payload_bytes: 2_097_152,
             max_part_bytes: 65_536,
             max_ping_bytes: 32_768,
+            max_credential_bytes: 8_192,
             max_outbox_messages: 1_024,
             max_outbox_bytes: 1_048_576,
             max_outbox_age: Duration::from_secs(150),
@@ -286,6 +309,8 @@ impl Default for Limits {
             max_stream_bytes: 131_072,
             resume_window: Duration::from_secs(120),
             leave_window: Duration::from_secs(10),
+            detached_after: Duration::from_secs(5),
+            renewal: Duration::from_secs(30),
             open_window: Duration::from_secs(30),
             close_timeout: Duration::from_secs(10),
         }
@@ -307,6 +332,7 @@ pub struct AnnouncedLimits {
     max_payload_bytes: usize,
     max_part_bytes: usize,
     max_ping_bytes: usize,
+    max_credential_bytes: usize,
     window_messages: usize,
     window_bytes: usize,
     heartbeat_ms: u64,
@@ -338,6 +364,7 @@ impl AnnouncedLimits {
             max_payload_bytes: limits.max_payload_bytes,
             max_part_bytes: limits.max_part_bytes,
             max_ping_bytes: limits.max_ping_bytes,
+            max_credential_bytes: limits.max_credential_bytes,
             window_messages: limits.max_inbox_messages,
             window_bytes: limits.max_inbox_bytes,
             heartbeat_ms: ms(limits.heartbeat),
@@ -361,6 +388,7 @@ impl AnnouncedLimits {
             max_payload_bytes: self.max_payload_bytes,
             max_part_bytes: self.max_part_bytes,
             max_ping_bytes: self.max_ping_bytes,
+            max_credential_bytes: self.max_credential_bytes,
             // The outbox holds what is unacknowledged, so its bounds are the window.
             max_outbox_messages: own.max_outbox_messages.min(self.window_messages),
             max_outbox_bytes: own.max_outbox_bytes.min(self.window_bytes),

@@ -4,35 +4,33 @@
 
 mod closing;
 pub(crate) mod connection;
+pub(crate) mod contact;
 mod heartbeat;
 mod inbox;
 mod outbox;
 mod reading;
+mod renewal;
+mod role;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::closing::Closing;
 use self::connection::Connection;
+use self::contact::Contacts;
 use self::heartbeat::Heartbeat;
 use self::inbox::{Count, Extent, Inbox};
 use self::outbox::{Outbox, Piece};
 use self::reading::{Cursor, gap};
+use self::renewal::Renewing;
 use crate::{
-    AttachError, Can, CloseCode, CloseReason, Generation, Limits, Message, Offset, Packet,
-    Position, ProtocolError, Timestamp, TrySendError, check_agreed, check_size,
+    AttachError, Can, CloseCode, CloseReason, Credential, Generation, Limits, Message, Offset,
+    Packet, Position, ProtocolError, Timestamp, TrySendError, check_agreed, check_size,
 };
 
-pub use self::connection::{Attachment, ConnectionId, ConnectionMode, Fence, Transmit};
-
-/// Which side of the conversation a session is. Both run the same machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The side that connections come to.
-    Server,
-    /// The side that makes them.
-    Client,
-}
+pub use self::connection::{Attached, ConnectionId, ConnectionMode, Fence, Transmit};
+pub use self::contact::{Contact, Detach};
+pub use self::role::Role;
 
 /// What the app is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +39,28 @@ pub enum Event {
     Message(Message),
     /// The session has ended; comes once, after the last message.
     Closed(CloseReason),
+}
+
+/// What the answer to an exchange says that attaches nothing (PROTOCOL §6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortAnswer {
+    /// What this side has received.
+    pub received: Position,
+    /// What there is to say of credentials.
+    pub credential: Option<Credential>,
+    /// The end, if it has come and nothing is to arrive before it.
+    pub close: Option<CloseReason>,
+}
+
+impl ShortAnswer {
+    /// The packets of the answer, in their order.
+    pub fn packets(self) -> impl Iterator<Item = Packet> {
+        let credential = self.credential.map(Packet::Credential);
+        let close = self.close.map(Packet::Close);
+        [Some(Packet::Ack(self.received)), credential, close]
+            .into_iter()
+            .flatten()
+    }
 }
 
 /// An ordered stream of messages both ways, that outlives its connections.
@@ -64,6 +84,8 @@ pub struct Session {
     detached_at: Timestamp,
     /// Until when a page that has left may come back (PROTOCOL §8.8).
     leaves_at: Option<Timestamp>,
+    contacts: Contacts,
+    renewing: Renewing,
 }
 
 impl Session {
@@ -82,6 +104,8 @@ impl Session {
             attaches: 0,
             detached_at: now,
             leaves_at: None,
+            contacts: Contacts::start(now),
+            renewing: Renewing::default(),
         }
     }
 
@@ -121,7 +145,7 @@ impl Session {
         received: Offset,
         mode: ConnectionMode,
         now: Timestamp,
-    ) -> Result<Attachment, AttachError> {
+    ) -> Result<Attached, AttachError> {
         let received = self.outbox.since(received);
         let set_out_before_leave = self.leaves_at.is_some() && generation == self.generation;
         if generation < self.generation || set_out_before_leave {
@@ -133,6 +157,7 @@ impl Session {
         }
         self.connection = None;
         self.leaves_at = None;
+        self.contacts.hear(now);
         self.acknowledge(received, now)?;
         self.generation = generation;
         self.attaches += 1;
@@ -151,7 +176,7 @@ impl Session {
             let received = self.inbox.received();
             self.inbox.seek(Count::Connection, received.into());
         }
-        Ok(Attachment {
+        Ok(Attached {
             id,
             received: self.inbox.received(),
             first: self.outbox.base().offset,
@@ -217,7 +242,7 @@ impl Session {
         packets: Vec<Packet>,
         mode: Option<ConnectionMode>,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, AttachError> {
+    ) -> Result<Option<Attached>, AttachError> {
         self.pass(Fence::Generation(generation), now)?;
         if let Err(error) = self.judge(received, &packets) {
             self.abort(error.into(), now);
@@ -310,6 +335,10 @@ impl Session {
                 self.leave(keep, now);
                 Ok(())
             }
+            Packet::Credential(content) if self.role == Role::Client || !content.is_empty() => {
+                let taken = self.renewing.take(self.role, content);
+                taken.inspect_err(|error| self.abort((*error).into(), now))
+            }
             Packet::Close(reason) => {
                 let until = now + self.limits.close_timeout;
                 match self.role {
@@ -321,7 +350,7 @@ impl Session {
                 Ok(())
             }
             Packet::Superseded if self.role == Role::Client => {
-                self.detach(now);
+                self.detach(Detach::Lost, now);
                 Ok(())
             }
             Packet::Open(_)
@@ -329,6 +358,7 @@ impl Session {
             | Packet::Opened(_)
             | Packet::Superseded
             | Packet::Leave(_)
+            | Packet::Credential(_)
             | Packet::Report(_) => {
                 let error = ProtocolError::malformed(
                     "a packet that does not belong here: one of another direction, transport or time",
@@ -381,7 +411,7 @@ impl Session {
     pub fn handle_detach(&mut self, id: ConnectionId, now: Timestamp) {
         if self.is_current(id) {
             self.end_if_raw();
-            self.detach(now);
+            self.detach(Detach::Lost, now);
         }
     }
 
@@ -409,7 +439,7 @@ impl Session {
         if self.heartbeat_applies() && self.dead_at().is_some_and(|at| at <= now) {
             if self.has_inbox_room() {
                 self.end_if_raw();
-                self.detach(now);
+                self.detach(Detach::Stalled, now);
             } else {
                 // We are the ones who do not read, so silence says nothing.
                 self.heartbeat.hear(now);
@@ -417,11 +447,18 @@ impl Session {
         }
         if self.part_stalls_at().is_some_and(|at| at <= now) {
             match (self.connection_mode(), self.has_inbox_room()) {
-                (Some(ConnectionMode::Duplex), true) => self.detach(now),
+                (Some(ConnectionMode::Duplex), true) => self.detach(Detach::Stalled, now),
                 // We are the ones who do not read, so it says nothing.
                 (Some(ConnectionMode::Duplex), false) => self.inbox.excuse(now),
                 _ => self.inbox.forget_unfinished(),
             }
+        }
+        if self.fades_at().is_some_and(|at| at <= now) {
+            self.contacts.fade(self.detached_at);
+        }
+        if self.grant_ends_at().is_some_and(|at| at <= now) {
+            let text = "what let the client in has run out, and was not renewed";
+            self.abort(CloseReason::new(CloseCode::CREDENTIAL_EXPIRED, text), now);
         }
         // Before the resume window, which may end at the same moment and says less.
         if self.left_at().is_some_and(|at| at <= now) {
@@ -474,9 +511,30 @@ impl Session {
             return;
         }
         if self.connection_mode() == Some(ConnectionMode::Duplex) {
-            self.detach(now);
+            self.detach(Detach::Lost, now);
         }
         self.inbox.forget_unfinished();
+    }
+
+    /// The app has let the client in until then, or for good: a server's. What a credential asked for is answered.
+    pub fn grant(&mut self, until: Option<Timestamp>, now: Timestamp) {
+        self.renewing.grant(until, &self.limits, now);
+    }
+
+    /// The credential that came is taken: the client is told so (PROTOCOL §10.11). A server's, behind [`Session::grant`].
+    pub fn confirm_credential(&mut self) {
+        self.renewing.confirm();
+    }
+
+    /// The app cannot judge a credential now: the client is asked again after a while, if its grant holds so long.
+    pub fn ask_again(&mut self, after: Duration, now: Timestamp) {
+        self.renewing.ask_again(after, now);
+    }
+
+    /// Says a credential to the server, on each connection until it confirms: a client's. Where the two sides have not agreed that
+    /// they can, nothing is said.
+    pub fn renew(&mut self, credential: Credential) {
+        self.renewing.offer(credential);
     }
 
     // What must be done next.
@@ -493,7 +551,10 @@ impl Session {
         if let Some(content) = connection.take_pong() {
             return Transmit::Packet(Packet::Pong(content));
         }
-        let has_news = self.outbox.end() > connection.cursor.offset || !self.closing.is_open();
+        let can_renew = self.can.has(Can::CREDENTIAL);
+        let has_news = self.outbox.end() > connection.cursor.offset
+            || !self.closing.is_open()
+            || self.renewing.has_news(self.role, id, can_renew, now);
         if !connection.is_due(has_news, now) {
             return Transmit::Idle;
         }
@@ -502,6 +563,9 @@ impl Session {
             && connection.owes_ack(&self.inbox, &self.limits, now)
         {
             return Transmit::Packet(Packet::Ack(self.inbox.acknowledge()));
+        }
+        if !aborted && let Some(content) = self.renewing.tell(self.role, Some(id), can_renew, now) {
+            return Transmit::Packet(Packet::Credential(content));
         }
         let is_worn_out = connection.cursor.is_inside()
             && connection.ends_at(&self.limits).is_some_and(|at| at <= now);
@@ -527,15 +591,34 @@ impl Session {
         self.transmit_when_quiet(now)
     }
 
-    /// What the answer to an exchange that does not attach says: what has been received, and the close, if no message is
-    /// to arrive before it (PROTOCOL §6.2).
-    pub fn poll_answer(&mut self) -> (Position, Option<CloseReason>) {
+    /// What the answer to an exchange that does not attach says: what has been received, what there is to say of credentials, and
+    /// the close, if no message is to arrive before it (PROTOCOL §6.2).
+    pub fn poll_answer(&mut self, now: Timestamp) -> ShortAnswer {
         let is_next = self.outbox.base().offset == self.outbox.end();
         let end = self.closing.reason().filter(|_| is_next).cloned();
         if end.is_some() {
             self.closing.tell();
         }
-        (self.inbox.acknowledge(), end)
+        let can_renew = self.can.has(Can::CREDENTIAL) && !self.is_ended();
+        ShortAnswer {
+            received: self.inbox.acknowledge(),
+            credential: self.renewing.tell(self.role, None, can_renew, now),
+            close: end,
+        }
+    }
+
+    /// A credential that came, for the app to judge: then [`Session::grant`] and [`Session::confirm_credential`], or
+    /// [`Session::ask_again`], or [`Session::abort`]. The next one comes behind that.
+    pub fn poll_credential(&mut self) -> Option<Credential> {
+        match self.role {
+            Role::Server => self.renewing.poll_credential(),
+            Role::Client => None,
+        }
+    }
+
+    /// The server asks for a credential: what let this client in holds for so long. Then [`Session::renew`].
+    pub fn poll_ask(&mut self) -> Option<Duration> {
+        self.renewing.poll_ask()
     }
 
     /// What the app is to be told next.
@@ -568,6 +651,9 @@ impl Session {
             self.part_stalls_at(),
             self.expires_at(),
             self.left_at(),
+            self.fades_at(),
+            connection.and_then(|connection| self.asks_at(connection)),
+            self.grant_ends_at(),
             self.close_deadline(),
         ]
         .into_iter()
@@ -582,6 +668,22 @@ impl Session {
         self.connection
             .as_ref()
             .is_some_and(|connection| connection.id == id)
+    }
+
+    /// Whether the peer is there. It counts as gone when nothing has carried the session for
+    /// [`detached_after`](field@Limits::detached_after), and at once when the page has left.
+    pub fn contact(&self) -> Contact {
+        self.contacts.contact()
+    }
+
+    /// How often the contact has changed: a number that wraps.
+    pub fn contact_version(&self) -> u32 {
+        self.contacts.version()
+    }
+
+    /// What carries the session is of another kind than before: that is a change of the contact.
+    pub fn touch_contact(&mut self) {
+        self.contacts.touch();
     }
 
     /// Whether messages may be sent.
@@ -724,6 +826,10 @@ impl Session {
                 Role::Server => {
                     if self.connection.is_none() {
                         self.detached_at = now;
+                        if self.leaves_at.is_none() {
+                            self.contacts.hear(now);
+                            self.contacts.lose(Detach::Lost);
+                        }
                     }
                     // An exchange says nothing of the WebSocket beside it.
                     if !is_duplex {
@@ -739,7 +845,7 @@ impl Session {
                         // An answer that overtook the attach of its own leg.
                         self.generation = generation;
                         self.attaches += 1;
-                        self.detach(now);
+                        self.detach(Detach::Lost, now);
                     }
                     self.hear(now);
                 }
@@ -854,7 +960,8 @@ impl Session {
     fn leave(&mut self, keep: Option<Duration>, now: Timestamp) {
         let keep = keep.unwrap_or(self.limits.leave_window);
         self.leaves_at = Some(now + keep.min(self.limits.resume_window));
-        self.detach(now);
+        self.detach(Detach::Left, now);
+        self.contacts.end(Detach::Left, now);
         if keep.is_zero() && !self.is_ended() {
             self.end_left();
         }
@@ -866,13 +973,14 @@ impl Session {
         self.forget();
     }
 
-    fn detach(&mut self, now: Timestamp) {
+    fn detach(&mut self, why: Detach, now: Timestamp) {
         // A client's exchanges are under way when it has detached them, and the client knows what becomes of them.
         if self.role == Role::Server || self.connection_mode() == Some(ConnectionMode::Duplex) {
             self.closing.lose();
         }
         self.connection = None;
         self.detached_at = now;
+        self.contacts.lose(why);
     }
 
     /// A raw session ends with its connection (PROTOCOL §9).
@@ -943,6 +1051,25 @@ impl Session {
             }
             _ => Some(grown_at + self.limits.resume_window),
         }
+    }
+
+    /// When nothing will have carried the session for so long that its peer counts as gone.
+    fn fades_at(&self) -> Option<Timestamp> {
+        let is_gone = self.role == Role::Server && self.connection.is_none() && !self.is_ended();
+        let after = self.limits.detached_after;
+        is_gone.then(|| self.contacts.fades_at(self.detached_at, after))?
+    }
+
+    /// When the client is to be asked for a credential on this connection.
+    fn asks_at(&self, connection: &Connection) -> Option<Timestamp> {
+        let can = self.can.has(Can::CREDENTIAL) && !self.is_ended();
+        let at = self.renewing.asks_at().filter(|_| can)?;
+        (!self.renewing.has_told(connection.id)).then_some(at)
+    }
+
+    /// When what let the client in will have run out.
+    fn grant_ends_at(&self) -> Option<Timestamp> {
+        self.renewing.ends_at().filter(|_| !self.is_ended())
     }
 
     /// When a page that has left is not waited for any more.

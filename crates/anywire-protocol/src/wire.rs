@@ -3,6 +3,7 @@
 
 pub(crate) mod can;
 pub(crate) mod close;
+pub(crate) mod credential;
 pub(crate) mod escape;
 pub(crate) mod exchange;
 pub(crate) mod identity;

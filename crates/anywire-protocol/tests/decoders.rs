@@ -54,16 +54,20 @@ fn packet() -> impl Strategy<Value = Packet> {
                 hold: hold.map(Duration::from_millis),
             }))
         }),
-        (open, can()).prop_map(|((key, generation, received, hold), can)| {
-            Packet::Open(Box::new(Open {
-                key: OpeningKey::from_bytes(key),
-                generation: Generation::new(generation),
-                received: Offset::new(received),
-                hold: hold.map(Duration::from_millis),
-                protocols: vec!["chat".into()],
-                can,
-            }))
-        }),
+        ".{0,30}".prop_map(|text| Packet::Credential(Credential::new(text))),
+        (open, can(), proptest::option::of(".{1,30}")).prop_map(
+            |((key, generation, received, hold), can, credential)| {
+                Packet::Open(Box::new(Open {
+                    key: OpeningKey::from_bytes(key),
+                    generation: Generation::new(generation),
+                    received: Offset::new(received),
+                    hold: hold.map(Duration::from_millis),
+                    protocols: vec!["chat".into()],
+                    can,
+                    credential: credential.map(Credential::new),
+                }))
+            }
+        ),
         (hex16(), hex16(), 1..1_u64 << 53, number(), number(), can()).prop_map(
             |(session, secret, generation, received, first, can)| {
                 Packet::Opened(Box::new(Opened {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use alone::{at, drain};
 use anywire_protocol::{
-    Attachment, Can, CloseCode, ConnectionId, ConnectionMode, Fence, Generation, Limits, Message,
+    Attached, Can, CloseCode, ConnectionId, ConnectionMode, Fence, Generation, Limits, Message,
     Offset, Packet, Position, Role, Session, Transmit, TrySendError,
 };
 
@@ -31,7 +31,7 @@ fn server() -> Session {
     server_that(Can::PART, limits())
 }
 
-fn attach(session: &mut Session, generation: u64, mode: ConnectionMode, now: u64) -> Attachment {
+fn attach(session: &mut Session, generation: u64, mode: ConnectionMode, now: u64) -> Attached {
     let acknowledged = session.acknowledged();
     let generation = Generation::new(generation);
     session
@@ -359,7 +359,7 @@ fn an_unfinished_message_of_exchanges_is_forgotten_with_the_resume_window() {
     // What goes on with it is left out and answered, and it comes anew.
     let on = vec![Packet::Offset(place(0, 3)), Packet::Message("d".into())];
     request(&mut session, on, 120_001).unwrap();
-    assert_eq!(session.poll_answer(), (place(0, 0), None));
+    assert_eq!(session.poll_answer(at(120_001)).received, place(0, 0));
     assert!(session.is_open());
 }
 

@@ -30,7 +30,7 @@ fn request(
     generation: u64,
     packets: Vec<Packet>,
     mode: Option<ConnectionMode>,
-) -> Result<Option<Attachment>, AttachError> {
+) -> Result<Option<Attached>, AttachError> {
     let received = session.acknowledged();
     session.handle_request(Generation::new(generation), received, packets, mode, at(1))
 }
@@ -57,6 +57,12 @@ fn close(code: u16) -> Packet {
     Packet::Close(CloseCode::from_u16(code).into())
 }
 
+/// What the answer to an exchange that only sends says.
+fn answer(session: &mut Session) -> (Position, Option<CloseReason>) {
+    let answer = session.poll_answer(Timestamp::default());
+    (answer.received, answer.close)
+}
+
 #[test]
 fn an_exchange_that_only_sends_is_told_of_a_close_once_nothing_is_to_come_before_it() {
     let mut session = server();
@@ -64,7 +70,7 @@ fn an_exchange_that_only_sends_is_told_of_a_close_once_nothing_is_to_come_before
     let reason = CloseReason::new(CloseCode::from_u16(3_003), "x");
     session.close(reason.clone(), at(0));
     assert_eq!(
-        session.poll_answer(),
+        answer(&mut session),
         (Offset::new(0).into(), None),
         "a message is to come"
     );
@@ -77,11 +83,11 @@ fn an_exchange_that_only_sends_is_told_of_a_close_once_nothing_is_to_come_before
     let told = session.handle_request(Generation::new(1), Offset::new(1), vec![], None, at(2));
     assert_eq!(told, Ok(None));
     assert_eq!(
-        session.poll_answer(),
+        answer(&mut session),
         (Offset::new(0).into(), Some(reason.clone()))
     );
     // Again, until the client answers.
-    assert_eq!(session.poll_answer().1, Some(reason.clone()));
+    assert_eq!(answer(&mut session).1, Some(reason.clone()));
     request(&mut session, 1, vec![close(3_003)], None).unwrap();
     assert_eq!(heard(&mut session), [Event::Closed(reason)]);
 }
@@ -92,7 +98,7 @@ fn a_drain_is_told_to_an_exchange_that_only_sends_too() {
     session.close(CloseCode::RESTART.into(), at(0));
     request(&mut session, 1, messages(0, &["up"]), None).unwrap();
     let told = (Offset::new(1).into(), Some(CloseCode::RESTART.into()));
-    assert_eq!(session.poll_answer(), told);
+    assert_eq!(answer(&mut session), told);
 }
 
 #[test]
@@ -266,7 +272,7 @@ fn a_message_that_an_exchange_brought_before_is_acknowledged_on_the_websocket() 
         .id;
     // The answer to this exchange, which acknowledges, is lost.
     request(&mut session, 1, messages(0, &["a"]), None).unwrap();
-    session.poll_answer();
+    answer(&mut session);
     assert_eq!(transmit(&mut session, id, 1), []);
     session
         .handle_packet(Fence::Connection(id), Packet::Message("a".into()), at(1))
@@ -544,7 +550,7 @@ fn a_close_that_had_not_gone_out_when_the_other_came_is_told_as_an_answer() {
     session.handle_detach(id, at(1));
     request(&mut session, 1, vec![Packet::Close(own.clone())], None).unwrap();
     assert!(!session.is_finished(), "the client asks how it ended");
-    assert_eq!(session.poll_answer().1, Some(away.clone()));
+    assert_eq!(answer(&mut session).1, Some(away.clone()));
 
     // By a form, whose answer nobody reads: the next poll tells.
     let mut session = server();
@@ -552,7 +558,7 @@ fn a_close_that_had_not_gone_out_when_the_other_came_is_told_as_an_answer() {
     request(&mut session, 1, vec![Packet::Close(own)], None).unwrap();
     assert_eq!(heard(&mut session), [Event::Closed(away.clone())]);
     assert!(!session.is_finished(), "the client asks how it ended");
-    assert_eq!(session.poll_answer().1, Some(away));
+    assert_eq!(answer(&mut session).1, Some(away));
     assert!(session.is_finished());
 }
 

@@ -26,7 +26,7 @@ fn attach(
     received: u64,
     mode: ConnectionMode,
     now: u64,
-) -> Attachment {
+) -> Attached {
     let (generation, received) = (Generation::new(generation), Offset::new(received));
     session
         .handle_attach(generation, received, mode, at(now))

@@ -73,7 +73,10 @@ fn exchanges_that_only_send_go_beside_a_stream_unless_they_are_older() {
     }
     assert!(session.is_current(id));
     assert_eq!(session.buffered_messages(), 0);
-    assert_eq!(session.poll_answer(), (Offset::new(1).into(), None));
+    assert_eq!(
+        session.poll_answer(Timestamp::default()).received,
+        Offset::new(1).into()
+    );
     assert_eq!(up(&mut session, 2, ack(1), 3), Err(AttachError::Superseded));
     up(&mut session, 4, ack(1), 4).unwrap();
     assert_eq!(session.generation(), Generation::new(3));
@@ -189,7 +192,7 @@ fn a_stream_ends_behind_its_close_which_follows_the_messages() {
     session.handle_detach(id, at(padding_is_due));
     up(&mut session, 1, ack(1), padding_is_due).unwrap();
     up(&mut session, 1, close, padding_is_due).unwrap();
-    session.poll_answer();
+    session.poll_answer(Timestamp::default());
     assert!(session.is_finished());
 }
 

@@ -78,6 +78,10 @@ fn offer(input: &str) -> Result<(), ProtocolError> {
     Offer::parse(input.split(", ")).map(drop)
 }
 
+fn renewal(content: &str) -> Result<(), ProtocolError> {
+    Renewal::parse(content).map(drop)
+}
+
 fn long_offer(bytes: &str) -> Result<(), ProtocolError> {
     let long = "p".repeat(bytes.parse().expect("a number"));
     Offer::parse(["anywire.v1", &long].into_iter()).map(drop)
@@ -153,6 +157,11 @@ fn an_error_names_what_came() {
             "a binary message that is not base64: in the text encoding it must be",
         ),
         (text_payload, "0:Z", "a packet with an unknown letter"),
+        (
+            text_payload,
+            "85:o{\"version\":1,\"key\":\"00112233445566778899aabbccddeeff\",\"generation\":1,\"credential\":\"\"}",
+            "an empty credential: leave it out",
+        ),
         (text_payload, "1:sx", "a superseded packet with a content"),
         (
             text_payload,
@@ -256,6 +265,7 @@ fn an_error_names_what_came() {
         (request, "1:ta", "a message without an offset before it"),
         (request, "4:c10001:n01:ta", "a message behind a close"),
         (request, "4:c10004:c1000", "two closes in a payload"),
+        (request, "1:ka1:kb", "two credentials in a payload"),
         (request, "0:q", "a packet that only servers send"),
         (
             request,
@@ -345,6 +355,21 @@ fn an_error_names_what_came() {
             "anywire.v1, anywire.can.part",
             "anywire.can… without an offer to open: what a session can is agreed when it opens",
         ),
+        (
+            offer,
+            "anywire.v1, anywire.credential.YQ",
+            "anywire.credential… without an offer to open: an attach shows the session's secret",
+        ),
+        (
+            offer,
+            "anywire.v1, anywire.credential._w",
+            "a credential of an offer that is no base64url of a text",
+        ),
+        (
+            renewal,
+            "what",
+            "a credential packet of a server that is neither `ask ms` nor `ok`",
+        ),
         (long_offer, "16384", "an offer of more than 16,384 bytes"),
         (sub_protocols, "17", "more than 16 sub-protocols"),
         (session, "1:a1", "an ack above what was sent"),
@@ -366,6 +391,10 @@ fn an_error_names_what_came() {
         (
             ", anywire.can.part, anywire.can.leave",
             "two anywire.can… in one offer",
+        ),
+        (
+            ", anywire.credential.YQ, anywire.credential.YQ",
+            "two anywire.credential… in one offer",
         ),
         (
             ", anywire.open.00112233445566778899aabbccddeeff.2",
@@ -401,7 +430,11 @@ fn an_error_names_what_came() {
 fn limits_that_contradict_each_other_are_named() {
     use std::time::Duration;
     type Change = fn(&mut Limits);
-    let changes: [(Change, &str); 11] = [
+    let changes: [(Change, &str); 12] = [
+        (
+            |limits| limits.max_credential_bytes = 8_193,
+            "max_credential_bytes must be at most 8,192: an offer carries no longer ones",
+        ),
         (
             |limits| limits.max_payload_bytes = 10,
             "max_payload_bytes must be at least 4/3 max_part_bytes + 1,024",

@@ -7,8 +7,8 @@ mod output;
 mod pace;
 mod scratch;
 
-use anywire_core::{Caller, Connection, Entering, Head, Hub};
-use anywire_protocol::{CloseReason, Offer, Opened};
+use anywire_core::{Connection, Entering, Guest, Head, Hub, Refusal};
+use anywire_protocol::{Offer, Opened, check_credential};
 
 pub use driver::Driver;
 
@@ -21,28 +21,34 @@ pub enum Start {
     /// (PROTOCOL §5.3).
     Later {
         /// Who came.
-        caller: Caller,
+        guest: Guest,
         /// The application's sub-protocols that the upgrade offered.
         protocols: Vec<String>,
     },
     /// A plain WebSocket, whose peer does not speak Anywire: each frame is a message (PROTOCOL §9).
     Raw(Connection),
     /// The upgrade's offer was refused. The driver says so by a close packet and a WebSocket close (PROTOCOL §8.5).
-    Refused(CloseReason),
+    Refused(Refusal),
 }
 
 impl Start {
     /// Does what an offer asks for.
     ///
     /// Cancel safety: as of [`Hub::enter`].
-    pub async fn from_offer(hub: &Hub, offer: Offer, caller: Caller) -> Self {
+    pub async fn from_offer(hub: &Hub, offer: Offer, guest: Guest) -> Self {
         let head = match offer {
             Offer::Later { protocols } => {
-                return Self::Later { caller, protocols };
+                return Self::Later { guest, protocols };
             }
-            Offer::Open(open) => Head::Open(Box::new(open)),
+            Offer::Open(open) => {
+                if let Err(error) = check_credential(&open, hub.limits()) {
+                    return Self::Refused(error.into());
+                }
+                Head::Open(Box::new(open))
+            }
             Offer::Attach(attach) => Head::Attach(Box::new(attach)),
         };
+        let caller = guest.caller(hub, Some(&head), &[]).await;
         let decided = match driver::enter(hub, head, &caller) {
             Entering::Here(decided) => decided,
             Entering::Elsewhere(asked) => asked.await,
@@ -52,7 +58,7 @@ impl Start {
                 let (connection, opened) = driver::carried(entered);
                 Self::Attached(connection, opened)
             }
-            Err(refusal) => Self::Refused(refusal.reason().clone()),
+            Err(refusal) => Self::Refused(refusal),
         }
     }
 }

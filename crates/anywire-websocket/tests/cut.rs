@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anywire_core::{App, Budgets, Caller, Hub};
+use anywire_core::{App, Budgets, Caller, Guest, Hub};
 use anywire_protocol::{Limits, MessageKind, Offer, Opened, Packet, SUBPROTOCOL, decode_frame};
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::server::{Driver, Start};
@@ -44,7 +44,7 @@ impl Client {
         };
         let offer = Offer::parse([SUBPROTOCOL, &offer].into_iter()).unwrap();
         let (ours, theirs) = duplex(4_096);
-        let start = Start::from_offer(hub, offer, Caller::default()).await;
+        let start = Start::from_offer(hub, offer, Guest::Known(Caller::default())).await;
         tokio::spawn(Driver::new(theirs, Bytes::new(), hub.clone(), start));
         ours
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anywire_core::{App, Budgets, Caller, Hub};
+use anywire_core::{App, Budgets, Caller, Guest, Hub};
 use anywire_protocol::{CloseCode, Limits, Message, Packet, decode_frame};
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::server::{Driver, Start};
@@ -45,7 +45,7 @@ async fn a_websocket_that_does_not_attach_is_told_so_and_closed() {
         App::task(|_| async {}),
     );
     let start = Start::Later {
-        caller: Caller::default(),
+        guest: Guest::Known(Caller::default()),
         protocols: Vec::new(),
     };
     let (mut ours, theirs) = duplex(4_096);
@@ -77,7 +77,7 @@ async fn an_open_and_a_websocket_close_in_one_read_are_answered_in_their_order()
         App::task(|_| async {}),
     );
     let start = Start::Later {
-        caller: Caller::default(),
+        guest: Guest::Known(Caller::default()),
         protocols: Vec::new(),
     };
     let (mut ours, theirs) = duplex(4_096);

@@ -4,11 +4,12 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::sync::Arc;
 
-use anywire_core::{Budgets, Principal};
+use anywire_core::{Budgets, Grant};
 use anywire_protocol::{Limits, LimitsError};
 
 use crate::forwarded::ForwardingHeaders;
 use crate::host;
+use crate::keep::Keep;
 use crate::networks::Networks;
 use crate::origin::Origin;
 use crate::publish_key::{MIN_KEY_BYTES, PublishKey};
@@ -51,6 +52,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) budgets: Budgets,
     pub(crate) authorize: Option<Authorize>,
+    pub(crate) keep: Keep,
     pub(crate) has_jsonp: bool,
     pub(crate) publish_key: Option<PublishKey>,
     has_short_publish_key: bool,
@@ -193,15 +195,48 @@ impl Config {
         self
     }
 
-    /// Asks the app about every request, on every transport: a principal, or a refusal. Default: every request is let in,
-    /// and sessions have no principal.
+    /// Asks the app about those who come, on every transport: a [`Grant`] (or a [`Principal`](crate::Principal), which makes one), or a
+    /// refusal. Default: everybody is let in, and sessions have no principal.
     ///
-    /// It is called for each poll too, so keep it cheap. A session is bound to the principal that opened it.
-    pub fn authorize<F>(mut self, authorize: impl Fn(Visitor) -> F + Send + Sync + 'static) -> Self
+    /// It is asked about each open. After that, a session that was opened with a credential (a token that the client gives its
+    /// library) goes on by its grant until that runs out: the client is asked for another in time
+    /// ([`Limits::renewal`](field@Limits::renewal)), and the app about that. Of a session that was opened without one, each
+    /// request is asked about, each poll too: keep it cheap. [`Visitor::asks`] says which it is.
+    ///
+    /// A session is bound to the principal that opened it.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use anywire::{Config, Denied, Grant};
+    ///
+    /// let config = Config::new().authorize(|visitor| async move {
+    ///     let token = visitor.credential.ok_or_else(|| Denied::unauthenticated("send a token"))?;
+    ///     // Ask your identity service here; where it is away: `Denied::unavailable`.
+    ///     let name = token.as_str().strip_prefix("token of ");
+    ///     let name = name.ok_or_else(|| Denied::unauthenticated("this token is unknown"))?;
+    ///     let until = SystemTime::now() + Duration::from_secs(600);
+    ///     Ok(Grant::to(name).until(until))
+    /// });
+    /// # let _ = config;
+    /// ```
+    pub fn authorize<F, G>(
+        mut self,
+        authorize: impl Fn(Visitor) -> F + Send + Sync + 'static,
+    ) -> Self
     where
-        F: Future<Output = Result<Principal, Denied>> + Send + 'static,
+        F: Future<Output = Result<G, Denied>> + Send + 'static,
+        G: Into<Grant>,
     {
-        self.authorize = Some(Arc::new(move |visitor| Box::pin(authorize(visitor))));
+        self.authorize = Some(Arc::new(move |visitor| {
+            let asked = authorize(visitor);
+            Box::pin(async move { asked.await.map(Into::into) })
+        }));
+        self
+    }
+
+    /// What a session keeps of the request that opened it. Default: nothing.
+    pub fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
         self
     }
 
@@ -294,6 +329,7 @@ impl Default for Config {
             limits: Limits::default(),
             budgets: Budgets::default(),
             authorize: None,
+            keep: Keep::nothing(),
             has_jsonp: false,
             publish_key: None,
             has_short_publish_key: false,

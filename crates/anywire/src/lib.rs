@@ -31,9 +31,11 @@
 #![warn(missing_debug_implementations)]
 
 mod config;
+mod door;
 mod forwarded;
 mod gate;
 mod host;
+mod keep;
 mod networks;
 mod origin;
 mod publish;
@@ -63,16 +65,18 @@ mod warp;
 compile_error!("anywire has no door: enable its feature `warp` (the default) or `tower`");
 
 pub use anywire_core::{
-    Attempts, Budgets, Handler, Measure, Metrics, Outcomes, Principal, Rate, Scope, Sender, Share,
-    Socket,
+    Asks, AsyncHandler, Attachment, AttachmentChanges, Attempts, Audience, Budgets, Grant, Handler,
+    Measure, Metrics, Opening, Outcomes, Principal, PrincipalHandle, Rate, Reach, Scope, Sender,
+    SessionInfo, Share, Socket, SocketEvent,
 };
 pub use anywire_polling::{Body, BodyError, BoxError, StreamBody, TimedBody};
 pub use anywire_protocol::{
-    CloseCode, CloseReason, Disposition, Limits, Message, MessageKind, PerTransport, Report,
-    SendError, SessionId, Transport, TrySendError,
+    CloseCode, CloseReason, Credential, Detach, Disposition, Limits, Message, MessageKind,
+    PerTransport, Report, SendError, SessionId, Transport, TrySendError,
 };
 pub use config::{Config, ConfigError};
 pub use forwarded::ForwardingHeaders;
+pub use keep::Keep;
 pub use networks::{Networks, NetworksError};
 pub use serve::{Accept, BoundServer, HttpServer, PeerAddr, RequestBody};
 #[cfg(feature = "tls")]

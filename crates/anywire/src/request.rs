@@ -16,6 +16,7 @@ use crate::visitor::Scheme;
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
+    pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) scheme: Option<Scheme>,

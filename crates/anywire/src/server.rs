@@ -8,9 +8,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anywire_core::{App, Handler, Hub, Metrics, Sender, Socket};
+use anywire_core::{
+    App, AsyncHandler, Audience, Handler, Hub, Metrics, Principal, PrincipalHandle, Sender, Socket,
+};
 use anywire_protocol::{Message, SessionId};
 
+use crate::door;
 use crate::script::Scripts;
 use crate::{Config, ConfigError};
 
@@ -84,9 +87,48 @@ impl Server {
         self.shared.hub.publish(topic, message)
     }
 
-    /// A handle to a session by its public name, while it lives.
-    pub fn sender(&self, id: SessionId) -> Option<Sender> {
-        self.shared.hub.sender(id)
+    /// This server's sessions: a snapshot. It holds no lock, so that sessions may open and end meanwhile.
+    ///
+    /// ```
+    /// # fn example(server: anywire::Server) {
+    /// let here = server.sessions().filter(|session| session.attachment().is_attached());
+    /// println!("{} visitors are here", here.count());
+    /// # }
+    /// ```
+    pub fn sessions(&self) -> impl Iterator<Item = Sender> + use<> {
+        self.shared.hub.sessions()
+    }
+
+    /// A handle to a session by its public name, while it lives; in a cluster also to one of another node. Of such a session the
+    /// handle says what it was at this call: its attachment, its principal.
+    ///
+    /// Cancel safety: nothing happens if the future is dropped.
+    pub async fn session(&self, id: SessionId) -> Option<Sender> {
+        self.shared.hub.session(id).await
+    }
+
+    /// All sessions of a principal; in a cluster those of all nodes.
+    ///
+    /// ```
+    /// # async fn example(server: anywire::Server) {
+    /// let reach = server.principal("ada").send("you were outbid").await;
+    /// println!("{} of ada's sessions know", reach.sessions);
+    /// # }
+    /// ```
+    pub fn principal(&self, principal: impl Into<Principal>) -> PrincipalHandle {
+        self.shared.hub.principal(principal)
+    }
+
+    /// The followers of one or more topics, each session once, without some; in a cluster those of all nodes.
+    ///
+    /// ```
+    /// # async fn example(server: anywire::Server, sender: anywire::Sender) {
+    /// let others = server.audience().topic("lot 7").topic("all lots").except(sender.id());
+    /// others.publish("a new bid").await;
+    /// # }
+    /// ```
+    pub fn audience(&self) -> Audience {
+        self.shared.hub.audience()
     }
 
     /// A reading of the counters.
@@ -164,7 +206,16 @@ impl ServerBuilder {
         self.build(App::callbacks(handler))
     }
 
+    /// Callbacks that may wait, each session's in order.
+    pub fn async_handler(self, handler: impl AsyncHandler) -> Server {
+        self.build(App::async_callbacks(handler))
+    }
+
     fn build(self, app: App) -> Server {
+        let app = match &self.0.authorize {
+            Some(authorize) => app.judged_by(door::renewals(authorize.clone())),
+            None => app,
+        };
         let hub = Hub::new(
             self.0.limits.clone(),
             self.0.budgets.clone(),

@@ -4,13 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
-use anywire_core::{Caller, Principal};
+use anywire_core::{Asks, Guest};
 use anywire_polling::{Answer, Body, BoxError, HttpRefusal, Request, Row, Style, query, render};
-use anywire_protocol::{CloseCode, CloseReason};
+use anywire_protocol::{CloseCode, CloseReason, Transport};
 use http::header::{ALLOW, CONNECTION, UPGRADE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response, StatusCode};
 use tracing::warn;
 
+use crate::door::Door;
 use crate::gate::{CrossOrigin, judge_host, judge_origin, preflight};
 use crate::publish;
 use crate::request::RequestHead;
@@ -200,17 +201,16 @@ impl Endpoint {
         if head.method != *method {
             return Err(method_not_allowed(method.as_str()));
         }
-        let principal = self.authorize(shared, &mut head).await?;
-        let caller = Caller { principal, address };
+        let guest = self.guest(shared, &mut head, address);
         match self {
             // Boxed, since a held poll lies in the same future.
-            Self::WebSocket => Box::pin(upgrade::websocket(shared, head, caller)).await,
-            Self::Raw => upgrade::raw(shared, head, caller),
+            Self::WebSocket => Box::pin(upgrade::websocket(shared, head, guest)).await,
+            Self::Raw => Box::pin(upgrade::raw(shared, head, guest)).await,
             Self::Publish => Box::pin(publish::answer(shared, &head, body)).await,
             Self::Polling(endpoint) => {
                 let request = Request {
                     hub: &shared.hub,
-                    caller: &caller,
+                    guest,
                     headers: &head.headers,
                     query: &head.query,
                     body,
@@ -220,40 +220,26 @@ impl Endpoint {
         }
     }
 
-    async fn authorize(
-        self,
-        shared: &Shared,
-        head: &mut RequestHead,
-    ) -> Result<Option<Principal>, HttpRefusal> {
-        // Who publishes from outside shows a key instead.
-        let asks = shared
-            .config
-            .authorize
-            .as_ref()
-            .filter(|_| self != Self::Publish);
-        let Some(authorize) = asks else {
-            return Ok(None);
+    /// Who comes, for the app to be asked about.
+    fn guest(self, shared: &Shared, head: &mut RequestHead, address: Option<IpAddr>) -> Guest {
+        let transport = match self {
+            // Who publishes from outside shows a key instead.
+            Self::Publish => return Guest::Known(Default::default()),
+            Self::WebSocket => Transport::WebSocket,
+            Self::Raw => Transport::Raw,
+            Self::Polling(endpoint) => endpoint.transport(),
         };
-        let Row {
-            name,
-            own_parameters,
-            ..
-        } = self.row();
-        let visitor = Visitor {
+        Door::guest(&shared.config, address, || Visitor {
             headers: head.headers.clone(),
-            query: query::without(&head.query, own_parameters),
+            path: head.path.clone(),
+            query: query::without(&head.query, self.row().own_parameters),
             peer: head.peer,
             scheme: head.scheme,
             extensions: std::mem::take(&mut head.extensions),
-            endpoint: name,
-        };
-        match authorize(visitor).await {
-            Ok(principal) => Ok(Some(principal)),
-            Err(denied) => {
-                let reason = CloseReason::new(CloseCode::UNAUTHORIZED, &denied.text);
-                Err(HttpRefusal::new(reason).with_status(denied.status))
-            }
-        }
+            transport,
+            asks: Asks::Open,
+            credential: None,
+        })
     }
 }
 

@@ -69,6 +69,7 @@ where
             };
             RequestHead::set_missing_host(&mut parts.headers, parts.uri.authority());
             let head = RequestHead {
+                path: parts.uri.path().to_owned(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
                 scheme: parts.extensions.get().copied(),

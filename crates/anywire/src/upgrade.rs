@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use anywire_core::{Caller, Hub, Refusal};
+use anywire_core::{Guest, Hub, Refusal};
 use anywire_polling::{Answer, HttpRefusal, Row};
 use anywire_protocol::{
     CloseCode, Limits, Offer, SUBPROTOCOL, application_protocols, choose_protocol,
@@ -49,7 +49,7 @@ pub(crate) const RAW: Row = Row {
 pub(crate) async fn websocket(
     shared: &Shared,
     head: RequestHead,
-    caller: Caller,
+    guest: Guest,
 ) -> Result<Answer, HttpRefusal> {
     let request = Upgrade::check(head)?;
     let offer = Offer::parse(offered_protocols(&request.headers)).map_err(Refusal::from);
@@ -58,26 +58,42 @@ pub(crate) async fn websocket(
         let admitted = shared.hub.admit(open);
         admitted.map_err(|refusal| refused(&refusal))?;
     }
-    let start = Start::from_offer(&shared.hub, offer, caller).await;
-    // As one that this server has no room for: no node of its cluster has.
-    if let Start::Refused(reason) = &start
-        && matches!(reason.code, CloseCode::DRAINING | CloseCode::OVERLOADED)
+    // A page is not shown why an upgrade was refused, and is to know what becomes of its credential.
+    let has_credential = matches!(&offer, Offer::Open(open) if open.credential.is_some());
+    let start = Start::from_offer(&shared.hub, offer, guest).await;
+    if let Start::Refused(refusal) = &start
+        && !has_credential
+        && is_told_before(refusal.reason().code)
     {
-        return Err(refused(&reason.clone().into()));
+        return Err(refused(refusal));
     }
     let protocol = Some(HeaderValue::from_static(SUBPROTOCOL));
     Ok(request.accept(shared, start, protocol))
 }
 
+/// Whether a refusal with this code is told before the upgrade (PROTOCOL §8.5): it says nothing of a session.
+fn is_told_before(code: CloseCode) -> bool {
+    matches!(
+        code,
+        // No node of the server's cluster has room.
+        CloseCode::DRAINING
+            | CloseCode::OVERLOADED
+            | CloseCode::UNAUTHORIZED
+            | CloseCode::FORBIDDEN
+            | CloseCode::CREDENTIAL_EXPIRED
+    )
+}
+
 /// `GET {mount}/raw` (PROTOCOL §9).
-pub(crate) fn raw(
+pub(crate) async fn raw(
     shared: &Shared,
     head: RequestHead,
-    caller: Caller,
+    guest: Guest,
 ) -> Result<Answer, HttpRefusal> {
     let request = Upgrade::check(head)?;
     let offered = application_protocols(offered_protocols(&request.headers));
     let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
+    let caller = guest.caller(&shared.hub, None, &[]).await;
     let connection = shared.hub.open_raw(protocol, &caller);
     let connection = connection.map_err(|refusal| refused(&refusal))?;
     let chosen = HeaderValue::from_str(protocol)

@@ -5,15 +5,17 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anywire_core::Principal;
-use http::{Extensions, HeaderMap, StatusCode};
+use anywire_core::{Asks, Grant, Refusal};
+use anywire_polling::query;
+use anywire_protocol::{CloseCode, Credential, Transport};
+use http::header::{ACCEPT_LANGUAGE, COOKIE};
+use http::{Extensions, HeaderMap};
 
 /// Asks the app who a visitor is.
 pub(crate) type Authorize = Arc<
-    dyn Fn(Visitor) -> Pin<Box<dyn Future<Output = Result<Principal, Denied>> + Send>>
-        + Send
-        + Sync,
+    dyn Fn(Visitor) -> Pin<Box<dyn Future<Output = Result<Grant, Denied>> + Send>> + Send + Sync,
 >;
 
 /// A request that asks to come in, for [`Config::authorize`](crate::Config::authorize).
@@ -24,6 +26,8 @@ pub(crate) type Authorize = Arc<
 pub struct Visitor {
     /// The request's headers. Cookies and a WebSocket's sub-protocols are credentials: do not log them.
     pub headers: HeaderMap,
+    /// The request's path, with the mount's.
+    pub path: String,
     /// The request's query, without the `?` and the protocol's own parameters.
     pub query: String,
     /// The client's address: the other end of the connection, or whom a trusted proxy names
@@ -35,15 +39,65 @@ pub struct Visitor {
     /// What layers and filters before this server put into the request, such as the user that an authentication layer
     /// found.
     pub extensions: Extensions,
-    /// The endpoint's name: `websocket`, `stream`, `events`, `poll`, `jsonp`, `form` or
-    /// `raw`.
-    pub endpoint: &'static str,
+    /// What brings the request; a form is of `jsonp`, which it belongs to.
+    pub transport: Transport,
+    /// What is asked.
+    pub asks: Asks,
+    /// What the client says of itself beside its request, such as a token. It has none where it says nothing.
+    ///
+    /// With [`Asks::Renew`] and a credential there is no request: the fields above are what
+    /// [`Config::keep`](crate::Config::keep) has kept of the one that opened the session, or empty.
+    pub credential: Option<Credential>,
+}
+
+impl Visitor {
+    /// The value of a cookie, as it was sent.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.get_all(COOKIE).into_iter();
+        let pairs = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'));
+        let mut named = pairs.filter_map(|pair| pair.trim().split_once('='));
+        let (_, value) = named.find(|(other, _)| *other == name)?;
+        let inner = value
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        Some(inner.unwrap_or(value))
+    }
+
+    /// The first parameter of this name in the query, without its escapes; `None` too where that is no UTF-8.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let bytes = query::parameter(&self.query, name)?.ok()?;
+        String::from_utf8(bytes.into()).ok()
+    }
+
+    /// The languages of `Accept-Language`, the preferred first; `*` and those that are not wanted are left out.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        let lines = self.headers.get_all(ACCEPT_LANGUAGE).into_iter();
+        let ranges = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','));
+        let mut wanted: Vec<(u16, &str)> = ranges
+            .filter_map(|range| {
+                let (tag, weight) = match range.split_once(';') {
+                    Some((tag, weight)) => (tag, weight.trim().strip_prefix("q=")?.parse().ok()?),
+                    None => (range, 1.0_f32),
+                };
+                let thousandths = (weight.clamp(0.0, 1.0) * 1_000.0) as u16;
+                Some((thousandths, tag.trim()))
+            })
+            .filter(|(weight, tag)| *weight > 0 && !tag.is_empty() && *tag != "*")
+            .collect();
+        wanted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+        wanted.into_iter().map(|(_, tag)| tag)
+    }
 }
 
 impl Debug for Visitor {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Visitor")
-            .field("endpoint", &self.endpoint)
+            .field("transport", &self.transport)
+            .field("asks", &self.asks)
             .field("peer", &self.peer)
             .field("scheme", &self.scheme)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
@@ -84,24 +138,46 @@ impl Scheme {
 /// The app does not let a visitor in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    pub(crate) status: StatusCode,
-    pub(crate) text: String,
+    code: CloseCode,
+    text: String,
+    retry_after: Option<Duration>,
 }
 
 impl Denied {
-    /// The visitor must say who they are: 401. The text says how.
+    /// The visitor must say who they are: 401, and 4966. The text says how.
     pub fn unauthenticated(text: impl Into<String>) -> Self {
+        Self::new(CloseCode::UNAUTHORIZED, text)
+    }
+
+    /// The visitor is known and may not: 403, and 4969.
+    pub fn forbidden(text: impl Into<String>) -> Self {
+        Self::new(CloseCode::FORBIDDEN, text)
+    }
+
+    /// The app cannot tell now, since what it asks is away: 503 with `Retry-After`, and 4902. Clients come again, and a session
+    /// whose grant still holds goes on.
+    pub fn unavailable(text: impl Into<String>, retry_after: Duration) -> Self {
         Self {
-            status: StatusCode::UNAUTHORIZED,
-            text: text.into(),
+            retry_after: Some(retry_after),
+            ..Self::new(CloseCode::OVERLOADED, text)
         }
     }
 
-    /// The visitor is known and may not: 403.
-    pub fn forbidden(text: impl Into<String>) -> Self {
+    fn new(code: CloseCode, text: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::FORBIDDEN,
+            code,
             text: text.into(),
+            retry_after: None,
+        }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        let refusal = Self::new(denied.code, &denied.text);
+        match denied.retry_after {
+            Some(wait) => refusal.after(wait),
+            None => refusal,
         }
     }
 }

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio_stream::StreamExt;
 use warp::filters::BoxedFilter;
+use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
@@ -113,6 +114,7 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(headers())
+        .and(warp::path::full())
         .and(query)
         .and(warp::ext::optional::<PeerAddr>())
         .and(warp::ext::optional::<Scheme>())
@@ -122,6 +124,7 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
         .map(
             |method: Method,
              headers: HeaderMap,
+             path: FullPath,
              query: String,
              peer: Option<PeerAddr>,
              scheme: Option<Scheme>,
@@ -130,6 +133,7 @@ fn head() -> impl Filter<Extract = (RequestHead,), Error = Infallible> + Clone {
              permit: Option<ConnectionPermit>| RequestHead {
                 method,
                 headers,
+                path: path.as_str().to_owned(),
                 query,
                 scheme,
                 peer: peer.map(|PeerAddr(addr)| addr).or(remote),

@@ -63,7 +63,7 @@ async fn others_are_refused_and_told_why() {
             assert_eq!(reason.text(), "sign in first", "{transport} {query}");
         }
     }
-    let answer = poll(addr, "live", "").await;
+    let answer = poll(addr, "live", &open()).await;
     assert_eq!((answer.status, answer.code()), (401, 4966));
     assert_eq!(server.metrics().opened, 0);
 }

@@ -1,6 +1,6 @@
 //! Who is it.
 
-use anywire::{Config, Denied, Principal, Visitor};
+use anywire::{Config, Denied, Principal, Transport, Visitor};
 
 /// The user whose login or token this is. Here the app asks its own store.
 async fn user_of(credential: &str) -> Option<&str> {
@@ -22,7 +22,7 @@ fn parameter<'v>(visitor: &'v Visitor, name: &str) -> Option<&'v str> {
 pub fn with_identity(config: Config) -> Config {
     config.authorize(|visitor| async move {
         // Any page can include a script, and the browser adds the cookie. So JSONP needs the token.
-        let takes_cookie = !matches!(visitor.endpoint, "jsonp" | "form");
+        let takes_cookie = visitor.transport != Transport::Jsonp;
         let login = cookie(&visitor, "login").filter(|_| takes_cookie);
         let refusal = || Denied::unauthenticated("sign in first");
         let credential = parameter(&visitor, "token").or(login).ok_or_else(refusal)?;

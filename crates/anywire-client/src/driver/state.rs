@@ -138,6 +138,7 @@ pub(super) fn open(config: &Config, generation: Generation) -> Open {
         hold: None,
         protocols: config.protocols.clone(),
         can: CAN,
+        credential: None,
     }
 }
 

@@ -3,27 +3,31 @@
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::fmt::{self, Debug, Formatter};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use anywire_core::{Caller, End, Entered, Entry, Flow, Head, Outgoing, Refusal, RemoteConnection};
+use anywire_core::{
+    Caller, Deed, End, Entered, Entry, Flow, Head, Outgoing, Reached, Refusal, RemoteConnection,
+    Whom,
+};
 use anywire_protocol::{
     Can, CloseCode, CloseReason, Encoding, Offset, Opened, Packet, PayloadReader, PayloadWriter,
-    Position, ProtocolError, SessionId,
+    ProtocolError, SessionId, ShortAnswer,
 };
 use bytes::BytesMut;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::frame::{
-    Claim, EndCode, IntentCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome, decode,
-    encode, take_frame,
+    Claim, EndCode, IntentCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome,
+    VerdictCode, decode, encode, pieces, refusal, take_frame,
 };
 use super::pipe::{LinkError, PING_AFTER, Pipe, Turn};
+use super::reach::{decode_reached, encode_ask};
 use super::{MAX_STREAMS, WINDOW_BYTES};
 use crate::store::{NodeId, StoreId};
 
@@ -34,12 +38,20 @@ pub(crate) struct Link {
     /// Nothing any more once the link is broken.
     streams: Mutex<Option<HashMap<StreamId, Arc<Stream>>>>,
     questions: Mutex<HashMap<u32, oneshot::Sender<bool>>>,
+    /// What is asked of the home's sessions, and as much of the answer as has come.
+    reaching: Mutex<HashMap<u32, Answering>>,
     next: AtomicU32,
     /// The store that the home has settled with.
     settled: Mutex<Option<StoreId>>,
     /// Whether the home can use the store, as it said last.
     has_store: AtomicBool,
 }
+
+/// What has come of an answer, and who waits for it.
+type Answering = (Vec<u8>, oneshot::Sender<Reached>);
+
+/// 16 MiB: a link on which more waits takes no more of what nobody waits for.
+const MAX_WAITING_BYTES: usize = 16_777_216;
 
 /// Why an entry was not let in.
 #[derive(Debug)]
@@ -65,6 +77,7 @@ impl Link {
             has_output: Notify::new(),
             streams: Mutex::new(Some(HashMap::new())),
             questions: Mutex::default(),
+            reaching: Mutex::default(),
             next: AtomicU32::new(0),
             settled: Mutex::default(),
             has_store: AtomicBool::new(true),
@@ -79,6 +92,7 @@ impl Link {
             stream.change(|state| state.end = Some(Ended::Lost));
         }
         lock(&self.questions).clear();
+        lock(&self.reaching).clear();
         broken
     }
 
@@ -130,6 +144,59 @@ impl Link {
             .await
     }
 
+    /// Does something to the home's sessions: it is on its way when this returns. The future has no answer if the link breaks.
+    ///
+    /// Nothing is asked while so much waits on the link already that it looks dead.
+    pub(crate) fn reach(
+        &self,
+        whom: &Whom,
+        deed: &Deed,
+    ) -> Option<impl Future<Output = Option<Reached>> + Send + use<>> {
+        let bytes = encode_ask(whom, deed);
+        if lock(&self.out).len() > MAX_WAITING_BYTES {
+            return None;
+        }
+        let question = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = oneshot::channel();
+        lock(&self.reaching).insert(question, (Vec::new(), sender));
+        if !self.is_alive() {
+            lock(&self.reaching).remove(&question);
+            return None;
+        }
+        {
+            // All of it at once: pieces of two questions may mix, but what is asked stays in order.
+            let mut out = lock(&self.out);
+            for (is_last, bytes) in pieces(&bytes) {
+                let frame = ToHome::Reach {
+                    question,
+                    is_last,
+                    bytes,
+                };
+                encode(&frame, &mut out);
+            }
+        }
+        self.has_output.notify_one();
+        Some(async move { answer.await.ok() })
+    }
+
+    /// Takes a piece of an answer.
+    fn take_reached(&self, question: u32, is_last: bool, bytes: &[u8]) -> Result<(), LinkError> {
+        let mut reaching = lock(&self.reaching);
+        // Nobody may wait for it any more.
+        let Some((answer, _)) = reaching.get_mut(&question) else {
+            return Ok(());
+        };
+        answer.extend_from_slice(bytes);
+        if answer.len() > MAX_WAITING_BYTES {
+            return Err(LinkError::Nonsense("an answer without an end"));
+        }
+        if is_last && let Some((answer, asked)) = reaching.remove(&question) {
+            // Who asked may be gone.
+            let _ = asked.send(decode_reached(&answer)?);
+        }
+        Ok(())
+    }
+
     async fn ask(&self, ask: impl FnOnce(u32) -> ToHome<'static>) -> Option<bool> {
         let question = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
@@ -178,7 +245,7 @@ impl Link {
         self.say(&ToHome::Enter {
             stream: id,
             claim,
-            principal: caller.principal.as_ref().map(|principal| principal.name()),
+            verdict: VerdictCode::of(&caller.verdict),
             address: caller.address,
             transport: entry.transport.index() as u8,
             intent,
@@ -214,8 +281,15 @@ impl Link {
                 while let Some(packet) = next_packet(&mut reader)? {
                     match (packet, &mut entered.answer) {
                         (Packet::Opened(opened), _) => entered.opened = Some(opened),
-                        (Packet::Ack(received), _) => entered.answer = Some((received, None)),
-                        (Packet::Close(reason), Some((_, end))) => *end = Some(reason),
+                        (Packet::Ack(received), _) => {
+                            entered.answer = Some(ShortAnswer {
+                                received,
+                                credential: None,
+                                close: None,
+                            });
+                        }
+                        (Packet::Credential(said), Some(answer)) => answer.credential = Some(said),
+                        (Packet::Close(reason), Some(answer)) => answer.close = Some(reason),
                         _ => return Err(LinkError::Nonsense("a packet where none belongs")),
                     }
                 }
@@ -232,11 +306,7 @@ impl Link {
                 text,
                 retry_ms,
             } => {
-                let reason = CloseReason::new(CloseCode::from_u16(code), text);
-                let refusal = match retry_ms {
-                    Some(wait) => Refusal::from(reason).after(Duration::from_millis(wait.into())),
-                    None => reason.into(),
-                };
+                let refusal = refusal(code, text, retry_ms);
                 self.change(stream, |state| {
                     state.entered = Some(Err(match why {
                         RefusedCode::Verdict => NotEntered::Refused(refusal),
@@ -279,6 +349,11 @@ impl Link {
                     let _ = asked.send(is_so);
                 }
             }
+            ToEdge::Reached {
+                question,
+                is_last,
+                bytes,
+            } => self.take_reached(question, is_last, bytes)?,
             ToEdge::Settled { store } => *lock(&self.settled) = Some(store),
             ToEdge::Ping { has_store } => self.has_store.store(has_store, Ordering::Relaxed),
         }
@@ -330,7 +405,7 @@ struct StreamState {
 struct Told {
     first: Option<Offset>,
     opened: Option<Box<Opened>>,
-    answer: Option<(Position, Option<CloseReason>)>,
+    answer: Option<ShortAnswer>,
 }
 
 /// How a stream ended.

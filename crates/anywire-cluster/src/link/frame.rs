@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anywire_core::Intent;
-use anywire_protocol::ConnectionMode;
+use anywire_core::{Grant, Intent, Principal, Refusal, Verdict};
+use anywire_protocol::{CloseCode, ConnectionMode};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,8 @@ pub(super) enum ToHome<'a> {
         stream: StreamId,
         /// Which session of the home is meant.
         claim: Claim,
-        principal: Option<&'a str>,
+        #[serde(borrow)]
+        verdict: VerdictCode<'a>,
         address: Option<IpAddr>,
         /// The transport's place among all.
         transport: u8,
@@ -64,6 +65,13 @@ pub(super) enum ToHome<'a> {
     Ping,
     /// Have you a link to this node?
     AskLink { question: u32, node: [u8; 8] },
+    /// Do this to those of your sessions; the bytes are of `reach.rs`.
+    Reach {
+        question: u32,
+        is_last: bool,
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
 }
 
 /// Which session of a home an edge means.
@@ -117,10 +125,78 @@ pub(super) enum ToEdge<'a> {
     },
     /// Yes or no.
     Answer { question: u32, is_so: bool },
+    /// So many sessions were reached; likewise.
+    Reached {
+        question: u32,
+        is_last: bool,
+        #[serde(borrow)]
+        bytes: &'a [u8],
+    },
     /// The store that this node has settled with: it has written back its sessions there.
     Settled { store: StoreId },
     /// A sign of life, and whether this node can use the store.
     Ping { has_store: bool },
+}
+
+/// [`Verdict`](anywire_core::Verdict). Values of the app's own types stay at the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum VerdictCode<'a> {
+    Granted {
+        principal: Option<&'a str>,
+        /// How long it holds, in milliseconds; nothing if for good.
+        left_ms: Option<u64>,
+    },
+    Denied {
+        code: u16,
+        text: &'a str,
+        retry_ms: Option<u32>,
+    },
+    NotAsked,
+}
+
+impl<'a> VerdictCode<'a> {
+    /// What an edge says of a verdict.
+    pub(super) fn of(verdict: &'a Verdict) -> Self {
+        match verdict {
+            Verdict::Granted(grant) => Self::Granted {
+                principal: grant.principal().map(Principal::name),
+                left_ms: grant.expires_in().map(|left| left.as_millis() as u64),
+            },
+            Verdict::Denied(refusal) => Self::Denied {
+                code: refusal.reason().code.as_u16(),
+                text: refusal.reason().text(),
+                retry_ms: refusal.retry_after().map(|wait| wait.as_millis() as u32),
+            },
+            Verdict::NotAsked => Self::NotAsked,
+        }
+    }
+
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::Granted { principal, left_ms } => {
+                let grant = principal.map_or_else(Grant::anonymous, Grant::to);
+                Verdict::Granted(match left_ms {
+                    Some(left) => grant.lasting(Duration::from_millis(left)),
+                    None => grant,
+                })
+            }
+            Self::Denied {
+                code,
+                text,
+                retry_ms,
+            } => Verdict::Denied(refusal(code, text, retry_ms)),
+            Self::NotAsked => Verdict::NotAsked,
+        }
+    }
+}
+
+/// A refusal that another node says.
+pub(super) fn refusal(code: u16, text: &str, retry_ms: Option<u32>) -> Refusal {
+    let refusal = Refusal::new(CloseCode::from_u16(code), text);
+    match retry_ms {
+        Some(wait) => refusal.after(Duration::from_millis(wait.into())),
+        None => refusal,
+    }
 }
 
 /// [`Intent`](anywire_core::Intent), and the mode of a connection.
@@ -180,7 +256,18 @@ pub(super) enum EndCode {
 /// What came cannot be a peer's: the link ends.
 #[derive(Debug, thiserror::Error)]
 #[error("bytes on a link that are no frame: {0}")]
-pub(crate) struct FrameError(&'static str);
+pub(crate) struct FrameError(pub(super) &'static str);
+
+/// Bytes that are longer than a frame: in pieces, and whether each is the last.
+pub(super) fn pieces(bytes: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
+    let count = bytes.len().div_ceil(MAX_CHUNK_BYTES).max(1);
+    let piece = move |index: usize| {
+        let begin = index * MAX_CHUNK_BYTES;
+        let end = bytes.len().min(begin + MAX_CHUNK_BYTES);
+        (index + 1 == count, &bytes[begin..end])
+    };
+    (0..count).map(piece)
+}
 
 /// Appends a frame.
 pub(super) fn encode(frame: &impl Serialize, out: &mut BytesMut) {
@@ -228,7 +315,10 @@ mod tests {
             ToHome::Enter {
                 stream: 7,
                 claim: Claim::Opened([3; 8]),
-                principal: Some("ada"),
+                verdict: VerdictCode::Granted {
+                    principal: Some("ada"),
+                    left_ms: Some(30_000),
+                },
                 address: Some([127, 0, 0, 1].into()),
                 transport: 1,
                 intent: IntentCode::Exchange,

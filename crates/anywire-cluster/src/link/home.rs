@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use anywire_core::{
-    Caller, Connection, End, Entered, Entry, Flow, Head, Hub, Intent, Outgoing, Principal, Refusal,
+    Caller, Connection, End, Entered, Entry, Flow, Head, Hub, Intent, Outgoing, Refusal,
 };
 use anywire_protocol::{
     CloseCode, CloseReason, Encoding, Packet, PayloadReader, PayloadWriter, ProtocolError,
@@ -21,10 +21,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::frame::{
-    Claim, EndCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome, decode, encode,
+    Claim, EndCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome, decode, encode, pieces,
     take_frame,
 };
 use super::pipe::{LinkError, Pipe, Turn};
+use super::reach::{decode_ask, encode_reached};
 use super::{MAX_STREAMS, WINDOW_BYTES};
 use crate::store::{NodeId, StoreId};
 
@@ -55,6 +56,12 @@ pub(crate) trait Sessions: Send + Sync {
     fn make_mine(self: Arc<Self>, session: SessionId) -> Making;
 }
 
+/// 64 KiB: for whom a message is.
+const BESIDE_MESSAGE_BYTES: usize = 65_536;
+
+/// 64: an edge says one thing after the other.
+const MAX_ASKS: usize = 64;
+
 /// A session that is about to become this node's.
 pub(crate) type Making = Pin<Box<dyn Future<Output = Result<bool, Refusal>> + Send>>;
 
@@ -66,7 +73,12 @@ pub(super) async fn serve(
 ) -> Result<Infallible, LinkError> {
     let ready = Arc::<Ready>::default();
     let (mut told, mut told_has_store) = (None, true);
+    let longest_ask = sessions.hub().map_or(0, |hub| {
+        hub.limits().max_message_bytes + BESIDE_MESSAGE_BYTES
+    });
     let mut home = Home {
+        asks: HashMap::new(),
+        longest_ask,
         sessions,
         streams: HashMap::new(),
         ready: ready.clone(),
@@ -117,6 +129,9 @@ struct Home {
     ready: Arc<Ready>,
     /// The streams whose clients are slowed, and until when.
     paused: Vec<(Instant, StreamId)>,
+    /// What is asked of the sessions here, and has not come whole; and how long that may be.
+    asks: HashMap<u32, Vec<u8>>,
+    longest_ask: usize,
     /// What is to be said.
     out: BytesMut,
 }
@@ -160,7 +175,7 @@ impl Home {
             ToHome::Enter {
                 stream,
                 claim,
-                principal,
+                verdict,
                 address,
                 transport,
                 intent,
@@ -177,8 +192,10 @@ impl Home {
                 let arriving = Arriving {
                     claim,
                     caller: Caller {
-                        principal: principal.map(Principal::new),
+                        verdict: verdict.verdict(),
                         address,
+                        // It opens none, or one whose opening another node has seen.
+                        opening: None,
                     },
                     transport,
                     intent: intent.intent(Duration::from_millis(hold_ms.into())),
@@ -230,7 +247,39 @@ impl Home {
                 let is_so = self.sessions.is_linked(NodeId(node));
                 encode(&ToEdge::Answer { question, is_so }, &mut self.out);
             }
+            ToHome::Reach {
+                question,
+                is_last,
+                bytes,
+            } => self.take_ask(question, is_last, bytes)?,
             ToHome::Ping => {}
+        }
+        Ok(())
+    }
+
+    /// Takes a piece of what an edge asks of the sessions here.
+    fn take_ask(&mut self, question: u32, is_last: bool, bytes: &[u8]) -> Result<(), LinkError> {
+        let ask = self.asks.entry(question).or_default();
+        ask.extend_from_slice(bytes);
+        if ask.len() > self.longest_ask || self.asks.len() > MAX_ASKS {
+            return Err(LinkError::Nonsense(
+                "a question without an end, or too many",
+            ));
+        }
+        if !is_last {
+            return Ok(());
+        }
+        let ask = self.asks.remove(&question).unwrap_or_default();
+        let (whom, deed) = decode_ask(&ask)?;
+        let hub = self.sessions.hub();
+        let reached = hub.map(|hub| hub.reach_here(&whom, &deed));
+        for (is_last, bytes) in pieces(&encode_reached(&reached.unwrap_or_default())) {
+            let frame = ToEdge::Reached {
+                question,
+                is_last,
+                bytes,
+            };
+            encode(&frame, &mut self.out);
         }
         Ok(())
     }
@@ -369,11 +418,8 @@ impl Home {
         if let Some(opened) = opened {
             writer.push(&Packet::Opened(opened));
         }
-        if let Some((received, end)) = answer {
-            writer.push(&Packet::Ack(received));
-            if let Some(reason) = end {
-                writer.push(&Packet::Close(reason));
-            }
+        if let Some(answer) = answer {
+            answer.packets().for_each(|packet| writer.push(&packet));
         }
         let can = connection.as_ref().map(|(connection, _)| connection.can());
         let frame = ToEdge::Entered {

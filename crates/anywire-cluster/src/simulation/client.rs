@@ -255,6 +255,7 @@ impl Client {
                 hold,
                 protocols: Vec::new(),
                 can: Can::NONE,
+                credential: None,
             })),
             Some((session, secret)) => Head::Attach(Box::new(Attach {
                 session,

@@ -59,9 +59,8 @@ async fn answer(
     reader: &mut Reader<Up>,
 ) -> Result<Vec<Packet>, CloseReason> {
     let mut packets: Vec<_> = entered.opened.map(Packet::Opened).into_iter().collect();
-    if let Some((received, end)) = entered.answer {
-        packets.push(Packet::Ack(received));
-        packets.extend(end.map(Packet::Close));
+    if let Some(answer) = entered.answer {
+        packets.extend(answer.packets());
     }
     let Some((connection, _)) = entered.connection else {
         return Ok(packets);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anywire_core::{
-    App, Budgets, Caller, Connection, Handler, Hub, Metrics, Principal, Refusal, Sender,
+    App, Budgets, Caller, Connection, Grant, Handler, Hub, Metrics, Refusal, Sender, Verdict,
 };
 use anywire_protocol::*;
 
@@ -14,15 +14,17 @@ use anywire_protocol::*;
 pub struct Calls(Arc<AtomicUsize>);
 
 impl Handler for Calls {
+    type State = ();
+
     fn on_open(&self, _: &Sender) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn on_message(&self, _: &Sender, _: Message) {
+    fn on_message(&self, _: &mut (), _: &Sender, _: Message) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn on_close(&self, _: &Sender, _: &CloseReason) {
+    fn on_close(&self, _: (), _: &Sender, _: &CloseReason) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -48,14 +50,14 @@ pub fn open(key: OpeningKey, generation: u64, received: u64) -> Open {
         hold: None,
         protocols: Vec::new(),
         can: Can::NONE,
+        credential: None,
     }
 }
 
 /// A caller of this name.
 pub fn caller(name: &str) -> Caller {
-    let principal = Some(Principal::new(name));
     Caller {
-        principal,
+        verdict: Verdict::Granted(Grant::to(name)),
         ..Caller::default()
     }
 }
@@ -221,7 +223,9 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -
             let visit = hub
                 .find(&scene.attach(secret, generation, 0), owner)
                 .unwrap();
-            visit.receive(Offset::default(), brings).err()
+            visit
+                .receive(Offset::default(), brings, Transport::Poll)
+                .err()
         }
     };
     refused.unwrap_or_else(|| panic!("{way:?} is taken"))

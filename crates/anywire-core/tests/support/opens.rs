@@ -13,5 +13,6 @@ pub fn open(number: u64, can: Can) -> Open {
         hold: None,
         protocols: Vec::new(),
         can,
+        credential: None,
     }
 }

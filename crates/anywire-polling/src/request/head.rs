@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anywire_core::{Head, Refusal};
 use anywire_protocol::{
-    CloseCode, Encoding, Limits, Packet, ProtocolError, check_request, decode_payload,
+    CloseCode, Encoding, Limits, Packet, ProtocolError, check_credential, check_request,
+    decode_payload,
 };
 use bytes::Bytes;
 
@@ -25,7 +26,10 @@ impl Parsed {
     ) -> Result<Self, Refusal> {
         let mut packets = decode_payload(encoding, body)?.into_iter();
         let head = match packets.next() {
-            Some(Packet::Open(open)) => Head::Open(open),
+            Some(Packet::Open(open)) => {
+                check_credential(&open, limits)?;
+                Head::Open(open)
+            }
             Some(Packet::Attach(attach)) => Head::Attach(attach),
             _ => {
                 let text = "a payload whose first packet is neither open nor attach";

@@ -35,7 +35,7 @@ impl ConnectionMode {
 
 /// What a successful attach says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attachment {
+pub struct Attached {
     /// The connection's name in this session.
     pub id: ConnectionId,
     /// What this side has received.

@@ -24,8 +24,14 @@ impl Can {
     /// The page says when it goes (PROTOCOL §8.8).
     pub const LEAVE: Self = Self(1 << 2);
 
+    /// What lets the client in is renewed while the session goes on (PROTOCOL §10.11).
+    pub const CREDENTIAL: Self = Self(1 << 3);
+
     /// What this crate speaks.
-    pub const SPOKEN: Self = Self::PART.or(Self::VEIL).or(Self::LEAVE);
+    pub const SPOKEN: Self = Self::PART
+        .or(Self::VEIL)
+        .or(Self::LEAVE)
+        .or(Self::CREDENTIAL);
 
     /// Reads names; those that are unknown are ignored.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {

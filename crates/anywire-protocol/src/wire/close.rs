@@ -100,6 +100,8 @@ codes! {
     TOO_OLD = 4933, "too-old";
     /// The server has lost what it had acknowledged or sent.
     STATE_LOST = 4934, "state-lost";
+    /// What let the client in has run out and was not renewed, or was renewed by somebody else.
+    CREDENTIAL_EXPIRED = 4935, "credential-expired";
     /// Given up for want of memory.
     EVICTED = 4936, "evicted";
     /// The peer broke the rules of packets or payloads.
@@ -114,12 +116,16 @@ codes! {
     TOO_LARGE = 4964, "too-large";
     /// The page's origin is not allowed.
     FORBIDDEN_ORIGIN = 4965, "forbidden-origin";
-    /// The application refused.
+    /// The application does not know who the client is.
     UNAUTHORIZED = 4966, "unauthorized";
     /// A Content-Type that is no payload's.
     UNSUPPORTED_MEDIA_TYPE = 4967, "unsupported-media-type";
     /// Another HTTP method than the endpoint's.
     METHOD_NOT_ALLOWED = 4968, "method-not-allowed";
+    /// The application knows who the client is, and does not let it in.
+    FORBIDDEN = 4969, "forbidden";
+    /// The application has put the client out.
+    REVOKED = 4970, "revoked";
     /// Something between refuses what a message says, or how long it is (PROTOCOL §6.8).
     REFUSED_ON_THE_WAY = 4971, "refused-on-the-way";
 }

@@ -1,7 +1,7 @@
 //! Which packets a request and its answer may hold, and in which order (PROTOCOL §6.1, §6.2). What they do to a session is
 //! left to `session.rs`.
 
-use crate::{Can, CloseCode, Limits, MessageKind, Packet, ProtocolError};
+use crate::{Can, CloseCode, Credential, Limits, MessageKind, Open, Packet, ProtocolError};
 
 /// Judges what follows *open* or *attach* in a request, before anything of it is taken (PROTOCOL §6.1, §8.6).
 ///
@@ -15,6 +15,7 @@ pub fn check_request(
     limits: &Limits,
 ) -> Result<(), ProtocolError> {
     let (mut has_offset, mut has_ping, mut has_close, mut has_left) = (false, false, false, false);
+    let mut has_credential = false;
     // Of the message that goes on.
     let mut kind: Option<MessageKind> = None;
     for packet in rest {
@@ -26,6 +27,9 @@ pub fn check_request(
                 continue;
             }
             Packet::Ping(_) if std::mem::replace(&mut has_ping, true) => "two pings in a payload",
+            Packet::Credential(_) if std::mem::replace(&mut has_credential, true) => {
+                "two credentials in a payload"
+            }
             Packet::Offset(_) | Packet::Message(_) | Packet::Part(_) if has_close => {
                 "a message behind a close"
             }
@@ -56,6 +60,7 @@ pub fn check_request(
             | Packet::Part(_)
             | Packet::Ack(_)
             | Packet::Report(_)
+            | Packet::Credential(_)
             | Packet::Padding(_)
             | Packet::Close(_) => {
                 check_size(packet, limits)?;
@@ -83,6 +88,9 @@ pub fn check_agreed(packets: &[Packet], can: Can) -> Result<(), ProtocolError> {
                 Packet::Leave(_) => {
                     "a leave in a session whose sides have not agreed that they can"
                 }
+                Packet::Credential(_) => {
+                    "a credential in a session whose sides have not agreed that they can"
+                }
                 _ => {
                     "a part, or bytes of one, in a session whose sides have not agreed that they can"
                 }
@@ -102,6 +110,9 @@ pub fn check_size(packet: &Packet, limits: &Limits) -> Result<(), ProtocolError>
         Packet::Ping(content) if content.len() > limits.max_ping_bytes => {
             "a ping longer than maxPingBytes"
         }
+        Packet::Credential(credential) if credential.len() > limits.max_credential_bytes => {
+            TOO_LONG_A_CREDENTIAL
+        }
         Packet::Message(message) | Packet::Part(message)
             if message.len() > limits.max_message_bytes =>
         {
@@ -112,7 +123,24 @@ pub fn check_size(packet: &Packet, limits: &Limits) -> Result<(), ProtocolError>
     Err(ProtocolError::new(CloseCode::TOO_LARGE, text))
 }
 
-/// Whether packets are an answer to an exchange: `[opened] [pong] ack [offset *(message / part)] [close]`, with padding
+/// Whether the credential of an open is within its limit.
+///
+/// # Errors
+/// Refuse the open with 4964.
+pub fn check_credential(open: &Open, limits: &Limits) -> Result<(), ProtocolError> {
+    let length = open.credential.as_ref().map_or(0, Credential::len);
+    match length > limits.max_credential_bytes {
+        true => Err(ProtocolError::new(
+            CloseCode::TOO_LARGE,
+            TOO_LONG_A_CREDENTIAL,
+        )),
+        false => Ok(()),
+    }
+}
+
+const TOO_LONG_A_CREDENTIAL: &str = "a credential longer than maxCredentialBytes";
+
+/// Whether packets are an answer to an exchange: `[opened] [pong] ack [credential] [offset *(message / part)] [close]`, with padding
 /// anywhere.
 ///
 /// An answer of another form is not this server's, but of something in between (PROTOCOL §6.2).
@@ -126,6 +154,7 @@ pub fn is_answer(packets: &[Packet]) -> bool {
             Packet::Opened(_) => Place::Opened,
             Packet::Pong(_) => Place::Pong,
             Packet::Ack(_) => Place::Ack,
+            Packet::Credential(_) => Place::Credential,
             Packet::Offset(_) => Place::Offset,
             Packet::Message(_) | Packet::Part(_) if last >= Place::Offset => Place::Message,
             Packet::Close(_) => Place::Close,
@@ -154,6 +183,7 @@ enum Place {
     Opened,
     Pong,
     Ack,
+    Credential,
     Offset,
     Message,
     Close,

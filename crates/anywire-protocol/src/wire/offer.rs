@@ -4,7 +4,7 @@ use crate::wire::open::{
     RESERVED_PREFIX, is_application, no_protocol, parse_generation, too_many_protocols,
     unsupported_version,
 };
-use crate::{Attach, Can, Limits, Offset, Open, ProtocolError, SUBPROTOCOL};
+use crate::{Attach, Can, Credential, Limits, Offset, Open, ProtocolError, SUBPROTOCOL};
 
 /// What a WebSocket's request offers in its sub-protocols, beside [`SUBPROTOCOL`] ([PROTOCOL §5.1]).
 ///
@@ -27,9 +27,12 @@ pub enum Offer {
 impl Offer {
     /// The tokens of `Sec-WebSocket-Protocol` that make the offer, for a client.
     pub fn tokens(&self) -> Vec<String> {
+        let mut credential = None;
         let (offer, can, protocols) = match self {
             Self::Open(open) => {
                 let offer = format!("{OPEN}{}.{}", open.key, open.generation);
+                let said = open.credential.as_ref();
+                credential = said.map(|said| format!("{CREDENTIAL}{}", said.token()));
                 (Some(offer), open.can, &open.protocols[..])
             }
             Self::Attach(attach) => {
@@ -43,6 +46,7 @@ impl Offer {
         std::iter::once(SUBPROTOCOL.to_owned())
             .chain(offer)
             .chain(can)
+            .chain(credential)
             .chain(protocols.iter().cloned())
             .collect()
     }
@@ -69,8 +73,12 @@ impl Offer {
             (Some(Self::Open(open)), can) => Ok(Self::Open(Open {
                 protocols: read.protocols,
                 can: can.unwrap_or_default(),
+                credential: read.credential,
                 ..open
             })),
+            _ if read.credential.is_some() => Err(ProtocolError::malformed(
+                "anywire.credential… without an offer to open: an attach shows the session's secret",
+            )),
             (_, Some(_)) => Err(ProtocolError::malformed(
                 "anywire.can… without an offer to open: what a session can is agreed when it opens",
             )),
@@ -88,6 +96,7 @@ struct Tokens {
     bytes: usize,
     offer: Option<Offer>,
     can: Option<Can>,
+    credential: Option<Credential>,
     protocols: Vec<String>,
 }
 
@@ -111,12 +120,18 @@ impl Tokens {
             {
                 return Err(ProtocolError::malformed("two anywire.can… in one offer"));
             }
+        } else if let Some(token) = token.strip_prefix(CREDENTIAL) {
+            let credential = Credential::from_token(token)?;
+            if self.credential.replace(credential).is_some() {
+                let text = "two anywire.credential… in one offer";
+                return Err(ProtocolError::malformed(text));
+            }
         } else if is_application(token) {
             if self.protocols.len() == Limits::MAX_PROTOCOLS {
                 return Err(too_many_protocols());
             }
             self.protocols.push(token.to_owned());
-        } else if !is_other_version(token) && !IGNORED.iter().any(|own| token.starts_with(own)) {
+        } else if !is_other_version(token) && !token.starts_with(IGNORED) {
             return Err(if token.starts_with(RESERVED_PREFIX) {
                 ProtocolError::malformed(
                     "an unknown token that begins with `anywire.`: misspelt, or of a later version",
@@ -141,9 +156,10 @@ impl Tokens {
 const OPEN: &str = "anywire.open.";
 const ATTACH: &str = "anywire.attach.";
 const CAN: &str = "anywire.can.";
+const CREDENTIAL: &str = "anywire.credential.";
 
 /// Reserved for later (PROTOCOL §16).
-const IGNORED: [&str; 2] = ["anywire.credential.", "anywire.home."];
+const IGNORED: &str = "anywire.home.";
 
 /// `anywire.v2` and the like, which a client of more than one version offers too.
 fn is_other_version(token: &str) -> bool {
@@ -178,6 +194,7 @@ fn parse_open_offer(words: &str) -> Result<Open, ProtocolError> {
         hold: None,
         protocols: Vec::new(),
         can: Can::NONE,
+        credential: None,
     })
 }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits::AnnouncedLimits;
 use crate::wire::identity::parse_number;
 use crate::{
-    Can, CloseCode, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret, SessionId,
+    Can, CloseCode, Credential, Generation, Limits, Offset, OpeningKey, ProtocolError, Secret,
+    SessionId,
 };
 
 /// The version of [PROTOCOL](crate::specification::protocol) that this crate speaks.
@@ -41,6 +42,8 @@ pub struct Open {
     pub protocols: Vec<String>,
     /// The additions to version 1 that the client knows (PROTOCOL §2.5).
     pub can: Can,
+    /// Who the client is, for the app to judge (PROTOCOL §10.10).
+    pub credential: Option<Credential>,
 }
 
 /// The client has a session and a connection to carry it: the content of an *attach* packet ([PROTOCOL §3.3]).
@@ -97,6 +100,8 @@ struct OpenJson {
     protocols: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     can: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +147,11 @@ impl Open {
         if !json.protocols.iter().all(|token| is_application(token)) {
             return Err(no_protocol());
         }
+        if json.credential.as_deref() == Some("") {
+            return Err(ProtocolError::malformed(
+                "an empty credential: leave it out",
+            ));
+        }
         Ok(Self {
             key: json.key.parse()?,
             generation: parse_generation(&json.generation.to_string())?,
@@ -149,6 +159,7 @@ impl Open {
             hold: json.hold_ms.map(parse_millis).transpose()?,
             protocols: json.protocols,
             can: Can::from_names(json.can.iter().map(String::as_str)),
+            credential: json.credential.map(Credential::new),
         })
     }
 
@@ -161,6 +172,10 @@ impl Open {
             hold_ms: self.hold.map(millis),
             protocols: self.protocols.clone(),
             can: names(self.can),
+            credential: self
+                .credential
+                .as_ref()
+                .map(|credential| credential.as_str().to_owned()),
         };
         serde_json::to_string(&json).expect("plain data always serialises")
     }
@@ -310,6 +325,7 @@ mod tests {
             hold: Some(Duration::from_millis(250)),
             protocols: vec!["chat".into()],
             can: Can::from_names(["part"]),
+            credential: Some(Credential::new("a \"token\"")),
         };
         assert_eq!(Open::parse(&open.content()).unwrap(), open);
         let more = format!(r#"{{"version":1,"key":"{HEX}","generation":1,"more":[{{}}]}}"#);

@@ -7,7 +7,7 @@ use bytes::BufMut;
 use crate::negotiation::Report;
 use crate::wire::identity::parse_number;
 use crate::wire::open::{Attach, Open, Opened};
-use crate::{Can, CloseReason, Message, MessageKind, Position, ProtocolError};
+use crate::{Can, CloseReason, Credential, Message, MessageKind, Position, ProtocolError};
 
 /// U+0010, the character that tells a control packet from a text message in a WebSocket text frame (PROTOCOL §5.4).
 pub const CONTROL_MARK: u8 = 0x10;
@@ -45,6 +45,9 @@ pub enum Packet {
     Report(Box<Report>),
     /// Up: the page goes, and may come back within this time; `None` for the server's own (PROTOCOL §8.8).
     Leave(Option<Duration>),
+    /// Up: who the client is, or that the request says it. Down: that this is wanted, or taken ([`Renewal`](crate::Renewal); PROTOCOL
+    /// §10.11).
+    Credential(Credential),
     /// So many characters that say nothing: a prelude, or a sign of life.
     Padding(usize),
 }
@@ -72,6 +75,7 @@ impl Packet {
             Self::Superseded => b's',
             Self::Report(_) => b'r',
             Self::Leave(_) => b'l',
+            Self::Credential(_) => b'k',
             Self::Padding(_) => b'-',
         }
     }
@@ -82,6 +86,7 @@ impl Packet {
             Self::Part(_) => Can::PART,
             Self::Offset(at) | Self::Ack(at) if at.is_inside() => Can::PART,
             Self::Leave(_) => Can::LEAVE,
+            Self::Credential(_) => Can::CREDENTIAL,
             Self::Open(_)
             | Self::Attach(_)
             | Self::Opened(_)
@@ -113,6 +118,7 @@ impl Packet {
             b'-' => Ok(Self::Padding(content.len())),
             b's' if content.is_empty() => Ok(Self::Superseded),
             b'r' => Report::parse(content).map(Box::new).map(Self::Report),
+            b'k' => Ok(Self::Credential(Credential::new(content))),
             b'l' if content.is_empty() => Ok(Self::Leave(None)),
             b'l' => parse_number(content).map(|ms| Self::Leave(Some(Duration::from_millis(ms)))),
             b's' => Err(ProtocolError::malformed(
@@ -132,6 +138,7 @@ impl Packet {
             Self::Ping(content) | Self::Pong(content) => content.to_string(),
             Self::Close(reason) => reason.to_string(),
             Self::Report(report) => report.content(),
+            Self::Credential(credential) => credential.as_str().to_owned(),
             Self::Leave(Some(keep)) => keep.as_millis().to_string(),
             Self::Padding(length) => ".".repeat(*length),
             Self::Message(_) | Self::Part(_) | Self::Superseded | Self::Leave(None) => {

@@ -132,6 +132,7 @@ impl ClientShell {
                 hold: None,
                 protocols: Vec::new(),
                 can: self.can,
+                credential: None,
             }),
             Some((session, secret)) => Offer::Attach(Attach {
                 session,
@@ -441,6 +442,7 @@ impl ClientShell {
                 hold,
                 protocols: Vec::new(),
                 can: self.can,
+                credential: None,
             })),
             Some((session, secret)) => Packet::Attach(Box::new(Attach {
                 session,

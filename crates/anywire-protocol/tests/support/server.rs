@@ -211,11 +211,8 @@ impl ServerShell {
                 self.held.insert(id, (at.id, encoding, writer));
             }
             None => {
-                let (received, end) = self.session.poll_answer();
-                writer.push(&Packet::Ack(received));
-                if let Some(reason) = end {
-                    writer.push(&Packet::Close(reason));
-                }
+                let answer = self.session.poll_answer(now);
+                answer.packets().for_each(|packet| writer.push(&packet));
                 self.outcomes.push(Outcome::Answer {
                     id,
                     encoding,
@@ -225,7 +222,7 @@ impl ServerShell {
         }
     }
 
-    fn opened(&self, generation: Generation, at: Attachment) -> Packet {
+    fn opened(&self, generation: Generation, at: Attached) -> Packet {
         Packet::Opened(Box::new(Opened {
             session: ID,
             secret: SECRET,

@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use anywire_core::{
-    Caller, Charge, Connection, Entered, Entering, Entry, Flow, Head, Hub, Intent, Outgoing,
+    Caller, Charge, Connection, Entered, Entering, Entry, Flow, Guest, Head, Hub, Intent, Outgoing,
     Refusal,
 };
 use anywire_protocol::{
     CloseCode, CloseReason, ConnectionMode, FrameReader, Limits, Opened, Packet, ProtocolError,
-    Transport, check_size,
+    Transport, check_credential, check_size,
 };
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -36,7 +36,7 @@ use crate::frame::{Decoder, Encoder, Role, Violation};
 enum Phase {
     /// Nothing is attached yet (PROTOCOL §5.3).
     Waiting(Box<Waiting>),
-    /// Other nodes are asked where the session is; what came behind the open or attach packet waits.
+    /// The app is asked about the client, or other nodes where the session is; what came behind the open or attach packet waits.
     Entering(Box<(Asked, Vec<Packet>)>),
     /// A session is attached.
     Carrying {
@@ -52,12 +52,13 @@ enum Phase {
     },
 }
 
-/// What other nodes will have said.
+/// What will have been said.
 type Asked = Pin<Box<dyn Future<Output = Result<Entered<Connection>, Refusal>> + Send>>;
 
 /// Who came, until they attach.
 struct Waiting {
-    caller: Caller,
+    /// Nobody any more, once they have said what they ask for.
+    guest: Option<Guest>,
     protocols: Vec<String>,
     frames: usize,
     charge: Charge,
@@ -147,21 +148,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 },
                 None,
             ),
-            Start::Later { caller, protocols } => (
+            Start::Later { guest, protocols } => (
                 Phase::Waiting(Box::new(Waiting {
-                    caller,
+                    guest: Some(guest),
                     protocols,
                     frames: 0,
                     charge: hub.memory().charge(),
                 })),
                 None,
             ),
-            Start::Refused(reason) => (
+            Start::Refused(refusal) => (
                 Phase::Leaving {
                     has_shut_down: false,
                     dropped_bytes: 0,
                 },
-                Some(Packet::Close(reason)),
+                Some(Packet::Close(refusal.reason().clone())),
             ),
         };
         let first = first.map(Box::new);
@@ -421,7 +422,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let Phase::Waiting(waiting) = &mut self.phase else {
                 break;
             };
-            let caller = waiting.caller.clone();
             if let Err(error) = check_size(&packet, self.hub.limits()) {
                 return self.refuse(error.into());
             }
@@ -435,6 +435,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Packet::Open(request) if request.hold.is_some() => return self.refuse(held()),
                 Packet::Attach(request) if request.hold.is_some() => return self.refuse(held()),
                 Packet::Open(mut request) => {
+                    if let Err(error) = check_credential(&request, self.hub.limits()) {
+                        return self.refuse(error.into());
+                    }
                     if request.protocols.is_empty() {
                         request.protocols = std::mem::take(&mut waiting.protocols);
                     }
@@ -443,7 +446,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Packet::Attach(request) => Head::Attach(request),
                 _ => return self.refuse(before_attach().into()),
             };
-            match enter(&self.hub, head, &caller) {
+            let guest = waiting.guest.take().expect("they come once");
+            let entering = match guest {
+                Guest::Known(caller) => enter(&self.hub, head, &caller),
+                guest => {
+                    let hub = self.hub.clone();
+                    Entering::Elsewhere(Box::pin(async move {
+                        let caller = guest.caller(&hub, Some(&head), &[]).await;
+                        enter(&hub, head, &caller).await
+                    }))
+                }
+            };
+            match entering {
                 Entering::Here(decided) => self.carry(decided, packets),
                 Entering::Elsewhere(asked) => {
                     self.phase = Phase::Entering(Box::new((asked, packets.collect())));
@@ -453,7 +467,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Other nodes may have said where the session is.
+    /// Who was asked may have answered.
     fn poll_entering(&mut self, cx: &mut Context<'_>) {
         if let Phase::Entering(asked) = &mut self.phase
             && let Poll::Ready(decided) = asked.0.as_mut().poll(cx)

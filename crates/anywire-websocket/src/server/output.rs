@@ -119,6 +119,7 @@ pub(super) fn push_raw(out: &mut Vec<u8>, packet: &Packet) {
         | Packet::Superseded
         | Packet::Report(_)
         | Packet::Leave(_)
+        | Packet::Credential(_)
         | Packet::Padding(_) => {}
     }
 }
