@@ -27,7 +27,7 @@ export async function bundleUmd(build) {
 
 /** For `import`. */
 export async function bundleModule(build) {
-  return banner() + await bundle('src/anywire.js', build, { format: 'es' });
+  return banner() + await bundle('src/entries/module.js', build, { format: 'es' });
 }
 
 /** A script, shortened. Members that end in `_` are the client's own, and get letters. */
@@ -91,16 +91,18 @@ function readShapes() {
   return interfaces.map(([, name]) => new Set(members(name)));
 }
 
+/** An application that uses no more than it must. */
+const APPLICATION = `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');`;
+
 /** What an application's bundler makes of the package's module, at the defaults of rollup and terser. */
-export async function bundleApplication(build) {
+export async function bundleApplication(build, application = APPLICATION) {
   const module = await bundleModule(build);
   const joined = await rollup({
     input: 'application',
     plugins: [{
       name: 'application',
       resolveId: (id) => id,
-      load: (id) => (id === 'application' ?
-        `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');` : module),
+      load: (id) => (id === 'application' ? application : module),
     }],
   });
   const { output: [{ code }] } = await joined.generate({ format: 'es' });
