@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { BUILDS, bundleApplication, bundleModule, bundleUmd, minifyScript } from './bundle.mjs';
 
 /** What a page may have to load, with gzip. What a build has left is for what it is to learn. */
-const MAX_BYTES = { anywire: 12800, 'anywire-full': 16384 };
+const MAX_BYTES = { anywire: 13457, 'anywire-full': 16979 };
 /** By how much README.md may be wrong. */
 const TOLERANCE = 0.05;
 

@@ -27,7 +27,7 @@ export async function bundleUmd(build) {
 
 /** For `import`. */
 export async function bundleModule(build) {
-  return banner() + await bundle('src/anywire.js', build, { format: 'es' });
+  return banner() + await bundle('src/entries/module.js', build, { format: 'es' });
 }
 
 /** A script, shortened. Members that end in `_` are the client's own, and get letters. */
@@ -53,28 +53,56 @@ export async function minifyScript(build) {
   return `${code}\n`;
 }
 
-/** A letter for each member, the first ones for those that are used most; terser's own choice does not heed that. */
+/** In an order in which they cost little, found by trying. Any other is right too. */
+const ALPHABET = [...'rtioebnaswOhucpmNgJdfklvjMGDPTLxBqVQXKARCEHZYSzUWFyI'];
+
+/**
+ * A letter for each member, the first ones for those that are used most; terser's own choice heeds neither that nor what an
+ * object is. Two members have the same letter only where no interface of src/types.d.ts has both.
+ */
 function letters(code) {
   const counts = {};
   for (const [name] of code.matchAll(/\b[a-z]\w*_\b/gi)) {
     counts[name] = (counts[name] || 0) + 1;
   }
-  const alphabet = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-  const words = [...alphabet, ...alphabet.flatMap((first) => alphabet.map((second) => first + second))];
-  const names = Object.keys(counts).sort((a, b) => counts[b] - counts[a]);
-  return Object.fromEntries(names.map((name, i) => [`$${name}`, words[i]]));
+  const shapes = readShapes();
+  const taken = new Map();
+  const found = {};
+  for (const name of Object.keys(counts).sort((a, b) => counts[b] - counts[a])) {
+    const own = shapes.filter((shape) => shape.has(name));
+    if (!own.length) {
+      throw new Error(`no interface has ${name}`);
+    }
+    const letter = ALPHABET.find((letter) => own.every((shape) => !taken.get(shape)?.has(letter)));
+    own.forEach((shape) => taken.set(shape, (taken.get(shape) ?? new Set()).add(letter)));
+    found[`$${name}`] = letter;
+  }
+  return found;
 }
 
+/** The client's own members of each interface, with those that it inherits. */
+function readShapes() {
+  const text = read('src/types.d.ts');
+  const interfaces = [...text.matchAll(/^interface (\w+)(?: extends ([^{]+))? \{\n([^]*?)^\}/gm)];
+  const members = (name) => interfaces.filter((one) => one[1] === name).flatMap(([, , parents = '', body]) => [
+    ...[...body.matchAll(/^  (\w+_)\b/gm)].map(([, member]) => member),
+    ...[...parents.matchAll(/\w+/g)].flatMap(([parent]) => members(parent)),
+  ]);
+  return interfaces.map(([, name]) => new Set(members(name)));
+}
+
+/** An application that uses no more than it must. */
+const APPLICATION = `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');`;
+
 /** What an application's bundler makes of the package's module, at the defaults of rollup and terser. */
-export async function bundleApplication(build) {
+export async function bundleApplication(build, application = APPLICATION) {
   const module = await bundleModule(build);
   const joined = await rollup({
     input: 'application',
     plugins: [{
       name: 'application',
       resolveId: (id) => id,
-      load: (id) => (id === 'application' ?
-        `import Anywire from 'anywire'; self.socket = new Anywire('/anywire');` : module),
+      load: (id) => (id === 'application' ? application : module),
     }],
   });
   const { output: [{ code }] } = await joined.generate({ format: 'es' });

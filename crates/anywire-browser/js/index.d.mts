@@ -2,3 +2,6 @@
 
 import Anywire from './index.js';
 export default Anywire;
+
+/** Gives what the option `reopen` takes. */
+export declare function reopen(options?: Anywire.ReopenOptions | true): Anywire.Reopen;

@@ -6,6 +6,9 @@ declare class Anywire {
   static readonly CLOSING: 2;
   static readonly CLOSED: 3;
 
+  /** In scripts and with `require`: gives what the option `reopen` takes. In a module it throws: import `reopen` there. */
+  static reopen(options?: Anywire.ReopenOptions | true): Anywire.Reopen;
+
   /**
    * Opens a session.
    *
@@ -34,6 +37,8 @@ declare class Anywire {
   binaryType: 'blob' | 'arraybuffer';
   /** What carries the session now. */
   readonly transport: Anywire.Transport;
+  /** The session's public id, for logs; '' before it is open. It gives no access. After a `reopen` it is the new session's. */
+  readonly id: string;
   /** The latest attempts to connect and what became of them, at most 64, the newest last. */
   readonly trace: ReadonlyArray<Anywire.Attempt>;
 
@@ -43,6 +48,7 @@ declare class Anywire {
   onerror: ((this: any, event: Anywire.Event) => any) | null;
   onclose: ((this: any, event: Anywire.CloseEvent) => any) | null;
   ontransport: ((this: any, event: Anywire.TransportEvent) => any) | null;
+  onreopen: ((this: any, event: Anywire.ReopenEvent) => any) | null;
 
   /**
    * Sends a message. Once it returns, the message arrives, once and in order, as long as the
@@ -51,7 +57,7 @@ declare class Anywire {
    * A message over the server's limit, or beyond 64 MiB that are not acknowledged, ends the session
    * with 4964 or 4932, and nothing follows it.
    *
-   * Throws an InvalidStateError while the session is connecting.
+   * Throws an InvalidStateError while the session is connecting, also between two sessions.
    */
   send(data: Anywire.Data): void;
 
@@ -65,7 +71,8 @@ declare class Anywire {
 
   /**
    * For demonstrations and tests: drops a transport now, and leaves it alone until it is unblocked.
-   * While both are blocked the session waits, for as long as its resume window lasts.
+   * While both are blocked the session waits, for as long as its resume window lasts. A session that follows it
+   * (`reopen`) knows nothing of that.
    */
   block(transport: 'websocket' | 'poll'): void;
   unblock(transport: 'websocket' | 'poll'): void;
@@ -131,6 +138,30 @@ declare namespace Anywire {
      */
     tabs?: boolean;
 
+    /**
+     * Says who the client is: a text, or what gives one. It is never in an address, nor in `trace`.
+     *
+     * A function is called before anything is sent, and again later; `why` says for what:
+     * - 'open': the first session;
+     * - 'reopen': one that follows another, see `reopen`;
+     * - 'expiring': what the server has granted runs out;
+     * - 'expired': it has run out, or the server did not accept what was given last.
+     *
+     * It returns the text, or a promise of one; or nothing, and calls `done` later. An empty text says nothing of the client. What throws, or is
+     * rejected, is tried again after a pause: for `connectTimeoutMs` while a session opens. `null` gives up: the session
+     * ends with 4966.
+     */
+    authorize?: string | Authorize;
+
+    /**
+     * Opens a new session by itself when one has ended in a way that says to start anew: with 4930 to 4959, 1012 or
+     * 1013. Then no `close` comes; `reopen` comes, once the new one is open. Default: none.
+     *
+     * `true` and an object are for scripts and `require`. A module imports it, so that a bundle may be without:
+     * `import Anywire, { reopen } from 'anywire'`, and `{ reopen: reopen() }`.
+     */
+    reopen?: boolean | ReopenOptions | Reopen;
+
     /** Stand-ins, for tests and for other run-times. */
     WebSocket?: unknown;
     XMLHttpRequest?: unknown;
@@ -146,6 +177,32 @@ declare namespace Anywire {
     date?: () => number;
     setTimeout?: (callback: () => void, ms: number) => unknown;
     clearTimeout?: (id: any) => void;
+  }
+
+  type Authorize = (
+    why: 'open' | 'reopen' | 'expiring' | 'expired', done: (credential: string | null) => void,
+  ) => string | null | void | PromiseLike<string | null | void>;
+
+  interface ReopenOptions {
+    /**
+     * Clients that lose a server together open again within so long of its return, evenly, in ms. Default: 5000. Shorter
+     * is harder for the server, which opens all of them in that time.
+     */
+    maxMs?: number;
+    /**
+     * How many opens in a row may fail, one every `maxMs`, before the last end is told by `close`. Default: Infinity.
+     */
+    tries?: number;
+    /**
+     * Whether what the server has not acknowledged is sent again, first of all. Some of it may have arrived: then the
+     * server gets it twice, once in each session. Default: false.
+     */
+    resend?: boolean;
+  }
+
+  /** What `reopen()` gives. */
+  interface Reopen {
+    (...parts: never[]): unknown;
   }
 
   /** What became of a leg: noted when it attaches, when it is proven, and when it is lost or dropped. */
@@ -219,12 +276,28 @@ declare namespace Anywire {
     readonly previous: Transport;
   };
 
+  type ReopenEvent = Event & {
+    /** How the session before ended. */
+    readonly code: number;
+    readonly reason: string;
+    /** The id that it had. */
+    readonly previous: string;
+    /**
+     * What `send` took for it and the server did not acknowledge, in order. Some of it may have arrived. A Blob is the one
+     * that was sent, other binary messages are copies.
+     */
+    readonly unacknowledged: ReadonlyArray<any>;
+    /** Whether these have been sent again. */
+    readonly resent: boolean;
+  };
+
   interface EventMap {
     open: Event;
     message: MessageEvent;
     error: Event;
     close: CloseEvent;
     transport: TransportEvent;
+    reopen: ReopenEvent;
   }
 
   type Listener<E> = ((this: any, event: E) => any) | { handleEvent(event: E): any };

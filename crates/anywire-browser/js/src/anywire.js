@@ -7,6 +7,7 @@
  *   after it has closed, 'websocket', 'poll' (in the full build also 'stream', 'events' and 'jsonp'),
  *   or 'reconnecting' while nothing does.
  * - A lost connection is no close. The session goes on over another one.
+ * - With `reopen` an end may be followed by another session: an event of that name, and no close.
  * - `bufferedAmount` counts what the server has not acknowledged.
  * - `close()` without a code closes with 1000. The codes 4900 to 4999 are the protocol's own.
  * - `error` comes where a session did not open, after trying for a while, and with codes from 4960 on.
@@ -15,17 +16,14 @@
  *   listener's options `once` counts.
  */
 
-import { chooseBinaryType } from '#platform/engine.js';
+import { chooseBinaryType, listOf } from '#platform/engine.js';
 import { newError, newPrototype, newTarget } from '#platform/target.js';
 import { utf8Length, wellFormed } from '#platform/text.js';
 import { createClient } from './client.js';
 import { resolveEndpoints } from './endpoint.js';
-import { append, exec, indexOf, round } from './language.js';
-import root from './root.js';
+import { exec, indexOf, round } from './language.js';
 import { CLOSING, CONNECTING } from './surface.js';
 import { MAX_REASON_BYTES } from './wire/close.js';
-
-var iterator = root.Symbol && root.Symbol.iterator;
 
 /**
  * @constructor
@@ -41,11 +39,10 @@ export default function Anywire(url, protocols, options) {
   var socket = newTarget(this);
   var endpoints = resolveEndpoints('' + url);
   socket.url = endpoints.url;
-  socket.readyState = CONNECTING;
-  socket.protocol = socket.extensions = socket.transport = '';
+  socket.protocol = socket.extensions = socket.transport = socket.id = '';
   socket.bufferedAmount = 0;
   socket.binaryType = chooseBinaryType();
-  socket._client = createClient(socket, endpoints, checkProtocols(protocols), options);
+  socket._client = createClient(socket, endpoints, checkProtocols(protocols), options, /** @type {any} */ (Anywire).reopen);
   return socket;
 }
 
@@ -102,27 +99,6 @@ var STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
 for (var state = STATES.length; state--;) {
   /** @type {any} */ (Anywire)[STATES[state]] =
     /** @type {any} */ (Anywire.prototype)[STATES[state]] = state;
-}
-
-/**
- * What WebSocket takes for a sequence, or one.
- * @param {any} some
- */
-function listOf(some) {
-  if (some && typeof some === 'object') {
-    if (some.length >= 0) {
-      return append([], some);
-    }
-    if (iterator && some[iterator]) {
-      var list = [];
-      var rest = some[iterator]();
-      for (var step; !(step = rest.next()).done;) {
-        list[list.length] = step.value;
-      }
-      return list;
-    }
-  }
-  return [some];
 }
 
 /**

@@ -1,10 +1,11 @@
 /**
- * Owns what joins a public object, its session and its negotiator.
+ * Owns what joins a public object, its session and its negotiator, and the next session where one follows another.
  * Leaves the public surface to anywire.js, and what the application may choose to settings.js.
  */
 
 import { chooseHttp, shownTransport } from '#platform/http.js';
 import { fire } from '#platform/target.js';
+import { createCredentials } from './credentials.js';
 import { createDispatch } from './dispatch.js';
 import { has, PageBlob, replace } from './language.js';
 import { createMemory } from './memory.js';
@@ -27,72 +28,119 @@ var KEPT_PAGE_MS = '60000';
  * @param {AnywireObject} socket
  * @param {Endpoints} endpoints
  * @param {string[]} protocols
- * @param {object} [options]
+ * @param {object | undefined} options
+ * @param {(options: any) => Reopen} reopen what makes of the option what it is, if it is not that
  * @returns {Client}
  */
-export function createClient(socket, endpoints, protocols, options) {
+export function createClient(socket, endpoints, protocols, options, reopen) {
   var settings = createSettings(options);
   // What was sent too late never leaves, but counts, as with a WebSocket.
   var ignoredBytes = 0;
 
   var dispatch = createDispatch(settings);
-
-  var session = createSession(settings, newKey(), protocols, {
-    toData_: function (bytes) {
-      // Where the engine knows no bytes they are base64.
-      var buffer = /** @type {ArrayBuffer} */ (bytes.buffer);
-      return socket.binaryType === 'blob' ? new PageBlob([buffer]) : buffer || bytes;
-    },
-    onmessage_: function (data) {
-      dispatch(function () {
-        if (socket.readyState === OPEN) {
-          fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
-        }
-      });
-    },
-    onbuffer_: countBuffered,
-    ontransmit_: function () {
-      negotiator.transmit_();
-    },
-    onstall_: function () {
-      negotiator.stall_();
-    },
-    onend_: function (code, reason, wasClean, isToBeTold) {
-      negotiator.stop_(code, isToBeTold && closeContent(code, reason));
-      leavePage();
-      tellEnd(code, usable.websocket || usable.poll ? reason : 'no WebSocket here', wasClean);
-    }
-  });
-
   var memory = createMemory(settings, endpoints.origin);
-  var http = chooseHttp(settings, session, endpoints, tellTransport);
-  /** @type {Record<TransportName, boolean>} */
-  var usable = {
-    // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
-    websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
-    poll: !!http
-  };
-  var negotiator = createNegotiator(session, {
-    websocket: function (generation, feed) {
-      return createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
-    },
-
-    poll: function (generation, feed, trace) {
-      return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace);
-    }
-  }, usable, settings, memory, carriedBy, function (status) {
-    var reason = status + ': no Anywire at ' + replace(endpoints.poll, /\?.*/, '');
-    if (session.id_) {
-      session.handleRefusal_(UNKNOWN_SESSION, reason);
-    } else {
-      session.end_(1006, reason);
-    }
-  });
-
+  /** @type {Session} */
+  var session;
+  /** @type {Http | undefined} */
+  var http;
+  /** @type {Negotiator} */
+  var negotiator;
+  /** @type {Credentials} */
+  var credentials;
   var carrier = '';
+  /** @type {Record<TransportName, boolean>} */
+  var usable;
 
   // The application has closed before it heard of an open: the rest is between the session and the server.
   var hasLeft = false;
+
+  // What opens a new session where one has ended.
+  /** @type {Reopening | undefined} */
+  var reopening;
+  if (settings.reopen) {
+    reopening = (typeof settings.reopen === 'function' ? settings.reopen : reopen(settings.reopen))(settings, begin, open);
+  }
+
+  /**
+   * A new session, which is to be opened.
+   * @param {unknown[]} messages that it begins with
+   */
+  function begin(messages) {
+    carrier = '';
+    session = createSession(settings, newKey(), protocols, {
+      toData_: function (bytes) {
+        // Where the engine knows no bytes they are base64.
+        var buffer = /** @type {ArrayBuffer} */ (bytes.buffer);
+        return socket.binaryType === 'blob' ? new PageBlob([buffer]) : buffer || bytes;
+      },
+      onmessage_: function (data) {
+        dispatch(function () {
+          if (socket.readyState === OPEN) {
+            fire(socket, 'message', { data: data, origin: endpoints.origin, lastEventId: '' });
+          }
+        });
+      },
+      onbuffer_: countBuffered,
+      ontransmit_: function () {
+        negotiator.transmit_();
+      },
+      onstall_: function () {
+        negotiator.stall_();
+      },
+      onend_: function (code, reason, wasClean, isToBeTold) {
+        negotiator.stop_(code, isToBeTold && closeContent(code, reason));
+        credentials.stop_();
+        // What is sent until then is of this session.
+        dispatch(function () {
+          if (reopening && reopening.follows_(session, socket.readyState < CLOSING ? code : 0, reason, negotiator.negotiation_.startedAt_)) {
+            setTransport('reconnecting');
+          } else {
+            leavePage();
+            tellEnd(code, usable.websocket || usable.poll ? reason : 'no WebSocket here', wasClean);
+          }
+        });
+      }
+    });
+    http = chooseHttp(settings, session, endpoints, tellTransport);
+    usable = {
+      // Implementations of drafts have no CLOSING. They cannot carry bytes and are left alone.
+      websocket: isListed(settings, WEBSOCKET) && settings.WebSocket && settings.WebSocket.CLOSING,
+      poll: !!http
+    };
+    negotiator = createNegotiator(session, {
+      websocket: function (generation, feed) {
+        return createWebSocketLeg(session, endpoints.websocket, settings, feed, generation);
+      },
+
+      poll: function (generation, feed, trace) {
+        return createPollLeg(session, endpoints, /** @type {Http} */ (http), settings, feed, generation, trace);
+      }
+    }, usable, settings, memory, carriedBy, function (status) {
+      var reason = status + ': no Anywire at ' + replace(endpoints.poll, /\?.*/, '');
+      if (session.id_) {
+        session.handleRefusal_(UNKNOWN_SESSION, reason);
+      } else {
+        session.end_(1006, reason);
+      }
+    });
+    credentials = createCredentials(settings, session, negotiator);
+    socket.trace = negotiator.negotiation_.trace_.attempts_;
+    for (var i = 0; i < messages.length; i++) {
+      session.send_(messages[i]);
+    }
+    countBuffered();
+    socket.readyState = CONNECTING;
+    return session;
+  }
+
+  /**
+   * Goes on to open the session, or one that is open and that nothing carries, with what says who the client is.
+   * @param {string} why
+   * @param {'start' | 'turn'} input
+   */
+  function open(why, input) {
+    credentials.open_(why, input);
+  }
 
   /**
    * @param {number} code
@@ -127,6 +175,7 @@ export function createClient(socket, endpoints, protocols, options) {
       if (shown && socket.readyState === CONNECTING) {
         socket.readyState = OPEN;
         socket.protocol = session.protocol_;
+        socket.id = session.id_;
       }
       setTransport(shown);
     });
@@ -136,11 +185,12 @@ export function createClient(socket, endpoints, protocols, options) {
   function carriedBy(transport) {
     var isFirst = !carrier;
     carrier = transport;
+    var ended = reopening && reopening.carried_(transport !== 'reconnecting');
     tellTransport();
     if (isFirst) {
       dispatch(function () {
         if (socket.readyState === OPEN) {
-          fire(socket, 'open', {});
+          fire(socket, ended ? 'reopen' : 'open', ended || {});
         }
       });
     }
@@ -160,17 +210,16 @@ export function createClient(socket, endpoints, protocols, options) {
   }
 
   var leavePage = watchPage(settings, function (hasNewNetwork) {
-    negotiator.feed_('returned', '', hasNewNetwork);
+    // One that follows another is opened at turns, whatever happens meanwhile (NEGOTIATION §12.3).
+    if (session.id_ || !socket.transport) {
+      negotiator.feed_('returned', '', hasNewNetwork);
+    }
   }, function (mayReturn) {
     negotiator.leave_(mayReturn ? KEPT_PAGE_MS : '');
   });
 
-  for (var i = 0; i < settings.first.length; i++) {
-    session.send_(settings.first[i]);
-  }
-
-  socket.trace = negotiator.trace_;
-  negotiator.feed_('start');
+  begin(settings.first);
+  open('open', 'start');
 
   return {
     allow_: function (transport, isAllowed) {
@@ -181,7 +230,8 @@ export function createClient(socket, endpoints, protocols, options) {
     },
 
     send_: function (data) {
-      if (socket.readyState === OPEN && !session.ended_) {
+      // What comes when the session has ended, and the application has not heard of it, counts or is given back.
+      if (socket.readyState === OPEN) {
         session.send_(data);
       } else {
         ignoredBytes += createMessage(data).bytes_;

@@ -43,6 +43,8 @@ export var Bytes = root.Uint8Array;
 export var Encoder = root.TextEncoder;
 export var Decoder = root.TextDecoder;
 export var PageBlob = root.Blob;
+export var PagePromise = root.Promise;
+export var later = root.setTimeout;
 
 var PageDate = Date;
 

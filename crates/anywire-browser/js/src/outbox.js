@@ -20,6 +20,7 @@ export function createOutbox() {
 
   /** @type {Outbox} */
   var outbox = {
+    messages_: messages,
     base_: 0,
     acked_: 0,
     end_: 0,

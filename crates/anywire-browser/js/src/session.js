@@ -4,6 +4,7 @@
  */
 
 import { readBlob } from '#platform/engine.js';
+import { jsonText } from '#platform/json.js';
 import { createInbox } from './inbox.js';
 import { append, Bytes, indexOf, join, max, min, own } from './language.js';
 import { createOutbox } from './outbox.js';
@@ -11,15 +12,16 @@ import root from './root.js';
 import { createTimer, soon } from './timers.js';
 import { UNKNOWN_SESSION } from './wire/close.js';
 import { createFault, protocolError } from './wire/fault.js';
-import { readJson } from './wire/json.js';
+import { jsonList, readJson } from './wire/json.js';
 import { createMessage } from './wire/message.js';
 import { isPart, placeContent, TEXT } from './wire/packet.js';
-import { canVeil } from './wire/veil.js';
+import { canVeil, utf8Base64Url } from './wire/veil.js';
 
 /** What this client can beyond version 1 (PROTOCOL §2.5), by name. */
 var PART = 'part';
 var VEIL = 'veil';
 var LEAVE = 'leave';
+var CREDENTIAL = 'credential';
 
 /** A message that has not come whole and does not grow for so long is not waited for on its connection. */
 var GROWTH_MS = 20000;
@@ -46,7 +48,7 @@ var MAX_OUTBOX_BYTES = 67108864;
 export function createSession(clock, key, protocols, handlers) {
   var secret = '';
   // A worker and a program are no pages, and are not told that they go.
-  var can = append(append([PART], canVeil ? [VEIL] : []), clock.leave === false || !root.document ? [] : [LEAVE]);
+  var can = append(append([PART, CREDENTIAL], canVeil ? [VEIL] : []), clock.leave === false || !root.document ? [] : [LEAVE]);
   var inbox = createInbox();
   var outbox = createOutbox();
   // *Opened* brings the others (PROTOCOL §7); these are needed before.
@@ -56,14 +58,15 @@ export function createSession(clock, key, protocols, handlers) {
   var closeTimer = createTimer(clock, expire);
   var growthTimer = createTimer(clock, handlers.onstall_);
 
-  /** @type {Session} */
-  var session = {
+  var session = /** @type {Session} */ ({
     id_: '',
     protocol_: '',
     bytesPerMs_: 256,
     limits_: limits,
     received_: 0,
     outbox_: outbox,
+    credential_: undefined,
+    renewal_: undefined,
     closing_: null,
     isCloseSent_: false,
     ended_: false,
@@ -76,15 +79,20 @@ export function createSession(clock, key, protocols, handlers) {
     },
 
     offer_: function (generation) {
-      return append(['anywire.open.' + key + '.' + generation, 'anywire.can.' + join(can, '.')], protocols);
+      var offer = ['anywire.open.' + key + '.' + generation, 'anywire.can.' + join(can, '.')];
+      var credential = session.credential_;
+      if (credential) {
+        offer[2] = 'anywire.credential.' + utf8Base64Url(credential);
+      }
+      return append(offer, protocols);
     },
 
-    openContent_: function (generation) {
-      // A page may have told JSON how to write lists. With a hold a first answer may share the exchange with first
-      // messages (PROTOCOL §6.3).
+    openContent_: function (generation, onlySends) {
+      // With a hold a first answer may share the exchange with first messages (PROTOCOL §6.3).
       return '{"version":1,"key":"' + key + '","generation":' + generation +
-        ',"holdMs":' + (outbox.end_ && EARLY_HOLD_MS) +
-        ',"protocols":' + jsonList(protocols) + ',"can":' + jsonList(can) + '}';
+        (onlySends ? '' : ',"holdMs":' + (outbox.end_ && EARLY_HOLD_MS)) +
+        ',"protocols":' + jsonList(protocols) + ',"can":' + jsonList(can) +
+        (session.credential_ ? ',"credential":' + jsonText(session.credential_) : '') + '}';
     },
 
     attachContent_: function (generation, holdMs) {
@@ -200,7 +208,7 @@ export function createSession(clock, key, protocols, handlers) {
     },
 
     send_: function (data) {
-      if (session.ended_ || session.hasDropped_) {
+      if (session.hasDropped_) {
         return;
       }
       var message = createMessage(data);
@@ -248,7 +256,7 @@ export function createSession(clock, key, protocols, handlers) {
         handlers.onend_(code, reason, wasClean, isToBeTold);
       }
     }
-  };
+  });
 
   /**
    * The application hears of the end when its call has returned. Until then nothing may follow
@@ -298,11 +306,6 @@ export function createSession(clock, key, protocols, handlers) {
   }
 
   return session;
-}
-
-/** @param {string[]} tokens none of which needs an escape */
-function jsonList(tokens) {
-  return tokens.length ? '["' + join(tokens, '","') + '"]' : '[]';
 }
 
 /**

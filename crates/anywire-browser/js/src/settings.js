@@ -4,7 +4,7 @@
  */
 
 import { platformOptions } from '#platform/engine.js';
-import { date, has, random } from './language.js';
+import { date, has, later, random } from './language.js';
 import root from './root.js';
 import { sendBeacon } from './beacon.js';
 import { tabsEngine } from './tabs.js';
@@ -13,7 +13,6 @@ import { takeTurns } from './turns.js';
 // As they are at load: a page may put others in their place, this client among them.
 var WebSocket = root.WebSocket;
 var XMLHttpRequest = root.XMLHttpRequest;
-var setTimeout = root.setTimeout;
 var clearTimeout = root.clearTimeout;
 
 /**
@@ -34,7 +33,7 @@ export function createSettings(options) {
     date: date,
     turns: takeTurns,
     tabs: tabsEngine,
-    setTimeout: setTimeout,
+    setTimeout: later,
     clearTimeout: clearTimeout,
     beacon: sendBeacon
   };

@@ -8,4 +8,4 @@ export var OPEN = 1;
 export var CLOSING = 2;
 export var CLOSED = 3;
 
-export var EVENT_TYPES = ['open', 'message', 'error', 'close', 'transport'];
+export var EVENT_TYPES = ['open', 'message', 'error', 'close', 'transport', 'reopen'];

@@ -7,7 +7,7 @@
  * sort by when their pages were seen, so all tabs know who has the turns, and none has to give one.
  */
 
-import { exec, indexOf } from './language.js';
+import { exec, indexOf, PagePromise } from './language.js';
 import root from './root.js';
 import { createTimer } from './timers.js';
 import { ignore } from './transport.js';
@@ -24,7 +24,6 @@ var SILENCE_MS = 1000;
 var WAIT_MS = 500;
 var TURNLESS_WAIT_MS = 1000;
 
-var Promise = root.Promise;
 var Channel = root.BroadcastChannel;
 
 /** What makes tabs known to each other, where there are some: not in Node. */
@@ -179,7 +178,7 @@ export function createTabs(settings, endpoints, session, http, turned) {
       locks.request(own, function () {
         if (!isOff && own === name) {
           // First: what follows may take another name.
-          var held = new Promise(function (/** @type {() => void} */ resolve) {
+          var held = new PagePromise(function (/** @type {() => void} */ resolve) {
             release = resolve;
           });
           // A tab that sees both names for a moment leaves a turn too many.
@@ -309,7 +308,7 @@ export function createTabs(settings, endpoints, session, http, turned) {
           start();
           if (!isOver && !isOff) {
             hasLock = true;
-            return new Promise(function (/** @type {() => void} */ resolve) {
+            return new PagePromise(function (/** @type {() => void} */ resolve) {
               free = resolve;
             });
           }

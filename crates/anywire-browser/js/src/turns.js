@@ -4,7 +4,7 @@
  */
 
 import { take } from '#platform/take.js';
-import { splice } from './language.js';
+import { later, PagePromise, splice } from './language.js';
 import root from './root.js';
 
 /**
@@ -13,11 +13,9 @@ import root from './root.js';
  */
 var LISTENERS = 128;
 
-var Promise = root.Promise;
 var Channel = root.MessageChannel;
 var immediate = root.setImmediate;
-var later = root.setTimeout;
-var resolved = Promise && Promise.resolve();
+var resolved = PagePromise && PagePromise.resolve();
 var then = resolved && take(resolved.then);
 /** @type {MessagePort} */
 var port;
@@ -90,7 +88,7 @@ function next() {
  * @param {() => boolean} pump
  */
 export function takeTurns(pump) {
-  if (!Promise) {
+  if (!PagePromise) {
     while (pump()) {}
     return;
   }

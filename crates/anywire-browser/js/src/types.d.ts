@@ -28,6 +28,8 @@ interface Message {
   /** Where its text was cut last, and how many bytes are before that. */
   cutAt_?: number;
   cutBytes_?: number;
+  /** What the application gets back of it: text, the buffer of a copy, or a Blob as it was. */
+  data_: unknown;
 }
 
 /** An error that ends the session, or the exchange that it came in, with a code of PROTOCOL §8.3. */
@@ -60,6 +62,8 @@ interface Close {
 }
 
 interface Outbox {
+  /** Those that are kept. */
+  messages_: Message[];
   /** The offset of the first message that is kept. */
   base_: number;
   /** How many bytes of it the server has. */
@@ -159,6 +163,12 @@ interface Session {
   /** What both sides can (PROTOCOL §2.5), beside parts, which the outbox knows. */
   canVeil_: boolean;
   canLeave_: boolean;
+  /** Says who the client is, if it is not empty. Nothing until it is known, null if the application has given up. */
+  credential_?: string | null;
+  /** What each exchange brings until the server has renewed the grant, and each WebSocket once, unless it is empty. */
+  renewal_?: string;
+  /** The server asks for it, or has renewed the grant. */
+  handleCredential_(content: string): void;
   /** The content of an ack of all that came. */
   progress_(): string;
   /** Where a message has come in part, more of it must come soon from what carries the session. */
@@ -167,7 +177,7 @@ interface Session {
   padding_(): string;
   /** What a WebSocket that opens offers beside the protocol's version (PROTOCOL §5.1). */
   offer_(generation: number): string[];
-  openContent_(generation: number): string;
+  openContent_(generation: number, onlySends?: boolean): string;
   attachContent_(generation: number, holdMs?: number): string;
   handleOpened_(content: string): Opened;
   /** A message, or a part of one, at a place that moves behind it. */
@@ -203,7 +213,7 @@ type TransportName = 'websocket' | 'poll';
 
 /** What happens, with what it happens to. Their meaning is told in negotiation.rs. */
 type Input =
-  | ['start' | 'connected' | 'held' | 'heard' | 'stalled' | 'leave' | 'timeout']
+  | ['start' | 'turn' | 'connected' | 'held' | 'heard' | 'stalled' | 'leave' | 'timeout']
   | ['proven' | 'attached', TransportName]
   | ['lost', TransportName, outcome: string, detail?: string | number, retryAfterMs?: number]
   | ['returned', '', hasNewNetwork: boolean]
@@ -217,6 +227,7 @@ type PassedInput = [
 
 interface Inputs {
   start(): void;
+  turn(): void;
   connected(): void;
   proven(leg: LegState): void;
   attached(leg: LegState): void;
@@ -252,6 +263,8 @@ interface Leg {
   start_(): void;
   /** Send what the session has, as far as the leg can. */
   transmit_(): void;
+  /** Say what renews the grant. */
+  renew_(): void;
   /** Tell the server that the page goes, with the content of a leave and the generation that it is behind. */
   leave_(content: string, generation: number): void;
   /** Send the ping that proves the leg, after what waits. */
@@ -280,8 +293,6 @@ interface HttpLeg {
   /** What attaches. */
   attachment_(): Packet[];
   take_(packets: ReceivedPacket[]): void;
-  /** Hold an exchange for what comes down. */
-  hold_(): void;
   /** Something else than a hold carries down, which this stops. */
   carry_(stop: () => void): void;
   /** What carries down works: the next failure is a new one. */
@@ -319,8 +330,6 @@ interface Http {
   exchange_: Exchange;
   /** What may carry down in place of holds. */
   streams_?: Streams;
-  /** An exchange bears no long question, nor first messages. */
-  isShort_?: boolean;
   /** Whether it begins without messages, because the path has refused some. */
   isBare_?: boolean;
   /** The engine has one connection: a hold would keep a send waiting. */
@@ -395,6 +404,8 @@ interface LegState {
 interface Negotiation {
   /** What carries the session, or ''. */
   carrier_: TransportName | '';
+  /** Since when legs have been under way without a pause. */
+  startedAt_: number;
   /** To be done in this order. */
   decisions_: Decision[];
   trace_: Trace;
@@ -424,6 +435,8 @@ interface OriginMemory {
 
 /** The options, with the defaults of those that were not given. */
 interface Settings extends Clock, NegotiationSettings {
+  authorize?: any;
+  reopen?: any;
   transports: string[];
   first: unknown[];
   WebSocket: any;
@@ -473,10 +486,14 @@ interface Tabs {
 }
 
 interface Negotiator {
-  trace_: Trace['attempts_'];
+  negotiation_: Negotiation;
   feed_: Feed;
   /** The session has something to send. */
   transmit_(): void;
+  /** The session has what renews its grant. */
+  renew_(): void;
+  /** The session ends after so long, unless something carries it. */
+  expire_(ms: number): void;
   /** The rest of a message is missing for too long. */
   stall_(): void;
   /** The page goes, with the content of a leave. */
@@ -492,6 +509,37 @@ interface Endpoints {
   websocket: string;
   poll: string;
   [name: string]: string;
+}
+
+interface Credentials {
+  /** Feeds the input when the session has what it opens with, at once where that is no question. */
+  open_(why: string, input: 'start' | 'turn'): void;
+  stop_(): void;
+}
+
+/** What an application names that wants a new session to follow one that has ended. */
+type Reopen = (
+  settings: Settings,
+  /** Makes the session, which begins with these messages. */
+  begin: (messages: unknown[]) => Session,
+  /** It is a turn: what waits for one goes on. */
+  open: (why: string, input: 'turn') => void,
+) => Reopening;
+
+interface Reopening {
+  /** Something carries the session, or nothing does. Returns what is to be told of the session before it, if this is new. */
+  carried_(isCarried: boolean): ReopenMembers | undefined | false;
+  /** A session has ended, with 0 if that is final. Returns whether another follows, which has begun then. */
+  follows_(ended: Session, code: number, reason: string, startedAt: number): unknown;
+}
+
+/** What the event tells. */
+interface ReopenMembers {
+  code: number;
+  reason: string;
+  previous: string;
+  unacknowledged: unknown[];
+  resent: boolean;
 }
 
 interface Client {
@@ -517,7 +565,7 @@ interface AnywireObject {
   readyState: number;
   bufferedAmount: number;
   binaryType: string;
-  trace: Negotiator['trace_'];
+  trace: Trace['attempts_'];
   dispatchEvent(event: any): boolean;
   _listeners: { [name: string]: Array<{ listener: Listener | null; once?: boolean }> };
   _client: Client;

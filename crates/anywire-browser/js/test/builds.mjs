@@ -3,7 +3,9 @@
 
 import { spawnSync } from 'node:child_process';
 
-const SEEN = ['bodies', 'close', 'delivery', 'leave', 'negotiation', 'page', 'parts', 'surface', 'tabs', 'trouble'];
+const SEEN = [
+  'bodies', 'close', 'credentials', 'delivery', 'leave', 'negotiation', 'page', 'parts', 'reopen', 'surface', 'tabs', 'trouble',
+];
 
 run('modern', [...SEEN, 'session']);
 run('modern', SEEN, 'anywire.min.js');

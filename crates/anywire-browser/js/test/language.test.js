@@ -21,8 +21,8 @@ const FRAMEWORK = `
   // Members of all objects, which every loop finds: among them names that the client uses.
   Object.prototype.extend = function (more) { for (var name in more) this[name] = more[name]; return this; };
   ['drop', 'poll', 'websocket', 'start', 'code', 'message', 'send', 'hold', 'proof', 'once', 'first', 'protocol', 'limits',
-    'version', 'url', 'carrier', 'remember', 'forget', 'lost', 'c', 'e', 'i', 'n', 'o', 't', 'x'
-  ].forEach(function (name) { Object.prototype[name] = function () { throw new Error('not yours: ' + name); }; });
+    'version', 'url', 'carrier', 'remember', 'forget', 'lost'
+  ].concat('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('')).forEach(function (name) { Object.prototype[name] = function () { throw new Error('not yours: ' + name); }; });
   Array.prototype.each = function (work) { for (var i = 0; i < this.length; i++) work(this[i]); };
   Array.prototype.first = function () { return this[0]; };
   // Methods with other meanings than those that came later.
@@ -60,7 +60,7 @@ const WRECK = `
 function load(before) {
   const realm = vm.createContext({});
   const lent = {
-    TextEncoder, TextDecoder, URL, Blob, Event, EventTarget, DOMException, performance, crypto, FileReader,
+    TextEncoder, TextDecoder, URL, Blob, Event, EventTarget, DOMException, performance, crypto, FileReader, atob, btoa,
     setTimeout, clearTimeout, WebSocket: Object.assign(class {}, { CLOSING: 2 }),
   };
   Object.assign(realm, lent);
@@ -71,9 +71,10 @@ function load(before) {
 }
 
 function carriesEverything(realm, transport) {
-  const scene = createScene({ Anywire: realm.Anywire, transports: [transport], protocols: ['chat', 'b'] });
+  const scene = createScene({ Anywire: realm.Anywire, transports: [transport], protocols: ['chat', 'b'], authorize: 'é"' });
   scene.advance(1000);
   assert.equal(scene.client.transport, transport);
+  assert.equal(scene.server.credentials[0].credential, 'é"');
   for (const message of ['text', '', '\u0010\u0000é😀', 'x'.repeat(20000)]) {
     scene.client.send(message);
     scene.session.send(message);

@@ -42,7 +42,7 @@ test('the offer opens with generation 2 and the application\'s sub-protocols', (
   const [version, offer, ...rest] = scene.websocket.protocols;
   assert.equal(version, 'anywire.v1');
   assert.match(offer, /^anywire\.open\.[0-9a-f]{32}\.2$/);
-  assert.deepEqual(rest, ['anywire.can.part.veil', 'chat', 'other']);
+  assert.deepEqual(rest, ['anywire.can.part.credential.veil', 'chat', 'other']);
   assert.equal(scene.client.protocol, 'other');
 });
 

@@ -6,6 +6,7 @@ import assert from 'node:assert';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
+import { reopen } from './support/builds.js';
 import { createScene } from './support/scene.js';
 
 const root = path.join(import.meta.dirname, '../../../..');
@@ -26,7 +27,7 @@ const of = (...languages) => BLOCKS.filter(({ language }) => languages.includes(
 /** Scripts as a page would run them; an import is what the page's script tag does. */
 const SCRIPTS = of('html', 'js').map(({ language, code }) => {
   const scripts = [...code.matchAll(/<script>([^]*?)<\/script>/g)].map(([, script]) => script);
-  return (language === 'html' ? scripts.join('\n') : code).replace(/^import Anywire from .*$/m, '');
+  return (language === 'html' ? scripts.join('\n') : code).replace(/^import Anywire.* from .*$/m, '');
 });
 
 test('every block is in a language that somebody checks', () => {
@@ -45,7 +46,8 @@ test('every script opens a session, says hello if it says anything, and is told 
       return scene.client;
     }
     const setTimeout = (work, ms) => scene.clock.setTimeout(work, ms);
-    vm.runInNewContext(script, { Anywire, show, console: { log: show }, setTimeout });
+    const given = { reopen, pageToken: 'token', fetchToken: () => 'token' };
+    vm.runInNewContext(script, { Anywire, show, console: { log: show }, setTimeout, ...given });
     scene.advance(1000);
     assert.equal(scene.client.readyState, 1, script);
     const said = scene.session.inbox.join();
@@ -71,6 +73,22 @@ test('the script that opens another session after one has ended does so, where t
     scenes[0].advance(10000);
     assert.equal(scenes.length, opened, `after ${code}`);
   }
+});
+
+test('the script that begins anew says hello in each session, and again what was not acknowledged', () => {
+  const [script] = SCRIPTS.filter((text) => /onreopen/.test(text));
+  let scene;
+  function Anywire(url, protocols, options) {
+    scene = createScene({ url: new URL(url, 'ws://example.test').href, protocols, ...options });
+    return scene.client;
+  }
+  vm.runInNewContext(script, { Anywire, reopen });
+  scene.advance(3000);
+  scene.websocket.stall();
+  scene.client.send('lost');
+  scene.session.ended = true;
+  scene.advance(60000);
+  assert.deepEqual(scene.server.sessions.map(({ inbox }) => inbox), [['hello'], ['hello', 'lost']]);
 });
 
 const opensOne = (script) => /new Anywire/.test(script);

@@ -225,10 +225,10 @@ test('a page says that it can leave, and nothing else does', () => {
     const session = createSession({ ...new Clock(), ...options }, 'key', [], {});
     return [JSON.parse(session.openContent_(1)).can, session.offer_(1)];
   };
-  assert.deepEqual(says(), [['part', 'veil'], ['anywire.open.key.1', 'anywire.can.part.veil']]);
+  assert.deepEqual(says(), [['part', 'credential', 'veil'], ['anywire.open.key.1', 'anywire.can.part.credential.veil']]);
   withPage(() => {
-    assert.deepEqual(says(), [['part', 'veil', 'leave'], ['anywire.open.key.1', 'anywire.can.part.veil.leave']]);
-    assert.deepEqual(says({ leave: false }), [['part', 'veil'], ['anywire.open.key.1', 'anywire.can.part.veil']]);
+    assert.deepEqual(says(), [['part', 'credential', 'veil', 'leave'], ['anywire.open.key.1', 'anywire.can.part.credential.veil.leave']]);
+    assert.deepEqual(says({ leave: false }), [['part', 'credential', 'veil'], ['anywire.open.key.1', 'anywire.can.part.credential.veil']]);
   });
 });
 

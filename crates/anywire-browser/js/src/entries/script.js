@@ -4,6 +4,8 @@
  */
 
 import Anywire from '../anywire.js';
+import { reopen } from '../reopen.js';
 import root from '../root.js';
 
+/** @type {any} */ (Anywire).reopen = reopen;
 root.Anywire = Anywire;

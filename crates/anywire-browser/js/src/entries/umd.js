@@ -3,7 +3,10 @@
  */
 
 import Anywire from '../anywire.js';
+import { reopen } from '../reopen.js';
 import root from '../root.js';
+
+/** @type {any} */ (Anywire).reopen = reopen;
 
 if (typeof module === 'object' && module.exports) {
   module.exports = Anywire;

@@ -3,7 +3,7 @@
  * Leaves what becomes of it to negotiation.js.
  */
 
-import { max, min } from '../language.js';
+import { max, min, pow } from '../language.js';
 
 /** Before a WebSocket is attached, a phase may take so long; after it, the proof at most. */
 export var SILENCE_MS = 5000;
@@ -25,7 +25,10 @@ export var MAX_DELAY_MS = 1000;
  * @returns {LegState}
  */
 export function createLegState(transport, isAllowed) {
-  return /** @type {LegState} */ ({ transport_: transport, phase_: '', failures_: 0, isAllowed_: isAllowed });
+  return /** @type {LegState} */ ({
+    transport_: transport, phase_: '', failures_: 0, isAllowed_: isAllowed, hasStarted_: false, isProven_: false,
+    isStalled_: false
+  });
 }
 
 /** @param {LegState} leg */
@@ -40,4 +43,15 @@ export function isAttached(leg) {
  */
 export function clamp(value, least, most) {
   return max(least, min(most, value));
+}
+
+/**
+ * The pause after so many failures in a row (NEGOTIATION §5.1). With full jitter above a floor, clients that were cut off
+ * together do not come back together.
+ * @param {NegotiationSettings} settings
+ * @param {number} failures
+ */
+export function pauseMs(settings, failures) {
+  var minMs = settings.backoff.minMs;
+  return minMs + settings.random() * max(0, min(settings.backoff.maxMs, minMs * pow(2, failures)) - minMs);
 }

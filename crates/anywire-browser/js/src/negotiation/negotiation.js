@@ -8,11 +8,11 @@
  *    '-----------------'---- lost, drop -----'
  */
 
-import { exec, max, min, own, pow, round } from '../language.js';
+import { exec, max, min, own, round } from '../language.js';
 import { POLL, WEBSOCKET } from '../transport.js';
 import {
   clamp, createLegState, GONE_MS, GRACE_MS, isAttached, MAX_DELAY_MS, MIN_DELAY_MS, MIN_PROOF_MS, NOT_HERE_MS,
-  SILENCE_MS, STEADY_MS,
+  pauseMs, SILENCE_MS, STEADY_MS,
 } from './leg-state.js';
 import { createTrace } from './trace.js';
 
@@ -45,6 +45,8 @@ export function createNegotiation(settings, allowed, memory) {
   var missingSince = 0;
   // Since the network changed.
   var wasProven = false;
+  // Whether the session follows another, and is opened at turns alone (NEGOTIATION §12.3).
+  var hasTurns = false;
 
   // What is to come when, and what it does then, in this order.
   /** @type {Due} */
@@ -81,6 +83,19 @@ export function createNegotiation(settings, allowed, memory) {
       due.poll = now + delayMs;
       if (!delayMs) {
         startPoll();
+      }
+    },
+
+    turn: function () {
+      hasTurns = true;
+      if (now < notBefore) {
+        return;
+      }
+      if (isOpen) {
+        startWebSocket();
+        startPoll();
+      } else {
+        inputs.start();
       }
     },
 
@@ -225,6 +240,7 @@ export function createNegotiation(settings, allowed, memory) {
   /** @type {Negotiation} */
   var negotiation = {
     carrier_: '',
+    startedAt_: 0,
     decisions_: [],
     trace_: trace,
 
@@ -352,6 +368,9 @@ export function createNegotiation(settings, allowed, memory) {
    */
   function start(leg, generation) {
     delete due[leg.transport_];
+    if (!websocket.phase_ && !poll.phase_) {
+      negotiation.startedAt_ = now;
+    }
     leg.phase_ = 'connect';
     leg.generation_ = generation;
     leg.startedAt_ = now;
@@ -419,16 +438,13 @@ export function createNegotiation(settings, allowed, memory) {
   }
 
   /**
-   * The leg has failed. With full jitter above a floor, clients that were cut off together do not
-   * come back together.
+   * The leg has failed.
    * @param {LegState} leg
    */
   function retryLater(leg) {
-    var minMs = settings.backoff.minMs;
-    var ceilingMs = min(settings.backoff.maxMs, minMs * pow(2, ++leg.failures_));
     idle(leg);
-    due[leg.transport_] = max(
-      notBefore, now + minMs + settings.random() * max(0, ceilingMs - minMs));
+    var pauseEnd = now + pauseMs(settings, ++leg.failures_);
+    due[leg.transport_] = hasTurns && !isOpen ? Infinity : max(notBefore, pauseEnd);
   }
 
   /**

@@ -6,7 +6,7 @@
 
 import { has, own, splice } from '../language.js';
 import { createTimer } from '../timers.js';
-import { POLL, WEBSOCKET } from '../transport.js';
+import { ignore, POLL, WEBSOCKET } from '../transport.js';
 import { createNegotiation } from './negotiation.js';
 
 /**
@@ -110,7 +110,7 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
   }
 
   return {
-    trace_: negotiation.trace_.attempts_,
+    negotiation_: negotiation,
     feed_: feed,
 
     transmit_: function () {
@@ -120,6 +120,18 @@ export function createNegotiator(session, makers, usable, settings, memory, ontr
         legs[negotiation.carrier_].transmit_();
       }
     },
+
+    renew_: function () {
+      var carrier = negotiation.carrier_;
+      if (carrier === WEBSOCKET && !session.renewal_) {
+        // Without a credential it is the request that counts: an exchange beside the WebSocket.
+        makers.poll(negotiation.gone_(), ignore, negotiation.trace_).renew_();
+      } else if (carrier) {
+        legs[carrier].renew_();
+      }
+    },
+
+    expire_: expiry.set_,
 
     stall_: function () {
       // What an exchange brings shows when all of it has come.

@@ -4,7 +4,7 @@
  * Leaves what is too long for an address to form.js, and what is in an exchange to poll.js.
  */
 
-import { exec, has, indexOf, substring, unescape } from '../language.js';
+import { exec, has, indexOf, replace, substring, unescape } from '../language.js';
 import { insert } from '../platform/legacy/insert.js';
 import root from '../root.js';
 import { createTimer, soon } from '../timers.js';
@@ -14,6 +14,8 @@ import { postForm } from './form.js';
 
 /** Addresses that are longer are cut on some paths. */
 var MAX_ADDRESS = 1900;
+/** In an address no credential may stand. What else looks like one goes by a form too. */
+var CREDENTIAL = /credential%22%3A|\d%3Ak/;
 /** How often a page is looked at that is loading. */
 var LOOK_MS = 50;
 /** A script that has loaded and not called by then will not. */
@@ -44,8 +46,9 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
   function post() {
     stop = postForm(settings, endpoints.form, JSONP + (++lastCall), body, function () {
       // Nothing can be read of its answer: an exchange that sends nothing asks how far it came.
-      var first = decodeText(unescape(substring(body, 2, body.length)))[0];
-      call(encoding.pack_([/** @type {Packet} */ (first)]));
+      var first = /** @type {Packet} */ (decodeText(unescape(substring(body, 2, body.length)))[0]);
+      first.content_ = replace(/** @type {string} */ (first.content_), /,"credential":.*"/, '');
+      call(encoding.pack_([first]));
     });
   }
 
@@ -54,7 +57,7 @@ export function startScriptExchange(settings, endpoints, encoding, body, patienc
       if (exec(/loading|interactive/, settings.document.readyState)) {
         // A script that is on its way keeps the page from having loaded.
         wait.set_(LOOK_MS);
-      } else if (address.length + body.length > MAX_ADDRESS) {
+      } else if (exec(CREDENTIAL, body) || address.length + body.length > MAX_ADDRESS) {
         post();
       } else {
         call(body);

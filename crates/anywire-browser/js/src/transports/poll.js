@@ -9,6 +9,7 @@
  */
 
 import { createDownstream } from '#platform/downstream.js';
+import { isShort } from '#platform/http.js';
 import { append, exec, floor, has, indexOf, max, min } from '../language.js';
 import { SLOW_BYTES_PER_MS } from '../limits.js';
 import { createMemory } from '../memory.js';
@@ -19,7 +20,7 @@ import { closeContent, SUPERSEDED_CODE, UNKNOWN_SESSION } from '../wire/close.js
 import { withFaults } from '../wire/fault.js';
 import { readJson } from '../wire/json.js';
 import {
-  ACK, ATTACH, BINARY, BINARY_PART, CLOSE, LEAVE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, placeContent, PONG,
+  ACK, ATTACH, BINARY, BINARY_PART, CLOSE, CREDENTIAL, LEAVE, newPacket, OFFSET, OPEN, OPENED, PADDING, PING, placeContent, PONG,
   SUPERSEDED, TEXT, TEXT_PART,
 } from '../wire/packet.js';
 import { decodeAnswer } from '../wire/payload.js';
@@ -53,6 +54,9 @@ var CLOSE_ANSWER_MS = 1000;
 /** What something between answers that does not like a message, or its length; and how long it may go on so. */
 var PAGES = /^http 4(0[036]|1[35]|51)/;
 var REFUSED_MS = 3000;
+
+/** What is neither held nor sends. */
+var ASIDE = 'aside';
 
 /** A path that did not bear a body is asked for no longer ones at first: many do not bear much. */
 var DOUBTFUL_BYTES = 65536;
@@ -133,12 +137,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   var aborts = {};
   var sendTimer = createTimer(settings, send);
   var blockedTimer = createTimer(settings, clearHold);
-  var carryDown = createDownstream(http, trace, {
+  var carryDown = createDownstream(http, trace, hold, {
     attachment_: attaching,
 
     take_: take,
-
-    hold_: hold,
 
     carry_: function (stop) {
       aborts.hold = stop;
@@ -172,14 +174,18 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
   /** @type {Leg} */
   var leg = {
     start_: function () {
-      exchange('hold', 0, synced, session.id_ ? attaching(0) : [newPacket(OPEN, session.openContent_(generation))],
-        http.isShort_ || http.isBare_ ? 0 : mostMessages);
+      exchange('hold', 0, synced, session.id_ ? attaching(0) : [newPacket(OPEN, session.openContent_(generation, isShort(http)))],
+        isShort(http) || http.isBare_ ? 0 : mostMessages);
     },
 
     prove: function () {
-      if (!http.isShort_) {
-        exchange('proof', 0, ignore, append(attaching(), [newPacket(PING, session.padding_())]), 0);
+      if (!isShort(http)) {
+        exchange(ASIDE, 0, ignore, append(attaching(), [newPacket(PING, session.padding_())]), 0);
       }
+    },
+
+    renew_: function () {
+      exchange(ASIDE, 0, ignore, attaching(), 0);
     },
 
     transmit_: function () {
@@ -408,7 +414,7 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         packets[packets.length] = newPacket(CLOSE, closeContent(closing.code, closing.reason));
       }
       append(packets, tail || []);
-      encoding = batchCount && !http.isShort_ && session.canVeil_ && (isVeiled || veiling.recall_()) ?
+      encoding = batchCount && !isShort(http) && session.canVeil_ && (isVeiled || veiling.recall_()) ?
         VEILED_ENCODING : http.encoding_;
       packed = encoding.pack_(packets);
       // What an encoding makes of it shows when it is done.
@@ -429,7 +435,10 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     // Also where bytes are gone that were told before (PROTOCOL §4.11).
     var told = lastProgress;
     lastProgress = session.progress_();
-    return append(append(packets, indexOf(told + lastProgress, ' ') < 0 ? [] : [newPacket(ACK, lastProgress)]), trace.reports_());
+    append(append(packets, indexOf(told + lastProgress, ' ') < 0 ? [] : [newPacket(ACK, lastProgress)]), trace.reports_());
+    // A form bears no hold, and in an address no credential may stand.
+    return append(packets, session.renewal_ === undefined || isShort(http) && holdMs !== undefined ? [] :
+      [newPacket(CREDENTIAL, session.renewal_)]);
   }
 
   /**
@@ -506,8 +515,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
         if (holdMs) {
           http.holdMs_ = max(MIN_HOLD_MS, holdMs / 2);
         }
-        if (slot === 'proof') {
-          // It stays unproven; what it bears, it carries.
+        if (slot === ASIDE) {
+          // It stays unproven; what it bears, it carries. What renews a grant is said again.
           return;
         }
         // Of what is veiled a filter says in its own way that it looks no further.
@@ -595,6 +604,8 @@ export function createPollLeg(session, endpoints, http, settings, feed, generati
     // The only ping that polls send.
     feed('proven', POLL);
   };
+
+  handlers[CREDENTIAL] = session.handleCredential_;
 
   handlers[OFFSET] = function (content) {
     place = content;

@@ -12,7 +12,7 @@ import { closeContent, isRetry, SUPERSEDED_CODE } from '../wire/close.js';
 import { createFault, protocolError, withFaults } from '../wire/fault.js';
 import { decodeFrame, encodeFrame } from '../wire/frame.js';
 import {
-  ACK, ATTACH, BINARY, BINARY_PART, CLOSE, LEAVE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT, TEXT_PART,
+  ACK, ATTACH, BINARY, BINARY_PART, CLOSE, CREDENTIAL, LEAVE, OPENED, PADDING, PING, PONG, REPORT, SUPERSEDED, TEXT, TEXT_PART,
 } from '../wire/packet.js';
 
 /** A question on an attached WebSocket that stays unanswered for so long makes it stalled. */
@@ -65,8 +65,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
   var leg = {
     start_: function () {
       base = outbox.base_;
-      channel = openWebSocket(settings, url, append(['anywire.v1'], generation ? session.offer_(generation) : []),
-      function () {
+      channel = openWebSocket(settings, url, session, generation, function () {
         if (!isStopped) {
           feed('connected');
         }
@@ -115,6 +114,12 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
         send(CLOSE, closeContent(session.closing_.code, session.closing_.reason));
       }
       schedule();
+    },
+
+    renew_: function () {
+      if (session.renewal_) {
+        send(CREDENTIAL, session.renewal_);
+      }
     },
 
     leave_: function (content) {
@@ -224,6 +229,7 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
     isAttached = true;
     feed('attached', WEBSOCKET);
     if (!isStopped) {
+      leg.renew_();
       leg.transmit_();
     }
   };
@@ -244,6 +250,8 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
       feed('proven', WEBSOCKET);
     }
   };
+
+  handlers[CREDENTIAL] = session.handleCredential_;
 
   handlers[PING] = function (content) {
     send(PONG, content);
@@ -359,17 +367,18 @@ export function createWebSocketLeg(session, url, settings, feed, generation) {
 /**
  * @param {Settings} settings
  * @param {string} url
- * @param {string[]} protocols
+ * @param {Session} session
+ * @param {number} generation
  * @param {() => void} opened
  * @param {(event: MessageEvent) => void} received
  * @param {(outcome: string, detail: string) => void} closed
  * @returns {WebSocket} or what cannot even be closed
  */
-function openWebSocket(settings, url, protocols, opened, received, closed) {
+function openWebSocket(settings, url, session, generation, opened, received, closed) {
   /** @type {any} */
   var socket = {};
   try {
-    socket = new settings.WebSocket(url, protocols);
+    socket = new settings.WebSocket(url, append(['anywire.v1'], generation ? session.offer_(generation) : []));
     socket.binaryType = 'arraybuffer';
   } catch (error) {
     soon(settings, function () {

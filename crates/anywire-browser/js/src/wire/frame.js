@@ -38,5 +38,5 @@ export function decodeFrame(frame) {
   if (charAt(frame, 1) === ESCAPE) {
     return newPacket(TEXT, substring(frame, 1, frame.length));
   }
-  return checkPacket('oxOTBapqcsrl-', charAt(frame, 1), substring(frame, 2, frame.length));
+  return checkPacket('oxOTBapqcsrlk-', charAt(frame, 1), substring(frame, 2, frame.length));
 }

@@ -1,10 +1,11 @@
 /**
- * Owns reading JSON that another has written: it may be anything.
- * Leaves JSON itself to the platform.
+ * Owns reading JSON that another has written, which may be anything, and writing lists as JSON: a page may have told the
+ * engine's own how to write them.
+ * Leaves JSON itself, and texts in it, to the platform.
  */
 
 import { parse } from '#platform/json.js';
-import { own } from '../language.js';
+import { join, own } from '../language.js';
 
 /**
  * Of the members of an object these, if it has them itself: a page may have given some to all objects.
@@ -24,4 +25,9 @@ export function readJson(text, names) {
     // It is not JSON, or null.
   }
   return members;
+}
+
+/** @param {string[]} tokens none of which needs an escape */
+export function jsonList(tokens) {
+  return tokens.length ? '["' + join(tokens, '","') + '"]' : '[]';
 }

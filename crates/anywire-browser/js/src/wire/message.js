@@ -25,5 +25,10 @@ export function createMessage(data) {
     content = wellFormed('' + data);
     bytes = utf8Length(content);
   }
-  return { letter_: typeof content === 'string' ? TEXT : BINARY, content_: content, bytes_: bytes };
+  var isText = typeof content === 'string';
+  return {
+    letter_: isText ? TEXT : BINARY, content_: content, bytes_: bytes,
+    // What the application gets back.
+    data_: isText ? content : content ? content.buffer : data
+  };
 }

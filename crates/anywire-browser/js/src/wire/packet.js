@@ -23,6 +23,7 @@ export var CLOSE = 'c';
 export var SUPERSEDED = 's';
 export var REPORT = 'r';
 export var LEAVE = 'l';
+export var CREDENTIAL = 'k';
 export var PADDING = '-';
 
 var MAX_NUMBER = 9007199254740991;
@@ -45,7 +46,8 @@ export function parseNumber(text) {
  * @returns {Place}
  */
 function parsePlace(text) {
-  var numbers = exec(/^(\d+)(?: (\d+))?$/, text) || [];
+  // Where nothing else does, the end matches.
+  var numbers = /** @type {string[]} */ (exec(/^(\d+)(?: (\d+))?$|$/, text));
   return [parseNumber(numbers[1]), parseNumber(numbers[2] || '0')];
 }
 

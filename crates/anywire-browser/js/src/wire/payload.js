@@ -8,9 +8,9 @@ import { charAt, exec } from '../language.js';
 import { protocolError } from './fault.js';
 import { OPENED, PADDING } from './packet.js';
 
-export var LETTERS = 'oxOntbTBapqcsrl-';
+export var LETTERS = 'oxOntbTBapqcsrlk-';
 /** Of a stream down. */
-export var STREAM_LETTERS = 'OqantbTBcs-';
+export var STREAM_LETTERS = 'OqantbTBcsk-';
 
 /**
  * Decodes an answer as a whole, so that nothing of a broken one is taken (PROTOCOL §6.2).
@@ -26,7 +26,7 @@ export function decodeAnswer(encoding, body, isFirst) {
       letters += packets[i].letter_;
     }
   }
-  if (!exec(/^O?q?a(n[tbTB]*)?c?$/, letters) || (isFirst && charAt(letters, 0) !== OPENED)) {
+  if (!exec(/^O?q?ak?(n[tbTB]*)?c?$/, letters) || (isFirst && charAt(letters, 0) !== OPENED)) {
     throw protocolError();
   }
   return packets;

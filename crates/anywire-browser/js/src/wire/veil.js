@@ -4,13 +4,15 @@
  */
 
 import { randomBytes } from '#platform/engine.js';
-import { Bytes, charCodeAt, Decoder, fromCharCode, replace, substring } from '../language.js';
+import { Bytes, charCodeAt, Decoder, escape, fromCharCode, replace, substring } from '../language.js';
 import root from '../root.js';
 import { BINARY_ENCODING } from './bytes.js';
 import { protocolError } from './fault.js';
 
-var toBase64 = root.btoa;
 var fromBase64 = root.atob;
+var toBase64 = root.btoa;
+/** What makes a character of each byte that is written %XX. */
+var toBinary = root.unescape;
 
 /** Whether the engine has what it needs. */
 export var canVeil = !!(Decoder && toBase64);
@@ -49,5 +51,18 @@ export var VEILED_ENCODING = {
 
 /** @param {string} binary a character for each byte */
 function veil(binary) {
-  return 'v=' + replace(replace(replace(toBase64(binary), /\+/g, '-'), /\//g, '_'), /=/g, '');
+  return 'v=' + toBase64Url(binary);
+}
+
+/** @param {string} binary */
+function toBase64Url(binary) {
+  return replace(replace(replace(toBase64(binary), /\+/g, '-'), /\//g, '_'), /=/g, '');
+}
+
+/**
+ * The UTF-8 of a text, in base64url. Throws where a surrogate stands alone, or the engine has no base64.
+ * @param {string} text
+ */
+export function utf8Base64Url(text) {
+  return toBase64Url(toBinary(escape(text)));
 }

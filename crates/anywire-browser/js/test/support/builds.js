@@ -19,6 +19,8 @@ globalThis.FileReader = class {
 
 export const Anywire = process.env.SCRIPT ?
   loadScript(process.env.SCRIPT) : (await import('../../src/anywire.js')).default;
+/** What `import { reopen }` gives; a script has it as a member. */
+export const reopen = Anywire.reopen || (await import('../../src/reopen.js')).reopen;
 export const { utf8Length, wellFormed } = await import(`../../src/platform/${isFull ? 'legacy' : 'modern'}/text.js`);
 
 /** What bodies can be. */

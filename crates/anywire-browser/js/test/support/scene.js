@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { Anywire as Tested } from './builds.js';
+import { Anywire as Tested, reopen as tested } from './builds.js';
 import { Clock } from './clock.js';
 import { Server } from './server.js';
 import { createNetwork } from './network.js';
@@ -18,6 +18,10 @@ function createScene({
   const server = serverOptions instanceof Server ? serverOptions : new Server(clock, serverOptions);
   const network = createNetwork(clock, server, plan);
   const beacons = [];
+  if (options.reopen && typeof options.reopen !== 'function') {
+    // As an application writes it that imports it.
+    options.reopen = tested(options.reopen);
+  }
   const client = new (Anywire || Tested)(url || 'ws://example.test/anywire', protocols, {
     WebSocket: network.WebSocket,
     XMLHttpRequest: network.XMLHttpRequest,
@@ -43,15 +47,17 @@ function createScene({
     ...browser(network, clock, server),
     ...options,
   });
-  const seen = { events: [], messages: [], closes: [], transports: [] };
+  const seen = { events: [], messages: [], closes: [], transports: [], reopens: [] };
   client.binaryType = 'arraybuffer';
-  for (const type of ['open', 'message', 'error', 'close', 'transport']) {
+  for (const type of ['open', 'message', 'error', 'close', 'transport', 'reopen']) {
     client.addEventListener(type, (event) => {
       seen.events.push(type);
       if (type === 'message') {
         seen.messages.push(event.data);
       } else if (type === 'close') {
         seen.closes.push({ code: event.code, reason: event.reason, wasClean: event.wasClean });
+      } else if (type === 'reopen') {
+        seen.reopens.push(event);
       } else if (type === 'transport') {
         seen.transports.push(event.transport);
       }

@@ -21,7 +21,11 @@ class Server {
     // A server announces every one of them (PROTOCOL §7).
     this.limits = { ...LIMITS, ...options.limits };
     this.protocol = options.protocol;
-    this.can = options.can || ['part', 'veil', 'leave'];
+    this.can = options.can || ['part', 'veil', 'leave', 'credential'];
+    // What opens and credential packets said: { how, credential }.
+    this.credentials = [];
+    // A code that refuses a credential (undefined in an open without one), 'later' to say nothing yet, or nothing.
+    this.judge = options.judge || (() => undefined);
     // How much of the messages an answer has at most, and a part down.
     this.answerBytes = options.answerBytes || Infinity;
     this.cut = options.cut || (() => Infinity);
@@ -35,17 +39,25 @@ class Server {
     return this.sessions[this.sessions.length - 1];
   }
 
-  open({ version = 1, key, generation, holdMs = 0, protocols = [], can = [] }) {
+  open({ version = 1, key, generation, holdMs = 0, protocols = [], can = [], credential }, how) {
     if (version !== 1 || !/^[0-9a-f]{32}$/.test(key) || !(generation >= 1) || !(holdMs >= 0) ||
         !Array.isArray(protocols)) {
       this.errors.push(`open: ${[version, key, generation, holdMs, protocols]}`);
     }
     let session = this.sessions.find((other) => other.key === key);
+    if (credential !== undefined || !session) {
+      this.credentials.push({ how, credential });
+      const code = this.judge(credential);
+      if (code) {
+        return { code };
+      }
+    }
     if (!session) {
       const number = this.sessions.length + 1;
       session = new Session(this, key, hex(number), hex(number + 1000));
       session.protocol = protocols.includes(this.protocol) ? this.protocol : '';
       session.can = can.filter((name) => this.can.includes(name));
+      session.credential = credential;
       this.sessions.push(session);
       this.onsession?.(session);
     }
@@ -77,10 +89,12 @@ class Server {
     const offer = /^anywire\.open\.([0-9a-f]{32})\.([1-9]\d*)$/.exec(protocols[1] || '');
     if (offer) {
       const can = /^anywire\.can\.(.+)$/.exec(protocols[2] || '');
+      const credential = /^anywire\.credential\.([\w-]+)$/.exec(protocols[3] || '');
       link.attach(this.open({
         key: offer[1], generation: +offer[2], can: can ? can[1].split('.') : [],
-        protocols: protocols.slice(can ? 3 : 2),
-      }));
+        protocols: protocols.slice(credential ? 4 : can ? 3 : 2),
+        credential: credential ? Buffer.from(credential[1], 'base64url').toString() : undefined,
+      }, 'websocket'));
     }
     return link;
   }
@@ -89,7 +103,7 @@ class Server {
   stream(body, line) {
     const packets = decodePayload(body);
     const request = this.attach(packets[0].content);
-    if (!/^xa?r*$/.test(packets.map(({ letter }) => letter).join('')) || request.holdMs !== undefined) {
+    if (!/^xa?r*k?$/.test(packets.map(({ letter }) => letter).join('')) || request.holdMs !== undefined) {
       this.errors.push(`stream: ${packets.map(({ letter }) => letter).join('')}`);
     }
     const { session } = request;
@@ -118,7 +132,7 @@ class Server {
       letter === 'p' && content.length > this.limits.maxPingBytes)) {
       return fail(413, 4964);
     }
-    if (!/^[ox]a?r*-?p?(n[tbTB]+)?c?l?$/.test(letters) || packets.length > 1024) {
+    if (!/^[ox]a?r*k?-?p?(n[tbTB]+)?c?l?$/.test(letters) || /^o.*k/.test(letters) || packets.length > 1024) {
       this.errors.push(`request: ${letters}`);
       return fail(400, 4960);
     }
@@ -126,8 +140,11 @@ class Server {
     const ping = packets.find(({ letter }) => letter === 'p');
     const open = isOpen && JSON.parse(packets[0].content);
     const request = isOpen ?
-      { ...this.open(open), holdMs: open.holdMs } : this.attach(packets[0].content);
+      { ...this.open(open, 'exchange'), holdMs: open.holdMs } : this.attach(packets[0].content);
     const session = request.session;
+    if (request.code) {
+      return fail(request.code === 4969 ? 403 : 401, request.code);
+    }
     if (!session || session.ended) {
       return fail(404, 4930);
     }
@@ -157,6 +174,9 @@ class Server {
           answer.push({ letter: 'q', content: ping.content });
         }
         answer.push({ letter: 'a', content: session.progress });
+        if (session.renewal) {
+          answer.push({ letter: 'k', content: session.takeRenewal() });
+        }
         const place = session.placeFor(request.received);
         if (withMessages && place[0] < session.end) {
           answer.push({ letter: 'n', content: placeContent(place) });
@@ -213,7 +233,7 @@ class WebSocketLink {
   attach(request) {
     const session = request.session;
     if (!session || session.ended || session.isBehind(request.generation, true)) {
-      const code = session && !session.ended ? 4900 : 4930;
+      const code = request.code || (session && !session.ended ? 4900 : 4930);
       this.send('c', `${code} refused`);
       this.connection.close(code);
       return;
@@ -226,6 +246,7 @@ class WebSocketLink {
     this.up = [session.received, 0];
     this.heardAt = this.server.clock.now();
     this.heartbeat();
+    this.sayRenewal();
     this.transmit();
   }
 
@@ -304,11 +325,19 @@ class WebSocketLink {
       this.end(session.closing.code);
     } else if (letter === 'r') {
       session.takeReport(content);
+    } else if (letter === 'k') {
+      session.takeCredential(content, 'websocket');
     } else if (letter === 'l') {
       session.leave(content);
       this.end(4901);
     } else if (letter !== 'q') {
       this.server.errors.push(`frame ${letter}`);
+    }
+  }
+
+  sayRenewal() {
+    if (this.session.renewal) {
+      this.send('k', this.session.takeRenewal());
     }
   }
 
@@ -409,6 +438,38 @@ class Session {
     this.connection = null;
   }
 
+  /** The grant runs out: says `k ask`, and again on each connection and in each answer until a credential packet comes. */
+  ask(ms) {
+    this.grantEnds = this.server.clock.now() + ms;
+    this.sayRenewal(() => `ask ${this.grantEnds - this.server.clock.now()}`);
+  }
+
+  sayRenewal(renewal) {
+    this.renewal = renewal;
+    (this.connection?.sayRenewal || this.connection?.transmit)?.call(this.connection);
+  }
+
+  takeRenewal() {
+    const content = this.renewal();
+    this.renewal = content === 'ok' ? undefined : this.renewal;
+    return content;
+  }
+
+  /** A credential packet (PROTOCOL §10.11). */
+  takeCredential(credential, how) {
+    this.server.credentials.push({ how, credential });
+    this.renewal = undefined;
+    if (!this.can.includes('credential') || !credential && how === 'websocket') {
+      this.server.errors.push(`credential ${credential} by ${how}`);
+    }
+    const code = this.server.judge(credential);
+    if (typeof code === 'number') {
+      this.close(code, 'renewed by nobody');
+    } else if (!code) {
+      this.sayRenewal(() => 'ok');
+    }
+  }
+
   /** Whether a newer connection carries it, or the page has left since. */
   isBehind(generation, attaches) {
     return generation < this.generation ||
@@ -478,7 +539,7 @@ class Session {
   }
 
   hasNews(received) {
-    return this.closing || this.rest(received).length > 0;
+    return this.closing || this.renewal || this.rest(received).length > 0;
   }
 
   /** Takes the packets of a request that follow the first, as far as there is room. */
@@ -494,6 +555,8 @@ class Session {
         this.takeReport(content);
       } else if (letter === 'p' || letter === '-') {
         // Answered by the exchange, and by a stream if there is one.
+      } else if (letter === 'k') {
+        this.takeCredential(content, 'exchange');
       } else if (letter === 'l') {
         this.leave(content, generation);
       } else if (letter === 'c') {

@@ -13,6 +13,7 @@ class StreamLink {
     this.say('a', session.progress);
     this.age = server.clock.setTimeout(() => this.end(), server.limits.streamMs);
     session.attach(this, generation);
+    this.sayRenewal();
     this.transmit();
   }
 
@@ -23,6 +24,12 @@ class StreamLink {
     this.line.write(text);
     clock.clearTimeout(this.quiet);
     this.quiet = clock.setTimeout(() => this.pad(), limits.paddingMs);
+  }
+
+  sayRenewal() {
+    if (this.session.renewal) {
+      this.say('k', this.session.takeRenewal());
+    }
   }
 
   pad() {

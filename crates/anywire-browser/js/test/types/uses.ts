@@ -45,10 +45,21 @@ mine.addEventListener('of my own', () => {});
 mine.ontransport = function (event) {
   return [event.transport, this === mine];
 };
+mine.addEventListener('reopen', (event) => {
+  const known: [number, string, string, boolean] = [event.code, event.reason, event.previous, event.resent];
+  event.unacknowledged.forEach((message) => mine.send(message));
+  return known.concat(mine.id);
+});
+mine.onreopen = (event) => event.unacknowledged.length;
+new Anywire('/anywire', [], { authorize: 'token', reopen: true });
+new Anywire('/anywire', [], { authorize: async (why) => (why === 'open' ? 'token' : null), reopen: { resend: true } });
+new Anywire('/anywire', [], { authorize: (_, done) => { done(null); }, reopen: Anywire.reopen({ tries: 3 }) });
 mine.send(new ArrayBuffer(8));
 mine.close(3000, mine.trace.map(({ result }) => result).join());
 new Anywire({ href: 'ws://h/' });
 
+// @ts-expect-error there is no such option
+new Anywire('/anywire', [], { reopen: { minMs: 1 } });
 // @ts-expect-error it is not a message
 mine.send(1);
 // @ts-expect-error there is no such transport

@@ -7,39 +7,34 @@
 /**
  * @param {Http} http
  * @param {Trace} trace
+ * @param {CarryDown} hold holds an exchange for what comes down
  * @param {HttpLeg} leg
  * @returns {CarryDown}
  */
-export function createDownstream(http, trace, leg) {
+export function createDownstream(http, trace, hold, leg) {
+  var streams = http.streams_;
+  var streamLeg = /** @type {HttpLeg & StreamLeg} */ (leg);
+
   /** @type {CarryDown} */
   function carryDown(isHold) {
-    var streams = http.streams_;
     var stop = streams && !isHold && !http.isNarrow_ && !leg.isCrowded_() && streams.open_(streamLeg, trace);
     if (stop) {
       leg.carry_(stop);
     } else {
       left();
-      leg.hold_();
+      hold();
     }
   }
 
   function left() {
-    if (http.streams_) {
-      http.streams_.left_();
+    if (streams) {
+      streams.left_();
     }
   }
 
-  /** @type {StreamLeg} */
-  var streamLeg = {
-    attachment_: leg.attachment_,
-    take_: leg.take_,
-    held_: leg.held_,
-    ask_: leg.ask_,
-
-    next_: function (isHold) {
-      if (!leg.isStopped_()) {
-        carryDown(isHold);
-      }
+  streamLeg.next_ = function (isHold) {
+    if (!leg.isStopped_()) {
+      carryDown(isHold);
     }
   };
 

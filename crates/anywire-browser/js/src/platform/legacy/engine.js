@@ -3,7 +3,7 @@
  * ones lack. The full build's; modern/engine.js has the same names.
  */
 
-import { Bytes, date, escape, exec, floor, PageBlob, random, replace } from '../../language.js';
+import { append, Bytes, date, escape, exec, floor, PageBlob, random, replace } from '../../language.js';
 import root from '../../root.js';
 import { take } from './take.js';
 
@@ -12,6 +12,7 @@ var crypto = root.crypto;
 var Address = root.URL;
 var Reader = root.FileReader;
 var EventSource = root.EventSource;
+var iterator = root.Symbol && root.Symbol.iterator;
 var toTag = /*#__PURE__*/ take({}.toString);
 
 /** Never goes backwards, where the engine has such a clock. */
@@ -115,4 +116,25 @@ export function chooseBinaryType() {
     // Some have a Blob that cannot be made.
     return 'arraybuffer';
   }
+}
+
+/**
+ * What WebSocket takes for a sequence, or one.
+ * @param {any} some
+ */
+export function listOf(some) {
+  if (some && typeof some === 'object') {
+    if (some.length >= 0) {
+      return append([], some);
+    }
+    if (iterator && some[iterator]) {
+      var list = [];
+      var rest = some[iterator]();
+      for (var step; !(step = rest.next()).done;) {
+        list[list.length] = step.value;
+      }
+      return list;
+    }
+  }
+  return [some];
 }

@@ -1,5 +1,5 @@
 /**
- * Owns how HTTP goes in this engine, and in which encoding. The full build's; modern/http.js has the same name.
+ * Owns how HTTP goes in this engine, and in which encoding. The full build's; modern/http.js has the same names.
  * Leaves the exchanges and the streams to files of their own.
  */
 
@@ -13,7 +13,8 @@ import { TEXT_ENCODING } from '../../wire/text.js';
 import { findRequest } from './active-request.js';
 import { startExchange } from './exchange.js';
 
-var REQUESTS = ['stream', 'events', 'jsonp', 'form'];
+var JSONP = 'jsonp';
+var REQUESTS = ['stream', 'events', JSONP, 'form'];
 
 /**
  * How HTTP carries a session, if it can.
@@ -37,10 +38,8 @@ export function chooseHttp(settings, session, endpoints, ontransport) {
     http.streams_ = createStreams(session, endpoints, settings, http, ontransport);
     return http;
   }
-  if (isListed(settings, 'jsonp') && settings.document) {
-    http = newHttp('jsonp', TEXT_ENCODING, startScriptExchange);
-    http.isShort_ = true;
-    return http;
+  if (isListed(settings, JSONP) && settings.document) {
+    return newHttp(JSONP, TEXT_ENCODING, startScriptExchange);
   }
 }
 
@@ -51,6 +50,14 @@ export function chooseHttp(settings, session, endpoints, ontransport) {
  */
 export function shownTransport(carrier, http) {
   return carrier === POLL && http && http.name_ || carrier;
+}
+
+/**
+ * Whether an exchange bears no long question, nor first messages.
+ * @param {Http} http
+ */
+export function isShort(http) {
+  return http.name_ === JSONP;
 }
 
 /**

@@ -3,14 +3,12 @@
  * theirs, its events and errors. The full build's; modern/target.js has the same names.
  */
 
-import { append, own, splice } from '../../language.js';
-import root from '../../root.js';
+import { append, later, own, splice } from '../../language.js';
 import { EVENT_TYPES } from '../../surface.js';
 import { take } from './take.js';
 
 /** @type {(listener: Function, target: object, event: any) => void} */
 var call = take(take.call);
-var later = root.setTimeout;
 
 /**
  * @param {AnywireObject} self

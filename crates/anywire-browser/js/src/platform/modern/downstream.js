@@ -6,9 +6,9 @@
 /**
  * @param {Http} _http
  * @param {Trace} _trace
- * @param {HttpLeg} leg
- * @returns {CarryDown}
+ * @param {CarryDown} hold holds an exchange for what comes down
+ * @param {HttpLeg} _leg
  */
-export function createDownstream(_http, _trace, leg) {
-  return leg.hold_;
+export function createDownstream(_http, _trace, hold, _leg) {
+  return hold;
 }

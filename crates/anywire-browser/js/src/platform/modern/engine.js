@@ -9,6 +9,8 @@ import root from '../../root.js';
 var clock = root.performance;
 var crypto = root.crypto;
 var Address = root.URL;
+var toList = Array.from;
+var iterator = root.Symbol.iterator;
 
 /** The date may be set; this never goes backwards. */
 function monotonicMs() {
@@ -63,4 +65,13 @@ export function readBlob(blob, done, failed) {
 /** How binary messages come unless the application says. */
 export function chooseBinaryType() {
   return 'blob';
+}
+
+/**
+ * What WebSocket takes for a sequence, or one.
+ * @param {any} some
+ * @returns {any[]}
+ */
+export function listOf(some) {
+  return some && typeof some === 'object' && (some.length >= 0 || some[iterator]) ? toList(some) : [some];
 }

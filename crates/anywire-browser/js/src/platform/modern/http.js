@@ -1,5 +1,5 @@
 /**
- * Owns how HTTP goes in engines of today. The modern build's; legacy/http.js has the same name.
+ * Owns how HTTP goes in engines of today. The modern build's; legacy/http.js has the same names.
  */
 
 import { isListed, POLL } from '../../transport.js';
@@ -27,4 +27,12 @@ export function chooseHttp(settings, _session, _endpoints, _ontransport) {
  */
 export function shownTransport(carrier, _http) {
   return carrier;
+}
+
+/**
+ * Whether an exchange bears no long question, nor first messages.
+ * @param {Http} _http
+ */
+export function isShort(_http) {
+  return false;
 }
