@@ -171,8 +171,7 @@ enum Kind {
 impl<H: Handler> Callbacks for H {
     fn call(&self, slot: &mut Slot, sender: &Sender, call: Call) {
         if let Call::Open = call {
-            *slot = Some(Box::new(self.on_open(sender)));
-            return;
+            return dispatch::put_state(slot, Box::new(self.on_open(sender)));
         }
         let Some(mut state) = dispatch::take_state::<H::State>(slot) else {
             // A call before has panicked.
@@ -185,7 +184,7 @@ impl<H: Handler> Callbacks for H {
             Call::Grant(grant) => self.on_grant(&mut state, sender, &grant),
             Call::Close(reason) => return self.on_close(*state, sender, &reason),
         }
-        *slot = Some(state);
+        dispatch::put_state(slot, state);
     }
 }
 
@@ -197,7 +196,7 @@ impl<H: AsyncHandler> AsyncCallbacks for H {
             while let Some(call) = dispatching.next() {
                 if let Call::Open = call {
                     let state = self.on_open(&sender).await;
-                    dispatching.slot = Some(Box::new(state));
+                    dispatch::put_state(&mut dispatching.slot, Box::new(state));
                     continue;
                 }
                 let Some(mut state) = dispatch::take_state::<H::State>(&mut dispatching.slot)
@@ -216,7 +215,7 @@ impl<H: AsyncHandler> AsyncCallbacks for H {
                         continue;
                     }
                 }
-                dispatching.slot = Some(state);
+                dispatch::put_state(&mut dispatching.slot, state);
             }
         })
     }

@@ -1,6 +1,6 @@
 //! The app's callbacks, for one session in order and one at a time, without a task per session.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -84,7 +84,9 @@ fn next_calls(
         if !*is_mine {
             *slot = take_slot(state);
         }
-        calls.extend(first_call(cell, state));
+        if let Some(call) = first_call(cell, state) {
+            calls.push_back(call);
+        }
         calls.extend(std::iter::from_fn(|| state.session.poll_event()).map(Call::from));
         *is_mine = !calls.is_empty();
         state.is_dispatching = *is_mine;
@@ -183,8 +185,6 @@ fn take_slot(state: &mut State) -> Slot {
 }
 
 fn put_slot(state: &mut State, slot: Slot) {
-    // One that says nothing is made anew.
-    let slot = slot.filter(|slot| !(**slot).is::<()>());
     if slot.is_some() {
         state.extra.get_or_insert_default().slot = slot;
     }
@@ -192,10 +192,22 @@ fn put_slot(state: &mut State, slot: Slot) {
 
 /// Takes what the app keeps out of its slot. `()` is always there.
 pub(crate) fn take_state<S: 'static>(slot: &mut Slot) -> Option<Box<S>> {
-    let unit = || -> Box<dyn Any + Send> { Box::new(()) };
-    let is_unit = TypeId::of::<S>() == TypeId::of::<()>();
-    let kept = slot.take().or_else(|| is_unit.then(unit))?;
+    let kept = match is_unit::<S>() {
+        true => Box::new(()),
+        false => slot.take()?,
+    };
     kept.downcast().ok()
+}
+
+/// Puts back what the app keeps, if that is anything.
+pub(crate) fn put_state<S: Send + 'static>(slot: &mut Slot, state: Box<S>) {
+    if !is_unit::<S>() {
+        *slot = Some(state);
+    }
+}
+
+fn is_unit<S: 'static>() -> bool {
+    TypeId::of::<S>() == TypeId::of::<()>()
 }
 
 thread_local! {

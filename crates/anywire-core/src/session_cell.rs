@@ -328,10 +328,8 @@ impl SessionCell {
         self.count(change);
         after.wake();
         self.wake_wheel(after.is_sooner);
-        if let Some(credential) = after.credential.take()
-            && let Some(home) = self.home.upgrade()
-        {
-            home.judge(self, credential);
+        if let Some(news) = after.news.take() {
+            self.spread(*news);
         }
         if after.has_calls
             && let Some(home) = self.home.upgrade()
@@ -400,25 +398,19 @@ impl SessionCell {
         let is_sooner = self.arm(state, now);
         let has_left = state.session.is_finished() && !mem::replace(&mut state.has_left, true);
         let has_room = state.session.has_room(0) || !state.session.is_open();
-        let version = state.session.contact_version();
-        let has_new_contact = mem::replace(&mut state.told_contact, version) != version;
-        let has_new_grant =
-            mem::replace(&mut state.told_renewals, state.renewals) != state.renewals;
-        state.owes_attachment |= has_new_contact && self.has_handler;
-        state.owes_grant |= has_new_grant && self.has_handler;
-        let has_news = has_new_contact || has_new_grant;
-        let must_wake = has_new_contact || has_left;
-        let watchers = match &mut state.extra {
-            Some(extra) if must_wake => mem::take(&mut extra.watchers),
-            _ => Vec::new(),
+        let is_news = state.session.contact_version() != state.told_contact
+            || state.renewals != state.told_renewals
+            || state.session.has_credential()
+            || (has_left && state.extra.is_some());
+        let news = if is_news {
+            self.settle_news(state)
+        } else {
+            None
         };
         After {
             connection: state.connection.take_if(|_| origin != Origin::Connection),
-            receiver: state
-                .receiver
-                .take_if(|_| state.session.has_event() || has_news),
-            watchers,
-            credential: state.session.poll_credential(),
+            receiver: state.receiver.take_if(|_| state.session.has_event()),
+            news,
             senders: if has_room {
                 mem::take(&mut state.senders)
             } else {
@@ -429,6 +421,39 @@ impl SessionCell {
                 && (!state.has_opened || state.session.has_event() || state.has_calls()),
             is_sooner,
             left: has_left.then(|| mem::take(&mut state.topics)),
+        }
+    }
+
+    /// What follows where something has changed that is told beside messages.
+    #[cold]
+    fn settle_news(&self, state: &mut State) -> Option<Box<News>> {
+        let version = state.session.contact_version();
+        let has_new_contact = mem::replace(&mut state.told_contact, version) != version;
+        let has_new_grant =
+            mem::replace(&mut state.told_renewals, state.renewals) != state.renewals;
+        state.owes_attachment |= has_new_contact && self.has_handler;
+        state.owes_grant |= has_new_grant && self.has_handler;
+        let watchers = state
+            .extra
+            .as_mut()
+            .map(|extra| mem::take(&mut extra.watchers));
+        Some(Box::new(News {
+            wakers: watchers
+                .into_iter()
+                .flatten()
+                .chain(state.receiver.take())
+                .collect(),
+            credential: state.session.poll_credential(),
+        }))
+    }
+
+    #[cold]
+    fn spread(self: &Arc<Self>, news: News) {
+        news.wakers.into_iter().for_each(Waker::wake);
+        if let Some(credential) = news.credential
+            && let Some(home) = self.home.upgrade()
+        {
+            home.judge(self, credential);
         }
     }
 
@@ -565,15 +590,20 @@ impl Drop for SessionCell {
     }
 }
 
+/// What few steps bring.
+struct News {
+    /// The socket's owner, and those who wait for a change of the attachment.
+    wakers: Vec<Waker>,
+    /// For the app to judge.
+    credential: Option<Credential>,
+}
+
 /// What to do once the lock is let go.
 struct After {
     connection: Option<Waker>,
     receiver: Option<Waker>,
     senders: Vec<Waker>,
-    /// Those who wait for a change of the attachment.
-    watchers: Vec<Waker>,
-    /// For the app to judge.
-    credential: Option<Credential>,
+    news: Option<Box<News>>,
     /// Whether the app is to be called.
     has_calls: bool,
     /// Whether the wheel waits for a later deadline than there is now.
@@ -585,14 +615,12 @@ struct After {
 impl After {
     fn wake(&mut self) {
         let senders = mem::take(&mut self.senders);
-        let watchers = mem::take(&mut self.watchers);
         for waker in self
             .connection
             .take()
             .into_iter()
             .chain(self.receiver.take())
             .chain(senders)
-            .chain(watchers)
         {
             waker.wake();
         }

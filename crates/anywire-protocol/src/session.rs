@@ -554,7 +554,7 @@ impl Session {
         let can_renew = self.can.has(Can::CREDENTIAL);
         let has_news = self.outbox.end() > connection.cursor.offset
             || !self.closing.is_open()
-            || self.renewing.has_news(self.role, id, can_renew, now);
+            || !self.renewing.is_idle() && self.renewing.has_news(self.role, id, can_renew, now);
         if !connection.is_due(has_news, now) {
             return Transmit::Idle;
         }
@@ -607,6 +607,11 @@ impl Session {
         }
     }
 
+    /// Whether [`Session::poll_credential`] has something, on a server.
+    pub fn has_credential(&self) -> bool {
+        !self.renewing.is_idle() && self.renewing.has_credential()
+    }
+
     /// A credential that came, for the app to judge: then [`Session::grant`] and [`Session::confirm_credential`], or
     /// [`Session::ask_again`], or [`Session::abort`]. The next one comes behind that.
     pub fn poll_credential(&mut self) -> Option<Credential> {
@@ -650,10 +655,7 @@ impl Session {
             connection.and_then(|connection| connection.ends_at(&self.limits)),
             self.part_stalls_at(),
             self.expires_at(),
-            self.left_at(),
-            self.fades_at(),
-            connection.and_then(|connection| self.asks_at(connection)),
-            self.grant_ends_at(),
+            self.rare_deadline(),
             self.close_deadline(),
         ]
         .into_iter()
@@ -1058,6 +1060,23 @@ impl Session {
         let is_gone = self.role == Role::Server && self.connection.is_none() && !self.is_ended();
         let after = self.limits.detached_after;
         is_gone.then(|| self.contacts.fades_at(self.detached_at, after))?
+    }
+
+    /// Of what few sessions wait for while they are carried.
+    fn rare_deadline(&self) -> Option<Timestamp> {
+        if self.connection.is_some() && self.renewing.is_idle() {
+            return None;
+        }
+        let connection = self.connection.as_ref();
+        [
+            self.left_at(),
+            self.fades_at(),
+            connection.and_then(|connection| self.asks_at(connection)),
+            self.grant_ends_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// When the client is to be asked for a credential on this connection.

@@ -37,6 +37,17 @@ struct Term {
 }
 
 impl Renewing {
+    /// Whether there is nothing to do for it, now or later.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether a credential is there that nobody judges yet.
+    pub(super) fn has_credential(&self) -> bool {
+        let came = |state: &Box<State>| state.credential.is_some();
+        self.0.as_ref().is_some_and(came)
+    }
+
     /// The grant holds until then, or for good. Whatever was asked is answered.
     pub(super) fn grant(&mut self, until: Option<Timestamp>, limits: &Limits, now: Timestamp) {
         if until.is_none() && self.0.is_none() {
