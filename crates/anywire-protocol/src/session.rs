@@ -626,6 +626,14 @@ impl Session {
         self.renewing.poll_ask()
     }
 
+    /// What this client had accepted and the server had not acknowledged when the session ended, in order; once. A message is
+    /// whole in it, whatever the server has of it. Some of them may have arrived.
+    ///
+    /// Nothing before the end, and nothing at a server.
+    pub fn take_unacknowledged(&mut self) -> Vec<Message> {
+        self.closing.take_left()
+    }
+
     /// What the app is to be told next.
     pub fn poll_event(&mut self) -> Option<Event> {
         if let Some(message) = self.inbox.take() {
@@ -740,6 +748,12 @@ impl Session {
     /// The limits that the session keeps to.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The credential that the server has not confirmed: a client says it in each exchange (PROTOCOL §10.11).
+    pub fn unconfirmed_credential(&self) -> Option<&Credential> {
+        let can = self.role == Role::Client && self.can.has(Can::CREDENTIAL) && !self.is_ended();
+        self.renewing.offered().filter(|_| can)
     }
 
     /// How many messages came from the peer.
@@ -995,9 +1009,12 @@ impl Session {
         }
     }
 
-    /// Drops what can no longer be delivered.
+    /// Drops what can no longer be delivered. A client keeps the messages that it had accepted, for its app to judge.
     fn forget(&mut self) {
-        self.outbox = Outbox::default();
+        let outbox = std::mem::take(&mut self.outbox);
+        if self.role == Role::Client {
+            self.closing.leave(outbox.into_messages());
+        }
         self.inbox.forget_unfinished();
     }
 

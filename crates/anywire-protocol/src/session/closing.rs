@@ -1,7 +1,7 @@
 //! How a session ends: with one reason, told to the app once and to the peer until it has heard (PROTOCOL §8.1).
 //! The session knows which side asked for the end.
 
-use crate::{CloseReason, Timestamp};
+use crate::{CloseReason, Message, Timestamp};
 
 /// ```text
 ///          begin                    hear, or deadline
@@ -29,6 +29,12 @@ pub(crate) struct Ended {
     reason: CloseReason,
     is_reported: bool,
     telling: Telling,
+    /// What a client had accepted and its server had not acknowledged.
+    #[expect(
+        clippy::box_collection,
+        reason = "every idle session pays for its size"
+    )]
+    left: Option<Box<Vec<Message>>>,
 }
 
 /// Whether the peer must still be told of the end.
@@ -110,6 +116,23 @@ impl Closing {
     pub(crate) fn hear_life(&mut self, later: Timestamp) {
         if let Self::Asked { until, latest, .. } = self {
             *until = later.min(*latest);
+        }
+    }
+
+    /// These messages were not acknowledged when the end came.
+    pub(crate) fn leave(&mut self, messages: Vec<Message>) {
+        if let Self::Ended(ended) = self
+            && !messages.is_empty()
+        {
+            ended.left = Some(Box::new(messages));
+        }
+    }
+
+    /// Hands out what [`Closing::leave`] has put here.
+    pub(crate) fn take_left(&mut self) -> Vec<Message> {
+        match self {
+            Self::Ended(ended) => ended.left.take().map_or_else(Vec::new, |left| *left),
+            Self::Open | Self::Asked { .. } => Vec::new(),
         }
     }
 
@@ -206,6 +229,7 @@ impl Closing {
             reason,
             is_reported: false,
             telling,
+            left: None,
         })
     }
 }

@@ -152,6 +152,11 @@ impl Outbox {
         message
     }
 
+    /// All that is kept, whole.
+    pub(crate) fn into_messages(self) -> Vec<Message> {
+        self.kept.into_iter().map(|kept| kept.message).collect()
+    }
+
     /// Lets go of memory that no message needs: an idle session owns no buffer.
     pub(crate) fn shrink(&mut self) {
         if self.kept.is_empty() {

@@ -122,6 +122,11 @@ impl Renewing {
         (state.credential, state.told) = (Some(credential), None);
     }
 
+    /// What the server has not confirmed; a client's.
+    pub(super) fn offered(&self) -> Option<&Credential> {
+        self.0.as_ref()?.credential.as_ref()
+    }
+
     /// Whether there is something to say on this connection.
     ///
     /// An exchange that is held is answered for a question that was not asked lately; else it waits for something better to do.
