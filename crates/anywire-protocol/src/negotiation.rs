@@ -6,6 +6,7 @@ mod decision;
 mod leg;
 mod settings;
 mod trace;
+mod turns;
 
 use std::collections::VecDeque;
 use std::fmt::{self, Debug, Formatter};
@@ -16,6 +17,7 @@ use self::leg::LegState;
 pub use self::settings::{Memory, NegotiationSettings, PROOF_BYTES};
 use self::trace::Trace;
 pub use self::trace::{Attempt, Outcome, Phase, Report};
+use self::turns::Turns;
 use crate::{Generation, Timestamp, Transport};
 
 /// The state of a client's legs, and the choice between them ([NEGOTIATION](crate::specification::negotiation)).
@@ -47,6 +49,14 @@ pub struct Negotiation {
     missing_since: Option<Timestamp>,
     /// Whether the WebSocket was proven since the network changed.
     was_proven: bool,
+    /// Where new sessions follow those that end: when they are opened.
+    turns: Option<Turns>,
+    /// Whether this session is to follow another, and is not open yet.
+    is_reopening: bool,
+    /// The turn for which the legs of such a session wait that have failed.
+    open_at: Option<Timestamp>,
+    /// The leg that was lost last, and when.
+    last_lost: Option<(Transport, Timestamp)>,
     memory: Option<Memory>,
     random: Box<dyn FnMut() -> f64 + Send>,
     decisions: VecDeque<Decision>,
@@ -74,6 +84,10 @@ impl Negotiation {
             steady_at: None,
             missing_since: None,
             was_proven: false,
+            turns: None,
+            is_reopening: false,
+            open_at: None,
+            last_lost: None,
             memory,
             random: Box::new(random),
             decisions: VecDeque::new(),
@@ -90,17 +104,30 @@ impl Negotiation {
             return;
         }
         self.give_up_at = Some(now + self.settings.connect_timeout);
-        self.start_websocket(now);
-        let delay = match self.memory {
-            _ if !self.websocket.is_started() => Duration::ZERO,
-            None => self.settings.http_delay,
-            Some(memory) => memory.http_delay(),
-        };
-        if delay.is_zero() {
-            self.start_poll(now);
-        } else {
-            self.poll.retry_at = Some(now + delay);
-        }
+        self.start_legs(now);
+    }
+
+    /// New sessions follow those that end, at turns that are so far apart (NEGOTIATION §12). After so many turns in a row without
+    /// a session it decides to give up. Call it before [`Negotiation::start`].
+    pub fn take_turns(&mut self, every: Duration, tries: u32) {
+        self.turns = Some(Turns::new(every, tries));
+    }
+
+    /// The next session begins, at the moment that [`Negotiation::handle_ended`] has named or at a later turn. All legs are idle:
+    /// the shell has dropped them. What was learnt of the path and the trace stay.
+    ///
+    /// Drain [`Negotiation::poll_decision`] next.
+    pub fn reopen(&mut self, now: Timestamp) {
+        self.decisions.clear();
+        self.websocket = LegState::new(self.websocket.is_allowed);
+        self.poll = LegState::new(self.poll.is_allowed);
+        self.carry(None);
+        (self.is_open, self.is_reopening) = (false, true);
+        self.last_generation = WEBSOCKET_GENERATION;
+        self.poll_generation = Some(Generation::new(POLL_GENERATION));
+        (self.give_up_at, self.grace_until, self.steady_at) = (None, None, None);
+        (self.missing_since, self.open_at, self.last_lost) = (None, None, None);
+        self.open_at_turn(now);
     }
 
     // What the world does.
@@ -146,8 +173,9 @@ impl Negotiation {
             return;
         }
         self.note(leg, Outcome::Ok, "", now);
-        self.is_open = true;
+        (self.is_open, self.is_reopening) = (true, false);
         self.give_up_at = None;
+        self.open_at = None;
         self.missing_since = None;
         let state = self.leg_mut(leg);
         state.attach(now);
@@ -196,6 +224,7 @@ impl Negotiation {
             return;
         }
         self.note(leg, loss.outcome, &loss.detail, now);
+        self.last_lost = Some((leg, now));
         if let Some(wait) = loss.retry_after {
             self.not_before = self.not_before.max(now + wait);
         }
@@ -210,6 +239,32 @@ impl Negotiation {
         }
     }
 
+    /// The session has ended, and another is to follow: says when it is opened. `None` if no turns are taken, or enough of them have
+    /// passed without a session.
+    ///
+    /// That is at a turn, or now if the end was shown by an attach that was made at one (NEGOTIATION §12.3).
+    pub fn handle_ended(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let random = (self.random)();
+        let turns = self.turns.as_mut().filter(|turns| turns.has_tries())?;
+        turns.draw(random, now);
+        let turns = *turns;
+        let has_shown = |leg: Transport| {
+            let state = self.leg(leg);
+            (state.is_started() || self.last_lost == Some((leg, now)))
+                && turns.has_between(state.started_at, now)
+        };
+        let is_shown = has_shown(Transport::WebSocket) || has_shown(Transport::Poll);
+        match is_shown && self.not_before <= now {
+            true => Some(now),
+            false => turns.from(now.max(self.not_before)),
+        }
+    }
+
+    /// The first turn behind this moment, while nothing carries the session and turns are taken.
+    pub fn turn_after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.turns.as_ref()?.after(now)
+    }
+
     /// The device woke up, or its network changed: forgets pauses and failures, and tries at once (NEGOTIATION §7.1).
     ///
     /// `has_new_network` also forgets which transports this network was known to bear.
@@ -221,6 +276,14 @@ impl Negotiation {
         }
         self.websocket.failures = 0;
         self.poll.failures = 0;
+        if self.is_reopening {
+            // A new session is opened at turns only.
+            if self.poll.is_started() {
+                self.drop_leg(Transport::Poll, Outcome::Dropped, "returned", now);
+                self.await_turn(now);
+            }
+            return;
+        }
         if self.websocket.is_attached() {
             self.decisions.push_back(Decision::CheckWebSocket);
         } else {
@@ -248,7 +311,7 @@ impl Negotiation {
             if leg == Transport::WebSocket {
                 self.websocket_lost(now);
             } else {
-                self.detached(leg);
+                self.detached(leg, now);
             }
         }
     }
@@ -280,6 +343,10 @@ impl Negotiation {
             self.steady_at = None;
             self.websocket.failures = 0;
         }
+        if is_due(self.open_at) {
+            self.open_at = None;
+            self.open_at_turn(now);
+        }
         if is_due(self.websocket.retry_at) {
             self.websocket.retry_at = None;
             self.start_websocket(now);
@@ -304,6 +371,7 @@ impl Negotiation {
             self.grace_until,
             self.websocket.deadline,
             self.steady_at,
+            self.open_at,
             self.websocket.retry_at,
             self.poll.retry_at,
         ]
@@ -367,13 +435,16 @@ impl Negotiation {
         let was_proven = self.websocket.is_proven;
         self.websocket.reset();
         self.steady_at = None;
-        self.websocket.retry_at = Some(self.after_failure(Transport::WebSocket, now));
-        self.detached(Transport::WebSocket);
+        self.retry(Transport::WebSocket, now);
+        self.detached(Transport::WebSocket, now);
         if !was_proven && self.carrier == Some(Transport::Poll) && !self.was_proven {
             self.remember(Memory::Fails);
         }
         // After a failure of its own, polling waits for its own time.
-        let is_waiting = self.poll.failures > 0 && self.poll.retry_at.is_some();
+        let is_waiting = match self.is_reopening {
+            true => self.poll.retry_at.is_none(),
+            false => self.poll.failures > 0 && self.poll.retry_at.is_some(),
+        };
         if !self.poll.is_started() && !is_waiting {
             self.start_poll(now);
         }
@@ -384,7 +455,7 @@ impl Negotiation {
             self.drop_leg(Transport::WebSocket, Outcome::Stalled, "", now);
             self.websocket.reset();
             self.steady_at = None;
-            self.websocket.retry_at = Some(self.after_failure(Transport::WebSocket, now));
+            self.retry(Transport::WebSocket, now);
         }
         self.carry(Some(Transport::Poll));
         if self.websocket.failures > 0 && !self.was_proven {
@@ -407,17 +478,21 @@ impl Negotiation {
             if self.poll.failures == 0 {
                 // By a WebSocket that is lost: its generation is in the way once.
                 self.poll.failures = 1;
-                self.detached(Transport::Poll);
+                self.detached(Transport::Poll, now);
                 return self.start_poll(now);
             }
         }
-        self.detached(Transport::Poll);
+        self.detached(Transport::Poll, now);
         if !self.websocket.is_attached() || self.websocket.is_stalled {
-            self.poll.retry_at = Some(self.after_failure(Transport::Poll, now));
+            self.retry(Transport::Poll, now);
         }
     }
 
     fn poll_missing(&mut self, since: Timestamp, now: Timestamp) {
+        if self.is_reopening {
+            // A proxy in front of a server that is away: the next turn tells.
+            return;
+        }
         let (patience, is_alone) = if self.is_open {
             (settings::GONE, !self.websocket.is_attached())
         } else {
@@ -432,6 +507,47 @@ impl Negotiation {
             });
         } else if is_alone {
             self.decisions.push_back(Decision::Missing);
+        }
+    }
+
+    /// The WebSocket at once, and polling a little later.
+    fn start_legs(&mut self, now: Timestamp) {
+        self.start_websocket(now);
+        let delay = match self.memory {
+            _ if !self.websocket.is_started() => Duration::ZERO,
+            None => self.settings.http_delay,
+            Some(memory) => memory.http_delay(),
+        };
+        if delay.is_zero() {
+            self.start_poll(now);
+        } else if self.poll.is_allowed && !self.poll.is_started() {
+            self.poll.retry_at = Some(now + delay);
+        }
+    }
+
+    /// A turn at which a session is to be opened.
+    fn open_at_turn(&mut self, now: Timestamp) {
+        if self.turns.as_mut().is_none_or(Turns::attempt) {
+            self.start_legs(now);
+        } else {
+            self.give_up_if_idle();
+        }
+    }
+
+    /// A leg of a session that is not open has failed: it waits for the next turn.
+    fn await_turn(&mut self, now: Timestamp) {
+        let soonest = self.not_before.max(now + Duration::from_millis(1));
+        self.open_at = self.turns.as_ref().and_then(|turns| turns.from(soonest));
+        self.give_up_if_idle();
+    }
+
+    /// Enough turns have passed without a session, and no leg is under way.
+    fn give_up_if_idle(&mut self) {
+        let is_idle =
+            !self.websocket.is_started() && !self.poll.is_started() && self.poll.retry_at.is_none();
+        if is_idle && self.turns.as_ref().is_some_and(|turns| !turns.has_tries()) {
+            self.open_at = None;
+            self.decisions.push_back(Decision::GiveUp);
         }
     }
 
@@ -487,11 +603,20 @@ impl Negotiation {
             self.carrier = carrier;
             self.decisions.push_back(Decision::Carrier(carrier));
         }
+        if let Some(turns) = self.turns.as_mut().filter(|_| carrier.is_some()) {
+            turns.end();
+        }
     }
 
-    fn detached(&mut self, leg: Transport) {
-        if self.carrier == Some(leg) {
-            self.carry(None);
+    fn detached(&mut self, leg: Transport, now: Timestamp) {
+        if self.carrier != Some(leg) {
+            return;
+        }
+        self.carry(None);
+        if let Some(turns) = &mut self.turns {
+            turns.draw((self.random)(), now);
+            self.websocket.retry_at = self.websocket.retry_at.map(|at| self.by_turn(at, now));
+            self.poll.retry_at = self.poll.retry_at.map(|at| self.by_turn(at, now));
         }
     }
 
@@ -500,13 +625,23 @@ impl Negotiation {
         self.decisions.push_back(Decision::Remember(memory));
     }
 
-    /// Counts a failure and says when the leg is tried again (NEGOTIATION §5).
-    fn after_failure(&mut self, leg: Transport, now: Timestamp) -> Timestamp {
+    /// Counts a failure; the leg is tried again after a pause (NEGOTIATION §5, §12.4).
+    fn retry(&mut self, leg: Transport, now: Timestamp) {
         let state = self.leg_mut(leg);
         state.failures = state.failures.saturating_add(1);
         let failures = state.failures;
+        if self.is_reopening {
+            return self.await_turn(now);
+        }
         let pause = self.settings.pause(failures, (self.random)());
-        (now + pause).max(self.not_before)
+        let at = self.by_turn((now + pause).max(self.not_before), now);
+        self.leg_mut(leg).retry_at = Some(at);
+    }
+
+    /// No pause goes beyond the next turn while nothing carries the session, unless the server wants it.
+    fn by_turn(&self, at: Timestamp, now: Timestamp) -> Timestamp {
+        let turn = self.turn_after(now);
+        turn.map_or(at, |turn| at.min(turn.max(self.not_before)))
     }
 
     fn next_generation(&mut self) -> Generation {

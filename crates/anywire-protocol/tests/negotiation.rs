@@ -9,6 +9,11 @@ use anywire_protocol::{
 };
 use serde_json::{Value, json};
 
+#[path = "support/random.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod random;
+use random::Random;
+
 const VECTORS: &str = include_str!("../../../tests/vectors/negotiation.json");
 
 fn leg(name: &str) -> Transport {
@@ -135,4 +140,251 @@ fn traces_are_as_the_vectors_say() {
         }
     }
     assert_eq!(wrong, 0, "traces differ; what was decided is printed above");
+}
+
+/// How the one server of many clients goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Going {
+    /// It tells its clients, whose sessions end.
+    Drained,
+    /// The connections break, and the server that returns knows no session.
+    Killed,
+}
+
+/// One client of a server that is away from [`LOST_AT`] until `back_at`, in virtual time.
+struct Lonely {
+    negotiation: Negotiation,
+    back_at: Timestamp,
+    /// The way to the server and back.
+    round: Duration,
+    /// Whether the session is the first one, and not over.
+    is_first: bool,
+    opens_at: Option<Timestamp>,
+    /// What becomes of the legs, and when.
+    coming: Vec<(Timestamp, Transport, Coming)>,
+}
+
+#[derive(Clone, Copy)]
+enum Coming {
+    Connected,
+    Proven,
+    /// The server answers what attaches.
+    Answer,
+    Refused,
+}
+
+const LOST_AT: Timestamp = Timestamp::from_millis(60_000);
+const EVERY: Duration = Duration::from_secs(5);
+
+impl Lonely {
+    fn new(going: Going, away: Duration, seed: u64) -> Self {
+        let mut random = Random::new(seed + 1);
+        let round = Duration::from_millis(5 + random.below(60));
+        let draw = move || random.below(1 << 32) as f64 / (1_u64 << 32) as f64;
+        let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, draw);
+        negotiation.take_turns(EVERY, u32::MAX);
+        negotiation.start(Timestamp::default());
+        negotiation.handle_attached(Transport::WebSocket, Timestamp::from_millis(50));
+        negotiation.handle_proven(Transport::WebSocket, Timestamp::from_millis(70));
+        negotiation.handle_timeout(Timestamp::from_millis(30_000));
+        while negotiation.poll_decision().is_some() {}
+        let mut client = Self {
+            negotiation,
+            back_at: LOST_AT + away,
+            round,
+            is_first: true,
+            opens_at: None,
+            coming: Vec::new(),
+        };
+        match going {
+            Going::Drained => client.end(LOST_AT),
+            Going::Killed => {
+                let loss = Loss::new(Outcome::Closed, "");
+                let negotiation = &mut client.negotiation;
+                negotiation.handle_lost(Transport::WebSocket, &loss, LOST_AT);
+            }
+        }
+        client
+    }
+
+    fn end(&mut self, now: Timestamp) {
+        self.is_first = false;
+        self.coming.clear();
+        self.opens_at = self.negotiation.handle_ended(now);
+    }
+
+    /// When the next session is open.
+    fn opened_at(mut self) -> Timestamp {
+        let mut now = LOST_AT;
+        loop {
+            if self.opens_at.is_none() {
+                self.decide(now);
+            }
+            let coming = self.coming.iter().map(|coming| coming.0);
+            let timeout = self.negotiation.poll_timeout();
+            let timeout = timeout.filter(|_| self.opens_at.is_none());
+            let next = coming.chain(timeout).chain(self.opens_at).min();
+            now = next.expect("it goes on");
+            assert!(now.since(LOST_AT) < Duration::from_secs(300));
+            if self.opens_at.take_if(|at| *at <= now).is_some() {
+                self.negotiation.reopen(now);
+            } else if let Some(index) = self.coming.iter().position(|coming| coming.0 <= now) {
+                let (_, leg, what) = self.coming.swap_remove(index);
+                if self.comes(leg, what, now) {
+                    return now;
+                }
+            } else {
+                self.negotiation.handle_timeout(now);
+            }
+        }
+    }
+
+    fn decide(&mut self, now: Timestamp) {
+        while let Some(decision) = self.negotiation.poll_decision() {
+            let later = now + self.round;
+            let is_back = now >= self.back_at;
+            let (leg, what) = match decision {
+                Decision::StartWebSocket(None) => (Transport::WebSocket, Coming::Connected),
+                Decision::StartWebSocket(Some(_)) => (Transport::WebSocket, Coming::Answer),
+                Decision::StartPoll(_) => (Transport::Poll, Coming::Answer),
+                Decision::ProveWebSocket => (Transport::WebSocket, Coming::Proven),
+                Decision::AttachWebSocket(_) => (Transport::WebSocket, Coming::Answer),
+                _ => continue,
+            };
+            self.coming.push(match is_back {
+                true => (later, leg, what),
+                false => (now + Duration::from_millis(1), leg, Coming::Refused),
+            });
+        }
+    }
+
+    /// Whether a session is open now.
+    fn comes(&mut self, leg: Transport, what: Coming, now: Timestamp) -> bool {
+        match what {
+            Coming::Connected => self.negotiation.handle_connected(now),
+            Coming::Proven => self.negotiation.handle_proven(leg, now),
+            Coming::Answer if !self.is_first => return true,
+            Coming::Answer => {
+                let loss = Loss::new(Outcome::Refused, "4930");
+                self.negotiation.handle_lost(leg, &loss, now);
+                self.end(now);
+            }
+            Coming::Refused => {
+                let loss = Loss::new(Outcome::Failed, "connection refused");
+                self.negotiation.handle_lost(leg, &loss, now);
+            }
+        }
+        false
+    }
+}
+
+#[test]
+fn a_thousand_clients_of_one_server_come_back_within_a_turn_and_evenly() {
+    for going in [Going::Drained, Going::Killed] {
+        for away in [2, 20].map(Duration::from_secs) {
+            let client = |seed| Lonely::new(going, away, seed);
+            let mut opens: Vec<_> = (0..1_000).map(|seed| client(seed).opened_at()).collect();
+            opens.sort_unstable();
+            let late = opens.last().unwrap().since(LOST_AT + away);
+            let in_time = Duration::from_millis(5_500);
+            assert!(
+                late <= in_time,
+                "{going:?} {away:?}: the last after {late:?}"
+            );
+            let at_once = (0..opens.len()).map(|index| {
+                let until = opens[index] + Duration::from_millis(100);
+                opens[index..].iter().take_while(|at| **at < until).count()
+            });
+            let most = at_once.max().unwrap();
+            assert!(most <= 45, "{going:?} {away:?}: {most} within 100 ms");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_to_follow_is_tried_at_turns_and_not_for_ever() {
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.take_turns(EVERY, 2);
+    negotiation.start(Timestamp::default());
+    negotiation.handle_attached(Transport::WebSocket, Timestamp::from_millis(50));
+    negotiation.handle_proven(Transport::WebSocket, Timestamp::from_millis(70));
+    let mut now = Timestamp::from_millis(20_000);
+    negotiation.handle_timeout(now);
+    now = negotiation.handle_ended(now).unwrap();
+    assert_eq!(now, Timestamp::from_millis(22_500));
+    negotiation.reopen(now);
+    let mut said = Vec::new();
+    loop {
+        while let Some(decision) = negotiation.poll_decision() {
+            said.push(format!("{} {}", now.as_millis(), say(decision)));
+            let leg = match decision {
+                Decision::StartWebSocket(_) => Transport::WebSocket,
+                Decision::StartPoll(_) => Transport::Poll,
+                _ => continue,
+            };
+            negotiation.handle_lost(leg, &Loss::new(Outcome::Failed, ""), now);
+        }
+        let Some(next) = negotiation.poll_timeout() else {
+            break;
+        };
+        now = next;
+        negotiation.handle_timeout(now);
+    }
+    let expected = [
+        "22500 carrier none",
+        "22500 start websocket 2",
+        "22500 start poll 3",
+        "27500 start websocket 4",
+        "27500 start poll 5",
+        "27500 give up",
+    ];
+    assert_eq!(said, expected);
+    assert_eq!(negotiation.handle_ended(now), None);
+}
+
+#[test]
+fn a_server_that_names_a_time_is_asked_at_the_first_turn_behind_it() {
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.take_turns(EVERY, u32::MAX);
+    negotiation.start(Timestamp::default());
+    negotiation.handle_attached(Transport::WebSocket, Timestamp::from_millis(50));
+    let ended = Timestamp::from_millis(1_000);
+    let now = negotiation.handle_ended(ended).unwrap();
+    assert_eq!(now, Timestamp::from_millis(3_500));
+    negotiation.reopen(now);
+    let mut loss = Loss::new(Outcome::Refused, "http 503");
+    loss.retry_after = Some(Duration::from_secs(7));
+    negotiation.handle_lost(Transport::WebSocket, &loss, now);
+    negotiation.handle_lost(Transport::Poll, &loss, now);
+    let next = negotiation.poll_timeout();
+    assert_eq!(next, Some(Timestamp::from_millis(13_500)));
+}
+
+#[test]
+fn a_pause_ends_with_a_turn_while_nothing_carries_the_session() {
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.take_turns(EVERY, u32::MAX);
+    negotiation.start(Timestamp::default());
+    negotiation.handle_attached(Transport::WebSocket, Timestamp::from_millis(50));
+    let mut now = Timestamp::from_millis(1_000);
+    negotiation.handle_lost(Transport::WebSocket, &Loss::new(Outcome::Closed, ""), now);
+    let mut polls = Vec::new();
+    while now.as_millis() < 20_000 {
+        while let Some(decision) = negotiation.poll_decision() {
+            let leg = match decision {
+                Decision::StartWebSocket(_) => Transport::WebSocket,
+                Decision::StartPoll(_) => Transport::Poll,
+                _ => continue,
+            };
+            if leg == Transport::Poll {
+                polls.push(now.as_millis());
+            }
+            negotiation.handle_lost(leg, &Loss::new(Outcome::Failed, ""), now);
+        }
+        now = negotiation.poll_timeout().unwrap();
+        negotiation.handle_timeout(now);
+    }
+    for turn in [3_500, 8_500, 13_500, 18_500] {
+        assert!(polls.contains(&turn), "{polls:?}");
+    }
 }
