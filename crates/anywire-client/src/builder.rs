@@ -8,7 +8,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anywire_protocol::{Limits, Message, Negotiation, NegotiationSettings, OpeningKey};
+use anywire_protocol::{Limits, Message, Negotiation, NegotiationSettings};
 use http::{HeaderName, HeaderValue};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -17,13 +17,14 @@ use url::{Host, Url};
 use crate::authorize::Headers;
 use crate::client::opened;
 use crate::connect::{Connector, Tls};
+use crate::credential::Credentials;
 use crate::dial::Tcp;
-use crate::driver::{Config, Driver};
+use crate::driver::{Config, Driver, new_key};
 use crate::endpoints::Endpoints;
 use crate::memory::{OriginMemory, network};
 use crate::shared::Shared;
 use crate::shown::shown;
-use crate::{Client, ConnectError, Transport};
+use crate::{Client, ConnectError, Reopen, Transport, Why};
 
 /// A session that is not open yet.
 ///
@@ -48,6 +49,8 @@ pub struct ClientBuilder {
     limits: Limits,
     protocols: Vec<String>,
     headers: Headers,
+    credentials: Option<Credentials>,
+    reopen: Option<Reopen>,
     first: Vec<Message>,
     proxy: Proxy,
     named: HashMap<String, Vec<SocketAddr>>,
@@ -91,6 +94,8 @@ impl ClientBuilder {
             limits: Limits::default(),
             protocols: Vec::new(),
             headers: Headers::default(),
+            credentials: None,
+            reopen: None,
             first: Vec::new(),
             proxy: Proxy::Environment,
             named: HashMap::new(),
@@ -155,7 +160,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Asks for a bearer token at each attach, so that a token which has run out is replaced by a new one.
+    /// Asks for a bearer token at each attach, so that a token which has run out is replaced by a new one. It is the header
+    /// `Authorization` of each request. Where it is to be shown once, when the session is opened, and renewed while that goes on,
+    /// [`ClientBuilder::credential`] is the better way.
     ///
     /// While the token cannot be had, the attempt has failed and another follows.
     pub fn authorize<F, Fut>(mut self, token: F) -> Self
@@ -167,7 +174,53 @@ impl ClientBuilder {
         self
     }
 
+    /// Gives a credential, such as a token, when the session is opened, and others while it goes on.
+    ///
+    /// The client says it to the server beside its requests. The server's app sees it as the visitor's credential, and judges
+    /// how long it lets the session in. Before that runs out, the client asks for another with [`Why::Expiring`]: at a random
+    /// time within a fifth of what is left (of 30 s by default), so that many clients do not ask at once. If the server gets
+    /// none in time, the session ends with 4935.
+    ///
+    /// A credential has 1 to 8,192 bytes. While it cannot be had, the attempt has failed and another follows, when a session is
+    /// opened until [`ClientBuilder::connect_timeout`]. Legs that open a session together are let in by one credential.
+    ///
+    /// Cancel safety: the client may drop the future, and ask again later.
+    ///
+    /// ```no_run
+    /// use anywire_client::{Client, Why};
+    ///
+    /// # async fn token(is_fresh: bool) -> std::io::Result<String> { Ok(String::new()) }
+    /// # async fn example() -> Result<(), anywire_client::ConnectError> {
+    /// let client = Client::builder("wss://example.org/anywire")
+    ///     .credential(|why| async move {
+    ///         let may_be_cached = matches!(why, Why::Open | Why::Reopen);
+    ///         Ok(token(!may_be_cached).await?)
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn credential<F, Fut>(mut self, credential: F) -> Self
+    where
+        F: Fn(Why) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.credentials = Some(Credentials::new(credential));
+        self
+    }
+
+    /// Opens a new session by itself where one ends in a way that lets another follow; see [`Reopen`]. Default: the end of the
+    /// session is the end.
+    pub fn reopen(mut self, reopen: Reopen) -> Self {
+        self.reopen = Some(reopen);
+        self
+    }
+
     /// Sends this with the open: a first answer may then come with it, one round trip earlier. May be called again.
+    ///
+    /// A session that follows another ([`ClientBuilder::reopen`]) does not begin with it.
     pub fn first(mut self, message: impl Into<Message>) -> Self {
         self.first.push(message.into());
         self
@@ -256,13 +309,16 @@ impl ClientBuilder {
         let connector = self
             .connector
             .unwrap_or_else(|| Connector::tcp(Tcp::new(self.named), proxies, tls));
-        let mut key = [0; 16];
-        getrandom::fill(&mut key).map_err(|error| setting(error.to_string()))?;
+        let key = new_key().ok_or_else(|| setting("the system has no randomness".to_owned()))?;
         let memory = self.memory.unwrap_or_else(OriginMemory::shared);
         let network = network();
         let known = memory.recall(&endpoints.origin, network);
-        let negotiation = Negotiation::new(self.settings, known, fastrand::f64);
-        let shared = Arc::new(Shared::new(self.limits.clone(), negotiation));
+        let mut negotiation = Negotiation::new(self.settings, known, fastrand::f64);
+        if let Some(reopen) = &self.reopen {
+            negotiation.take_turns(reopen.ceiling, reopen.tries);
+        }
+        let shared = Shared::new(self.limits.clone(), negotiation, self.reopen.is_some());
+        let shared = Arc::new(shared);
         for message in self.first {
             let sent = shared.send(message, None);
             sent.map_err(|error| setting(format!("a first message: {error}")))?;
@@ -275,15 +331,16 @@ impl ClientBuilder {
         let config = Config {
             endpoints,
             headers: self.headers,
+            credentials: self.credentials,
+            reopen: self.reopen,
             connector,
             http,
             limits: self.limits,
             protocols: self.protocols,
             memory,
-            key: OpeningKey::from_bytes(key),
             network,
         };
-        tokio::spawn(Driver::new(Arc::new(config), shared.clone()).run());
+        tokio::spawn(Driver::new(Arc::new(config), shared.clone(), key).run());
         Ok(shared)
     }
 }
@@ -296,6 +353,8 @@ impl Debug for ClientBuilder {
             .field("limits", &self.limits)
             .field("protocols", &self.protocols)
             .field("headers", &self.headers)
+            .field("credentials", &self.credentials)
+            .field("reopen", &self.reopen)
             .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }

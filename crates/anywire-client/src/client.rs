@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 
 use crate::shared::{End, Shared, Status};
-use crate::{ConnectError, Transport};
+use crate::{ClientEvent, ConnectError, Transport};
 
-/// One session with a server, whatever carries it.
+/// One session with a server, whatever carries it; or one after the other, with
+/// [`ClientBuilder::reopen`](crate::ClientBuilder::reopen).
 ///
 /// ```no_run
 /// use anywire_client::{Client, CloseCode, CloseReason};
@@ -61,18 +62,33 @@ impl Client {
 
     /// The next message from the server, or `None` when the session has ended: see [`Client::close_reason`].
     ///
+    /// Where another session follows, this goes on with that one's messages, and skips [`ClientEvent::Reopened`]; `None` comes at
+    /// the end that none follows.
+    ///
     /// Cancel safety: a future that is dropped before it is ready has taken no message.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Why the session has ended, once [`Client::recv`] has returned `None`.
+    /// What happens next: a message from the server, or a new session that has followed one that has ended
+    /// ([`ClientBuilder::reopen`](crate::ClientBuilder::reopen)). `None` at the end that none follows.
+    ///
+    /// An app that opens new sessions takes events, or messages by [`Client::recv`]. While it has not taken what a session left, no
+    /// second one follows.
+    ///
+    /// Cancel safety: a future that is dropped before it is ready has taken no event.
+    pub async fn next_event(&mut self) -> Option<ClientEvent> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Why the session has ended, once [`Client::recv`] or [`Client::next_event`] has returned `None`.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         self.close_reason.as_ref()
     }
 
     /// Closes the session after all messages sent so far, and waits for the end; returns its reason, which is the server's
-    /// if both sides closed at once. Messages that still come are dropped.
+    /// if both sides closed at once. Messages that still come are dropped. No session follows, also if this is called while one
+    /// is about to.
     ///
     /// Cancel safety: the session closes also if the future is dropped, in the background.
     pub async fn close(mut self, reason: impl Into<CloseReason>) -> CloseReason {
@@ -90,6 +106,9 @@ impl Client {
     /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
     /// the session lives; it may not have arrived yet.
     ///
+    /// Where a new session is to follow one that has ended, this waits until that is open: what was accepted before has its place
+    /// before the message, if it is sent again.
+    ///
     /// Cancel safety: a future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
@@ -102,7 +121,8 @@ impl Client {
     /// Sends a message if the outbox has room now. What holds then is as in `send`.
     ///
     /// # Errors
-    /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
+    /// The message comes back. [`TrySendError::Full`]: the peer is slow, or a new session is about to follow one that has ended;
+    /// wait with `send`, drop the message, or close.
     /// The others are those of `send`.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
@@ -124,20 +144,34 @@ impl Client {
         self.sender.attempts()
     }
 
-    /// The session's public name: for logs.
+    /// The session's public name: for logs. Where sessions follow each other, the last one's that was opened.
     pub fn id(&self) -> SessionId {
         let id = self.sender.shared.lock().id;
         id.expect("a client is made when the session is open")
     }
 
-    /// The application's sub-protocol that the server chose, or empty.
+    /// The application's sub-protocol that the server chose, or empty. Where sessions follow each other, for the last one that was
+    /// opened.
     pub fn protocol(&self) -> Box<str> {
         self.sender.shared.lock().protocol.clone()
     }
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        loop {
+            match self.poll_event(cx) {
+                Poll::Ready(Some(ClientEvent::Message(message))) => {
+                    return Poll::Ready(Some(message));
+                }
+                Poll::Ready(Some(ClientEvent::Reopened(_))) => {}
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<ClientEvent>> {
         match self.sender.shared.receive(cx.waker()) {
-            Some(Ok(message)) => Poll::Ready(Some(message)),
+            Some(Ok(event)) => Poll::Ready(Some(event)),
             Some(Err(reason)) => {
                 self.close_reason = Some(reason);
                 Poll::Ready(None)
@@ -168,6 +202,9 @@ impl Sender {
     /// Sends a message, waiting for room in the outbox. When this returns, the message arrives once and in order while
     /// the session lives; it may not have arrived yet.
     ///
+    /// Where a new session is to follow one that has ended, this waits until that is open: what was accepted before has its place
+    /// before the message, if it is sent again.
+    ///
     /// Cancel safety: a future that is dropped before it is ready has sent nothing.
     ///
     /// # Errors
@@ -194,7 +231,8 @@ impl Sender {
     /// Sends a message if the outbox has room now. What holds then is as in `send`.
     ///
     /// # Errors
-    /// The message comes back. [`TrySendError::Full`]: the peer is slow; wait with `send`, drop the message, or close.
+    /// The message comes back. [`TrySendError::Full`]: the peer is slow, or a new session is about to follow one that has ended;
+    /// wait with `send`, drop the message, or close.
     /// The others are those of `send`.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.shared.send(message.into(), None)

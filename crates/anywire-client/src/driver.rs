@@ -3,6 +3,8 @@
 
 mod poll;
 mod refused;
+mod renewal;
+mod reopening;
 mod state;
 mod websocket;
 
@@ -13,6 +15,8 @@ use anywire_protocol::{
 };
 use tokio::time::{Instant, sleep_until};
 
+use self::renewal::Renewed;
+pub(crate) use self::reopening::new_key;
 pub(crate) use self::state::{Config, Driver};
 use self::state::{LARGE_BYTES, end_refused};
 use crate::legs::Failure;
@@ -25,15 +29,29 @@ use crate::shared::{End, State};
 enum Input {
     WebSocket(crate::legs::websocket::Happened),
     Poll(crate::legs::poll::Answered),
+    Renewal(Renewed),
     App,
     Time,
 }
 
 impl Driver {
-    /// Runs until the session has ended and its last words are out.
+    /// Runs until the session has ended, its last words are out, and none follows.
     pub(crate) async fn run(mut self) {
         let now = self.shared.now();
         self.shared.lock().negotiation.start(now);
+        loop {
+            self.carry().await;
+            let Some(at) = self.opens_at.take() else {
+                return;
+            };
+            if !self.begin_anew(at).await {
+                return;
+            }
+        }
+    }
+
+    /// Runs until the session has ended and its last words are out.
+    async fn carry(&mut self) {
         loop {
             let deadline = self.drain();
             if self.is_over() {
@@ -78,6 +96,7 @@ impl Driver {
             biased;
             happened = websocket => Input::WebSocket(happened),
             answered = poll => Input::Poll(answered),
+            renewed = self.renewal.next() => Input::Renewal(renewed),
             () = self.shared.changed.notified() => Input::App,
             () = time => Input::Time,
         }
@@ -93,6 +112,7 @@ impl Driver {
         match input {
             Input::WebSocket(happened) => self.websocket_happened(happened, now),
             Input::Poll(answered) => self.poll_answered(answered, now),
+            Input::Renewal(renewed) => self.renewed(renewed, now),
             Input::App => {}
             Input::Time => {
                 let mut state = self.shared.lock();
@@ -126,6 +146,13 @@ impl Driver {
     /// Does all that is to be done now, and says when to look again.
     fn drain(&mut self) -> Option<Instant> {
         let now = self.shared.now();
+        if self.config.reopen.is_some() {
+            // No leg is to try for a session that another follows at once.
+            self.tell_end(now);
+            if self.is_over() {
+                return None;
+            }
+        }
         loop {
             let decision = self.shared.lock().negotiation.poll_decision();
             match decision {
@@ -134,6 +161,8 @@ impl Driver {
             }
         }
         self.leave_unopened(now);
+        self.renew(now);
+        self.show_headers();
         self.transmit_websocket(now);
         self.transmit_poll(now);
         self.shared.wake();
@@ -147,6 +176,7 @@ impl Driver {
             state.negotiation.poll_timeout(),
             self.stall_at(&state, blocked).filter(|_| !self.is_stalled),
             self.poll.as_ref().and_then(PollLeg::poll_timeout),
+            self.renewal.poll_timeout(),
             self.linger_until,
         ];
         drop(state);
@@ -156,7 +186,7 @@ impl Driver {
 
     fn decide(&mut self, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::StartWebSocket(generation) => self.start_websocket(generation),
+            Decision::StartWebSocket(generation) => self.start_websocket(generation, now),
             Decision::StartPoll(generation) => self.start_poll(generation, now),
             Decision::ProveWebSocket => self.prove_websocket(now),
             Decision::ProvePoll => self.prove_poll(),
@@ -180,9 +210,7 @@ impl Driver {
             Decision::Forget => self.config.memory.forget(&self.config.endpoints.origin),
             Decision::GiveUp => {
                 self.has_given_up = true;
-                let text = "no transport could reach the server";
-                let reason = CloseReason::new(CloseCode::ABNORMAL, text);
-                self.shared.lock().session.abort(reason, now);
+                self.shared.lock().session.abort(unreachable(), now);
             }
             Decision::Missing => {
                 let uri = &self.config.endpoints.poll;
@@ -203,7 +231,10 @@ impl Driver {
     fn leave_unopened(&mut self, now: Timestamp) {
         let mut state = self.shared.lock();
         if self.names.is_none() && !state.session.is_open() {
-            state.session.abort(CloseCode::NORMAL.into(), now);
+            let own = state.session.close_reason().cloned();
+            state
+                .session
+                .abort(own.unwrap_or_else(|| CloseCode::NORMAL.into()), now);
         }
     }
 
@@ -236,27 +267,50 @@ impl Driver {
         }
     }
 
-    /// Tells of the end once, and gives last words their time.
+    /// Tells of the end once, unless another session follows, and gives last words their time.
     fn tell_end(&mut self, now: Timestamp) {
         let state = self.shared.lock();
-        let end = match state.session.close_reason() {
-            Some(reason) if state.session.is_ended() => {
-                if self.has_given_up {
-                    End::Unreachable
-                } else {
-                    End::Closed(reason.clone())
-                }
-            }
-            _ => return,
+        let ended = state.session.close_reason();
+        let Some(reason) = ended.filter(|_| state.session.is_ended()).cloned() else {
+            return;
         };
         drop(state);
-        if self.linger_until.is_none() {
-            self.linger_until = Some(now + LINGER);
-            self.shared.status.send_modify(|status| {
-                status.transport = None;
-                status.end = Some(end);
-            });
+        if self.linger_until.is_some() {
+            return;
         }
+        if !self.has_given_up {
+            self.opens_at = self.follow(&reason, now);
+        }
+        if let Some(at) = self.opens_at {
+            let is_heard = self.shared.lock().negotiation.carrier().is_some();
+            let last_words = match is_heard {
+                true => LINGER,
+                false => Duration::ZERO,
+            };
+            self.linger_until = Some(at.min(now + last_words));
+            return self
+                .shared
+                .status
+                .send_modify(|status| status.transport = None);
+        }
+        self.linger_until = Some(now + LINGER);
+        let (end, reason) = match self.has_given_up {
+            true => (End::Unreachable, unreachable()),
+            false => (End::Closed(reason.clone()), reason),
+        };
+        if self.config.reopen.is_some() {
+            self.shared.lock().end = Some(reason);
+        }
+        self.tell(end);
+    }
+
+    /// Tells of the end that no session follows.
+    fn tell(&self, end: End) {
+        self.shared.status.send_modify(|status| {
+            status.transport = None;
+            status.end = Some(end);
+        });
+        self.shared.wake();
     }
 
     /// Whether the driver may end: all has been said, no server knows the session, or the last words had their time.
@@ -271,6 +325,10 @@ impl Driver {
             || self.names.is_none()
             || self.shared.now() >= until
     }
+}
+
+fn unreachable() -> CloseReason {
+    CloseReason::new(CloseCode::ABNORMAL, "no transport could reach the server")
 }
 
 /// How long a close may still take on its way when the session has ended.

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! A lost connection is not an error here: the session goes on over another one, and [`Client::transport`] tells which.
-//! Only its end is reported, once, with a reason ([`Client::close_reason`]).
+//! Only its end is reported, once, with a reason ([`Client::close_reason`]). With [`ClientBuilder::reopen`] a new session
+//! follows it.
 //!
 //! "PROTOCOL §n" and "NEGOTIATION §n" in doc comments are sections of [PROTOCOL] and [NEGOTIATION].
 //!
@@ -27,12 +28,14 @@ mod builder;
 mod client;
 mod clock;
 mod connect;
+mod credential;
 mod dial;
 mod driver;
 mod endpoints;
 mod error;
 mod legs;
 mod memory;
+mod reopen;
 mod shared;
 mod shown;
 
@@ -45,8 +48,10 @@ pub use client::{Client, Sender, TransportChanges};
 pub use connect::Connector;
 #[cfg(feature = "tls")]
 pub use connect::rustls;
+pub use credential::Why;
 pub use error::ConnectError;
 pub use memory::OriginMemory;
+pub use reopen::{ClientEvent, Decision, Ended, Reopen, Reopened};
 
 /// Compiles the code of the crate's page.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 //! The session and its negotiation, behind a short lock that the app's handles and the driver share. No lock is held
 //! while a waker is called.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -12,6 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::Transport;
 use crate::clock::Clock;
+use crate::reopen::{ClientEvent, Decision, Left, Reopened};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -34,6 +36,16 @@ pub(crate) struct State {
     pub(crate) has_no_reader: bool,
     /// The driver waits for room in the inbox.
     pub(crate) is_reading_paused: bool,
+    /// Whether new sessions follow those that end.
+    reopens: bool,
+    /// What the app has yet to take of sessions before this one, and that this one has followed.
+    earlier: VecDeque<ClientEvent>,
+    /// This session is to follow another, and is not open yet.
+    pub(crate) is_opening: bool,
+    /// What the app has closed with.
+    pub(crate) closed: Option<CloseReason>,
+    /// The end that no session follows, where others are followed.
+    pub(crate) end: Option<CloseReason>,
 }
 
 /// What the app may wait for.
@@ -55,7 +67,7 @@ pub(crate) enum End {
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, negotiation: Negotiation) -> Self {
+    pub(crate) fn new(limits: Limits, negotiation: Negotiation, reopens: bool) -> Self {
         let clock = Clock::start();
         Self {
             clock,
@@ -68,6 +80,11 @@ impl Shared {
                 senders: Vec::new(),
                 has_no_reader: false,
                 is_reading_paused: false,
+                reopens,
+                earlier: VecDeque::new(),
+                is_opening: false,
+                closed: None,
+                end: None,
             }),
             changed: Notify::new(),
             status: watch::Sender::default(),
@@ -86,7 +103,11 @@ impl Shared {
     /// The app sends.
     pub(crate) fn send(&self, message: Message, waker: Option<&Waker>) -> Result<(), TrySendError> {
         let mut state = self.lock();
-        let sent = state.session.send(message, self.now());
+        let sent = match state.is_between_sessions() {
+            // It has its place behind what is sent again.
+            true => Err(TrySendError::Full(message)),
+            false => state.session.send(message, self.now()),
+        };
         if let (Err(TrySendError::Full(_)), Some(waker)) = (&sent, waker) {
             state.senders.push(waker.clone());
         }
@@ -99,28 +120,29 @@ impl Shared {
 
     /// The app closes.
     pub(crate) fn close(&self, reason: CloseReason) {
-        self.lock().session.close(reason, self.now());
+        let mut state = self.lock();
+        state.closed.get_or_insert_with(|| reason.clone());
+        state.session.close(reason, self.now());
+        drop(state);
         self.changed.notify_one();
     }
 
-    /// The next message for the app; `Err` is the end. Leaves `waker` if there is nothing yet.
-    pub(crate) fn receive(&self, waker: &Waker) -> Option<Result<Message, CloseReason>> {
+    /// What the app is to be told next; `Err` is the end. Leaves `waker` if there is nothing yet.
+    pub(crate) fn receive(&self, waker: &Waker) -> Option<Result<ClientEvent, CloseReason>> {
         let mut state = self.lock();
-        let received = match state.session.poll_event() {
-            Some(Event::Message(message)) => Some(Ok(message)),
-            Some(Event::Closed(reason)) => Some(Err(reason)),
-            None if state.session.is_ended() => {
-                let reason = state.session.close_reason().cloned();
-                Some(Err(reason.expect("an ended session has a reason")))
-            }
+        let (received, is_awaited) = match state.earlier.pop_front() {
+            Some(event) => (Some(Ok(event)), true),
             None => {
-                state.receiver = Some(waker.clone());
-                None
+                let received = state.receive();
+                let has_room = std::mem::take(&mut state.is_reading_paused) && received.is_some();
+                (received, has_room)
             }
         };
-        let has_room = std::mem::take(&mut state.is_reading_paused) && received.is_some();
+        if received.is_none() {
+            state.receiver = Some(waker.clone());
+        }
         drop(state);
-        if has_room {
+        if is_awaited {
             self.changed.notify_one();
         }
         received
@@ -136,11 +158,14 @@ impl Shared {
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
         if state.has_no_reader {
+            state.earlier.clear();
             while state.session.poll_event().is_some() {}
         }
-        let has_event = state.session.has_event();
+        let has_event =
+            state.session.has_event() || !state.earlier.is_empty() || state.end.is_some();
         let receiver = state.receiver.take_if(|_| has_event);
-        let has_room = state.session.has_room(0) || !state.session.is_open();
+        let has_room =
+            !state.is_between_sessions() && (state.session.has_room(0) || !state.session.is_open());
         let senders = if has_room {
             std::mem::take(&mut state.senders)
         } else {
@@ -148,5 +173,78 @@ impl Shared {
         };
         drop(state);
         receiver.into_iter().chain(senders).for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// What the session tells the app.
+    fn receive(&mut self) -> Option<Result<ClientEvent, CloseReason>> {
+        if let Some(Event::Message(message)) = self.session.poll_event() {
+            return Some(Ok(ClientEvent::Message(message)));
+        }
+        if !self.session.is_ended() || self.may_be_followed() {
+            return None;
+        }
+        let reason = self.end.as_ref().or(self.session.close_reason());
+        Some(Err(reason.expect("an ended session has a reason").clone()))
+    }
+
+    /// Whether this session's end is not yet known to be the last.
+    fn may_be_followed(&self) -> bool {
+        self.reopens && self.id.is_some() && self.end.is_none()
+    }
+
+    /// Whether a session has ended that another may follow, which is not open.
+    fn is_between_sessions(&self) -> bool {
+        self.may_be_followed()
+            && self.closed.is_none()
+            && (self.is_opening || self.session.is_ended())
+    }
+
+    /// Whether the app has yet to take something of an earlier session: only one may leave so much.
+    pub(crate) fn is_burdened(&self) -> bool {
+        self.earlier.iter().any(|event| match event {
+            ClientEvent::Message(_) => true,
+            ClientEvent::Reopened(reopened) => !reopened.unacknowledged.is_empty(),
+        })
+    }
+
+    /// The next session begins in place of the one that has ended.
+    pub(crate) fn begin_anew(&mut self, limits: Arc<Limits>, now: Timestamp) {
+        while let Some(event) = self.session.poll_event() {
+            if let Event::Message(message) = event {
+                self.earlier.push_back(ClientEvent::Message(message));
+            }
+        }
+        self.session = Session::new(Role::Client, limits, now);
+        self.negotiation.reopen(now);
+    }
+
+    /// The session that follows another is open, and takes what is left of that one.
+    pub(crate) fn follow(&mut self, left: Left, now: Timestamp) {
+        let Left { ended, decision } = left;
+        let mut unacknowledged = ended.unacknowledged;
+        match decision {
+            Decision::Drop => unacknowledged.clear(),
+            Decision::Keep => {}
+            Decision::Resend => {
+                let sent = unacknowledged.into_iter().map(|message| {
+                    let sent = self.session.send(message, now);
+                    sent.err().map(TrySendError::into_message)
+                });
+                unacknowledged = sent.flatten().collect();
+            }
+        }
+        // An app that takes no events is told of the last one.
+        self.earlier.pop_back_if(|last| match last {
+            ClientEvent::Message(_) => false,
+            ClientEvent::Reopened(reopened) => reopened.unacknowledged.is_empty(),
+        });
+        self.earlier.push_back(ClientEvent::Reopened(Reopened {
+            reason: ended.reason,
+            previous: ended.session,
+            unacknowledged,
+        }));
+        self.is_opening = false;
     }
 }

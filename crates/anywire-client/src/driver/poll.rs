@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, AttachError, Can, CloseCode, ConnectionMode, Disposition, Encoding, Fence, Generation,
-    Limits, Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport, decode_payload,
-    is_answer, unveil, veil, veiled_bytes,
+    Attach, AttachError, Can, CloseCode, ConnectionMode, Credential, Disposition, Encoding, Fence,
+    Generation, Limits, Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport,
+    decode_payload, is_answer, unveil, veil, veiled_bytes,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
 
-use super::state::{Driver, end_refused, is_proof, open, proof};
+use super::state::{Driver, end_refused, is_proof, proof};
 use crate::legs::Failure;
 use crate::legs::exchange::Exchanger;
-use crate::legs::poll::{Answered, Flight, FlightPlan, PollLeg, Slot};
+use crate::legs::poll::{Answered, Body, Flight, FlightPlan, PollLeg, Slot};
 
 impl Driver {
     pub(super) fn start_poll(&mut self, generation: Generation, now: Timestamp) {
@@ -109,7 +109,7 @@ impl Driver {
         }
         if may_send && (has_news || has_close) {
             self.exchange(Slot::Send, None, is_ended || !is_bare, now);
-        } else if may_send && (has_proof || must_show_life) {
+        } else if may_send && (has_proof || must_show_life || self.renewal.is_owed) {
             // In an exchange of its own: a path that does not bear the proof is not to lose messages' turn over it.
             self.exchange(Slot::Send, None, false, now);
         }
@@ -123,15 +123,24 @@ impl Driver {
         has_messages: bool,
         now: Timestamp,
     ) {
+        let admission = match self.names {
+            None => self.admission(now),
+            Some(_) => None,
+        };
+        let Some(generation) = self.poll.as_ref().map(|leg| leg.generation) else {
+            return;
+        };
+        let open = self.open(generation);
         let Some(leg) = &mut self.poll else {
             return;
         };
+        let mut opening = None;
         let mut state = self.shared.lock();
         let session = &mut state.session;
         let received = session.received_position();
         let limits = session.limits().clone();
         let mut writer = PayloadWriter::new(Encoding::Binary);
-        writer.push(&match self.names {
+        match self.names {
             None => {
                 // It attaches in any case, so that a greeting comes with the first answer.
                 let has_messages = session.sent() > Offset::default();
@@ -140,20 +149,23 @@ impl Driver {
                 } else {
                     Duration::ZERO
                 };
-                let open = open(&self.config, leg.generation);
-                Packet::Open(Box::new(anywire_protocol::Open {
+                let open = Box::new(anywire_protocol::Open {
                     hold: Some(hold),
                     ..open
-                }))
+                });
+                match admission {
+                    None => writer.push(&Packet::Open(open)),
+                    Some(admission) => opening = Some((open, admission)),
+                }
             }
-            Some((session, secret)) => Packet::Attach(Box::new(Attach {
+            Some((session, secret)) => writer.push(&Packet::Attach(Box::new(Attach {
                 session,
                 secret,
                 generation: leg.generation,
                 received: received.offset,
                 hold,
-            })),
-        });
+            }))),
+        }
         if received.is_inside() {
             // The attach names whole messages (PROTOCOL §4.11).
             writer.push(&Packet::Ack(received));
@@ -170,12 +182,25 @@ impl Driver {
                 writer.push(&Packet::Report(Box::new(report)));
             }
         }
+        if self.names.is_some() {
+            let is_owed = std::mem::take(&mut self.renewal.is_owed);
+            if let Some(credential) = state.session.unconfirmed_credential() {
+                writer.push(&Packet::Credential(credential.clone()));
+            } else if is_owed && self.config.credentials.is_none() {
+                // It is about the headers, which are to be those of now.
+                writer.push(&Packet::Credential(Credential::new("")));
+                leg.exchanger.asked = Arc::new(OnceCell::new());
+            }
+        }
         if slot == Slot::Send && !has_messages && std::mem::take(&mut leg.is_to_prove) {
             plan.has_proof = true;
             writer.push(&proof(&limits));
         }
         if has_messages {
             let mut max_bytes = self.pace.body_bytes(&limits, now);
+            if opening.is_some() {
+                max_bytes = max_bytes.saturating_sub(Limits::MAX_OPEN_BYTES);
+            }
             let can_veil = state.session.can().has(Can::VEIL);
             plan.is_veiled = can_veil && self.pace.is_veiled(now);
             if plan.is_veiled {
@@ -195,16 +220,16 @@ impl Driver {
         }
         drop(state);
         plan.is_veiled &= !plan.batch.is_empty();
-        let mut body = writer.finish();
+        let mut payload = writer.finish();
         if plan.is_veiled {
             // A letter follows the mark.
             let mask = fastrand::u32(..) >> 1;
-            body = veil(&body, mask.to_be_bytes());
+            payload = veil(&payload, mask.to_be_bytes());
         }
         // What carries much may be long on its way, and its line slow.
-        let on_the_way = Limits::on_a_slow_line(body.len());
+        let on_the_way = Limits::on_a_slow_line(payload.len());
         let patience = plan.hold + limits.heartbeat_timeout + on_the_way;
-        leg.begin(slot, body, patience, plan);
+        leg.begin(slot, Body { opening, payload }, patience, plan);
     }
 
     pub(super) fn poll_answered(&mut self, answered: Answered, now: Timestamp) {
@@ -404,7 +429,7 @@ fn push_messages(
         let end = &mut plan.batch.end;
         match session.poll_transmit(at.id, now) {
             // The attach says it, and what stands behind it.
-            Transmit::Packet(Packet::Ack(_)) => {}
+            Transmit::Packet(Packet::Ack(_) | Packet::Credential(_)) => {}
             Transmit::Packet(packet) => {
                 match &packet {
                     Packet::Part(part) => *end = end.after_bytes(part.len() as u64),

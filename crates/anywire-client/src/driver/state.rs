@@ -3,15 +3,19 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anywire_protocol::{
     Can, CloseCode, CloseReason, Generation, Limits, Offset, Open, Opened, OpeningKey, PROOF_BYTES,
     Packet, Secret, SessionId, Timestamp, Transport,
 };
 
+use super::renewal::Renewal;
+use crate::Why;
 use crate::authorize::Headers;
 use crate::clock::Sleepwatch;
 use crate::connect::Connector;
+use crate::credential::{Admission, Credentials};
 use crate::endpoints::Endpoints;
 use crate::legs::Failure;
 use crate::legs::exchange::HttpClient;
@@ -19,25 +23,40 @@ use crate::legs::pace::Pace;
 use crate::legs::poll::PollLeg;
 use crate::legs::websocket::WebSocketLeg;
 use crate::memory::OriginMemory;
+use crate::reopen::{Left, Reopen};
 use crate::shared::{Shared, State};
 
 /// What a client was built with.
 pub(crate) struct Config {
     pub(crate) endpoints: Endpoints,
     pub(crate) headers: Headers,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) reopen: Option<Reopen>,
     pub(crate) connector: Connector,
     pub(crate) http: HttpClient,
     pub(crate) limits: Limits,
     pub(crate) protocols: Vec<String>,
     pub(crate) memory: OriginMemory,
-    pub(crate) key: OpeningKey,
     pub(crate) network: Option<IpAddr>,
 }
 
-/// Owns the legs; ends when the session has.
+/// Owns the legs; ends when the session has, and none follows.
 pub(crate) struct Driver {
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
+    /// What the session is opened with.
+    pub(super) key: OpeningKey,
+    /// The credential that it is opened with, and since when it may be asked for.
+    pub(super) admission: Option<(Admission, Timestamp)>,
+    /// What that credential is for.
+    pub(super) why: Why,
+    pub(super) renewal: Renewal,
+    /// What is left of the session before, until this one is open.
+    pub(super) left: Option<Left>,
+    /// Whether a credential was refused since a session was open.
+    pub(super) was_unauthorized: bool,
+    /// When another session is opened at the soonest, once this one has ended.
+    pub(super) opens_at: Option<Timestamp>,
     /// What attaches to the session, once it is open.
     pub(super) names: Option<(SessionId, Secret)>,
     pub(super) websocket: Option<WebSocketLeg>,
@@ -57,10 +76,17 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(config: Arc<Config>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(config: Arc<Config>, shared: Arc<Shared>, key: OpeningKey) -> Self {
         Self {
             config,
             shared,
+            key,
+            admission: None,
+            why: Why::Open,
+            renewal: Renewal::default(),
+            left: None,
+            was_unauthorized: false,
+            opens_at: None,
             names: None,
             websocket: None,
             poll: None,
@@ -88,7 +114,36 @@ impl Driver {
         state.session.agree(opened.can.and(CAN));
         state.id = Some(opened.session);
         state.protocol = opened.protocol.as_str().into();
+        self.was_unauthorized = false;
+        if let Some(left) = self.left.take() {
+            state.follow(left, self.shared.now());
+        }
         true
+    }
+
+    /// What a leg opens with, as long as no session is known; its credential comes from [`Driver::admission`].
+    pub(super) fn open(&self, generation: Generation) -> Open {
+        Open {
+            key: self.key,
+            generation,
+            received: Offset::default(),
+            hold: None,
+            protocols: self.config.protocols.clone(),
+            can: CAN,
+            credential: None,
+        }
+    }
+
+    /// The credential that a leg opens with, if the app gives any. Legs that begin together have the same.
+    pub(super) fn admission(&mut self, now: Timestamp) -> Option<Admission> {
+        let credentials = self.config.credentials.clone()?;
+        let why = self.why;
+        self.admission
+            .take_if(|(_, since)| now.since(*since) >= FRESH);
+        let admission = self
+            .admission
+            .get_or_insert_with(|| (Admission::new(credentials, why), now));
+        Some(admission.0.clone())
     }
 
     /// A leg is gone. What the server itself said of the session ends it.
@@ -129,21 +184,11 @@ pub(super) fn is_proof(content: &str, limits: &Limits) -> bool {
     content.len() == PROOF_BYTES.min(limits.max_ping_bytes)
 }
 
-/// What a leg opens with, as long as no session is known.
-pub(super) fn open(config: &Config, generation: Generation) -> Open {
-    Open {
-        key: config.key,
-        generation,
-        received: Offset::default(),
-        hold: None,
-        protocols: config.protocols.clone(),
-        can: CAN,
-        credential: None,
-    }
-}
-
 /// What this client can beyond version 1. A program is no page that leaves.
-const CAN: Can = Can::PART.or(Can::VEIL);
+const CAN: Can = Can::PART.or(Can::VEIL).or(Can::CREDENTIAL);
+
+/// A leg that begins so long after another asks for a credential of its own.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// What a line is thought to carry in a millisecond, until it stalls with more than [`LARGE_BYTES`] on the way.
 pub(super) const FAIR_BYTES_PER_MS: u64 = 256;

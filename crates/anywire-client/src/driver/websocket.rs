@@ -6,24 +6,26 @@ use anywire_protocol::{
 };
 use anywire_websocket::frame::Frame;
 
-use super::state::{Driver, end_refused, is_proof, open, proof};
+use super::state::{Driver, end_refused, is_proof, proof};
 use crate::legs::Failure;
 use crate::legs::websocket::{Beginning, Channel, Happened, WebSocketLeg, encoder};
 
 impl Driver {
-    pub(super) fn start_websocket(&mut self, generation: Option<Generation>) {
-        let offer = match generation {
-            Some(generation) => Offer::Open(open(&self.config, generation)),
-            None => Offer::Later {
-                protocols: Vec::new(),
-            },
+    pub(super) fn start_websocket(&mut self, generation: Option<Generation>, now: Timestamp) {
+        let (offer, admission) = match generation {
+            Some(generation) => (Offer::Open(self.open(generation)), self.admission(now)),
+            None => {
+                let protocols = Vec::new();
+                (Offer::Later { protocols }, None)
+            }
         };
         self.websocket = Some(WebSocketLeg {
             channel: Channel::open(Beginning {
                 connector: self.config.connector.clone(),
                 uri: self.config.endpoints.websocket.clone(),
                 headers: self.config.headers.clone(),
-                protocols: offer.tokens(),
+                offer,
+                admission,
                 max_frame_bytes: MAX_FRAME_BYTES.max(self.config.limits.max_frame_bytes()),
             }),
             attachment: None,

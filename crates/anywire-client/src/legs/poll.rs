@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
-use anywire_protocol::{CloseCode, Encoding, Generation, Position, Timestamp};
+use anywire_protocol::{
+    CloseCode, Encoding, Generation, Open, Outcome, Packet, PayloadWriter, Position, Timestamp,
+};
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::exchange::Exchanger;
 use super::{Failure, Owned};
+use crate::credential::Admission;
 
 pub(crate) struct PollLeg {
     pub(crate) generation: Generation,
@@ -79,6 +83,32 @@ impl FlightPlan {
     }
 }
 
+/// What an exchange brings.
+pub(crate) struct Body {
+    /// The open that stands first, where it is to have a credential; `payload` is without it.
+    pub(crate) opening: Option<(Box<Open>, Admission)>,
+    pub(crate) payload: Bytes,
+}
+
+impl Body {
+    /// Asks for what is missing.
+    async fn whole(self, patience: Duration) -> Result<Bytes, Failure> {
+        let Some((mut open, admission)) = self.opening else {
+            return Ok(self.payload);
+        };
+        let asked = timeout(patience, admission.credential());
+        let asked = asked
+            .await
+            .map_err(|_| Failure::new(Outcome::Failed, "credential: no answer"))?;
+        open.credential = Some(asked.map_err(Failure::from)?);
+        let mut writer = PayloadWriter::new(Encoding::Binary);
+        writer.push(&Packet::Open(open));
+        // The binary encoding of packets is theirs one after the other (PROTOCOL §4.2).
+        let begin = writer.finish();
+        Ok([begin, self.payload].concat().into())
+    }
+}
+
 /// How an exchange went.
 pub(crate) struct Answered {
     pub(crate) slot: Slot,
@@ -108,15 +138,18 @@ impl PollLeg {
             .min()
     }
 
-    pub(crate) fn begin(&mut self, slot: Slot, body: Bytes, patience: Duration, plan: FlightPlan) {
+    pub(crate) fn begin(&mut self, slot: Slot, body: Body, patience: Duration, plan: FlightPlan) {
         let (exchanger, tell) = (self.exchanger.clone(), self.tell.clone());
         let content_type = match plan.is_veiled {
             true => FORM,
             false => Encoding::Binary.content_type(),
         };
-        let body_bytes = body.len();
+        let body_bytes = body.payload.len();
         let task = Owned::spawn(async move {
-            let outcome = exchanger.exchange(content_type, body, patience).await;
+            let outcome = match body.whole(patience).await {
+                Ok(body) => exchanger.exchange(content_type, body, patience).await,
+                Err(failure) => Err(failure),
+            };
             let _ = tell.send(Answered { slot, outcome }).await;
         });
         let flight = Flight {

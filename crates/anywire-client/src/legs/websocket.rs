@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use anywire_protocol::{ConnectionId, FrameReader, Outcome, Packet, SUBPROTOCOL, Timestamp};
+use anywire_protocol::{ConnectionId, FrameReader, Offer, Outcome, Packet, SUBPROTOCOL, Timestamp};
 use anywire_websocket::frame::{Decoder, Encoder, Frame, Role};
 use anywire_websocket::handshake::Upgrade;
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use super::exchange::{collect, root_cause};
 use super::{Failure, MAX_REFUSAL_BYTES, Owned};
 use crate::authorize::Headers;
 use crate::connect::Connector;
+use crate::credential::Admission;
 
 /// A WebSocket as the driver holds it.
 pub(crate) struct WebSocketLeg {
@@ -96,7 +97,9 @@ pub(crate) struct Beginning {
     pub(crate) connector: Connector,
     pub(crate) uri: Uri,
     pub(crate) headers: Headers,
-    pub(crate) protocols: Vec<String>,
+    pub(crate) offer: Offer,
+    /// What lets an offer to open in.
+    pub(crate) admission: Option<Admission>,
     pub(crate) max_frame_bytes: usize,
 }
 
@@ -154,15 +157,20 @@ async fn upgrade(beginning: Beginning) -> Result<impl AsyncRead + AsyncWrite + U
         connector,
         uri,
         headers,
-        protocols,
+        mut offer,
+        admission,
         ..
     } = beginning;
     let mut fields = headers.now().await.map_err(Failure::from)?;
+    if let (Offer::Open(open), Some(admission)) = (&mut offer, admission) {
+        let credential = admission.credential().await.map_err(Failure::from)?;
+        open.credential = Some(credential);
+    }
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| failed(error.to_string()))?;
     let handshake = Upgrade::new(nonce);
     let own = handshake
-        .headers(&protocols)
+        .headers(&offer.tokens())
         .map_err(|error| failed(error.to_string()))?;
     fields.extend(own);
     let host = uri.authority().map_or("", |authority| authority.as_str());
