@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anywire_protocol::{
     Attach, AttachError, Can, CloseCode, ConnectionMode, Credential, Disposition, Encoding, Fence,
-    Generation, Limits, Offset, Outcome, Packet, PayloadWriter, Timestamp, Transmit, Transport,
-    decode_payload, is_answer, unveil, veil, veiled_bytes,
+    Generation, Limits, Offset, Outcome, Packet, PayloadWriter, Renewal, Timestamp, Transmit,
+    Transport, decode_payload, is_answer, unveil, veil, veiled_bytes,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
@@ -274,6 +274,7 @@ impl Driver {
             let failure = Failure::new(Outcome::Refused, "not the server's answer");
             return self.poll_failed(flight, &failure, now);
         }
+        let renewal = packets.iter().find_map(renewal);
         for packet in packets {
             if let Err(failure) = self.poll_packet(packet, now) {
                 return self.poll_failed(flight, &failure, now);
@@ -315,8 +316,12 @@ impl Driver {
             if state.session.received_position() == flight.plan.received {
                 let lasted = now.since(flight.plan.began);
                 if lasted < SHORT_HOLD.min(flight.plan.hold / 2) && !flight.plan.has_proof {
-                    // Something in between does not allow holds.
-                    leg.hold_at = Some(now + HOLD_PAUSE);
+                    // Something in between does not allow holds, or the server asks for a credential in each answer.
+                    leg.hold_at = match renewal {
+                        Some(Renewal::Done) => None,
+                        Some(Renewal::Ask(left)) => Some(now + HOLD_PAUSE.min(left / 4)),
+                        None => Some(now + HOLD_PAUSE),
+                    };
                 } else {
                     self.pace.bore_hold();
                 }
@@ -395,6 +400,14 @@ impl Driver {
         self.poll = None;
         let loss = Failure::from(failure.loss.clone());
         self.lost(Transport::Poll, &loss, now);
+    }
+}
+
+/// What an answer says of credentials.
+fn renewal(packet: &Packet) -> Option<Renewal> {
+    match packet {
+        Packet::Credential(content) => Renewal::parse(content.as_str()).ok(),
+        _ => None,
     }
 }
 
