@@ -248,3 +248,90 @@ impl State {
         self.is_opening = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anywire_protocol::{CloseCode, NegotiationSettings};
+
+    use super::*;
+    use crate::reopen::Ended;
+
+    fn shared() -> Shared {
+        let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+        negotiation.take_turns(std::time::Duration::from_secs(5), u32::MAX);
+        let shared = Shared::new(Limits::default(), negotiation, true);
+        shared.lock().id = "00112233445566778899aabbccddeeff".parse().ok();
+        shared
+    }
+
+    /// The session has ended, and another is about to follow.
+    fn end(shared: &Shared) -> Left {
+        let mut state = shared.lock();
+        state.session.abort(CloseCode::RESTART.into(), shared.now());
+        state.is_opening = true;
+        let ended = Ended {
+            reason: CloseCode::RESTART.into(),
+            session: state.id.expect("it has a name"),
+            unacknowledged: state.session.take_unacknowledged(),
+        };
+        Left {
+            ended,
+            decision: Decision::Resend,
+        }
+    }
+
+    fn follow(shared: &Shared, left: Left) {
+        let mut state = shared.lock();
+        state.begin_anew(Arc::default(), shared.now());
+        state.follow(left, shared.now());
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_between_two_sessions_waits_for_what_is_sent_again() {
+        let shared = shared();
+        for text in ["one", "two"] {
+            assert!(shared.send(text.into(), None).is_ok());
+        }
+        let left = end(&shared);
+        let refused = shared.send("three".into(), None);
+        assert!(matches!(refused, Err(TrySendError::Full(_))), "{refused:?}");
+        follow(&shared, left);
+        assert!(shared.send("three".into(), None).is_ok());
+        let mut state = shared.lock();
+        state.session.abort(CloseCode::RESTART.into(), shared.now());
+        let sent = state.session.take_unacknowledged();
+        let texts: Vec<_> = sent.iter().filter_map(Message::as_text).collect();
+        assert_eq!(texts, ["one", "two", "three"]);
+    }
+
+    #[tokio::test]
+    async fn an_app_that_takes_no_events_is_told_of_the_last_session_that_followed() {
+        let shared = shared();
+        for _ in 0..3 {
+            let left = end(&shared);
+            follow(&shared, left);
+        }
+        assert!(!shared.lock().is_burdened());
+        let told = shared.receive(Waker::noop());
+        assert!(matches!(told, Some(Ok(ClientEvent::Reopened(_)))));
+        assert!(shared.receive(Waker::noop()).is_none());
+    }
+
+    #[tokio::test]
+    async fn messages_that_are_given_back_keep_further_sessions_away_until_they_are_taken() {
+        let shared = shared();
+        assert!(shared.send("one".into(), None).is_ok());
+        let left = Left {
+            decision: Decision::Keep,
+            ..end(&shared)
+        };
+        follow(&shared, left);
+        assert!(shared.lock().is_burdened());
+        let told = shared.receive(Waker::noop());
+        let Some(Ok(ClientEvent::Reopened(reopened))) = told else {
+            panic!("{told:?}");
+        };
+        assert_eq!(reopened.unacknowledged.len(), 1);
+        assert!(!shared.lock().is_burdened());
+    }
+}

@@ -254,6 +254,10 @@ impl Negotiation {
                 && turns.has_between(state.started_at, now)
         };
         let is_shown = has_shown(Transport::WebSocket) || has_shown(Transport::Poll);
+        if self.is_reopening {
+            // Its open was refused: this turn is used up.
+            return turns.from(self.not_before.max(now + Duration::from_millis(1)));
+        }
         match is_shown && self.not_before <= now {
             true => Some(now),
             false => turns.from(now.max(self.not_before)),

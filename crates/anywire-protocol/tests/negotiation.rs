@@ -388,3 +388,46 @@ fn a_pause_ends_with_a_turn_while_nothing_carries_the_session() {
         assert!(polls.contains(&turn), "{polls:?}");
     }
 }
+
+#[test]
+fn an_open_that_is_refused_is_not_repeated_before_the_next_turn() {
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.take_turns(EVERY, u32::MAX);
+    negotiation.start(Timestamp::default());
+    negotiation.handle_attached(Transport::WebSocket, Timestamp::from_millis(50));
+    let turn = negotiation.handle_ended(Timestamp::from_millis(1_000));
+    let turn = turn.unwrap();
+    negotiation.reopen(turn);
+    let loss = Loss::new(Outcome::Refused, "4936");
+    negotiation.handle_lost(Transport::WebSocket, &loss, turn);
+    assert_eq!(negotiation.handle_ended(turn), Some(turn + EVERY));
+    let late = turn + Duration::from_millis(300);
+    assert_eq!(negotiation.handle_ended(late), Some(turn + EVERY));
+}
+
+#[test]
+fn an_end_that_an_attach_at_a_turn_shows_is_followed_at_once() {
+    let at = Timestamp::from_millis;
+    for (shown_after, opens_after) in [(900, 900), (1_001, 5_000)] {
+        let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+        negotiation.take_turns(EVERY, u32::MAX);
+        negotiation.start(at(0));
+        negotiation.handle_attached(Transport::WebSocket, at(50));
+        let lost = Loss::new(Outcome::Closed, "");
+        negotiation.handle_lost(Transport::WebSocket, &lost, at(1_000));
+        // Polling starts at once, fails, and goes again before the turn at 3.5 s.
+        let mut now = at(1_000);
+        while now < at(3_500) {
+            negotiation.handle_lost(Transport::Poll, &lost, now);
+            negotiation.handle_lost(Transport::WebSocket, &lost, now);
+            now = negotiation.poll_timeout().unwrap();
+            negotiation.handle_timeout(now);
+        }
+        assert_eq!(now, at(3_500));
+        let shown = now + Duration::from_millis(shown_after);
+        let unknown = Loss::new(Outcome::Refused, "4930");
+        negotiation.handle_lost(Transport::Poll, &unknown, shown);
+        let opens = now + Duration::from_millis(opens_after);
+        assert_eq!(negotiation.handle_ended(shown), Some(opens));
+    }
+}

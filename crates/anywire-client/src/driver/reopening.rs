@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 use super::renewal::Renewal;
 use super::state::Driver;
 use crate::Why;
+use crate::clock::Sleepwatch;
 use crate::reopen::{Ended, Left};
 use crate::shared::End;
 
@@ -93,6 +94,8 @@ impl Driver {
         self.names = None;
         self.admission = None;
         self.linger_until = None;
+        // A sleep between the two says nothing of the legs that begin now.
+        self.sleepwatch = Sleepwatch::start();
         (self.is_stalled, self.is_close_out, self.has_given_up) = (false, false, false);
     }
 }
