@@ -55,8 +55,6 @@ pub struct Negotiation {
     is_reopening: bool,
     /// The turn for which the legs of such a session wait that have failed.
     open_at: Option<Timestamp>,
-    /// The leg that was lost last, and when.
-    last_lost: Option<(Transport, Timestamp)>,
     memory: Option<Memory>,
     random: Box<dyn FnMut() -> f64 + Send>,
     decisions: VecDeque<Decision>,
@@ -87,7 +85,6 @@ impl Negotiation {
             turns: None,
             is_reopening: false,
             open_at: None,
-            last_lost: None,
             memory,
             random: Box::new(random),
             decisions: VecDeque::new(),
@@ -126,7 +123,7 @@ impl Negotiation {
         self.last_generation = WEBSOCKET_GENERATION;
         self.poll_generation = Some(Generation::new(POLL_GENERATION));
         (self.give_up_at, self.grace_until, self.steady_at) = (None, None, None);
-        (self.missing_since, self.open_at, self.last_lost) = (None, None, None);
+        (self.missing_since, self.open_at) = (None, None);
         self.open_at_turn(now);
     }
 
@@ -224,7 +221,6 @@ impl Negotiation {
             return;
         }
         self.note(leg, loss.outcome, &loss.detail, now);
-        self.last_lost = Some((leg, now));
         if let Some(wait) = loss.retry_after {
             self.not_before = self.not_before.max(now + wait);
         }
@@ -242,23 +238,17 @@ impl Negotiation {
     /// The session has ended, and another is to follow: says when it is opened. `None` if no turns are taken, or enough of them have
     /// passed without a session.
     ///
-    /// That is at a turn, or now if the end was shown by an attach that was made at one (NEGOTIATION §12.3).
+    /// That is at a turn, or now if one has just been (NEGOTIATION §12.3).
     pub fn handle_ended(&mut self, now: Timestamp) -> Option<Timestamp> {
         let random = (self.random)();
         let turns = self.turns.as_mut().filter(|turns| turns.has_tries())?;
         turns.draw(random, now);
         let turns = *turns;
-        let has_shown = |leg: Transport| {
-            let state = self.leg(leg);
-            (state.is_started() || self.last_lost == Some((leg, now)))
-                && turns.has_between(state.started_at, now)
-        };
-        let is_shown = has_shown(Transport::WebSocket) || has_shown(Transport::Poll);
         if self.is_reopening {
             // Its open was refused: this turn is used up.
             return turns.from(self.not_before.max(now + Duration::from_millis(1)));
         }
-        match is_shown && self.not_before <= now {
+        match turns.has_just_been(now) && self.not_before <= now {
             true => Some(now),
             false => turns.from(now.max(self.not_before)),
         }
@@ -642,10 +632,18 @@ impl Negotiation {
         self.leg_mut(leg).retry_at = Some(at);
     }
 
-    /// No pause goes beyond the next turn while nothing carries the session, unless the server wants it.
+    /// While nothing carries the session, no pause goes beyond the next turn, unless the server wants it; from the first turn on legs
+    /// are tried at turns alone (NEGOTIATION §12.4).
     fn by_turn(&self, at: Timestamp, now: Timestamp) -> Timestamp {
-        let turn = self.turn_after(now);
-        turn.map_or(at, |turn| at.min(turn.max(self.not_before)))
+        let Some(turn) = self.turn_after(now) else {
+            return at;
+        };
+        let turn = turn.max(self.not_before);
+        let has_begun = self
+            .turns
+            .as_ref()
+            .is_some_and(|turns| turns.have_begun(now));
+        if has_begun { turn } else { at.min(turn) }
     }
 
     fn next_generation(&mut self) -> Generation {

@@ -92,7 +92,7 @@ export function createClient(socket, endpoints, protocols, options, reopen) {
         credentials.stop_();
         // What is sent until then is of this session.
         dispatch(function () {
-          if (reopening && reopening.follows_(session, socket.readyState < CLOSING ? code : 0, reason, negotiator.negotiation_.startedAt_)) {
+          if (reopening && reopening.follows_(session, socket.readyState < CLOSING ? code : 0, reason)) {
             setTransport('reconnecting');
           } else {
             leavePage();

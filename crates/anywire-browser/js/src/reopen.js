@@ -10,7 +10,7 @@ import { createTimer } from './timers.js';
 var MAX_MS = 5000;
 /** What says so, and that a new session did not open. */
 var ANEW = /^(49[345]|10(06|1[23]))/;
-/** An attach at a turn that shows the end so soon has shown it at the turn. */
+/** What shows so soon after a turn shows at it: an attach takes that time. */
 var AT_TURN_MS = 1000;
 
 /**
@@ -71,7 +71,7 @@ export function reopen(options) {
         }
       },
 
-      follows_: function (ended, code, reason, startedAt) {
+      follows_: function (ended, code, reason) {
         if (stopTurns(!((session || ended.id_) && left > 0 && (exec(ANEW, code) ||
             code === 4966 && why !== 'expired' && typeof settings.authorize === 'function' && ended.credential_ !== null)))) {
           return;
@@ -80,7 +80,7 @@ export function reopen(options) {
         var isAtTurn = false;
         if (!session) {
           var at = /** @type {number} */ (turnedAt);
-          isAtTurn = startedAt <= at && settings.now() - at <= AT_TURN_MS;
+          isAtTurn = settings.now() - at <= AT_TURN_MS;
           members = { code: code, reason: reason, previous: ended.id_, unacknowledged: [], resent: resends };
           for (var i = 0; i < ended.outbox_.messages_.length; i++) {
             members.unacknowledged[i] = ended.outbox_.messages_[i].data_;

@@ -404,8 +404,6 @@ interface LegState {
 interface Negotiation {
   /** What carries the session, or ''. */
   carrier_: TransportName | '';
-  /** Since when legs have been under way without a pause. */
-  startedAt_: number;
   /** To be done in this order. */
   decisions_: Decision[];
   trace_: Trace;
@@ -530,7 +528,7 @@ interface Reopening {
   /** Something carries the session, or nothing does. Returns what is to be told of the session before it, if this is new. */
   carried_(isCarried: boolean): ReopenMembers | undefined | false;
   /** A session has ended, with 0 if that is final. Returns whether another follows, which has begun then. */
-  follows_(ended: Session, code: number, reason: string, startedAt: number): unknown;
+  follows_(ended: Session, code: number, reason: string): unknown;
 }
 
 /** What the event tells. */

@@ -64,14 +64,20 @@ impl Turns {
         self.from(now + Duration::from_millis(1))
     }
 
-    /// Whether a leg that started at the first moment and ended at the second was under way at a turn, and short enough to count as
-    /// made at it.
-    pub(super) fn has_between(&self, started: Timestamp, ended: Timestamp) -> bool {
-        ended.since(started) <= AT_ONCE && self.from(started).is_some_and(|turn| turn <= ended)
+    /// Whether there has been one.
+    pub(super) fn have_begun(&self, now: Timestamp) -> bool {
+        self.first.is_some_and(|first| first <= now)
+    }
+
+    /// Whether a turn has been within the last second: what was tried at it shows only now what became of it.
+    pub(super) fn has_just_been(&self, now: Timestamp) -> bool {
+        let soon =
+            Timestamp::from_millis(now.as_millis().saturating_sub(AT_ONCE.as_millis() as u64));
+        self.from(soon).is_some_and(|turn| turn <= now)
     }
 }
 
-/// How soon an attach shows the end of a session behind which another is opened at once.
+/// So long after a turn what it shows counts as shown at it.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -97,14 +103,22 @@ mod tests {
     }
 
     #[test]
-    fn a_short_attach_is_made_at_a_turn_that_it_saw() {
+    fn what_shows_within_a_second_of_a_turn_shows_at_it() {
         let mut turns = Turns::new(Duration::from_secs(5), u32::MAX);
-        assert!(!turns.has_between(at(0), at(1)));
+        assert!(!turns.has_just_been(at(0)));
         turns.draw(0.0, at(10_000));
-        assert!(turns.has_between(at(10_000), at(11_000)));
-        assert!(turns.has_between(at(14_990), at(15_000)));
-        assert!(!turns.has_between(at(10_000), at(11_001)));
-        assert!(!turns.has_between(at(10_001), at(10_500)));
+        assert!(!turns.have_begun(at(9_999)) && turns.have_begun(at(10_000)));
+        for (moment, expected) in [
+            (9_999, false),
+            (10_000, true),
+            (10_001, true),
+            (11_000, true),
+            (11_001, false),
+            (14_999, false),
+            (15_003, true),
+        ] {
+            assert_eq!(turns.has_just_been(at(moment)), expected, "{moment}");
+        }
     }
 
     #[test]

@@ -44,8 +44,8 @@ impl Renewing {
 
     /// Whether a credential is there that nobody judges yet.
     pub(super) fn has_credential(&self) -> bool {
-        let came = |state: &Box<State>| state.credential.is_some();
-        self.0.as_ref().is_some_and(came)
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.credential.is_some())
     }
 
     /// The grant holds until then, or for good. Whatever was asked is answered.

@@ -45,7 +45,7 @@ export function createNegotiation(settings, allowed, memory) {
   var missingSince = 0;
   // Since the network changed.
   var wasProven = false;
-  // Whether the session follows another, and is opened at turns alone (NEGOTIATION §12.3).
+  // Whether nothing carries the session since the first turn, so that legs are tried at turns alone (NEGOTIATION §12.4).
   var hasTurns = false;
 
   // What is to come when, and what it does then, in this order.
@@ -240,7 +240,6 @@ export function createNegotiation(settings, allowed, memory) {
   /** @type {Negotiation} */
   var negotiation = {
     carrier_: '',
-    startedAt_: 0,
     decisions_: [],
     trace_: trace,
 
@@ -368,9 +367,6 @@ export function createNegotiation(settings, allowed, memory) {
    */
   function start(leg, generation) {
     delete due[leg.transport_];
-    if (!websocket.phase_ && !poll.phase_) {
-      negotiation.startedAt_ = now;
-    }
     leg.phase_ = 'connect';
     leg.generation_ = generation;
     leg.startedAt_ = now;
@@ -420,6 +416,11 @@ export function createNegotiation(settings, allowed, memory) {
     if (negotiation.carrier_ !== transport) {
       negotiation.carrier_ = transport;
       decide(['carrier', transport]);
+      hasTurns = false;
+      if (due.websocket === Infinity) {
+        // It waited for a turn.
+        retryLater(websocket);
+      }
     }
   }
 
@@ -444,7 +445,7 @@ export function createNegotiation(settings, allowed, memory) {
   function retryLater(leg) {
     idle(leg);
     var pauseEnd = now + pauseMs(settings, ++leg.failures_);
-    due[leg.transport_] = hasTurns && !isOpen ? Infinity : max(notBefore, pauseEnd);
+    due[leg.transport_] = hasTurns ? Infinity : max(notBefore, pauseEnd);
   }
 
   /**
