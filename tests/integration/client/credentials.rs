@@ -173,7 +173,12 @@ async fn a_revoked_session_ends_at_once() {
         let server = TestServer::start(Config::new()).await;
         let mut client = builder(&server, transport).connect().await.unwrap();
         echoes(&mut client).await;
-        server.server.sender(client.id()).unwrap().revoke("out");
+        server
+            .server
+            .session(client.id())
+            .await
+            .unwrap()
+            .revoke("out");
         let (code, after) = end(&mut client).await;
         assert_eq!(code, CloseCode::REVOKED, "{transport}");
         assert!(after < Duration::from_secs(1), "{transport}: {after:?}");

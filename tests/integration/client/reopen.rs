@@ -325,7 +325,7 @@ async fn what_the_app_has_put_an_end_to_stays_ended() {
             let builder = node.builder().only(transport);
             let builder = builder.reopen(reopen(Decision::Resend));
             let mut client = builder.connect().await.unwrap();
-            let sender = node.server.sender(client.id()).unwrap();
+            let sender = node.server.session(client.id()).await.unwrap();
             match code {
                 CloseCode::REVOKED => sender.revoke("out"),
                 code => sender.close(code),
