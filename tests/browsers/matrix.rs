@@ -148,6 +148,9 @@ impl Run {
                 "closedByApp",
                 "closedByBoth",
                 "subProtocols",
+                "renewed",
+                "revoked",
+                "reopened",
             ],
             (Origin::Other { .. }, Some(_)) => {
                 &["open", "numbered", "resumed", "closedByPage", "closedByApp"]
