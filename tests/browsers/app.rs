@@ -1,7 +1,6 @@
 //! The server's side of the steps: sends what the page expects, and compares what comes up with what was sent.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anywire::{CloseCode, CloseReason, Message, Sender, Socket, SocketEvent};
 use tokio::sync::watch;
@@ -25,9 +24,6 @@ pub const CREDENTIALS: [&str; 2] = [
     "short: caf\u{e9} \u{2713} \u{1f600}",
     "fresh: caf\u{e9} \u{2713} \u{1f600}",
 ];
-
-/// The short term. The client is asked again halfway.
-pub const TERM: Duration = Duration::from_secs(3);
 
 /// The sub-protocol of sessions that the page closes as soon as it opens them.
 pub const ABANDONED: &str = "abandoned";

@@ -108,12 +108,13 @@ fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
         .limits(limits)
         .protocols(protocols)
         .allow_jsonp();
+    let term = run.term();
     let config = config.authorize(move |visitor| {
         journal.note(|record| note_visitor(record, &visitor));
         let grant = Grant::to("a browser");
         let said = visitor.credential.as_ref().map(Credential::as_str);
         let granted = match said == Some(app::CREDENTIALS[0]) {
-            true => grant.lasting(app::TERM),
+            true => grant.lasting(term),
             false => grant,
         };
         async { Ok(granted) }

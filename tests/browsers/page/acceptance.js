@@ -7,7 +7,7 @@
  * it with `!step NAME`; the app says `!heard NAME` when all have come up.
  */
 
-var STEP_MS = +query.stepMs || 40000;
+var STEP_MS = +query.stepMs || 60000;
 var IDLE_MS = 2500;
 var CUT_AFTER_MS = 30;
 var ABANDONED_MS = 1000;
@@ -23,10 +23,10 @@ var APP_CLOSE = { code: 4899, reason: 'the app: caf\u00e9 \u2713' };
 var RESTART = { code: 1012, reason: 'the app: again' };
 var REVOKED = { code: 4970, reason: 'the app: out with you' };
 
-/** What the page says of itself. The app lets the first in for so long, and the second for good. */
+/** What the page says of itself. The app lets the first in for a term, and the second for good. */
 var SHORT_TOKEN = 'short: caf\u00e9 \u2713 \ud83d\ude00';
 var FRESH_TOKEN = 'fresh: caf\u00e9 \u2713 \ud83d\ude00';
-var TERM_MS = 3000;
+var TERM_MS = +query.termMs;
 
 var socket;
 var onMessage;
@@ -242,9 +242,7 @@ var steps = {
       if (window.Promise) {
         return Promise.resolve(token);
       }
-      setTimeout(function () {
-        answer(token);
-      }, 0);
+      answer(token);
     };
     onMessage = function (data) {
       isRenewed = isRenewed || data === '!renewed';
