@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anywire::{CloseCode, CloseReason, Message, Sender, Socket};
+use anywire::{CloseCode, CloseReason, Message, Sender, Socket, SocketEvent};
 use tokio::sync::watch;
 
 use crate::journal::{Heard, Journal};
@@ -12,6 +12,18 @@ use crate::samples;
 pub const PAGE_CLOSE: (u16, &str) = (3_000, "the page: caf\u{e9} \u{2713}");
 /// What the app closes with, as `!close` asks it to.
 pub const APP_CLOSE: (u16, &str) = (4_899, "the app: caf\u{e9} \u{2713}");
+
+/// What the app closes with, as `!restart` asks it to.
+pub const RESTART: (CloseCode, &str) = (CloseCode::RESTART, "the app: again");
+
+/// What the app puts a client out with, as `!revoke` asks it to.
+pub const REVOKED: (CloseCode, &str) = (CloseCode::REVOKED, "the app: out with you");
+
+/// What the page says of itself: first, and when it is asked again. One lets it in for a short term, the other for good.
+pub const CREDENTIALS: [&str; 2] = [
+    "short: caf\u{e9} \u{2713} \u{1f600}",
+    "fresh: caf\u{e9} \u{2713} \u{1f600}",
+];
 
 /// The sub-protocol of sessions that the page closes as soon as it opens them.
 pub const ABANDONED: &str = "abandoned";
@@ -52,10 +64,23 @@ pub async fn serve(mut socket: Socket, journal: Arc<Journal>, cut: watch::Receiv
         socket.close(app_close());
     }
     let mut upward: Option<Upward> = None;
-    while let Some(message) = socket.recv().await {
+    while let Some(event) = socket.next().await {
+        let message = match event {
+            SocketEvent::Message(message) => message,
+            SocketEvent::Grant(_) => {
+                // The session may have ended since; then the loop does too.
+                let _ = socket.send("!renewed").await;
+                continue;
+            }
+            _ => continue,
+        };
         let text = message.as_text().unwrap_or_default();
         if text == "!close" {
             socket.close(app_close());
+        } else if text == "!restart" {
+            socket.close(CloseReason::new(RESTART.0, RESTART.1));
+        } else if text == "!revoke" {
+            socket.revoke(REVOKED.1);
         } else if let Some(step) = text.strip_prefix("!step ") {
             let Some(expected) = samples::of(step) else {
                 journal.note(|record| record.errors.push(format!("unknown step {step}")));

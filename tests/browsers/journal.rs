@@ -33,6 +33,8 @@ pub struct Record {
     pub cut: usize,
     /// How many bodies were refused in each step that has some refused.
     pub refused: Vec<u32>,
+    /// What clients have said of themselves beside their requests, without what they repeat.
+    pub credentials: Vec<String>,
     /// How many requests of sessions came with cookies, and how many without.
     pub with_cookies: usize,
     /// See `with_cookies`.

@@ -126,5 +126,5 @@ async fn visit(run: &Run) -> (Verdict, Record) {
 /// They wait more than they work; but the machine must not be so busy that engines miss deadlines.
 const ENGINES_AT_ONCE: usize = 3;
 /// Longest run. The page's steps have shorter limits of their own.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(180);
 const AFTERMATH: Duration = Duration::from_secs(3);

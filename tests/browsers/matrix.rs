@@ -1,7 +1,11 @@
 //! Which runs there are: each engine over each transport that it can do, and from another origin, with what that needs
 //! and without.
 
-use crate::roster::{ALLOW_CREDENTIALS, EVENTS_ACROSS, Engine, REQUESTS_ACROSS, WITHOUT_COOKIES};
+use std::time::Duration;
+
+use crate::roster::{
+    ALLOW_CREDENTIALS, EVENTS_ACROSS, Engine, REQUESTS_ACROSS, TIMERS_BESIDE, WITHOUT_COOKIES,
+};
 
 /// One visit of one engine to the page.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +152,9 @@ impl Run {
                 "closedByApp",
                 "closedByBoth",
                 "subProtocols",
+                "renewed",
+                "revoked",
+                "reopened",
             ],
             (Origin::Other { .. }, Some(_)) => {
                 &["open", "numbered", "resumed", "closedByPage", "closedByApp"]
@@ -165,9 +172,16 @@ impl Run {
             .expect("each engine can poll")
     }
 
+    /// How long the grant of the page's first token holds. The page is asked for another halfway; where its timers wait for
+    /// its requests, that takes some holds more.
+    pub fn term(&self) -> Duration {
+        Duration::from_secs(if self.engine.can(TIMERS_BESIDE) { 3 } else { 8 })
+    }
+
     /// What the page is told of it in its address.
     pub fn query(&self) -> String {
-        let mut query = format!("steps={}", self.steps().join(","));
+        let steps = self.steps().join(",");
+        let mut query = format!("steps={steps}&termMs={}", self.term().as_millis());
         if let Some(transport) = self.transport {
             query += &format!("&transport={transport}");
         }

@@ -35,6 +35,8 @@ pub const EVENTS_ACROSS: &str = "events of another origin";
 
 /// That requests to other origins can leave cookies out.
 pub const WITHOUT_COOKIES: &str = "other origin without cookies";
+/// That timers run while a request is under way.
+pub const TIMERS_BESIDE: &str = "timers beside a request";
 /// That answers of other origins are shown if their headers say so.
 const HEADERS_HEEDED: &str = "says what is missing";
 
@@ -166,6 +168,7 @@ const HTMLUNIT: &[Lack] = &[
     ("awaited", NO_PROMISES),
     ("left", NO_BEACONS),
     ("veil", NO_DECODER),
+    (TIMERS_BESIDE, TIMERS_WAIT),
 ];
 
 const HTMLUNIT_6: &[Lack] = &[
@@ -177,6 +180,7 @@ const HTMLUNIT_6: &[Lack] = &[
     ("awaited", NO_PROMISES),
     ("left", NO_BEACONS),
     ("veil", NO_DECODER),
+    (TIMERS_BESIDE, TIMERS_WAIT),
 ];
 
 const HTMLUNIT_11: &[Lack] = &[
@@ -188,6 +192,7 @@ const HTMLUNIT_11: &[Lack] = &[
     ("awaited", NO_PROMISES),
     ("left", NO_BEACONS),
     ("veil", NO_DECODER),
+    (TIMERS_BESIDE, TIMERS_WAIT),
 ];
 
 const NONE: &str = "has none";
@@ -199,6 +204,8 @@ const JOBS_AS_TASKS: &str =
     "its promises run as tasks, so what awaits the events of a WebSocket misses some too";
 const NO_PROMISES: &str = "no promises, so nothing can be awaited";
 const NO_BEACONS: &str = "no request outlives its page";
+const TIMERS_WAIT: &str =
+    "no timer runs while a request is under way, so a fresh token waits for what is held";
 const NO_DECODER: &str = "no TextDecoder, which the binary encoding needs";
 const NO_CORS: &str = "its requests are ActiveX objects, which know nothing of credentials";
 

@@ -16,7 +16,7 @@ pub fn of(step: &str) -> Option<Vec<Message>> {
         "resumed" => Some(numbered(100)),
         "idle" => Some(numbered(10)),
         "awaited" => Some(numbered(100)),
-        "framework" => Some(numbered(10)),
+        "framework" | "renewed" | "reopened" => Some(numbered(10)),
         _ => None,
     }
 }

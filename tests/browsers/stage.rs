@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anywire::{Config, Limits, Principal, Server};
+use anywire::{Asks, Config, Credential, Grant, Limits, Server, Visitor};
 use anywire_fault_proxy::{FaultProxy, Faults};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ use warp::http::header::COOKIE;
 use warp::{Filter, Reply};
 
 use crate::app;
-use crate::journal::Journal;
+use crate::journal::{Journal, Record};
 use crate::matrix::{Origin, Run};
 use crate::roster::ALLOW_CREDENTIALS;
 
@@ -108,20 +108,37 @@ fn config(run: &Run, page: SocketAddr, journal: Arc<Journal>) -> Config {
         .limits(limits)
         .protocols(protocols)
         .allow_jsonp();
+    let term = run.term();
     let config = config.authorize(move |visitor| {
-        let has_cookies = visitor.headers.contains_key(COOKIE);
-        journal.note(|record| {
-            *(if has_cookies {
-                &mut record.with_cookies
-            } else {
-                &mut record.without_cookies
-            }) += 1;
-        });
-        async { Ok(Principal::new("a browser")) }
+        journal.note(|record| note_visitor(record, &visitor));
+        let grant = Grant::to("a browser");
+        let said = visitor.credential.as_ref().map(Credential::as_str);
+        let granted = match said == Some(app::CREDENTIALS[0]) {
+            true => grant.lasting(term),
+            false => grant,
+        };
+        async { Ok(granted) }
     });
     match run.origin {
         Origin::Same => config,
         _ => config.allow_origin(format!("http://{page}")),
+    }
+}
+
+fn note_visitor(record: &mut Record, visitor: &Visitor) {
+    let said = visitor.credential.as_ref().map(Credential::as_str);
+    if let Some(said) = said
+        && record.credentials.last().is_none_or(|last| last != said)
+    {
+        record.credentials.push(said.to_owned());
+    }
+    // A credential that comes on its own comes with no request.
+    if visitor.asks != Asks::Renew || said.is_none() {
+        *(if visitor.headers.contains_key(COOKIE) {
+            &mut record.with_cookies
+        } else {
+            &mut record.without_cookies
+        }) += 1;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a run went well: what the page says, what the app says, and whether both have seen the same.
 
-use crate::app::{APP_CLOSE, PAGE_CLOSE};
+use crate::app::{APP_CLOSE, CREDENTIALS, PAGE_CLOSE, RESTART, REVOKED};
 use crate::journal::Record;
 use crate::matrix::{Origin, Run};
 use crate::samples;
@@ -122,6 +122,9 @@ fn judge_app(run: &Run, record: &Record, problems: &mut Vec<String>) {
     if run.steps().contains(&"resumed") && record.cut == 0 {
         problems.push("no connection was cut".into());
     }
+    if run.steps().contains(&"renewed") && record.credentials != CREDENTIALS {
+        problems.push(format!("credentials: {:?}", record.credentials));
+    }
     let closes: Vec<_> = closes(run);
     let closed: Vec<_> = record
         .closed
@@ -144,6 +147,9 @@ pub fn closes(run: &Run) -> Vec<(u16, &'static str)> {
         // It closes at open, and so first.
         ("closedByBoth", APP_CLOSE),
         ("subProtocols", PAGE_CLOSE),
+        ("revoked", (REVOKED.0.as_u16(), REVOKED.1)),
+        ("reopened", (RESTART.0.as_u16(), RESTART.1)),
+        ("reopened", PAGE_CLOSE),
     ];
     ends.into_iter()
         .filter(|(step, _)| run.steps().contains(step))

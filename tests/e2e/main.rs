@@ -10,6 +10,7 @@ mod cluster;
 mod compare;
 mod connecting;
 mod fallback;
+mod identity;
 mod leaving;
 mod migration;
 mod modes;

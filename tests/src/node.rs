@@ -1,12 +1,14 @@
 //! One server process, as far as its clients can tell: it can be killed, and another started at its address.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anywire::Server;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::spawn_blocking;
 use warp::filters::BoxedFilter;
+use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
@@ -19,6 +21,7 @@ pub struct Node {
     pub addr: SocketAddr,
     /// Its handle.
     pub server: Server,
+    asked: Asked,
     /// Taken when it is killed.
     runtime: Option<Runtime>,
 }
@@ -46,7 +49,8 @@ impl Node {
             let _inside = runtime.enter();
             build()
         };
-        let routes = routes(&server, page);
+        let asked = Asked::default();
+        let routes = routes(&server, page, asked.clone());
         let serving = async move { anywire::serve(routes).bind(addr).await };
         let bound = runtime
             .spawn(serving)
@@ -57,8 +61,15 @@ impl Node {
         Self {
             addr,
             server,
+            asked,
             runtime: Some(runtime),
         }
+    }
+
+    /// The addresses of all requests so far: paths with their queries.
+    pub fn addresses(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.clone()
     }
 
     /// Ends all that it does, as the end of a process would, and returns its address, which is free then.
@@ -78,9 +89,19 @@ impl Drop for Node {
     }
 }
 
-fn routes(server: &Server, page: &'static str) -> BoxedFilter<(Response,)> {
+fn routes(server: &Server, page: &'static str, asked: Asked) -> BoxedFilter<(Response,)> {
     let page = warp::path!("live" / "page").map(move || warp::reply::html(page).into_response());
-    page.or(server.routes()).unify().boxed()
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let note = warp::path::full()
+        .and(query)
+        .map(move |path: FullPath, query: String| {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.push(format!("{}?{query}", path.as_str()));
+        });
+    let routes = page.or(server.routes()).unify();
+    note.untuple_one().and(routes).boxed()
 }
+
+type Asked = Arc<Mutex<Vec<String>>>;
 
 const DEADLINE: Duration = Duration::from_secs(20);

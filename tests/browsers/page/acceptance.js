@@ -7,16 +7,26 @@
  * it with `!step NAME`; the app says `!heard NAME` when all have come up.
  */
 
-var STEP_MS = +query.stepMs || 40000;
+var STEP_MS = +query.stepMs || 60000;
 var IDLE_MS = 2500;
 var CUT_AFTER_MS = 30;
 var ABANDONED_MS = 1000;
 // Longer than the server's leave window.
 var LEFT_MS = 2000;
+var REOPEN_MS = 500;
 
 /** What the app and the page close with, each at one end of what applications may use. */
 var PAGE_CLOSE = { code: 3000, reason: 'the page: caf\u00e9 \u2713' };
 var APP_CLOSE = { code: 4899, reason: 'the app: caf\u00e9 \u2713' };
+
+/** How the app ends a session that another follows, and how it puts a client out. */
+var RESTART = { code: 1012, reason: 'the app: again' };
+var REVOKED = { code: 4970, reason: 'the app: out with you' };
+
+/** What the page says of itself. The app lets the first in for a term, and the second for good. */
+var SHORT_TOKEN = 'short: caf\u00e9 \u2713 \ud83d\ude00';
+var FRESH_TOKEN = 'fresh: caf\u00e9 \u2713 \ud83d\ude00';
+var TERM_MS = +query.termMs;
 
 var socket;
 var onMessage;
@@ -25,46 +35,7 @@ var hasFailed = false;
 
 var steps = {
   open: function (done) {
-    var options = openOptions();
-    var opened = socket = new Anywire(query.server, [], options);
-    var isOpen = false;
-    var isThere = false;
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = function () {
-      if (isOpen) {
-        report(['error', 'open came twice']);
-      }
-      isOpen = true;
-      socket.ontransport();
-    };
-    // Over HTTP it opens by a poll, and what carries down then must be proven first.
-    socket.ontransport = function () {
-      if (isOpen && !isThere && (!query.reached || opened.transport === query.reached)) {
-        isThere = true;
-        done('');
-      }
-    };
-    // What comes late of a session before this one is nobody's.
-    socket.onmessage = function (event) {
-      if (socket === opened) {
-        onMessage(event.data);
-      }
-    };
-    socket.onclose = function (event) {
-      if (socket === opened) {
-        onClose(event);
-      }
-    };
-    onClose = function (event) {
-      var closed = 'closed with ' + event.code + ' ' + event.reason + '; ';
-      try {
-        diagnose(query.server, options.withCredentials, function (text) {
-          done(closed + text);
-        });
-      } catch (error) {
-        done(closed + 'no diagnosis: ' + (error.message || error));
-      }
-    };
+    openSession(openOptions(), done);
   },
 
   numbered: function (done) {
@@ -258,11 +229,93 @@ var steps = {
       });
       socket.close(PAGE_CLOSE.code, PAGE_CLOSE.reason);
     });
+  },
+
+  /** What lets the client in runs out: the page is asked for something newer, and the session goes on. */
+  renewed: function (done) {
+    var asked = [];
+    var isRenewed = false;
+    var options = openOptions();
+    options.authorize = function (why, answer) {
+      var token = why === 'open' ? SHORT_TOKEN : FRESH_TOKEN;
+      asked.push(why);
+      if (window.Promise) {
+        return Promise.resolve(token);
+      }
+      answer(token);
+    };
+    onMessage = function (data) {
+      isRenewed = isRenewed || data === '!renewed';
+    };
+    openSession(options, function (failure) {
+      if (failure) {
+        done(failure);
+        return;
+      }
+      onClose = function (event) {
+        done('closed with ' + event.code + ' ' + event.reason + ', asked: ' + asked);
+      };
+      setTimeout(function () {
+        // What was under way may have been asked for twice.
+        if (isRenewed && /^open(,expiring)+$/.test(asked.join())) {
+          exchange('renewed', done);
+        } else {
+          done((isRenewed ? '' : 'not ') + 'renewed, asked: ' + asked);
+        }
+      }, TERM_MS + 500);
+    });
+  },
+
+  revoked: function (done) {
+    expectClose(REVOKED, done);
+    socket.send('!revoke');
+  },
+
+  /** The app ends the session as a server does that restarts, and another follows by itself. */
+  reopened: function (done) {
+    var options = openOptions();
+    options.reopen = { maxMs: REOPEN_MS };
+    openSession(options, function (failure) {
+      if (failure) {
+        done(failure);
+        return;
+      }
+      var previous = socket.id;
+      var isReopened = false;
+      onClose = function (event) {
+        done('closed with ' + event.code + ' ' + event.reason);
+      };
+      socket.onreopen = function (event) {
+        // What the app has heard it may not have acknowledged.
+        var isRight = event.code === RESTART.code && event.reason === RESTART.reason && event.previous === previous &&
+          socket.id !== previous && socket.readyState === 1 && /^(!restart)?$/.test(event.unacknowledged.join());
+        if (isRight) {
+          isReopened = true;
+          socket.ontransport();
+        } else {
+          done('reopened after ' + event.code + ' ' + event.reason + ', ' + event.previous + ' is now ' + socket.id +
+            ', readyState ' + socket.readyState + ', not acknowledged: ' + event.unacknowledged);
+        }
+      };
+      socket.ontransport = function () {
+        if (isReopened && socket.transport === query.reached) {
+          socket.ontransport = null;
+          exchange('reopened', function (failed) {
+            if (failed) {
+              done(failed);
+            } else {
+              steps.closedByPage(done);
+            }
+          });
+        }
+      };
+      socket.send('!restart');
+    });
   }
 };
 
 /** Steps that begin with a session of their own. */
-var OWN_SESSION = { closedByApp: true, closedByBoth: true, subProtocols: true };
+var OWN_SESSION = { closedByApp: true, closedByBoth: true, subProtocols: true, renewed: true, reopened: true };
 
 function openOptions() {
   var options = { withCredentials: query.credentials === 'yes' };
@@ -273,6 +326,49 @@ function openOptions() {
     options.connectTimeoutMs = +query.connectMs;
   }
   return options;
+}
+
+/** Opens the session of the steps that follow, and waits until it is carried as it is to be. */
+function openSession(options, done) {
+  var opened = socket = new Anywire(query.server, [], options);
+  var isOpen = false;
+  var isThere = false;
+  socket.binaryType = 'arraybuffer';
+  socket.onopen = function () {
+    if (isOpen) {
+      report(['error', 'open came twice']);
+    }
+    isOpen = true;
+    socket.ontransport();
+  };
+  // Over HTTP it opens by a poll, and what carries down then must be proven first.
+  socket.ontransport = function () {
+    if (isOpen && !isThere && (!query.reached || opened.transport === query.reached)) {
+      isThere = true;
+      done('');
+    }
+  };
+  // What comes late of a session before this one is nobody's.
+  socket.onmessage = function (event) {
+    if (socket === opened) {
+      onMessage(event.data);
+    }
+  };
+  socket.onclose = function (event) {
+    if (socket === opened) {
+      onClose(event);
+    }
+  };
+  onClose = function (event) {
+    var closed = 'closed with ' + event.code + ' ' + event.reason + '; ';
+    try {
+      diagnose(query.server, options.withCredentials, function (text) {
+        done(closed + text);
+      });
+    } catch (error) {
+      done(closed + 'no diagnosis: ' + (error.message || error));
+    }
+  };
 }
 
 /** Opens a session with sub-protocols, and does no more than to wait for that. */
@@ -365,7 +461,7 @@ function exchange(name, done, halfway) {
 
 function expectClose(expected, done) {
   onClose = function (event) {
-    var isRight = event.code === expected.code && event.reason === expected.reason && event.wasClean === true &&
+    var isRight = event.code === expected.code && event.reason === expected.reason && event.wasClean === event.code < 4900 &&
       socket.readyState === 3;
     done(isRight ? '' : 'closed with ' + event.code + ' ' + event.reason + ', wasClean ' + event.wasClean +
       ', readyState ' + socket.readyState);

@@ -67,6 +67,14 @@ var samples = {
 
   framework: function () {
     return numbered(10);
+  },
+
+  renewed: function () {
+    return numbered(10);
+  },
+
+  reopened: function () {
+    return numbered(10);
   }
 };
 
