@@ -10,7 +10,7 @@ mod visitors;
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn trials(seconds: &[String]) -> Result<bool, Box<dyn Error>> {
 struct Server(Child);
 
 impl Server {
-    fn start(addr: SocketAddr, records: &PathBuf, run: u32) -> std::io::Result<Self> {
+    fn start(addr: SocketAddr, records: &Path, run: u32) -> std::io::Result<Self> {
         let file = records.join(format!("server-{run}.log"));
         let child = Command::new(std::env::current_exe()?)
             .args(["serve", &addr.to_string()])

@@ -248,6 +248,27 @@ async fn one_credential_of_a_session_is_judged_at_a_time() {
 }
 
 #[tokio::test]
+async fn an_app_that_panics_over_a_credential_is_asked_again() {
+    let first = Arc::new(AtomicUsize::new(0));
+    let config = config().authorize(move |visitor: Visitor| {
+        let first = first.clone();
+        async move {
+            let is_first =
+                visitor.asks == Asks::Renew && first.fetch_add(1, Ordering::Relaxed) == 0;
+            assert!(!is_first, "as the test asks");
+            Ok::<_, Denied>(Grant::to("ada").lasting(Duration::from_secs(3)))
+        }
+    });
+    let server = TestServer::start(config).await;
+    let opened = Wire::present(server.addr, Variant::WebSocket, "t").await;
+    let mut wire = opened.unwrap();
+    wire.renew("one").await;
+    assert!(wire.said().await.starts_with("ask "));
+    wire.renew("two").await;
+    assert_eq!(wire.said().await, "ok");
+}
+
+#[tokio::test]
 async fn a_session_of_an_app_that_asks_nobody_takes_any_credential() {
     let server = TestServer::start(every()).await;
     let mut wire = Wire::open(server.addr, Variant::WebSocket).await;

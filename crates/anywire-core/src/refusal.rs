@@ -65,6 +65,11 @@ impl Refusal {
         Self::new(CloseCode::UNAUTHORIZED, text)
     }
 
+    /// The app has failed, and cannot tell.
+    pub fn internal() -> Self {
+        Self::new(CloseCode::INTERNAL, "the application failed: try again")
+    }
+
     /// The session is not here, or not the client's.
     pub fn unknown_session() -> Self {
         Self::new(

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use anywire_protocol::{CloseCode, CloseReason, Credential};
 
 use crate::grant::{Grant, Verdict};
 use crate::opening::Opening;
+use crate::refusal::Refusal;
 use crate::session_cell::{Origin, SessionCell, State};
 use crate::socket::Sender;
 
@@ -49,22 +51,36 @@ impl Debug for Judge {
 /// After so long a client is asked again whose credential the app could not judge, if the app names no time: 1 s.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// What the app has said when it is dropped: that it cannot tell now, if it has panicked.
+struct Judged<'a> {
+    cell: &'a Arc<SessionCell>,
+    verdict: Verdict,
+}
+
+impl Drop for Judged<'_> {
+    fn drop(&mut self) {
+        self.cell
+            .renew(mem::take(&mut self.verdict), Origin::Outside);
+    }
+}
+
 impl SessionCell {
     /// Asks the app, and does what it says. Only one credential of a session is judged at a time.
     pub(crate) async fn judge(self: Arc<Self>, judge: Option<Judge>, credential: Credential) {
-        let verdict = match judge {
+        let Some(judge) = judge else {
             // Everybody is let in.
-            None => Verdict::default(),
-            Some(judge) => {
-                let asked = Asked {
-                    credential,
-                    sender: Sender::new(self.clone()),
-                    opening: self.opening().cloned(),
-                };
-                (judge.0)(asked).await
-            }
+            return self.renew(Verdict::default(), Origin::Outside);
         };
-        self.renew(verdict, Origin::Outside);
+        let asked = Asked {
+            credential,
+            sender: Sender::new(self.clone()),
+            opening: self.opening().cloned(),
+        };
+        let mut judged = Judged {
+            cell: &self,
+            verdict: Verdict::Denied(Refusal::internal()),
+        };
+        judged.verdict = (judge.0)(asked).await;
     }
 
     /// Goes on by a new grant, or ends.
