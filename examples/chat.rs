@@ -8,26 +8,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anywire::{Config, Message, Server, Socket};
+use anywire::{Config, Server, Socket, SocketEvent};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::Filter;
 
+/// What a visitor says. With the first name they join the room.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Command {
-    Join { name: String },
+    Name { name: String },
     Say { text: String },
-    Rename { name: String },
 }
 
 /// The room: who is here, and what was said. Publishing happens under its lock, so that all see one order.
 #[derive(Default)]
 struct Room {
-    people: BTreeMap<u64, String>,
+    people: BTreeMap<String, String>,
     history: VecDeque<Value>,
     seq: u64,
-    next_id: u64,
 }
 
 /// Done, or what is wrong, for the visitor.
@@ -36,83 +35,83 @@ const HISTORY: usize = 100;
 const TOPIC: &str = "lobby";
 
 impl Room {
-    /// Numbers an event, keeps it and sends it to everybody in the room.
-    fn tell(&mut self, teller: &Socket, mut event: Value) {
+    /// Numbers what a visitor does, keeps it and sends it to everybody in the room.
+    fn tell(&mut self, socket: &Socket, mut event: Value) {
         self.seq += 1;
         event["seq"] = self.seq.into();
+        event["id"] = socket.id().to_string().into();
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         event["at"] = (now.unwrap_or_default().as_millis() as u64).into();
-        teller.publish(TOPIC, event.to_string());
+        socket.publish(TOPIC, event.to_string());
         self.history.push_back(event);
         if self.history.len() > HISTORY {
             self.history.pop_front();
         }
     }
 
-    /// Does what a visitor says. `me` is who they are, once they have joined.
-    fn obey(&mut self, socket: &Socket, me: &mut Option<u64>, command: Command) -> Obeyed {
-        match (command, *me) {
-            (Command::Join { name }, None) => *me = Some(self.join(socket, &clean_name(&name)?)),
-            (Command::Join { .. }, Some(_)) => return Err("you are in the room already"),
-            (_, None) => return Err("join first"),
-            (Command::Say { text }, Some(id)) => {
-                let text = clean(&text, 2_000, "a message has 1 to 2,000 characters")?;
-                let name = self.people.get(&id).cloned();
-                let said = json!({ "type": "said", "id": id, "name": name, "text": text });
-                self.tell(socket, said);
+    /// Does what a visitor says, or says what is wrong. `me` is their name, once they have joined.
+    fn obey(&mut self, socket: &Socket, me: &mut Option<String>, command: Command) -> Obeyed {
+        match command {
+            Command::Name { name } => {
+                let name = clean(&name, 24, "a name has 1 to 24 characters")?;
+                if let Some(from) = me.replace(name.clone()) {
+                    self.people.insert(socket.id().to_string(), name.clone());
+                    let renamed = json!({ "type": "renamed", "name": name, "from": from });
+                    self.tell(socket, renamed);
+                    return Ok(());
+                }
+                self.show(socket, me, true);
+                let welcome = json!({
+                    "type": "welcome", "you": socket.id().to_string(), "room": TOPIC,
+                    "seq": self.seq, "history": self.history, "people": self.people,
+                });
+                // A new session's outbox is empty, so this is always accepted.
+                let _ = socket.try_send(welcome.to_string());
+                socket.subscribe(TOPIC);
             }
-            (Command::Rename { name }, Some(id)) => {
-                let name = clean_name(&name)?;
-                let from = self.people.insert(id, name.clone());
-                let renamed = json!({ "type": "renamed", "id": id, "name": name, "from": from });
-                self.tell(socket, renamed);
+            Command::Say { text } => {
+                let name = me.as_ref().ok_or("say your name first")?;
+                let text = clean(&text, 2_000, "a message has 1 to 2,000 characters")?;
+                let said = json!({ "type": "said", "name": name, "text": text });
+                self.tell(socket, said);
             }
         }
         Ok(())
     }
 
-    /// Lets somebody in: the others hear of it, the newcomer gets the whole picture.
-    fn join(&mut self, socket: &Socket, name: &str) -> u64 {
-        self.next_id += 1;
-        let id = self.next_id;
-        self.people.insert(id, name.to_owned());
-        self.tell(socket, json!({ "type": "joined", "id": id, "name": name }));
-        let person = |(id, name)| json!({ "id": id, "name": name });
-        let people: Vec<Value> = self.people.iter().map(person).collect();
-        let welcome = json!({
-            "type": "welcome", "you": id, "room": TOPIC, "seq": self.seq,
-            "history": self.history, "people": people,
-        });
-        // A new session's outbox is empty, so this is always accepted.
-        let _ = socket.try_send(welcome.to_string());
-        socket.subscribe(TOPIC);
-        id
-    }
-
-    /// Lets somebody go.
-    fn leave(&mut self, socket: &Socket, id: u64) {
-        let name = self.people.remove(&id);
-        self.tell(socket, json!({ "type": "left", "id": id, "name": name }));
-    }
-}
-
-/// One visitor, from first to last message.
-async fn visit(room: Arc<Mutex<Room>>, mut socket: Socket) {
-    let (room, mut me) = (|| room.lock().unwrap_or_else(PoisonError::into_inner), None);
-    while let Some(message) = socket.recv().await {
-        let obeyed = parse(&message).and_then(|command| room().obey(&socket, &mut me, command));
-        if let Err(message) = obeyed {
-            let error = json!({ "type": "error", "message": message });
-            let _ = socket.send(error.to_string()).await;
+    /// Tells the room when a visitor who has a name has come, has gone, or is back.
+    fn show(&mut self, socket: &Socket, me: &Option<String>, is_here: bool) {
+        let Some(name) = me else { return };
+        let id = socket.id().to_string();
+        let (changes, event) = match is_here {
+            true => (self.people.insert(id, name.clone()).is_none(), "joined"),
+            false => (self.people.remove(&id).is_some(), "left"),
+        };
+        if changes {
+            self.tell(socket, json!({ "type": event, "name": name }));
         }
     }
-    if let Some(id) = me {
-        room().leave(&socket, id);
-    }
 }
 
-fn parse(message: &Message) -> Result<Command, &'static str> {
-    serde_json::from_slice(message.as_bytes()).map_err(|_| "that is no command of this room")
+/// One visitor, from the first event to the end of the session.
+async fn visit(room: Arc<Mutex<Room>>, mut socket: Socket) {
+    let (room, mut me) = (|| room.lock().unwrap_or_else(PoisonError::into_inner), None);
+    while let Some(event) = socket.next().await {
+        match event {
+            SocketEvent::Message(message) => {
+                let command = serde_json::from_slice(message.as_bytes());
+                let command = command.map_err(|_| "that is no command of this room");
+                let obeyed = command.and_then(|command| room().obey(&socket, &mut me, command));
+                if let Err(message) = obeyed {
+                    let error = json!({ "type": "error", "message": message });
+                    let _ = socket.send(error.to_string()).await;
+                }
+            }
+            SocketEvent::Attachment(now) => room().show(&socket, &me, now.is_attached()),
+            _ => {}
+        }
+    }
+    room().show(&socket, &me, false);
 }
 
 /// The text without surrounding space.
@@ -120,10 +119,6 @@ fn clean(text: &str, max_chars: usize, otherwise: &'static str) -> Result<String
     let text = text.trim();
     let is_fine = (1..=max_chars).contains(&text.chars().count());
     is_fine.then(|| text.into()).ok_or(otherwise)
-}
-
-fn clean_name(name: &str) -> Result<String, &'static str> {
-    clean(name, 24, "a name has 1 to 24 characters")
 }
 
 #[tokio::main]

@@ -30,7 +30,7 @@ async fn visit() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut client = builder.connect().await?;
     client
-        .send(json!({ "type": "join", "name": told.name }).to_string())
+        .send(json!({ "type": "name", "name": told.name }).to_string())
         .await?;
     let first = client.transport().map_or("nothing yet", Transport::name);
     println!("* session {} over {first}", client.id());

@@ -18,6 +18,7 @@ mod origins;
 mod page_life;
 mod pages;
 mod recipes;
+mod service;
 mod stage;
 mod surface;
 mod tabs;

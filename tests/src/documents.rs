@@ -4,8 +4,14 @@
 pub const CLUSTER: &str = include_str!("../../docs/cluster.md");
 /// The comparison with other libraries.
 pub const COMPARISON: &str = include_str!("../../docs/comparison.md");
+/// The page on who a client is.
+pub const IDENTITY: &str = include_str!("../../docs/identity.md");
 /// The page on running a server.
 pub const OPERATING: &str = include_str!("../../docs/operating.md");
+/// The page on whether a client is there.
+pub const PRESENCE: &str = include_str!("../../docs/presence.md");
+/// The page on what follows a session that has ended.
+pub const REOPEN: &str = include_str!("../../docs/reopen.md");
 /// The recipes.
 pub const RECIPES: &str = include_str!("../../docs/recipes.md");
 

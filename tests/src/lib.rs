@@ -40,6 +40,16 @@ struct Cluster;
 #[doc = include_str!("../../docs/operating.md")]
 struct Operating;
 
+/// Compiles the code of the page on who a client is.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/identity.md")]
+struct Identity;
+
+/// Compiles the code of the page on whether a client is there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/presence.md")]
+struct Presence;
+
 /// Compiles the code of the recipes.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/recipes.md")]

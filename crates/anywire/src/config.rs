@@ -139,7 +139,8 @@ impl Config {
     ///
     /// They come without credentials: a request with `Cookie` or `Authorization` is refused with 4965. Any site can put a
     /// visitor into a sandboxed frame, so with cookies it would act in each visitor's name. A page of such an origin builds its
-    /// client with `withCredentials: false`, and says who it is by a token in the query, which [`Config::authorize`] sees.
+    /// client with `withCredentials: false`, and says who it is by a token (`authorize`), which [`Config::authorize`] sees as
+    /// [`Visitor::credential`].
     pub fn allow_opaque_origins(mut self) -> Self {
         self.allows_opaque_origins = true;
         self
@@ -245,8 +246,8 @@ impl Config {
     ///
     /// A script can be included from any page, and runs there: a site that gets a visitor's browser to fetch one sends
     /// that visitor's cookies. The gate lets in only pages of the server's own or a listed origin, but all that it has to go by
-    /// is a `Referer`. So let [`Config::authorize`] ask for more than a cookie, such as a token in the query that other pages
-    /// cannot know, before you turn this on.
+    /// is a `Referer`. So let [`Config::authorize`] ask for more than a cookie, such as a token that the page gives its client,
+    /// before you turn this on.
     pub fn allow_jsonp(mut self) -> Self {
         self.has_jsonp = true;
         self

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use anywire::{Config, Server};
+use anywire::{Config, Principal, Server, Socket};
 use anywire_client::{Client, CloseCode, Transport};
 use anywire_fault_proxy::{FaultProxy, Faults};
-use anywire_tests::recipes::{serve_users, tell, with_identity};
+use anywire_tests::recipes::{tell, with_identity};
 use tokio::time::timeout;
 
-use super::{ALL, DEADLINE, client, recv};
+use super::{ALL, DEADLINE, recv, user};
 
 #[tokio::test]
 async fn all_sessions_of_the_user_get_it_and_no_other() {
@@ -18,9 +18,9 @@ async fn all_sessions_of_the_user_get_it_and_no_other() {
         tabs.push(open(addr, "ada", transport).await);
     }
     let mut bob = open(addr, "bob", Transport::WebSocket).await;
-    assert_eq!(tell(&server, "ada", "for ada"), 2);
-    assert_eq!(tell(&server, "bob", "for bob"), 1);
-    assert_eq!(tell(&server, "eve", "for nobody"), 0);
+    assert_eq!(tell(&server, "ada", "for ada").await, 2);
+    assert_eq!(tell(&server, "bob", "for bob").await, 1);
+    assert_eq!(tell(&server, "eve", "for nobody").await, 0);
     for tab in &mut tabs {
         assert_eq!(recv(tab).await.as_deref(), Some("for ada"));
     }
@@ -43,7 +43,7 @@ async fn a_user_between_two_connections_gets_it_when_back() {
         proxy.kill_connections();
         let gone = async { while changes.next().await.expect("it lives").is_some() {} };
         timeout(DEADLINE, gone).await.expect("it notices in time");
-        assert_eq!(tell(&server, "ada", "meanwhile"), 1, "{transport}");
+        assert_eq!(tell(&server, "ada", "meanwhile").await, 1, "{transport}");
         proxy.set(Faults::of("none"));
         assert_eq!(recv(&mut ada).await.as_deref(), Some("meanwhile"));
         let ended = ada.close(CloseCode::NORMAL).await;
@@ -51,17 +51,26 @@ async fn a_user_between_two_connections_gets_it_when_back() {
     }
 }
 
-/// A session of this user, which follows the topic.
-async fn open(addr: SocketAddr, user: &str, transport: Transport) -> Client {
-    let query = format!("?token=secret-of-{user}");
-    let mut client = client(addr, &query, transport).connect().await.unwrap();
+/// A session of this user.
+async fn open(addr: SocketAddr, name: &str, transport: Transport) -> Client {
+    let mut client = user(addr, "live", name, transport).connect().await.unwrap();
     let greeting = recv(&mut client).await;
-    assert_eq!(greeting, Some(format!("hello {user}")));
+    assert_eq!(greeting, Some(format!("hello {name}")));
     client
 }
 
 async fn serve() -> (Server, SocketAddr) {
-    let server = serve_users(with_identity(Config::new().mount("live"))).unwrap();
+    // The page of which a cookie comes is at the address of the proxy in front, for one.
+    let config = Config::new().mount("live").allow_origin_if(|_| true);
+    let server = Server::builder(with_identity(config)).unwrap();
+    let server = server.on_socket(|mut socket: Socket| async move {
+        let name = socket.principal().map_or("nobody", Principal::name);
+        let greeting = format!("hello {name}");
+        let _ = socket.send(greeting).await;
+        while let Some(message) = socket.recv().await {
+            let _ = socket.send(message).await;
+        }
+    });
     let bound = anywire::serve(server.routes()).bind(([127, 0, 0, 1], 0));
     let bound = bound.await.unwrap();
     let addr = bound.local_addr();

@@ -1,32 +1,45 @@
 //! Who is it.
 
-use anywire::{Config, Denied, Principal, Transport, Visitor};
+use std::io;
+use std::time::Duration;
 
-/// The user whose login or token this is. Here the app asks its own store.
-async fn user_of(credential: &str) -> Option<&str> {
-    credential.strip_prefix("secret-of-")
+use anywire::{Config, Credential, Denied, Grant, Transport, Visitor};
+
+/// What the app remembers of a user.
+pub struct Rights {
+    /// Whether the user may write.
+    pub may_write: bool,
 }
 
-fn cookie<'v>(visitor: &'v Visitor, name: &str) -> Option<&'v str> {
-    let lines = visitor.headers.get_all("cookie").iter();
-    let mut cookies = lines.flat_map(|line| line.to_str().unwrap_or_default().split("; "));
-    cookies.find_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('='))
+/// The user whose login or token this is. Here the app asks its own store, which may be away.
+async fn user_of(said: &str) -> io::Result<Option<&str>> {
+    match said {
+        "away" => Err(io::ErrorKind::TimedOut.into()),
+        _ => Ok(said.strip_prefix("secret-of-")),
+    }
 }
 
-fn parameter<'v>(visitor: &'v Visitor, name: &str) -> Option<&'v str> {
-    let mut parameters = visitor.query.split('&');
-    parameters.find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='))
-}
-
-/// Asks each request who it is of.
+/// Asks each visitor who it is, by a token or by the cookie of a login.
 pub fn with_identity(config: Config) -> Config {
-    config.authorize(|visitor| async move {
+    config.authorize(|visitor: Visitor| async move {
+        let refusal = || Denied::unauthenticated("sign in first");
+        let token = visitor.credential.as_ref().map(Credential::as_str);
         // Any page can include a script, and the browser adds the cookie. So JSONP needs the token.
         let takes_cookie = visitor.transport != Transport::Jsonp;
-        let login = cookie(&visitor, "login").filter(|_| takes_cookie);
-        let refusal = || Denied::unauthenticated("sign in first");
-        let credential = parameter(&visitor, "token").or(login).ok_or_else(refusal)?;
-        let user = user_of(credential).await.ok_or_else(refusal)?;
-        Ok(Principal::new(user))
+        let login = visitor.cookie("login").filter(|_| takes_cookie);
+        let said = token.or(login).ok_or_else(refusal)?;
+        let user = user_of(said).await.map_err(|_| {
+            Denied::unavailable("the logins cannot be read", Duration::from_secs(2))
+        })?;
+        let user = user.ok_or_else(refusal)?;
+        if user == "mallory" {
+            return Err(Denied::forbidden("mallory may not"));
+        }
+        let rights = Rights {
+            may_write: user != "eve",
+        };
+        Ok(Grant::to(user)
+            .with(rights)
+            .lasting(Duration::from_secs(600)))
     })
 }
