@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anywire::{Config, Principal, Server};
+use anywire::{Config, Denied, Principal, Server};
 use anywire_tests::chromium::Browser;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -131,6 +131,30 @@ async fn a_sandboxed_frame_of_a_foreign_page_gets_nothing_by_the_victims_cookie(
             u64::from(expected.contains("heard")),
             "{options}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandboxed_frame_says_who_it_is_by_a_token() {
+    for transports in ["websocket", "stream", "events", "poll"] {
+        let config = Config::new().allow_opaque_origins();
+        let config = config.authorize(|visitor| async move {
+            let token = visitor
+                .credential
+                .ok_or_else(|| Denied::unauthenticated("a token"))?;
+            Ok(Principal::new(token.as_str()))
+        });
+        let server = Server::builder(config).unwrap();
+        let server = server.on_socket(|mut socket| async move {
+            while socket.recv().await.is_some() {
+                let who = socket.principal().map_or("", Principal::name).to_owned();
+                let _ = socket.send(who).await;
+            }
+        });
+        let options = "{ transports: ['NAME'], withCredentials: false, authorize: 'secret' }";
+        let frame = FRAME.replace("OPTIONS", &options.replace("NAME", transports));
+        let told = lure(server.routes(), &frame).await;
+        assert_eq!(told, ["null heard secret"], "{transports}");
     }
 }
 

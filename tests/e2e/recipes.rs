@@ -126,6 +126,10 @@ async fn a_login_that_ends_is_noticed_at_the_next_request() {
         };
         assert_eq!(told(&page, 1).await, expected, "{transport}");
     }
+    // The browser hides the answer to a WebSocket's request.
+    let alone = "options = { transports: ['websocket'], connectTimeoutMs: 2000 };";
+    run(&page, &format!("{alone} {script}")).await;
+    assert_eq!(told(&page, 1).await, json!([1006]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,10 @@
 //! The page on who a client is.
 
-use anywire::{Config, Grant};
+use anywire::cluster::MemoryStore;
+use anywire::{Config, Grant, Server};
 use anywire_client::{Client, ConnectError, Transport};
 use anywire_protocol::Packet;
+use anywire_tests::cluster::{TestNode, TestStore, linked};
 use anywire_tests::http::{Answer, poll, request};
 use anywire_tests::recipes::{Rights, put_out, with_identity};
 use anywire_tests::server::TestServer;
@@ -166,6 +168,60 @@ async fn a_session_keeps_of_its_request_what_the_config_names() {
     let headers: Vec<_> = opening.headers().collect();
     assert_eq!(headers, [("user-agent", "a test")]);
     assert_eq!(opening.path(), None);
+}
+
+#[tokio::test]
+async fn what_a_grant_remembers_stays_at_the_server_that_was_asked() {
+    let store = TestStore::Memory(MemoryStore::new());
+    let config = with_identity(every());
+    let nodes = TestNode::start_all(2, &config, &store).await;
+    linked(&nodes, 1).await;
+    let send = async |node: &TestNode, body: &str| {
+        let origin = format!("Origin: http://{}", node.addr);
+        let headers = ["Cookie: login=secret-of-ada", &origin];
+        let body = body.as_bytes();
+        request(node.addr, "POST", "/anywire/poll", &headers, body).await
+    };
+    let answer = send(&nodes[0], &open()).await;
+    let packets =
+        anywire_protocol::decode_payload(anywire_protocol::Encoding::Text, answer.body.into());
+    let Some(Packet::Opened(opened)) = packets.unwrap().into_iter().next() else {
+        panic!("not opened")
+    };
+    let session = nodes[0].server.session(opened.session).await.unwrap();
+    assert!(session.grant().get::<Rights>().is_some());
+    let attach = format!("{} {} 2 0 0", opened.session, opened.secret);
+    let attach = format!("{}:x{attach}", attach.len());
+    assert_eq!(send(&nodes[1], &attach).await.status, 200);
+    let grant = session.grant();
+    assert_eq!(grant.principal().unwrap().name(), "ada");
+    assert!(grant.expires_in().is_some());
+    assert!(grant.get::<Rights>().is_none());
+    // A handle elsewhere knows the name alone.
+    let handle = nodes[1].server.session(opened.session).await.unwrap();
+    assert_eq!(handle.grant().principal().unwrap().name(), "ada");
+    assert!(handle.grant().expires_in().is_none());
+}
+
+#[tokio::test]
+async fn a_filter_that_rejects_tells_the_client_no_code() {
+    let server = Server::builder(Config::new().mount("live")).unwrap();
+    let server = server.on_socket(|_socket| async {});
+    let user = warp::header::<String>("x-user");
+    let bound = anywire::serve(server.routes_with(user)).bind(([127, 0, 0, 1], 0));
+    let bound = bound.await.unwrap();
+    let addr = bound.local_addr();
+    tokio::spawn(bound.run());
+    for transport in CLIENTS {
+        let client = anonymous(addr, "live", "", transport);
+        let client = client.connect_timeout(std::time::Duration::from_secs(2));
+        let refused = client.connect().await;
+        println!("{transport}: {refused:?}");
+        assert!(
+            !matches!(&refused, Err(ConnectError::Refused(reason)) if reason.code.as_u16() == 4966)
+        );
+        assert!(refused.is_err());
+    }
 }
 
 /// An open that nobody has sent.
