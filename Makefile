@@ -2,7 +2,7 @@
 
 JS := crates/anywire-browser/js
 
-.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix cluster floods soak browsers packages bench fuzz middleboxes redis browser browser-tools
+.PHONY: help run check surface test unit sockets hosts deps e2e dropin matrix cluster crowd floods soak browsers packages bench fuzz middleboxes redis browser browser-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,8 @@ e2e: middleboxes redis ## the browser client in headless Chromium, installed if 
 	cargo test -p anywire-tests --bin anywire-nemesis
 	cargo build -p anywire-tests --bin anywire-nemesis
 	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/debug/anywire-nemesis trial 40 deploy 1000'
+	cargo build -p anywire-tests --bin anywire-crowd
+	target/debug/anywire-crowd 200 2
 
 dropin: browser-tools ## three libraries that take a WebSocket, handed Anywire instead, over every transport
 	tests/e2e/install-chromium.sh
@@ -88,6 +90,10 @@ cluster: middleboxes redis ## ten minutes of kills, cuts and restarts against th
 	tests/e2e/install-chromium.sh
 	cargo build --release -p anywire-tests --bin anywire-nemesis
 	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/release/anywire-nemesis $(CLUSTER)'
+
+crowd: browser-tools ## a thousand clients of both kinds lose their server for 2 s, then for 20 s, and come back evenly
+	cargo build --release -p anywire-tests --bin anywire-crowd
+	bash -c 'ulimit -n "$$(ulimit -Hn)" && exec target/release/anywire-crowd 1000 2 20'
 
 floods: middleboxes ## what floods cost those who behave, beside a control; FLOODS="pings" for one
 	cargo build --release -p anywire-tests --bin anywire-floods

@@ -1,5 +1,5 @@
-//! A thousand clients of both kinds lose their server, which is killed, and open new sessions when it is back. Run
-//! `anywire-crowd 2 20`: how many seconds it stays away, once for each number.
+//! Clients of both kinds lose their server, which is killed, and open new sessions when it is back. `anywire-crowd 1000 2 20`: how many
+//! clients, and how many seconds the server stays away, once for each number. Run `make crowd`.
 //!
 //! The server, a process of its own, writes down each open and each message; the clients write down what they sent and what they
 //! were given back. The verdict reads the files alone.
@@ -19,10 +19,7 @@ use tokio::time::sleep;
 use verdict::{Verdict, now};
 use visitors::Visitors;
 
-/// Half of them are Rust clients, half are browser clients in Node.
-const CLIENTS: usize = 1_000;
-
-/// Within so long of the server's return each client is to be back. Twice that is an error.
+/// Half of the clients are in Rust, half are the browser client in Node. Within so long of the server's return each client is to be back. Twice that is an error.
 const BACK_WITHIN: Duration = Duration::from_millis(5_500);
 
 /// So many opens in any 100 ms, after the first.
@@ -33,7 +30,8 @@ async fn main() -> ExitCode {
     let words: Vec<_> = std::env::args().skip(1).collect();
     let done = match &words[..] {
         [serve, addr, file] if serve == "serve" => server::run(addr, file).await.map(|()| true),
-        seconds => trials(seconds).await,
+        [clients, seconds @ ..] => trials(clients, seconds).await,
+        [] => Err("anywire-crowd CLIENTS SECONDS…".into()),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -45,10 +43,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn trials(seconds: &[String]) -> Result<bool, Box<dyn Error>> {
+async fn trials(clients: &str, seconds: &[String]) -> Result<bool, Box<dyn Error>> {
     let mut is_well = true;
     for seconds in seconds {
-        is_well &= trial(Duration::from_secs(seconds.parse()?)).await?;
+        is_well &= trial(clients.parse()?, Duration::from_secs(seconds.parse()?)).await?;
     }
     Ok(is_well)
 }
@@ -76,27 +74,27 @@ impl Drop for Server {
     }
 }
 
-async fn trial(away: Duration) -> Result<bool, Box<dyn Error>> {
-    println!("{CLIENTS} clients, a server that is killed and away for {away:?}");
+async fn trial(clients: usize, away: Duration) -> Result<bool, Box<dyn Error>> {
+    println!("{clients} clients, a server that is killed and away for {away:?}");
     let records = std::env::temp_dir().join(format!("anywire-crowd-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&records);
     std::fs::create_dir_all(&records)?;
     let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let server = Server::start(addr, &records, 1)?;
-    let visitors = Visitors::begin(addr, CLIENTS, &records).await?;
-    Verdict::wait(&records, CLIENTS, 1).await?;
+    let visitors = Visitors::begin(addr, clients, &records).await?;
+    Verdict::wait(&records, clients, 1).await?;
     // They all talk.
     sleep(Duration::from_secs(2)).await;
     drop(server);
     let killed = now();
     sleep(away).await;
     let _server = Server::start(addr, &records, 2)?;
-    Verdict::wait(&records, CLIENTS, 2).await?;
+    Verdict::wait(&records, clients, 2).await?;
     sleep(Duration::from_secs(1)).await;
     visitors.end().await?;
     let verdict = Verdict::read(&records)?;
     println!("  killed at {killed}");
-    let is_well = verdict.is_well(CLIENTS, BACK_WITHIN, MOST_OPENS);
+    let is_well = verdict.is_well(clients, BACK_WITHIN, MOST_OPENS);
     if is_well {
         if std::env::var_os("KEEP").is_none() {
             std::fs::remove_dir_all(&records)?;

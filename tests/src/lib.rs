@@ -52,5 +52,9 @@ struct Presence;
 
 /// Compiles the code of the recipes.
 #[cfg(doctest)]
+#[doc = include_str!("../../docs/reopen.md")]
+struct Reopening;
+/// Compiles the code of the recipes.
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/recipes.md")]
 struct Recipes;

@@ -408,7 +408,7 @@ fn an_open_that_is_refused_is_not_repeated_before_the_next_turn() {
 #[test]
 fn an_end_that_an_attach_at_a_turn_shows_is_followed_at_once() {
     let at = Timestamp::from_millis;
-    for (shown_after, opens_after) in [(900, 900), (1_001, 5_000)] {
+    for (shown_after, opens_after) in [(2_900, 2_900), (3_001, 5_000)] {
         let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
         negotiation.take_turns(EVERY, u32::MAX);
         negotiation.start(at(0));

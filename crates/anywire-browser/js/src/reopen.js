@@ -11,7 +11,7 @@ var MAX_MS = 5000;
 /** What says so, and that a new session did not open. */
 var ANEW = /^(49[345]|10(06|1[23]))/;
 /** What shows so soon after a turn shows at it: an attach takes that time. */
-var AT_TURN_MS = 1000;
+var AT_TURN_MS = 3000;
 
 /**
  * Gives what the option of this name takes.
