@@ -1,6 +1,7 @@
 //! The task behind a client: it feeds the session and the negotiation what the legs and the app do, and does what they
 //! ask. `driver/websocket.rs` and `driver/poll.rs` say how each leg speaks.
 
+mod asking;
 mod poll;
 mod refused;
 mod renewal;
@@ -15,7 +16,7 @@ use anywire_protocol::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use self::renewal::Renewed;
+use self::asking::Renewed;
 pub(crate) use self::reopening::new_key;
 pub(crate) use self::state::{Config, Driver};
 use self::state::{LARGE_BYTES, end_refused};

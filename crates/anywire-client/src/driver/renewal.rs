@@ -5,91 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, Credential, Encoding, Fence, Loss, Packet, PayloadWriter, Timestamp, decode_payload,
+    Attach, Credential, Encoding, Fence, Packet, PayloadWriter, Timestamp, decode_payload,
     veiled_bytes,
 };
 use bytes::Bytes;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::OnceCell;
 
+use super::asking::{Asking, Renewed};
 use super::state::Driver;
 use crate::Why;
 use crate::legs::exchange::Exchanger;
 use crate::legs::websocket::WebSocketLeg;
-use crate::legs::{Failure, Owned};
-
-/// ```text
-///          the server asks           the pause is over          the app answers, or the request is answered
-///   idle ──────────────────▶ waits ────────────────────▶ asks ────────────────────────────────────────────▶ idle
-///                              ▲                           │
-///                              └─────── it fails ──────────┘
-/// ```
-#[derive(Default)]
-pub(super) struct Renewal {
-    /// When the pause is over.
-    at: Option<Timestamp>,
-    /// The app is asked, or a request beside the WebSocket is under way.
-    asking: Option<Asking>,
-    /// Until when the session is let in, as the server has said.
-    until: Timestamp,
-    failures: u32,
-    /// When the app last gave a credential.
-    given_at: Option<Timestamp>,
-    /// Whether an exchange is to be made for this.
-    pub(super) is_owed: bool,
-}
-
-struct Asking {
-    _task: Owned,
-    answers: mpsc::Receiver<Renewed>,
-}
-
-/// What came of asking.
-pub(super) enum Renewed {
-    /// The app gave this.
-    Given(Result<Credential, Loss>),
-    /// The request beside the WebSocket was answered so.
-    Answered(Result<Bytes, Failure>),
-}
-
-impl Asking {
-    fn start(asked: impl Future<Output = Renewed> + Send + 'static) -> Self {
-        let (tell, answers) = mpsc::channel(1);
-        let task = Owned::spawn(async move {
-            let _ = tell.send(asked.await).await;
-        });
-        Self {
-            _task: task,
-            answers,
-        }
-    }
-}
-
-impl Renewal {
-    /// Cancel safety: what came stays for the next call.
-    pub(super) async fn next(&mut self) -> Renewed {
-        let answered = match &mut self.asking {
-            Some(asking) => asking.answers.recv().await,
-            None => std::future::pending().await,
-        };
-        // A task that panics gives no answer.
-        answered.unwrap_or_else(|| {
-            let loss = Loss::new(anywire_protocol::Outcome::Failed, "credential: a panic");
-            Renewed::Given(Err(loss))
-        })
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.at
-    }
-
-    /// It failed: again after a pause, as long as there is time.
-    fn retry(&mut self, now: Timestamp) {
-        let pause = FIRST_PAUSE * (1 << self.failures.min(4));
-        self.failures += 1;
-        let at = now + pause.mul_f64(1.0 + fastrand::f64());
-        self.at = Some(at).filter(|at| *at < self.until);
-    }
-}
 
 impl Driver {
     /// Does what is due.
@@ -199,6 +125,3 @@ const SPREAD: f64 = 0.2;
 
 /// A credential that the app gave so recently is said again rather than asked for again.
 const FRESH: Duration = Duration::from_secs(10);
-
-/// The first pause when no credential could be had; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);

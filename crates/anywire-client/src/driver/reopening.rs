@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anywire_protocol::{CloseCode, CloseReason, Disposition, OpeningKey, Timestamp};
 use tokio::time::sleep_until;
 
-use super::renewal::Renewal;
+use super::asking::Renewal;
 use super::state::Driver;
 use crate::Why;
 use crate::clock::Sleepwatch;

@@ -10,7 +10,7 @@ use anywire_protocol::{
     Packet, Secret, SessionId, Timestamp, Transport,
 };
 
-use super::renewal::Renewal;
+use super::asking::Renewal;
 use crate::Why;
 use crate::authorize::Headers;
 use crate::clock::Sleepwatch;
