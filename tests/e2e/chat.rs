@@ -17,6 +17,10 @@ struct Chat {
 
 impl Chat {
     fn start() -> Self {
+        Self::start_at("0")
+    }
+
+    fn start_at(port: &str) -> Self {
         let test = std::env::current_exe().unwrap();
         let binary: PathBuf = test
             .parent()
@@ -25,7 +29,7 @@ impl Chat {
             .unwrap()
             .join("examples/chat");
         let mut child = Command::new(&binary)
-            .env("PORT", "0")
+            .env("PORT", port)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| {
@@ -154,6 +158,33 @@ async fn two_people_chat_while_websocket_is_taken_away_from_one() {
     }
     bob.close().await.unwrap();
     sees(&ada, "Bob left").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_started_again_is_joined_again() {
+    let chat = Chat::start();
+    let browser = Browser::launch().await.expect("Chromium starts");
+    let ada = chat.visit(&browser, (1200, 800), false, "Ada").await;
+    let bob = chat.visit(&browser, (390, 844), false, "Bob").await;
+    say(&ada, "Before the end.").await;
+    sees(&bob, "Before the end.").await;
+    let port = chat.url.trim_end_matches('/').rsplit(':').next().unwrap();
+    let port = port.to_owned();
+    drop(chat);
+    for page in [&ada, &bob] {
+        let lost = "document.querySelector('#badge').dataset.transport === 'reconnecting'";
+        wait(page, lost).await;
+    }
+    say(&ada, "Said between the two.").await;
+    let _chat = Chat::start_at(&port);
+    sees(&ada, "Joined again").await;
+    sees(&bob, "Joined again").await;
+    say(&bob, "Here again.").await;
+    sees(&ada, "Here again.").await;
+    sees(&bob, "Said between the two.").await;
+    let count = "document.querySelector('#people').children.length === 2";
+    wait(&ada, count).await;
+    wait(&bob, count).await;
 }
 
 /// Takes a picture for people to look at.
