@@ -167,6 +167,33 @@ async fn whoever_is_put_out_hears_it_within_a_second_on_every_transport() {
     }
 }
 
+#[tokio::test]
+async fn whoever_is_put_out_hears_so_though_nobody_lets_them_in_any_more() {
+    let may = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = may.clone();
+    let config = every().authorize(move |_| {
+        let may = asked.load(Ordering::Relaxed);
+        async move {
+            may.then(|| Grant::to("ada"))
+                .ok_or_else(|| Denied::unauthenticated("no"))
+        }
+    });
+    let server = TestServer::start(config).await;
+    let wire = Wire::open(server.addr, Variant::PollText).await;
+    may.store(false, Ordering::Relaxed);
+    let reach = server.server.principal("ada").revoke("out").await;
+    assert_eq!(reach.sessions, 1);
+    let poll = [wire.attach_packet(Some(Duration::ZERO))];
+    let told = unpack(
+        Variant::PollText,
+        exchange(server.addr, Variant::PollText, &poll).await,
+    );
+    let Some(Packet::Close(reason)) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(reason.code.as_u16(), 4970);
+}
+
 /// A request of a session that was opened by a cookie.
 async fn with_cookie(server: &TestServer, cookie: &str, body: &str) -> (u16, String) {
     let headers = [

@@ -179,6 +179,16 @@ impl Links {
         self.peers().iter().filter_map(up).collect()
     }
 
+    /// How many nodes may live to which there is no link now.
+    pub(crate) fn missing(&self) -> usize {
+        let is_missing = |peer: &&Peer| match &*peer.state.borrow() {
+            State::Up(link) => !link.is_alive(),
+            State::Trying | State::Silent => true,
+            State::Gone => false,
+        };
+        self.peers().values().filter(is_missing).count()
+    }
+
     /// The link to a node, waiting until it is up or known to be down.
     ///
     /// Cancel safety: dropping the future changes nothing.

@@ -531,15 +531,19 @@ impl Nodes for Node {
             Whom::Session(session) => self.homes.get(*session).map(|(node, _)| node),
             Whom::Principal(_) | Whom::Followers { .. } => None,
         };
-        let (mut asked, mut silent_nodes) = (Vec::new(), 0);
+        let longest = self.max_packet_bytes;
+        let is_too_long = matches!(&deed, Deed::Send(message) if message.len() > longest);
+        let (mut asked, mut silent_nodes) = (Vec::new(), self.links.missing());
         for (node, link) in self.links.up() {
-            if hint.is_none_or(|hint| hint == node) {
+            // What no session takes is brought to none.
+            if !is_too_long && hint.is_none_or(|hint| hint == node) {
                 match link.reach(&whom, &deed) {
                     Some(answer) => asked.push((node, answer)),
                     None => silent_nodes += 1,
                 }
             }
         }
+        let missing = silent_nodes;
         Box::pin(async move {
             let mut reached = Reached::default();
             for (node, answer) in asked {
@@ -556,7 +560,9 @@ impl Nodes for Node {
                 }
             }
             reached.reach.silent_nodes = silent_nodes;
-            if let (Some(_), 0, Whom::Session(session)) = (hint, reached.reach.sessions, &whom) {
+            // Where it was known to be has said that it is not there. Who has not answered may have done it.
+            let is_sure = reached.reach.sessions == 0 && silent_nodes == missing;
+            if let (Some(_), true, Whom::Session(session)) = (hint, is_sure, &whom) {
                 self.homes.forget(*session);
                 return self.clone().reach(whom, deed).await;
             }

@@ -109,7 +109,7 @@ fn first_call(cell: &SessionCell, state: &mut State) -> Option<Call> {
         (state.owes_attachment, state.owes_grant) = (false, false);
         return Some(Call::Open);
     }
-    if mem::take(&mut state.owes_grant) {
+    if mem::take(&mut state.owes_grant) && !state.session.is_ended() {
         return Some(Call::Grant(cell.grant_of(state)));
     }
     if mem::take(&mut state.owes_attachment) && !state.session.is_ended() {

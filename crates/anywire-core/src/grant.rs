@@ -33,6 +33,8 @@ struct Inner {
     principal: Option<Principal>,
     until: Option<Instant>,
     values: Vec<Arc<dyn Any + Send + Sync>>,
+    /// Another node was given it, and has kept its values.
+    is_relayed: bool,
 }
 
 impl Grant {
@@ -68,6 +70,29 @@ impl Grant {
             inner.values.retain(|other| !(**other).is::<T>());
             inner.values.push(Arc::new(value));
         })
+    }
+
+    /// What another node was given: its values are there.
+    pub fn relayed(principal: Option<Principal>, left: Option<Duration>) -> Self {
+        let grant = Self::anonymous().change(|inner| {
+            inner.principal = principal;
+            inner.is_relayed = true;
+        });
+        match left {
+            Some(left) => grant.lasting(left),
+            None => grant,
+        }
+    }
+
+    /// The same with what this node knows better than the one that was given it: the values of the grant before.
+    pub(crate) fn after(self, before: &Self) -> Self {
+        let is_relayed = self.0.as_ref().is_some_and(|inner| inner.is_relayed);
+        match &before.0 {
+            Some(before) if is_relayed => {
+                self.change(|inner| inner.values.clone_from(&before.values))
+            }
+            _ => self,
+        }
     }
 
     /// Who the client is, if the app has named it.
@@ -140,6 +165,14 @@ impl Default for Verdict {
 impl Verdict {
     /// The grant, where the app has given one.
     pub fn grant(&self) -> Option<&Grant> {
+        match self {
+            Self::Granted(grant) => Some(grant),
+            Self::Denied(_) | Self::NotAsked => None,
+        }
+    }
+
+    /// The grant, where the app has given one, to keep.
+    pub(crate) fn into_grant(self) -> Option<Grant> {
         match self {
             Self::Granted(grant) => Some(grant),
             Self::Denied(_) | Self::NotAsked => None,

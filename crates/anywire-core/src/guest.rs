@@ -60,9 +60,14 @@ impl Guest {
             Some(Head::Open(open)) if open.credential.is_some() => {
                 (Asks::Open, open.credential.clone())
             }
-            Some(_) if packets.iter().any(is_about_request) => (Asks::Renew, None),
-            Some(head) if hub.is_by_grant(head.session()) => return gate.unasked(),
+            Some(head) if hub.is_by_grant(head.session()) => {
+                if !packets.iter().any(is_about_request) {
+                    return gate.unasked();
+                }
+                (Asks::Renew, None)
+            }
             Some(Head::Open(_)) => (Asks::Open, None),
+            Some(Head::Attach(_)) if packets.iter().any(is_about_request) => (Asks::Renew, None),
             Some(Head::Attach(_)) => (Asks::Request, None),
         };
         gate.ask(asks, credential).await

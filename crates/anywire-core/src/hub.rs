@@ -246,6 +246,7 @@ impl HubState {
         packets: &[Packet],
         about: About<'_>,
     ) -> Result<Arc<SessionCell>, Refusal> {
+        self.start_wheel();
         let id = Secrets::id(&open.key);
         let cell = match self.sessions.entry(id) {
             Entry::Occupied(entry) => return Ok(entry.get().clone()),
@@ -277,6 +278,7 @@ impl HubState {
         about: About<'_>,
     ) -> Result<Arc<SessionCell>, Refusal> {
         self.admit_new()?;
+        self.start_wheel();
         let id = Secrets::raw_id();
         let grant = about.caller.verdict.granted()?.clone();
         let cell = Arc::new(self.new_cell(id, self.new_session(), about)?);
@@ -340,8 +342,8 @@ impl HubState {
         ))
     }
 
-    /// Arms the session's deadline and tells the app.
-    fn begin(self: &Arc<Self>, cell: &Arc<SessionCell>) {
+    /// Has the wheel turn, before there is a session that needs it.
+    fn start_wheel(self: &Arc<Self>) {
         self.runtime.get_or_init(|| {
             let runtime = Handle::current();
             let hub = Arc::downgrade(self);
@@ -356,6 +358,10 @@ impl HubState {
             runtime.spawn(self.node.deadlines.clone().run(self.node.clock, handle));
             runtime
         });
+    }
+
+    /// Arms the session's deadline and tells the app.
+    fn begin(self: &Arc<Self>, cell: &Arc<SessionCell>) {
         self.app.start(|| Socket::new(cell.clone()));
         let is_late = self.is_draining.load(Ordering::SeqCst);
         cell.step(Origin::Connection, |state, now| {

@@ -1,5 +1,6 @@
 //! Who a client is, as the app says.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 /// Who the app's authorisation says that a client is.
@@ -18,6 +19,12 @@ impl Principal {
     /// The name.
     pub fn name(&self) -> &str {
         &self.0
+    }
+}
+
+impl Display for Principal {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

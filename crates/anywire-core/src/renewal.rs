@@ -85,28 +85,42 @@ impl SessionCell {
 
     /// Goes on by a new grant, or ends.
     pub(crate) fn renew(self: &Arc<Self>, verdict: Verdict, origin: Origin) {
-        self.step(origin, |state, now| match verdict {
+        // The app's values are dropped when the lock is let go.
+        let old = self.step(origin, |state, now| match verdict {
+            // It may have ended while the app judged.
+            verdict if state.session.is_ended() => verdict.into_grant(),
             Verdict::Granted(grant) if grant.principal() != self.owners.principal() => {
                 let text = "the credential is somebody else's";
                 let reason = CloseReason::new(CloseCode::CREDENTIAL_EXPIRED, text);
                 state.session.abort(reason, now);
+                Some(grant)
             }
             Verdict::Granted(grant) => {
-                state.set_grant(grant, self.clock(), now);
+                let old = state.set_grant(grant, self.clock(), now);
                 state.session.confirm_credential();
                 state.renewals = state.renewals.wrapping_add(1);
+                old
             }
-            Verdict::Denied(refusal) => match refusal.reason().code {
-                CloseCode::UNAUTHORIZED | CloseCode::FORBIDDEN | CloseCode::CREDENTIAL_EXPIRED => {
-                    state.session.abort(refusal.reason().clone(), now);
+            Verdict::Denied(refusal) => {
+                match refusal.reason().code {
+                    CloseCode::UNAUTHORIZED
+                    | CloseCode::FORBIDDEN
+                    | CloseCode::CREDENTIAL_EXPIRED => {
+                        state.session.abort(refusal.reason().clone(), now);
+                    }
+                    _ => {
+                        let wait = refusal.retry_after().unwrap_or(ASK_AGAIN_AFTER);
+                        state.session.ask_again(wait, now);
+                    }
                 }
-                _ => {
-                    let wait = refusal.retry_after().unwrap_or(ASK_AGAIN_AFTER);
-                    state.session.ask_again(wait, now);
-                }
-            },
-            Verdict::NotAsked => state.session.confirm_credential(),
+                None
+            }
+            Verdict::NotAsked => {
+                state.session.confirm_credential();
+                None
+            }
         });
+        drop(old);
     }
 
     /// What lets the client in now.

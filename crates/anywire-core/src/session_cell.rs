@@ -310,7 +310,7 @@ impl SessionCell {
     /// The session begins with this grant.
     pub(crate) fn admit(&self, grant: Grant) {
         let (clock, now) = (self.node.clock, self.node.clock.now());
-        self.peek(|state| state.set_grant(grant, clock, now));
+        drop(self.peek(|state| state.set_grant(grant, clock, now)));
     }
 
     /// Feeds the state one input, then wakes, arms the deadline, tells the app, and leaves the hub if all is over.
@@ -401,7 +401,7 @@ impl SessionCell {
         let is_news = state.session.contact_version() != state.told_contact
             || state.renewals != state.told_renewals
             || state.session.has_credential()
-            || (has_left && state.extra.is_some());
+            || (state.extra.is_some() && state.session.is_ended());
         let news = if is_news {
             self.settle_news(state)
         } else {
@@ -529,13 +529,26 @@ impl State {
         self.owes_attachment || self.owes_grant
     }
 
-    /// The app has let the client in.
-    pub(crate) fn set_grant(&mut self, grant: Grant, clock: Clock, now: Timestamp) {
+    /// The app has let the client in. Returns the grant before, for the caller to drop when the lock is let go: its values are the
+    /// app's.
+    #[must_use = "it must not be dropped under the lock"]
+    pub(crate) fn set_grant(
+        &mut self,
+        grant: Grant,
+        clock: Clock,
+        now: Timestamp,
+    ) -> Option<Grant> {
         let until = grant.ends_at().map(|until| clock.timestamp(until));
         self.session.grant(until, now);
         if !grant.is_plain() || self.extra.is_some() {
-            self.extra.get_or_insert_default().grant = Some(grant);
+            let kept = &mut self.extra.get_or_insert_default().grant;
+            let grant = match kept {
+                Some(before) => grant.after(before),
+                None => grant,
+            };
+            return kept.replace(grant);
         }
+        None
     }
 
     /// The session has ended: the ticks of the wheel that it does not wait for any more.

@@ -51,7 +51,8 @@ impl Hub {
         let is_valid = self.inner.has_secret(attach);
         let found = match self.inner.session(attach.session) {
             Some(cell) if is_valid => {
-                let is_asked = !cell.is_by_grant;
+                // Whoever shows the secret is told how the session has ended, whatever the app says now.
+                let is_asked = !cell.is_by_grant && !cell.is_ended();
                 self.visit(cell, attach.generation, caller, is_asked)
             }
             _ => Err(Refusal::unknown_session()),
@@ -286,7 +287,7 @@ impl Visit {
         let (aside, packets): (Vec<_>, Vec<_>) = packets
             .into_iter()
             .partition(|packet| matches!(packet, Packet::Report(_)) || is_about_request(packet));
-        let mut is_first_use = false;
+        let (mut is_first_use, mut old) = (false, None);
         let taken = self.cell.step(Origin::Transport, |state, now| {
             is_first_use = self.is_use && state.begin_use();
             if mode.is_some() {
@@ -301,7 +302,7 @@ impl Visit {
                 }
             }
             if let Some(grant) = &self.grant {
-                state.set_grant(grant.clone(), self.cell.clock(), now);
+                old = state.set_grant(grant.clone(), self.cell.clock(), now);
             }
             let carries = mode.is_some() || !self.cell.has_transport();
             if carries && self.cell.set_transport(transport) {
@@ -309,6 +310,8 @@ impl Visit {
             }
             Ok(taken)
         });
+        // Its values are the app's, which must not be called under the session's lock.
+        drop(old);
         if is_first_use {
             self.hub.accounts.begin_use(&self.cell.owners);
         }

@@ -196,7 +196,7 @@ async fn what_a_grant_remembers_stays_at_the_server_that_was_asked() {
     let grant = session.grant();
     assert_eq!(grant.principal().unwrap().name(), "ada");
     assert!(grant.expires_in().is_some());
-    assert!(grant.get::<Rights>().is_none());
+    assert!(grant.get::<Rights>().is_some(), "kept where it was given");
     // A handle elsewhere knows the name alone.
     let handle = nodes[1].server.session(opened.session).await.unwrap();
     assert_eq!(handle.grant().principal().unwrap().name(), "ada");

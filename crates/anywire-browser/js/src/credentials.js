@@ -70,8 +70,7 @@ export function createCredentials(settings, session, negotiator) {
     }
 
     try {
-      // A text says the same again: then it is the request that counts, as without one.
-      var answer = typeof authorize === 'function' ? authorize(why, done) : why !== EXPIRING && authorize || '';
+      var answer = typeof authorize === 'function' ? authorize(why, done) : authorize || '';
       if (answer && typeof answer !== 'string') {
         // A page may have given texts a `then`.
         answer.then(done, failed);

@@ -122,34 +122,44 @@ for (const transport of TRANSPORTS) {
     assertHidden(scene, 'token 1', 'token 2', 'token 3', 'token 4');
   });
 
-  for (const authorize of ['once', undefined]) {
-    check(`without another credential an exchange without one asks for the renewal: ${transport}, ${authorize}`, () => {
-      const scene = over(transport, { authorize, ...(transport === 'websocket' && { transports: ['websocket', 'poll'] }) });
-      scene.advance(5000);
-      const before = scene.network.requests.length;
-      assert.equal(scene.page.forms.length, transport === 'jsonp' && authorize ? 1 : 0, 'a form opens with a credential alone');
-      scene.server.credentials.length = 0;
-      scene.session.ask(10000);
-      scene.advance(3000);
-      assert.equal(scene.server.credentials[0].how, 'exchange');
-      assert.ok(scene.server.credentials.every(({ credential }) => credential === ''));
-      assert.equal(scene.client.transport, transport);
-      assert.deepEqual(scene.server.errors, []);
-      if (transport === 'websocket') {
-        const [request, ...more] = scene.network.requests.slice(before);
-        assert.equal(more.length, 0);
-        assert.match(request.url, /\/poll$/);
-        assert.equal(request.withCredentials, true);
-        const [attach, ...packets] = decodePayload(request.body);
-        assert.match(attach.content, /^[0-9a-f]{32} [0-9a-f]{32} 2 0$/, 'it does not attach');
-        assert.deepEqual(packets.filter(({ letter }) => letter !== 'a'), [{ letter: 'k', content: '' }]);
-        assert.deepEqual(scene.session.log, ['websocket'], 'the WebSocket is not disturbed');
-      }
-      scene.client.send('on');
-      scene.advance(2000);
-      assert.deepEqual(scene.session.inbox, ['on']);
-    });
-  }
+  check(`without a credential an exchange without one asks for the renewal: ${transport}`, () => {
+    const scene = over(transport, { ...(transport === 'websocket' && { transports: ['websocket', 'poll'] }) });
+    scene.advance(5000);
+    const before = scene.network.requests.length;
+    assert.equal(scene.page.forms.length, 0, 'a form opens with a credential alone');
+    scene.server.credentials.length = 0;
+    scene.session.ask(10000);
+    scene.advance(3000);
+    assert.equal(scene.server.credentials[0].how, 'exchange');
+    assert.ok(scene.server.credentials.every(({ credential }) => credential === ''));
+    assert.equal(scene.client.transport, transport);
+    assert.deepEqual(scene.server.errors, []);
+    if (transport === 'websocket') {
+      const [request, ...more] = scene.network.requests.slice(before);
+      assert.equal(more.length, 0);
+      assert.match(request.url, /\/poll$/);
+      assert.equal(request.withCredentials, true);
+      const [attach, ...packets] = decodePayload(request.body);
+      assert.match(attach.content, /^[0-9a-f]{32} [0-9a-f]{32} 2 0$/, 'it does not attach');
+      assert.deepEqual(packets.filter(({ letter }) => letter !== 'a'), [{ letter: 'k', content: '' }]);
+      assert.deepEqual(scene.session.log, ['websocket'], 'the WebSocket is not disturbed');
+    }
+    scene.client.send('on');
+    scene.advance(2000);
+    assert.deepEqual(scene.session.inbox, ['on']);
+  });
+  check(`a text is said again: ${transport}`, () => {
+    const scene = over(transport, { authorize: 'lasting' });
+    scene.advance(5000);
+    scene.server.credentials.length = 0;
+    scene.session.ask(10000);
+    scene.advance(3000);
+    assert.ok(scene.server.credentials.length > 0);
+    assert.ok(scene.server.credentials.every(({ credential }) => credential === 'lasting'));
+    scene.client.send('on');
+    scene.advance(2000);
+    assert.deepEqual(scene.session.inbox, ['on']);
+  });
 }
 
 test('both legs of a race say the credential, and the session is one', () => {

@@ -174,11 +174,8 @@ impl<'a> VerdictCode<'a> {
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Self::Granted { principal, left_ms } => {
-                let grant = principal.map_or_else(Grant::anonymous, Grant::to);
-                Verdict::Granted(match left_ms {
-                    Some(left) => grant.lasting(Duration::from_millis(left)),
-                    None => grant,
-                })
+                let left = left_ms.map(Duration::from_millis);
+                Verdict::Granted(Grant::relayed(principal.map(Principal::new), left))
             }
             Self::Denied {
                 code,

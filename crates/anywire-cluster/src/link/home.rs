@@ -261,18 +261,23 @@ impl Home {
     fn take_ask(&mut self, question: u32, is_last: bool, bytes: &[u8]) -> Result<(), LinkError> {
         let ask = self.asks.entry(question).or_default();
         ask.extend_from_slice(bytes);
-        if ask.len() > self.longest_ask || self.asks.len() > MAX_ASKS {
-            return Err(LinkError::Nonsense(
-                "a question without an end, or too many",
-            ));
+        // No session takes what is longer; the rest is awaited, and answered.
+        ask.truncate(self.longest_ask);
+        if self.asks.len() > MAX_ASKS {
+            return Err(LinkError::Nonsense("too many questions at once"));
         }
         if !is_last {
             return Ok(());
         }
         let ask = self.asks.remove(&question).unwrap_or_default();
-        let (whom, deed) = decode_ask(&ask)?;
-        let hub = self.sessions.hub();
-        let reached = hub.map(|hub| hub.reach_here(&whom, &deed));
+        let hub = self.sessions.hub().filter(|_| ask.len() < self.longest_ask);
+        let reached = match hub {
+            Some(hub) => {
+                let (whom, deed) = decode_ask(&ask)?;
+                Some(hub.reach_here(&whom, &deed))
+            }
+            None => None,
+        };
         for (is_last, bytes) in pieces(&encode_reached(&reached.unwrap_or_default())) {
             let frame = ToEdge::Reached {
                 question,
