@@ -155,10 +155,6 @@ async fn a_session_goes_on_by_a_fresh_token_and_no_address_has_one() {
         run(page, &options).await;
         let expected = json!(["open", "open", "hello ada", "expiring", "renewed"]);
         assert_eq!(told(page, 5).await, expected, "{transport}");
-        assert!(
-            begun.elapsed() < TERM,
-            "{transport}: it was renewed in time"
-        );
         tokio::time::sleep((TERM + ENDED_WITHIN).saturating_sub(begun.elapsed())).await;
         run(page, "socket.send('still here')").await;
         assert_eq!(told(page, 1).await, json!(["still here"]), "{transport}");

@@ -100,6 +100,8 @@ impl From<Exceeded> for Refusal {
     }
 }
 
+type Sessions = HashSet<SessionId>;
+
 /// What an address or a principal has used.
 #[derive(Debug)]
 struct Account {
@@ -107,12 +109,12 @@ struct Account {
     usage: Usage,
     /// It is among those that leave.
     is_leaving: AtomicBool,
-    /// Of a principal: its sessions.
-    sessions: Mutex<HashSet<SessionId>>,
+    /// Of a principal: its sessions. Addresses, of which there may be as many as sessions, have no such set.
+    sessions: Mutex<Option<Box<Sessions>>>,
 }
 
 impl Account {
-    fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+    fn sessions(&self) -> MutexGuard<'_, Option<Box<Sessions>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -214,7 +216,7 @@ impl Accounts {
             return Err(exceeded);
         }
         if let Some(account) = &owners.principal {
-            account.sessions().insert(session);
+            account.sessions().get_or_insert_default().insert(session);
         }
         Ok(owners)
     }
@@ -224,7 +226,12 @@ impl Accounts {
         let found = self.index.get(&Key::Principal(principal.clone()));
         let account = found.map(|indexed| indexed.key().0.clone());
         account.map_or_else(Vec::new, |account| {
-            account.sessions().iter().copied().collect()
+            let sessions = account.sessions();
+            sessions
+                .iter()
+                .flat_map(|all| all.iter())
+                .copied()
+                .collect()
         })
     }
 
@@ -262,8 +269,10 @@ impl Accounts {
         was_used: bool,
         now: Timestamp,
     ) -> bool {
-        if let Some(account) = &owners.principal {
-            account.sessions().remove(&session);
+        if let Some(account) = &owners.principal
+            && let Some(sessions) = &mut *account.sessions()
+        {
+            sessions.remove(&session);
         }
         if !was_used {
             self.begin_use(owners);
