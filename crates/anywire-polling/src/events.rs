@@ -20,7 +20,8 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
     let (offer, seen) = read(&request)?;
     let Request { hub, guest, .. } = request;
     let begun = StreamBody::begin_events(hub, offer, seen, guest);
-    let body = match begun.await? {
+    let entering = Box::pin(begun).await?;
+    let body = match entering {
         Entering::Here(body) => body?,
         Entering::Elsewhere(asked) => asked.await?,
     };

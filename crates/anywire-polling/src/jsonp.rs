@@ -35,7 +35,8 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
     })??;
     let payload = bounded(payload, hub.limits())?;
     let begun = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, guest);
-    let exchange = match begun.await? {
+    let entering = Box::pin(begun).await?;
+    let exchange = match entering {
         Entering::Here(exchange) => exchange?,
         Entering::Elsewhere(asked) => asked.await?,
     };

@@ -30,8 +30,10 @@ where
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
+    // Boxed: what lets it in must take no room while it is held.
     let begun = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, guest);
-    let exchange = match begun.await? {
+    let entering = Box::pin(begun).await?;
+    let exchange = match entering {
         Entering::Here(exchange) => exchange?,
         Entering::Elsewhere(asked) => asked.await?,
     };

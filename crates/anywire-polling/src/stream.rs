@@ -29,7 +29,8 @@ where
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
     let begun = StreamBody::begin(hub, encoding, payload.bytes, guest);
-    let body = match begun.await? {
+    let entering = Box::pin(begun).await?;
+    let body = match entering {
         Entering::Here(body) => body?,
         Entering::Elsewhere(asked) => asked.await?,
     };
