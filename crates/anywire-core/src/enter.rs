@@ -1,7 +1,6 @@
 //! The one way in: the hub lets an entry in here, or at the node where its session lives.
 
 use std::fmt::{self, Debug, Formatter};
-use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
 use anywire_protocol::{SessionId, Transport};
@@ -22,11 +21,11 @@ impl Hub {
     /// The refusals of [`Hub::open`], [`Hub::find`] and [`Visit::attach`](crate::Visit::attach); and the session's node cannot be reached now.
     pub fn enter(&self, entry: Entry, caller: &Caller) -> Entering {
         let Some(nodes) = self.inner.nodes() else {
-            return self.enter_here(entry, caller).into();
+            return Entering::Here(self.enter_here(entry, caller));
         };
         let session = entry.head.session();
         if self.inner.session(session).is_some() || self.inner.has_tombstone(session) {
-            return self.enter_here(entry, caller).into();
+            return Entering::Here(self.enter_here(entry, caller));
         }
         // What can be refused without asking others is refused without asking them.
         let admitted = match &entry.head {
@@ -34,7 +33,7 @@ impl Hub {
             Head::Attach(attach) => self.check_secret(attach),
         };
         if let Err(refusal) = admitted {
-            return Err(refusal).into();
+            return Entering::Here(Err(refusal));
         }
         let (hub, nodes, caller) = (self.clone(), nodes.clone(), caller.clone());
         let is_open = matches!(entry.head, Head::Open(_));
@@ -121,54 +120,34 @@ impl Hub {
 }
 
 /// An entry on its way in.
-///
-/// Await it, or where a future is held for long, take it apart: then nothing of an entry that is let in here outlives the moment.
-#[must_use = "an entry that is not awaited has not been let in"]
-pub enum Entering<T = Entered<Connection>> {
+#[must_use = "an entry that waits for other nodes has not been let in"]
+pub enum Entering {
     /// It was decided here.
-    Here(Result<T, Refusal>),
-    /// Other nodes are asked.
-    Elsewhere(Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send>>),
+    Here(Result<Entered<Connection>, Refusal>),
+    /// Others are asked.
+    Elsewhere(Pin<Box<dyn Future<Output = Result<Entered<Connection>, Refusal>> + Send>>),
 }
 
-impl<T: Send + 'static> Entering<T> {
-    /// Makes something else of what becomes of the entry.
-    pub fn map<U: 'static>(self, map: impl FnOnce(T) -> U + Send + 'static) -> Entering<U> {
+impl Entering {
+    /// What becomes of the entry.
+    ///
+    /// Cancel safety: as of [`Hub::enter`].
+    ///
+    /// # Errors
+    /// Those of [`Hub::enter`].
+    pub async fn decided(self) -> Result<Entered<Connection>, Refusal> {
         match self {
-            Self::Here(decided) => Entering::Here(decided.map(map)),
-            Self::Elsewhere(asked) => {
-                Entering::Elsewhere(Box::pin(async move { asked.await.map(map) }))
-            }
+            Self::Here(decided) => decided,
+            Self::Elsewhere(asked) => asked.await,
         }
     }
 }
 
-impl<T> Debug for Entering<T> {
+impl Debug for Entering {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Here(_) => "Here",
             Self::Elsewhere(_) => "Elsewhere",
         })
-    }
-}
-
-impl<T> From<Result<T, Refusal>> for Entering<T> {
-    fn from(decided: Result<T, Refusal>) -> Self {
-        Self::Here(decided)
-    }
-}
-
-impl<T> IntoFuture for Entering<T>
-where
-    T: Send + 'static,
-{
-    type Output = Result<T, Refusal>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        match self {
-            Self::Here(decided) => Box::pin(ready(decided)),
-            Self::Elsewhere(asked) => asked,
-        }
     }
 }

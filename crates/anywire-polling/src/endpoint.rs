@@ -2,9 +2,10 @@
 
 use anywire_protocol::Transport;
 
-use crate::answer::{Answer, HttpRefusal, Style};
+use crate::answer::{HttpRefusal, Style};
 use crate::request::body::BoxError;
 use crate::request::{Request, Row};
+use crate::taken::Taken;
 use crate::{events, form, jsonp, poll, stream};
 
 /// An endpoint under the mount path.
@@ -62,23 +63,22 @@ impl Endpoint {
         }
     }
 
-    /// Answers a request. A poll with a hold waits for something to say.
+    /// Takes a request: what it says has been handed on when this returns. Nothing of the request is needed after it.
     ///
-    /// Cancel safety: dropping the future detaches the session and loses nothing: the outbox keeps what the client has not
-    /// acknowledged.
+    /// Cancel safety: dropping the future loses nothing: the client says again what was not acknowledged.
     ///
     /// # Errors
     /// Nothing of the request was taken: [`render`](crate::render()) the refusal.
-    pub async fn answer<B>(self, request: Request<'_, B>) -> Result<Answer, HttpRefusal>
+    pub async fn take<B>(self, request: Request<'_, B>) -> Result<Taken, HttpRefusal>
     where
         B: http_body::Body<Error: Into<BoxError>>,
     {
         match self {
-            Self::Poll => poll::answer(request).await,
-            Self::Stream => stream::answer(request).await,
-            Self::Events => events::answer(request).await,
-            Self::Jsonp => jsonp::answer(request).await,
-            Self::Form => form::answer(request).await,
+            Self::Poll => poll::take(request).await,
+            Self::Stream => stream::take(request).await,
+            Self::Events => events::take(request).await,
+            Self::Jsonp => jsonp::take(request).await,
+            Self::Form => form::take(request).await,
         }
     }
 }

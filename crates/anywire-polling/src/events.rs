@@ -1,6 +1,6 @@
 //! `GET {mount}/events`: server-sent events (PROTOCOL §14).
 
-use anywire_core::{Entering, Refusal};
+use anywire_core::Refusal;
 use anywire_protocol::{Offer, Offset, ProtocolError};
 use http::{HeaderName, Method};
 
@@ -8,6 +8,7 @@ use crate::answer::{Answer, HttpRefusal};
 use crate::request::query;
 use crate::request::{Request, Row};
 use crate::stream_body::StreamBody;
+use crate::taken::Taken;
 
 pub(crate) const ROW: Row = Row {
     name: "events",
@@ -16,16 +17,11 @@ pub(crate) const ROW: Row = Row {
     is_opt_in: false,
 };
 
-pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
+pub(crate) async fn take<B>(request: Request<'_, B>) -> Result<Taken, HttpRefusal> {
     let (offer, seen) = read(&request)?;
     let Request { hub, guest, .. } = request;
-    let begun = StreamBody::begin_events(hub, offer, seen, guest);
-    let entering = Box::pin(begun).await?;
-    let body = match entering {
-        Entering::Here(body) => body?,
-        Entering::Elsewhere(asked) => asked.await?,
-    };
-    Ok(Answer::stream("text/event-stream; charset=utf-8", body))
+    let body = StreamBody::begin_events(hub, offer, seen, guest).await?;
+    Ok(Answer::stream("text/event-stream; charset=utf-8", body).into())
 }
 
 /// What the client offers, and the last event's id that it has, if it says so.

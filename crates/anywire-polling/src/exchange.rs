@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anywire_core::{
-    Connection, End, Entered, Entering, Entry, Flow, Guest, Head, Hub, Intent, Outgoing, Refusal,
+    Connection, End, Entered, Entry, Flow, Guest, Head, Hub, Intent, Outgoing, Refusal,
 };
 use anywire_protocol::{
     CloseCode, ConnectionMode, Encoding, Limits, Packet, PayloadWriter, Transport,
@@ -35,7 +35,7 @@ impl Exchange {
         encoding: Encoding,
         payload: Bytes,
         guest: Guest,
-    ) -> Result<Entering<Self>, Refusal> {
+    ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, mut rest } = Parsed::read(encoding, payload, false, &limits)?;
         let mut writer = PayloadWriter::new(encoding);
@@ -61,27 +61,25 @@ impl Exchange {
             transport,
             intent,
         };
-        Ok(hub.enter(entry, &caller).map(move |entered| {
-            let Entered {
-                opened,
-                connection,
-                answer,
-            } = entered;
-            if let Some(opened) = opened {
-                writer.push(&Packet::Opened(opened));
-            }
-            if let Some(content) = ping {
-                writer.push(&Packet::Pong(content));
-            }
-            if let Some(answer) = answer {
-                answer.packets().for_each(|packet| writer.push(&packet));
-            }
-            Self {
-                connection: connection.map(|(connection, _)| connection),
-                writer,
-                limits,
-            }
-        }))
+        let Entered {
+            opened,
+            connection,
+            answer,
+        } = hub.enter(entry, &caller).decided().await?;
+        if let Some(opened) = opened {
+            writer.push(&Packet::Opened(opened));
+        }
+        if let Some(content) = ping {
+            writer.push(&Packet::Pong(content));
+        }
+        if let Some(answer) = answer {
+            answer.packets().for_each(|packet| writer.push(&packet));
+        }
+        Ok(Self {
+            connection: connection.map(|(connection, _)| connection),
+            writer,
+            limits,
+        })
     }
 
     /// Waits until there is something to answer, or the hold is over.

@@ -12,6 +12,7 @@ use crate::answer::{Answer, HttpRefusal, TEXT};
 use crate::request::body::{BoxError, Escape, collect};
 use crate::request::head::{Parsed, bounded, hold};
 use crate::request::{Request, Row};
+use crate::taken::Taken;
 
 pub(crate) const ROW: Row = Row {
     name: "form",
@@ -20,7 +21,7 @@ pub(crate) const ROW: Row = Row {
     is_opt_in: true,
 };
 
-pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
+pub(crate) async fn take<B>(request: Request<'_, B>) -> Result<Taken, HttpRefusal>
 where
     B: http_body::Body<Error: Into<BoxError>>,
 {
@@ -43,12 +44,12 @@ where
     // The field's value may be escaped itself, which makes three bytes of one.
     let longest = hub.limits().max_payload_bytes.saturating_mul(3) + ESCAPED_MARK.len();
     let field = collect(headers, body, Escape::Always, longest, hub.memory()).await?;
-    take(hub, field.bytes, guest).await?;
-    Ok(Answer::whole(TEXT, Bytes::from_static(b"ok")))
+    take_field(hub, field.bytes, guest).await?;
+    Ok(Answer::whole(TEXT, Bytes::from_static(b"ok")).into())
 }
 
 /// Takes what a form sends. The page cannot read the response, so acks and closes in it must not be recorded as delivered.
-async fn take(hub: &Hub, field: Bytes, guest: Guest) -> Result<(), Refusal> {
+async fn take_field(hub: &Hub, field: Bytes, guest: Guest) -> Result<(), Refusal> {
     let payload = bounded(unescape(field)?, hub.limits())?;
     let Parsed { head, mut rest } = Parsed::read(Encoding::Text, payload, false, hub.limits())?;
     // A pong is not for what carries the session meanwhile.
@@ -70,7 +71,7 @@ async fn take(hub: &Hub, field: Bytes, guest: Guest) -> Result<(), Refusal> {
         transport: Transport::Jsonp,
         intent: Intent::SendUnread,
     };
-    hub.enter(entry, &caller).await.map(drop)
+    hub.enter(entry, &caller).decided().await.map(drop)
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -1,6 +1,5 @@
 //! `GET {mount}/jsonp`: long polling by script tags (PROTOCOL §15). `call.rs` writes the script.
 
-use anywire_core::Entering;
 use anywire_protocol::{Encoding, ProtocolError, Transport};
 use http::Method;
 
@@ -10,6 +9,7 @@ use crate::poll::escape;
 use crate::request::head::bounded;
 use crate::request::query;
 use crate::request::{Request, Row};
+use crate::taken::Taken;
 
 pub(crate) const ROW: Row = Row {
     name: "jsonp",
@@ -23,7 +23,7 @@ pub(crate) fn style(query: &str) -> Style {
     call_number(query).map_or(Style::Json, Style::Call)
 }
 
-pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal> {
+pub(crate) async fn take<B>(request: Request<'_, B>) -> Result<Taken, HttpRefusal> {
     let Request {
         hub, guest, query, ..
     } = request;
@@ -34,16 +34,14 @@ pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRef
         ProtocolError::malformed("a query without a parameter `anywire.b`, the payload")
     })??;
     let payload = bounded(payload, hub.limits())?;
-    let begun = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, guest);
-    let entering = Box::pin(begun).await?;
-    let exchange = match entering {
-        Entering::Here(exchange) => exchange?,
-        Entering::Elsewhere(asked) => asked.await?,
-    };
-    let payload = escape(&exchange.answer().await?);
-    let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
-    let json = serde_json::to_string(payload).expect("text always serialises");
-    Ok(Answer::call(number, &json).counted(hub.memory()))
+    let exchange = Exchange::begin(hub, Transport::Jsonp, Encoding::Text, payload, guest).await?;
+    let memory = hub.memory().clone();
+    Ok(Taken::held(async move {
+        let payload = escape(&exchange.answer().await?);
+        let payload = str::from_utf8(&payload).expect("the text encoding is UTF-8");
+        let json = serde_json::to_string(payload).expect("text always serialises");
+        Ok(Answer::call(number, &json).counted(&memory))
+    }))
 }
 
 /// The number of the call that the script tag waits for.

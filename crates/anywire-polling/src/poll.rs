@@ -1,14 +1,14 @@
 //! `POST {mount}/poll`: one exchange of long polling (PROTOCOL §6).
 
-use anywire_core::Entering;
 use anywire_protocol::{Encoding, Transport, escape_line, veil};
 use bytes::{Bytes, BytesMut};
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal};
 use crate::exchange::Exchange;
-use crate::request::body::{BoxError, Wrapping, collect_payload};
+use crate::request::body::{BoxError, Payload, Wrapping, collect_payload};
 use crate::request::{Request, Row};
+use crate::taken::Taken;
 
 pub(crate) const ROW: Row = Row {
     name: "poll",
@@ -17,7 +17,7 @@ pub(crate) const ROW: Row = Row {
     is_opt_in: false,
 };
 
-pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
+pub(crate) async fn take<B>(request: Request<'_, B>) -> Result<Taken, HttpRefusal>
 where
     B: http_body::Body<Error: Into<BoxError>>,
 {
@@ -29,22 +29,25 @@ where
         ..
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
-    let encoding = payload.encoding;
-    // Boxed: what lets it in must take no room while it is held.
-    let begun = Exchange::begin(hub, Transport::Poll, encoding, payload.bytes, guest);
-    let entering = Box::pin(begun).await?;
-    let exchange = match entering {
-        Entering::Here(exchange) => exchange?,
-        Entering::Elsewhere(asked) => asked.await?,
-    };
-    drop(payload.charge);
-    let answer = exchange.answer().await?;
-    let (content_type, answer) = match payload.wrapping {
-        Wrapping::Plain => (encoding.content_type(), answer),
-        Wrapping::Escaped => (encoding.content_type(), escape(&answer)),
-        Wrapping::Veiled => (Encoding::Text.content_type(), veil(&answer, mask())),
-    };
-    Ok(Answer::whole(content_type, answer).counted(hub.memory()))
+    let Payload {
+        encoding,
+        bytes,
+        wrapping,
+        charge,
+    } = payload;
+    let exchange = Exchange::begin(hub, Transport::Poll, encoding, bytes, guest).await?;
+    // From here on, the session counts its messages.
+    drop(charge);
+    let memory = hub.memory().clone();
+    Ok(Taken::held(async move {
+        let answer = exchange.answer().await?;
+        let (content_type, answer) = match wrapping {
+            Wrapping::Plain => (encoding.content_type(), answer),
+            Wrapping::Escaped => (encoding.content_type(), escape(&answer)),
+            Wrapping::Veiled => (Encoding::Text.content_type(), veil(&answer, mask())),
+        };
+        Ok(Answer::whole(content_type, answer).counted(&memory))
+    }))
 }
 
 fn mask() -> [u8; 4] {

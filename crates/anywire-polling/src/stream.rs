@@ -1,12 +1,12 @@
 //! `POST {mount}/stream`: one endless answer (PROTOCOL §13).
 
-use anywire_core::Entering;
 use http::Method;
 
 use crate::answer::{Answer, HttpRefusal};
 use crate::request::body::{BoxError, collect_payload};
 use crate::request::{Request, Row};
 use crate::stream_body::StreamBody;
+use crate::taken::Taken;
 
 pub(crate) const ROW: Row = Row {
     name: "stream",
@@ -15,7 +15,7 @@ pub(crate) const ROW: Row = Row {
     is_opt_in: false,
 };
 
-pub(crate) async fn answer<B>(request: Request<'_, B>) -> Result<Answer, HttpRefusal>
+pub(crate) async fn take<B>(request: Request<'_, B>) -> Result<Taken, HttpRefusal>
 where
     B: http_body::Body<Error: Into<BoxError>>,
 {
@@ -28,11 +28,6 @@ where
     } = request;
     let payload = collect_payload(headers, body, hub).await?;
     let encoding = payload.encoding;
-    let begun = StreamBody::begin(hub, encoding, payload.bytes, guest);
-    let entering = Box::pin(begun).await?;
-    let body = match entering {
-        Entering::Here(body) => body?,
-        Entering::Elsewhere(asked) => asked.await?,
-    };
-    Ok(Answer::stream(encoding.content_type(), body))
+    let body = StreamBody::begin(hub, encoding, payload.bytes, guest).await?;
+    Ok(Answer::stream(encoding.content_type(), body).into())
 }

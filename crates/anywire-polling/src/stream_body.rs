@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anywire_core::{
-    Caller, Connection, End, Entered, Entering, Entry, Flow, Guest, Head, Hub, Intent, Outgoing,
-    Refusal,
+    Caller, Connection, End, Entered, Entry, Flow, Guest, Head, Hub, Intent, Outgoing, Refusal,
 };
 use anywire_protocol::{
     ConnectionMode, Encoding, Limits, Offer, Offset, Opened, Packet, ProtocolError, Transport,
@@ -44,7 +43,7 @@ impl StreamBody {
         encoding: Encoding,
         payload: Bytes,
         guest: Guest,
-    ) -> Result<Entering<Self>, Refusal> {
+    ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, rest } = Parsed::read(encoding, payload, true, &limits)?;
         if hold(&head).is_some() {
@@ -54,15 +53,13 @@ impl StreamBody {
             .into());
         }
         let caller = guest.caller(hub, Some(&head), &rest).await;
-        let entering = enter(hub, head, rest, Transport::Stream, &caller);
-        Ok(entering.map(move |entered| {
-            let (connection, _, opened) = carried(entered);
-            let mut framing = Framing::payload(encoding);
-            if let Some(opened) = opened {
-                framing.push(&Packet::Opened(opened));
-            }
-            Self::new(connection, framing, limits)
-        }))
+        let entered = enter(hub, head, rest, Transport::Stream, &caller).await?;
+        let (connection, _, opened) = carried(entered);
+        let mut framing = Framing::payload(encoding);
+        if let Some(opened) = opened {
+            framing.push(&Packet::Opened(opened));
+        }
+        Ok(Self::new(connection, framing, limits))
     }
 
     /// Takes an offer for `GET {mount}/events`. `seen` is the last event's id that the client has, if it says so.
@@ -74,7 +71,7 @@ impl StreamBody {
         offer: Offer,
         seen: Option<Offset>,
         guest: Guest,
-    ) -> Result<Entering<Self>, Refusal> {
+    ) -> Result<Self, Refusal> {
         let seen = seen.unwrap_or_default();
         let head = match offer {
             Offer::Open(open) if open.credential.is_some() => {
@@ -97,18 +94,16 @@ impl StreamBody {
         };
         let limits = hub.limits().clone();
         let caller = guest.caller(hub, Some(&head), &[]).await;
-        let entering = enter(hub, head, Vec::new(), Transport::Events, &caller);
-        Ok(entering.map(move |entered| {
-            let (connection, first, opened) = carried(entered);
-            let (mut framing, begin) = Framing::events(first);
-            if let Some(opened) = opened {
-                framing.push(&Packet::Opened(opened));
-            }
-            let mut body = Self::new(connection, framing, limits);
-            body.made_bytes += begin.len();
-            body.pieces.push_back(begin);
-            body
-        }))
+        let entered = enter(hub, head, Vec::new(), Transport::Events, &caller).await?;
+        let (connection, first, opened) = carried(entered);
+        let (mut framing, begin) = Framing::events(first);
+        if let Some(opened) = opened {
+            framing.push(&Packet::Opened(opened));
+        }
+        let mut body = Self::new(connection, framing, limits);
+        body.made_bytes += begin.len();
+        body.pieces.push_back(begin);
+        Ok(body)
     }
 
     fn new(connection: Connection, framing: Framing, limits: Arc<Limits>) -> Self {
@@ -176,20 +171,20 @@ impl StreamBody {
 }
 
 /// Has a stream carry a session.
-fn enter(
+async fn enter(
     hub: &Hub,
     head: Head,
     packets: Vec<Packet>,
     transport: Transport,
     caller: &Caller,
-) -> Entering {
+) -> Result<Entered<Connection>, Refusal> {
     let entry = Entry {
         head,
         packets,
         transport,
         intent: Intent::Carry(ConnectionMode::Stream),
     };
-    hub.enter(entry, caller)
+    hub.enter(entry, caller).decided().await
 }
 
 /// The connection that carries it, the offset of the first message that it will send, and *opened* for an open.

@@ -7,7 +7,7 @@ mod output;
 mod pace;
 mod scratch;
 
-use anywire_core::{Connection, Entering, Guest, Head, Hub, Refusal};
+use anywire_core::{Connection, Guest, Head, Hub, Refusal};
 use anywire_protocol::{Offer, Opened, check_credential};
 
 pub use driver::Driver;
@@ -49,11 +49,7 @@ impl Start {
             Offer::Attach(attach) => Head::Attach(Box::new(attach)),
         };
         let caller = guest.caller(hub, Some(&head), &[]).await;
-        let decided = match driver::enter(hub, head, &caller) {
-            Entering::Here(decided) => decided,
-            Entering::Elsewhere(asked) => asked.await,
-        };
-        match decided {
+        match driver::enter(hub, head, &caller).decided().await {
             Ok(entered) => {
                 let (connection, opened) = driver::carried(entered);
                 Self::Attached(connection, opened)

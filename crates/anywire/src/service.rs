@@ -2,10 +2,13 @@
 //! tower. What endpoints do is left to `anywire-polling` and `upgrade.rs`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anywire_core::{Asks, Guest};
-use anywire_polling::{Answer, Body, BoxError, HttpRefusal, Request, Row, Style, query, render};
+use anywire_polling::{
+    Answer, Body, BoxError, HttpRefusal, Request, Row, Style, Taken, query, render,
+};
 use anywire_protocol::{CloseCode, CloseReason, Transport};
 use http::header::{ALLOW, CONNECTION, UPGRADE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -64,42 +67,39 @@ impl Target {
 }
 
 /// Answers a request to a target.
-pub(crate) async fn respond<B>(
-    shared: &Shared,
+pub(crate) fn respond<B>(
+    shared: Arc<Shared>,
     target: Target,
     mut head: RequestHead,
     body: B,
-) -> Response<Body>
+) -> impl Future<Output = Response<Body>>
 where
     B: http_body::Body<Error: Into<BoxError>>,
 {
     let style = target.style(&head.query);
     let asks_for_upgrade = head.headers.contains_key(UPGRADE);
-    // The endpoint's future is held by this one alone: each layer would hold the request once more, for as long as a poll.
-    let (outcome, origin) = match target.judge(shared, &mut head) {
-        Ok(Judged {
-            endpoint,
-            origin,
-            address,
-        }) => {
-            let is_own = origin == CrossOrigin::No;
-            let outcome = endpoint.answer(shared, head, body, is_own, address).await;
-            (outcome, origin)
+    // Boxed, and gone with the whole request once that is taken: a poll is held for long.
+    let taking = Box::pin(async move { target.take(&shared, &mut head, body).await });
+    async move {
+        let (taken, origin) = taking.await;
+        let outcome = match taken {
+            Ok(Taken::Answered(answer)) => Ok(*answer),
+            Ok(Taken::Held(answering)) => answering.await,
+            Err(refusal) => Err(refusal),
+        };
+        let mut response = render(outcome, style);
+        let is_refused_upgrade =
+            asks_for_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        if is_refused_upgrade {
+            // Bytes that follow it are no request: they may be smuggled.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Err(outcome) => (*outcome, CrossOrigin::No),
-    };
-    let mut response = render(outcome, style);
-    let is_refused_upgrade =
-        asks_for_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    if is_refused_upgrade {
-        // Bytes that follow it are no request: they may be smuggled.
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        origin.mark(headers);
+        response
     }
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    origin.mark(headers);
-    response
 }
 
 impl Target {
@@ -110,48 +110,53 @@ impl Target {
         }
     }
 
-    /// The gate before the method and the authorisation. What is answered at once is an `Err`, refused or not.
-    fn judge(
+    /// The gate, then the script or the endpoint.
+    async fn take<B>(
         self,
         shared: &Shared,
         head: &mut RequestHead,
-    ) -> Result<Judged, Box<Result<Answer, HttpRefusal>>> {
-        let config = &shared.config;
-        let mut source = head.source(config);
-        if source.is_unnamed_proxy {
-            warn_of_proxy(shared, source.peer);
-        }
-        if source.is_proxied
-            && let Some(permit) = &head.permit
-        {
-            permit.exempt();
-        }
-        let refused = |refusal| Box::new(Err(refusal));
-        let host = judge_host(config, head, source.host.take()).map_err(refused)?;
-        let address = source.address();
-        (head.peer, head.scheme) = (source.peer, source.scheme);
+        body: B,
+    ) -> (Result<Taken, HttpRefusal>, CrossOrigin)
+    where
+        B: http_body::Body<Error: Into<BoxError>>,
+    {
+        let (host, address) = match judge(shared, head) {
+            Ok(judged) => judged,
+            Err(refusal) => return (Err(refusal), CrossOrigin::No),
+        };
         let endpoint = match self {
             Self::Endpoint(endpoint) => endpoint,
             // The script is public: pages of other origins load it too.
             Self::Script(build, freshness) => {
-                return Err(Box::new(script(shared, head, build, freshness)));
+                let answer = script(shared, head, build, freshness);
+                return (answer.map(Taken::from), CrossOrigin::No);
             }
         };
-        let origin = judge_origin(config, &head.headers, &host, source.scheme);
-        let origin = origin.map_err(|refusal| refused(refusal.into()))?;
-        Ok(Judged {
-            endpoint,
-            origin,
-            address,
-        })
+        match judge_origin(&shared.config, &head.headers, &host, head.scheme) {
+            Ok(origin) => {
+                let is_own = origin == CrossOrigin::No;
+                let taken = endpoint.take(shared, head, body, is_own, address).await;
+                (taken, origin)
+            }
+            Err(refusal) => (Err(refusal.into()), CrossOrigin::No),
+        }
     }
 }
 
-/// A request that may go on to its endpoint.
-struct Judged {
-    endpoint: Endpoint,
-    origin: CrossOrigin,
-    address: Option<IpAddr>,
+/// What all requests pass: the host that it is for, and the address that it counts for. The head then names the client.
+fn judge(shared: &Shared, head: &mut RequestHead) -> Result<(String, Option<IpAddr>), HttpRefusal> {
+    let mut source = head.source(&shared.config);
+    if source.is_unnamed_proxy {
+        warn_of_proxy(shared, source.peer);
+    }
+    if source.is_proxied
+        && let Some(permit) = &head.permit
+    {
+        permit.exempt();
+    }
+    let host = judge_host(&shared.config, head, source.host.take())?;
+    (head.peer, head.scheme) = (source.peer, source.scheme);
+    Ok((host, source.address()))
 }
 
 fn warn_of_proxy(shared: &Shared, peer: Option<SocketAddr>) {
@@ -183,30 +188,29 @@ impl Endpoint {
     }
 
     /// The gate behind the origin, then the endpoint.
-    async fn answer<B>(
+    async fn take<B>(
         self,
         shared: &Shared,
-        mut head: RequestHead,
+        head: &mut RequestHead,
         body: B,
         is_own_origin: bool,
         address: Option<IpAddr>,
-    ) -> Result<Answer, HttpRefusal>
+    ) -> Result<Taken, HttpRefusal>
     where
         B: http_body::Body<Error: Into<BoxError>>,
     {
         let Row { method, .. } = self.row();
         if method == Method::POST && head.method == Method::OPTIONS && !is_own_origin {
-            return Ok(preflight());
+            return Ok(preflight().into());
         }
         if head.method != *method {
             return Err(method_not_allowed(method.as_str()));
         }
-        let guest = self.guest(shared, &mut head, address);
-        match self {
-            // Boxed, since a held poll lies in the same future.
-            Self::WebSocket => Box::pin(upgrade::websocket(shared, head, guest)).await,
-            Self::Raw => Box::pin(upgrade::raw(shared, head, guest)).await,
-            Self::Publish => Box::pin(publish::answer(shared, &head, body)).await,
+        let guest = self.guest(shared, head, address);
+        let answer = match self {
+            Self::WebSocket => upgrade::websocket(shared, head, guest).await,
+            Self::Raw => upgrade::raw(shared, head, guest).await,
+            Self::Publish => publish::answer(shared, head, body).await,
             Self::Polling(endpoint) => {
                 let request = Request {
                     hub: &shared.hub,
@@ -215,9 +219,10 @@ impl Endpoint {
                     query: &head.query,
                     body,
                 };
-                endpoint.answer(request).await
+                return endpoint.take(request).await;
             }
-        }
+        };
+        answer.map(Taken::from)
     }
 
     /// Who comes, for the app to be asked about.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::{self, Debug, Formatter};
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -61,26 +61,25 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = self.shared.clone();
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            let name = endpoint_name(parts.uri.path(), &shared.config.mount);
-            let Some(target) = Target::find(name, &shared) else {
-                return Ok(not_found());
-            };
-            RequestHead::set_missing_host(&mut parts.headers, parts.uri.authority());
-            let head = RequestHead {
-                path: parts.uri.path().to_owned(),
-                query: parts.uri.query().unwrap_or_default().to_owned(),
-                peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
-                scheme: parts.extensions.get().copied(),
-                upgrade: parts.extensions.remove(),
-                permit: parts.extensions.remove(),
-                method: parts.method,
-                headers: parts.headers,
-                extensions: parts.extensions,
-            };
-            Ok(respond(&shared, target, head, body).await)
-        })
+        let (mut parts, body) = request.into_parts();
+        let name = endpoint_name(parts.uri.path(), &shared.config.mount);
+        let Some(target) = Target::find(name, &shared) else {
+            return Box::pin(ready(Ok(not_found())));
+        };
+        RequestHead::set_missing_host(&mut parts.headers, parts.uri.authority());
+        let head = RequestHead {
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            peer: parts.extensions.get().map(|PeerAddr(addr)| *addr),
+            scheme: parts.extensions.get().copied(),
+            upgrade: parts.extensions.remove(),
+            permit: parts.extensions.remove(),
+            method: parts.method,
+            headers: parts.headers,
+            extensions: parts.extensions,
+        };
+        let responding = respond(shared, target, head, body);
+        Box::pin(async move { Ok(responding.await) })
     }
 }
 

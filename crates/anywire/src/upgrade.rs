@@ -48,11 +48,11 @@ pub(crate) const RAW: Row = Row {
 /// `GET {mount}/websocket` (PROTOCOL §5).
 pub(crate) async fn websocket(
     shared: &Shared,
-    head: RequestHead,
+    head: &mut RequestHead,
     guest: Guest,
 ) -> Result<Answer, HttpRefusal> {
     let request = Upgrade::check(head)?;
-    let offer = Offer::parse(offered_protocols(&request.headers)).map_err(Refusal::from);
+    let offer = Offer::parse(offered_protocols(&head.headers)).map_err(Refusal::from);
     let offer = offer.map_err(|refusal| refused(&refusal))?;
     if let Offer::Open(open) = &offer {
         let admitted = shared.hub.admit(open);
@@ -87,11 +87,11 @@ fn is_told_before(code: CloseCode) -> bool {
 /// `GET {mount}/raw` (PROTOCOL §9).
 pub(crate) async fn raw(
     shared: &Shared,
-    head: RequestHead,
+    head: &mut RequestHead,
     guest: Guest,
 ) -> Result<Answer, HttpRefusal> {
     let request = Upgrade::check(head)?;
-    let offered = application_protocols(offered_protocols(&request.headers));
+    let offered = application_protocols(offered_protocols(&head.headers));
     let protocol = choose_protocol(&offered, shared.hub.protocols()).unwrap_or_default();
     let caller = guest.caller(&shared.hub, None, &[]).await;
     let connection = shared.hub.open_raw(protocol, &caller);
@@ -104,14 +104,13 @@ pub(crate) async fn raw(
 
 /// A request that may become a WebSocket.
 struct Upgrade {
-    headers: HeaderMap,
     handshake: Handshake,
     on_upgrade: OnUpgrade,
     permit: Option<ConnectionPermit>,
 }
 
 impl Upgrade {
-    fn check(head: RequestHead) -> Result<Self, HttpRefusal> {
+    fn check(head: &mut RequestHead) -> Result<Self, HttpRefusal> {
         let wrong = |text: &str| refused(&Refusal::new(CloseCode::PROTOCOL_ERROR, text));
         let handshake = Handshake::check(&head.method, &head.headers)
             .map_err(|error| wrong(&error.to_string()))?;
@@ -120,12 +119,12 @@ impl Upgrade {
         }
         let on_upgrade = head
             .upgrade
+            .take()
             .ok_or_else(|| wrong("a connection that cannot be upgraded: use HTTP/1.1"))?;
         Ok(Self {
-            headers: head.headers,
             handshake,
             on_upgrade,
-            permit: head.permit,
+            permit: head.permit.take(),
         })
     }
 
@@ -135,7 +134,6 @@ impl Upgrade {
             handshake,
             on_upgrade,
             permit,
-            ..
         } = self;
         let hub = shared.hub.clone();
         tokio::spawn(async move {

@@ -90,7 +90,8 @@ impl Server {
                 async move { found.ok_or_else(warp::reject::not_found) }
             })
             .and(before)
-            .and(head())
+            // Boxed, as its many layers would lie in the future of a request that is held.
+            .and(head().boxed())
             .and(warp::body::stream())
             .then(
                 |(target, shared): (Target, Arc<Shared>),
@@ -102,7 +103,8 @@ impl Server {
                         StreamBody::new(StreamExt::map(body, |chunk: Result<_, warp::Error>| {
                             chunk.map(Frame::data)
                         }));
-                    async move { reply(respond(&shared, target, head, body).await) }
+                    let responding = respond(shared, target, head, body);
+                    async move { reply(responding.await) }
                 },
             )
             .boxed()

@@ -36,7 +36,7 @@ pub(super) async fn serve(hub: Hub, line: Line<Down, Up>) {
         anywire_core::Intent::Carry(ConnectionMode::Duplex)
     );
     let caller = Caller::default();
-    let entering = async { hub.enter(entry, &caller).await };
+    let entering = async { hub.enter(entry, &caller).decided().await };
     let entered = tokio::select! {
         entered = entering => entered,
         // The client is gone: what it brought may have been taken.

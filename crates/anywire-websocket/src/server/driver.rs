@@ -453,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     let hub = self.hub.clone();
                     Entering::Elsewhere(Box::pin(async move {
                         let caller = guest.caller(&hub, Some(&head), &[]).await;
-                        enter(&hub, head, &caller).await
+                        enter(&hub, head, &caller).decided().await
                     }))
                 }
             };
