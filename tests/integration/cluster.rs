@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anywire::cluster::{Cluster, ClusterKey, Gap, MemoryStore};
-use anywire::{CloseCode, CloseReason};
+use anywire::{CloseCode, CloseReason, Denied, Grant, Keep, Visitor};
 use anywire_protocol::Packet;
 use anywire_tests::certificate::Certificate;
 use anywire_tests::cluster::{TestNode, TestStore, linked, test_key};
@@ -388,6 +388,46 @@ async fn a_node_that_drains_has_others_take_new_sessions() {
             assert_eq!(wire.recv_text().await, "hello");
         }
         assert_eq!(nodes[1].server.metrics().opened, ALL.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_request_goes_with_it_from_a_node_that_drains() {
+    let keep = Keep::nothing().path().peer();
+    let config = every().keep(keep).authorize(|visitor: Visitor| async move {
+        let said = visitor.credential.as_ref();
+        let name = said.ok_or_else(|| Denied::unauthenticated("say who you are"))?;
+        let grant = Grant::to(name.as_str());
+        Ok(match name.as_str() {
+            "valued" => grant.with(7_u8),
+            _ => grant,
+        })
+    });
+    for store in TestStore::each() {
+        println!("{}", store.name());
+        let nodes = TestNode::start_all(2, &config, &store).await;
+        let server = nodes[0].server.clone();
+        tokio::spawn(async move { server.drain(Duration::from_secs(30)).await });
+        while !nodes[0].server.is_draining() {
+            tokio::task::yield_now().await;
+        }
+        for variant in ALL {
+            let wire = Wire::present(nodes[0].addr, variant, "ada").await.unwrap();
+            let session = nodes[1].server.session(wire.opened.session).await.unwrap();
+            assert!(session.is_here());
+            let opening = session.opening().expect("the path is kept");
+            let path = opening.path().unwrap();
+            assert!(path.starts_with("/anywire/"), "{variant:?} {path}");
+            assert!(opening.peer().unwrap().ip().is_loopback(), "{variant:?}");
+            // Values do not go from node to node, and no app is to miss them.
+            let refused = Wire::present(nodes[0].addr, variant, "valued").await.err();
+            assert_eq!(refused.map(|(_, code)| code), Some(4_903), "{variant:?}");
+            let wire = Wire::present(nodes[1].addr, variant, "valued")
+                .await
+                .unwrap();
+            let session = nodes[1].server.session(wire.opened.session).await.unwrap();
+            assert_eq!(session.grant().get::<u8>(), Some(&7), "{variant:?}");
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Reaching sessions by their id, by their principal, and as an audience: on one server, and on three nodes.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anywire::{CloseCode, CloseReason, Config, Denied, Grant, Server, Visitor};
 use anywire_tests::cluster::{TestNode, TestStore, linked};
 use anywire_tests::server::TestServer;
+use tokio::sync::Semaphore;
 
 use crate::wire::{ALL, Got, Variant, Wire, every};
 
@@ -173,4 +176,118 @@ async fn a_snapshot_of_the_sessions_holds_no_lock() {
         .collect();
     assert!(now.contains(&more.opened.session));
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// An app that says who a client is, but not before it is let.
+struct Slow {
+    config: Config,
+    asked: Arc<Semaphore>,
+    may_answer: Arc<Semaphore>,
+}
+
+impl Slow {
+    fn new() -> Self {
+        let (asked, may_answer) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (ask, answer) = (asked.clone(), may_answer.clone());
+        let config = every().authorize(move |visitor: Visitor| {
+            let (ask, answer) = (ask.clone(), answer.clone());
+            async move {
+                let Some(credential) = visitor.credential else {
+                    return Err(Denied::unauthenticated("say who you are"));
+                };
+                ask.add_permits(1);
+                answer.acquire().await.unwrap().forget();
+                Ok(Grant::to(credential.as_str()))
+            }
+        });
+        Self {
+            config,
+            asked,
+            may_answer,
+        }
+    }
+
+    /// Ada and Bob want to come to a server; while the app thinks about them, another one puts Ada out.
+    async fn put_ada_out(&self, variant: Variant, addr: std::net::SocketAddr, by: &Server) -> u64 {
+        let ada = tokio::spawn(Wire::present(addr, variant, "ada"));
+        let bob = tokio::spawn(Wire::present(addr, variant, "bob"));
+        self.asked.acquire_many(2).await.unwrap().forget();
+        let reach = by.principal("ada").revoke("out").await;
+        assert_eq!((reach.sessions, reach.silent_nodes), (0, 0), "{variant:?}");
+        self.may_answer.add_permits(2);
+        assert!(bob.await.unwrap().is_ok(), "{variant:?}");
+        let (_, code) = ada.await.unwrap().err().expect("Ada is put out");
+        code
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_was_let_in_before_it_was_put_out_does_not_open() {
+    let slow = Slow::new();
+    let server = TestServer::start(slow.config.clone()).await;
+    for variant in ALL {
+        let code = slow.put_ada_out(variant, server.addr, &server.server).await;
+        assert_eq!(code, 4_970, "{variant:?}");
+        // The app is asked about her after that, and says yes.
+        slow.may_answer.add_permits(1);
+        let mut again = open(server.addr, variant, "ada").await;
+        slow.asked.acquire().await.unwrap().forget();
+        again.close(CloseCode::NORMAL.into()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_put_out_at_all_nodes_before_it_opens() {
+    for store in TestStore::each() {
+        let slow = Slow::new();
+        let nodes = TestNode::start_all(3, &slow.config, &store).await;
+        let by = &nodes[0].server;
+        for variant in ALL {
+            let code = slow.put_ada_out(variant, nodes[1].addr, by).await;
+            assert_eq!(code, 4_970, "{variant:?}");
+        }
+        // From a node that drains it goes to another one, which may not know what came first: then the client comes again.
+        let drained = nodes[1].server.clone();
+        tokio::spawn(async move { drained.drain(Duration::from_secs(30)).await });
+        while !nodes[1].server.is_draining() {
+            tokio::task::yield_now().await;
+        }
+        for variant in ALL {
+            let code = slow.put_ada_out(variant, nodes[1].addr, by).await;
+            assert!(matches!(code, 4_970 | 4_902), "{variant:?} {code}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_goes_on_by_its_grant_does_so_at_every_node() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let config = every().authorize(move |visitor: Visitor| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            match visitor.credential {
+                Some(credential) => Ok(Grant::to(credential.as_str())),
+                None => Err(Denied::unauthenticated("say who you are")),
+            }
+        }
+    });
+    for store in TestStore::each() {
+        let nodes = TestNode::start_all(2, &config, &store).await;
+        for variant in ALL {
+            // JSONP opens twice, the second time without the credential.
+            if variant == Variant::Jsonp {
+                continue;
+            }
+            asked.store(0, Ordering::Relaxed);
+            let mut wire = open(nodes[0].addr, variant, "ada").await;
+            for (turn, other) in ALL.into_iter().enumerate() {
+                wire.go_to(nodes[(turn + 1) % 2].addr);
+                wire.switch(other).await;
+                wire.send("on").await;
+                assert_eq!(wire.recv_text().await, "on", "{variant:?} then {other:?}");
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), 1, "{variant:?}");
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! Grants that run out: renewed while their sessions go on, or the end of these (PROTOCOL §10.11).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anywire::{Asks, Config, Denied, Grant, Limits, Visitor};
-use anywire_protocol::{Credential, Packet};
+use anywire_protocol::{Credential, Offset, Packet};
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
 use tokio::time::{sleep, timeout};
@@ -242,6 +242,56 @@ async fn a_request_renews_by_its_cookie_also_beside_a_websocket() {
     // Somebody else's cookie finds no session, as ever.
     let (status, _) = with_cookie(&server, "bob", &packet('x', &attach)).await;
     assert_eq!(status, 404);
+}
+
+/// What the app says of everybody.
+type Opinion = Arc<Mutex<Result<&'static str, Denied>>>;
+
+#[tokio::test]
+async fn a_request_that_cannot_renew_ends_its_session_on_every_transport() {
+    let cases = [
+        (Ok("bob"), 4935),
+        (Err(Denied::forbidden("no more")), 4969),
+        (Err(Denied::unauthenticated("who")), 4966),
+    ];
+    for variant in ALL {
+        for (then, code) in cases.clone() {
+            let opinion = Opinion::new(Mutex::new(Ok("ada")));
+            let said = opinion.clone();
+            let config = every().authorize(move |_| {
+                let said = said.lock().unwrap().clone();
+                async move { Ok(Grant::to(said?).lasting(Duration::from_secs(60))) }
+            });
+            let server = TestServer::start(config).await;
+            let mut wire = Wire::open(server.addr, variant).await;
+            let renewal = [
+                wire.attach_packet(None),
+                Packet::Offset(Offset::default().into()),
+                Packet::Message("by nobody".into()),
+                Packet::Credential(Credential::new("")),
+            ];
+            let refuse = async {
+                // While what carries the session is idle.
+                sleep(Duration::from_millis(300)).await;
+                *opinion.lock().unwrap() = then.clone();
+                let begun = Instant::now();
+                let answer = exchange(server.addr, Variant::PollText, &renewal).await;
+                (unpack(Variant::PollText, answer), begun)
+            };
+            let ((told, begun), ended) = tokio::join!(refuse, wire.ended());
+            let took = begun.elapsed();
+            assert_eq!(ended, code, "{variant:?}");
+            assert!(took < Duration::from_secs(2), "{variant:?} {took:?}");
+            let told = told.iter().find_map(|packet| match packet {
+                Packet::Close(reason) => Some(reason.code.as_u16()),
+                _ => None,
+            });
+            assert_eq!(told, Some(code), "{variant:?}");
+            let reasons = server.seen.wait_closed(1).await;
+            assert_eq!(reasons[0].code.as_u16(), code, "{variant:?}");
+            assert!(server.seen.heard().is_empty(), "{variant:?}");
+        }
+    }
 }
 
 #[tokio::test]

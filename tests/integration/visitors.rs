@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anywire::{Asks, Config, Denied, Grant, Keep, Transport, Visitor};
-use anywire_protocol::Packet;
+use anywire_protocol::{Can, Credential, Generation, Offset, Open, OpeningKey, Packet};
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
 
 use crate::wire::{ALL, Variant, Wire, escape, every, exchange, new_key, packet, upgrade};
 
@@ -131,6 +133,88 @@ async fn a_credential_never_stands_in_an_address() {
     assert_eq!((refused.status, refused.code()), (400, 4960));
     let text = "a credential in the address of an event stream: open by an exchange";
     assert!(refused.text().contains(text), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_credential_never_stands_in_the_address_of_a_script() {
+    let server = TestServer::start(by_token(&Log::default())).await;
+    let token = "token of ada";
+    let open = Packet::Open(Box::new(Open {
+        key: OpeningKey::from_bytes([7; 16]),
+        generation: Generation::new(1),
+        received: Offset::default(),
+        hold: None,
+        protocols: Vec::new(),
+        can: Can::SPOKEN,
+        credential: Some(Credential::new(token)),
+    }));
+    let wire = Wire::present(server.addr, Variant::PollText, token)
+        .await
+        .unwrap();
+    let attach = wire.attach_packet(None);
+    let renewal = Packet::Credential(Credential::new(token));
+    for packets in [vec![open], vec![attach.clone(), renewal]] {
+        let answer = exchange(server.addr, Variant::Jsonp, &packets).await;
+        assert_eq!(answer.code(), 4960, "{}", answer.text());
+        let text = "a credential in the address of a script: send it by a form";
+        assert!(answer.text().contains(text), "{}", answer.text());
+    }
+    // To ask about the request is to say nothing.
+    let question = [attach, Packet::Credential(Credential::new(""))];
+    let answer = exchange(server.addr, Variant::Jsonp, &question).await;
+    assert_ne!(answer.status, 400, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_principal_with_a_name_too_long_lets_nobody_in() {
+    for (bytes, code) in [(1_024, None), (1_025, Some(1011))] {
+        let config = every()
+            .authorize(move |_| async move { Ok::<_, Denied>(Grant::to("x".repeat(bytes))) });
+        let server = TestServer::start(config).await;
+        for variant in ALL {
+            let refused = Wire::present(server.addr, variant, "t").await.err();
+            assert_eq!(refused.map(|(_, code)| code), code, "{variant:?} {bytes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_to_ask_by_counts_while_a_websocket_waits_to_attach() {
+    let server = TestServer::start(by_token(&Log::default())).await;
+    let before = server.server.metrics().held_bytes;
+    let cookie = format!("Cookie: large={}", "x".repeat(8_000));
+    let origin = format!("Origin: http://{}", server.addr);
+    let headers = [
+        &cookie[..],
+        &origin,
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol: anywire.v1",
+    ];
+    let mut streams = Vec::new();
+    for _ in 0..10 {
+        let mut stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+        let head = format!(
+            "GET /anywire/websocket HTTP/1.1\r\nHost: {}\r\n{}\r\n\r\n",
+            server.addr,
+            headers.join("\r\n")
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 101");
+        streams.push(stream);
+    }
+    let counted = async {
+        while server.server.metrics().held_bytes < before + 80_000 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let counted = timeout(Duration::from_secs(5), counted).await;
+    let held = server.server.metrics().held_bytes - before;
+    assert!(counted.is_ok(), "{held} bytes are counted");
 }
 
 #[tokio::test]

@@ -232,10 +232,7 @@ impl Driver {
     fn leave_unopened(&mut self, now: Timestamp) {
         let mut state = self.shared.lock();
         if self.names.is_none() && !state.session.is_open() {
-            let own = state.session.close_reason().cloned();
-            state
-                .session
-                .abort(own.unwrap_or_else(|| CloseCode::NORMAL.into()), now);
+            state.session.cut_short(CloseCode::NORMAL.into(), now);
         }
     }
 

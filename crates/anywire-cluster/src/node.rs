@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anywire_core::{
-    Caller, Deed, Entered, Entry, Head, Hub, Nodes, Place, Placing, Reached, Reaching, Refusal,
-    RemoteConnection, Verdict, WeakHub, Whom,
+    Answering, Caller, Deed, Entered, Entry, Head, Hub, Nodes, Place, Placing, Reached, Reaching,
+    Refusal, RemoteConnection, Verdict, WeakHub, Whom,
 };
 use anywire_protocol::{CloseCode, Message, SessionId};
 use dashmap::DashMap;
@@ -437,6 +437,27 @@ impl Node {
         }
     }
 
+    /// Whether a session goes on by its grant, as its home says; nothing if that cannot be told.
+    async fn asks_by_grant(&self, session: SessionId) -> Option<bool> {
+        if let Some(is_by_grant) = self.homes.is_by_grant(session) {
+            return Some(is_by_grant);
+        }
+        let node = match self.homes.get(session) {
+            Some((node, _)) => node,
+            None => match self.find(session, Instant::now()).await.ok()? {
+                Whereabouts::At(node, claim) => {
+                    self.homes.put(session, node, claim);
+                    node
+                }
+                Whereabouts::Here | Whereabouts::Nowhere => return None,
+            },
+        };
+        let link = self.links.to(node, LINK_WITHIN).await.ok()?;
+        let is_by_grant = link.is_by_grant(session).await?;
+        self.homes.note_grant(session, is_by_grant);
+        Some(is_by_grant)
+    }
+
     /// Asks the nodes that this one has links to whether a session lives there.
     async fn ask_others(&self, session: SessionId) -> Option<NodeId> {
         for (node, link) in self.links.up() {
@@ -511,6 +532,10 @@ impl Nodes for Node {
         caller: &'a Caller,
     ) -> Placing<'a> {
         Box::pin(async move { self.place(session, entry, caller).await })
+    }
+
+    fn is_by_grant(&self, session: SessionId) -> Answering<'_> {
+        Box::pin(async move { self.asks_by_grant(session).await.unwrap_or(false) })
     }
 
     fn ended(&self, session: SessionId) {

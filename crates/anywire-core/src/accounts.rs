@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anywire_protocol::{CloseCode, SessionId, Timestamp};
 use dashmap::DashSet;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::budgets::{Budgets, Share};
@@ -33,6 +34,8 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// What a session is to keep of the request, if this opens one.
     pub opening: Option<Opening>,
+    /// When the app was asked: a principal that was put out since does not come in by what it said. `None` if it was not asked.
+    pub asked: Option<Instant>,
 }
 
 impl Caller {
@@ -215,6 +218,11 @@ impl Accounts {
             self.retire(&owners, now);
             return Err(exceeded);
         }
+        if !self.has(&owners) {
+            // One was forgotten before this session counted in it, and nobody would find the session there.
+            self.of(&owners).for_each(|(_, usage, _)| usage.unopen());
+            return self.open(session, caller, now);
+        }
         if let Some(account) = &owners.principal {
             account.sessions().get_or_insert_default().insert(session);
         }
@@ -391,6 +399,15 @@ impl Accounts {
         ]
         .into_iter()
         .flatten()
+    }
+
+    /// Whether the owners' accounts are those of the index.
+    fn has(&self, owners: &Owners) -> bool {
+        let mut accounts = [&owners.address, &owners.principal].into_iter().flatten();
+        accounts.all(|account| {
+            let found = self.index.get(&account.key);
+            found.is_some_and(|found| Arc::ptr_eq(&found.key().0, account))
+        })
     }
 
     fn account(&self, key: Key) -> Arc<Account> {

@@ -101,6 +101,14 @@ impl Connection {
         }
     }
 
+    /// The peer has taken nothing for too long: drop the connection behind this.
+    pub fn stall(&self) {
+        match &self.0 {
+            Carrier::Here(local) => local.stall(),
+            Carrier::Elsewhere(remote) => remote.stall(),
+        }
+    }
+
     /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is
     /// woken when there is more.
     pub fn poll_transmit(

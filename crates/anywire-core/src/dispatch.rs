@@ -51,8 +51,12 @@ pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Calls the handler for all that has happened to a session, unless another thread does so now.
 pub(crate) fn dispatch(cell: &Arc<SessionCell>, handler: &dyn Callbacks) {
     let mut calls = CALLS.take();
-    let (mut is_mine, mut slot) = (false, None);
+    let (mut is_mine, mut slot, mut has_failed) = (false, None, false);
     while !calls.is_empty() || next_calls(cell, &mut is_mine, &mut slot, &mut calls) {
+        if has_failed {
+            // An app that keeps nothing still hears of the end.
+            calls.retain(|call| matches!(call, Call::Close(_)));
+        }
         let sender = Sender::new(cell.clone());
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             while let Some(call) = calls.pop_front() {
@@ -60,10 +64,8 @@ pub(crate) fn dispatch(cell: &Arc<SessionCell>, handler: &dyn Callbacks) {
             }
         }));
         if outcome.is_err() {
-            // The panic hook has printed it. The thread goes on: it may belong to another session. An app that keeps nothing
-            // still hears of the end.
-            calls.retain(|call| matches!(call, Call::Close(_)));
-            slot = None;
+            // The panic hook has printed it. The thread goes on: it may belong to another session.
+            (slot, has_failed) = (None, true);
             fail(cell);
         }
     }

@@ -56,8 +56,7 @@ impl HubState {
         for cell in &rest {
             cell.step(Origin::Transport, |state, now| {
                 // The app may have closed it before, for a reason of its own.
-                let reason = state.session.close_reason().cloned();
-                state.session.abort(reason.unwrap_or_else(restart), now);
+                state.session.cut_short(restart(), now);
             });
         }
         rest.len()

@@ -83,7 +83,7 @@ impl Hub {
                 let opened = self.open(open, &packets, caller);
                 opened.map_err(|refusal| self.explain(head.session(), intent, refusal))?
             }
-            Head::Attach(attach) => self.find(attach, caller)?,
+            Head::Attach(attach) => self.find(attach, &packets, caller)?,
         };
         let visit = visit.renewed_by(&packets, caller);
         let must_say_opened = matches!(head, Head::Open(_)) || transport == Transport::WebSocket;

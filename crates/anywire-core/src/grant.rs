@@ -86,9 +86,8 @@ impl Grant {
 
     /// The same with what this node knows better than the one that was given it: the values of the grant before.
     pub(crate) fn after(self, before: &Self) -> Self {
-        let is_relayed = self.0.as_ref().is_some_and(|inner| inner.is_relayed);
         match &before.0 {
-            Some(before) if is_relayed => {
+            Some(before) if self.is_relayed() => {
                 self.change(|inner| inner.values.clone_from(&before.values))
             }
             _ => self,
@@ -106,6 +105,13 @@ impl Grant {
         values.iter().find_map(|value| value.downcast_ref())
     }
 
+    /// Whether the app has given it values.
+    pub fn has_values(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|inner| !inner.values.is_empty())
+    }
+
     /// How long it still holds; `None` for one that holds for good.
     pub fn expires_in(&self) -> Option<Duration> {
         let until = self.ends_at()?;
@@ -118,8 +124,12 @@ impl Grant {
 
     /// Whether it says no more than who the client is.
     pub(crate) fn is_plain(&self) -> bool {
-        let says_more = |inner: &Arc<Inner>| inner.until.is_some() || !inner.values.is_empty();
-        !self.0.as_ref().is_some_and(says_more)
+        !self.has_values() && self.ends_at().is_none()
+    }
+
+    /// Whether another node was given it.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.is_relayed)
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {

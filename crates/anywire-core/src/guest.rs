@@ -29,6 +29,9 @@ pub trait Gate: Debug + Send + Sync {
     /// Who makes the request, without asking.
     fn unasked(&self) -> Caller;
 
+    /// How many bytes of the request it keeps, to ask by.
+    fn held_bytes(&self) -> usize;
+
     /// Who makes the request, as the app says.
     fn ask(
         self: Box<Self>,
@@ -47,6 +50,14 @@ pub enum Guest {
 }
 
 impl Guest {
+    /// How many bytes of the request are kept, in case the app is to be asked.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Known(_) => 0,
+            Self::Unknown(gate) => gate.held_bytes(),
+        }
+    }
+
     /// Who comes. `head` is what the request begins with, `None` for a plain WebSocket; `packets` are what follows.
     ///
     /// Cancel safety: nothing has happened if the future is dropped, but that the app may have been asked.
@@ -60,7 +71,7 @@ impl Guest {
             Some(Head::Open(open)) if open.credential.is_some() => {
                 (Asks::Open, open.credential.clone())
             }
-            Some(head) if hub.is_by_grant(head.session()) => {
+            Some(head) if hub.is_by_grant(head).await => {
                 if !packets.iter().any(is_about_request) {
                     return gate.unasked();
                 }

@@ -26,6 +26,7 @@ use crate::memory::{Memory, is_to_shrink};
 use crate::metrics::{Counters, Metrics};
 use crate::nodes::Nodes;
 use crate::refusal::Refusal;
+use crate::revocations::Revocations;
 use crate::secrets::Secrets;
 use crate::session_cell::{About, Home, Node, Origin, SessionCell};
 use crate::socket::{Sender, Socket};
@@ -58,6 +59,9 @@ pub(crate) struct HubState {
     cluster: OnceLock<Joined>,
     pub(crate) counters: Counters,
     pub(crate) unheard: Unheard,
+    pub(crate) revocations: Revocations,
+    /// Held while a message is given to the sessions of a principal.
+    pub(crate) sending: Mutex<()>,
     pub(crate) protocols: Vec<String>,
     sessions: DashMap<SessionId, Arc<SessionCell>>,
     /// Itself, for tasks.
@@ -92,6 +96,8 @@ impl Hub {
             cluster: OnceLock::new(),
             counters: Counters::default(),
             unheard: Unheard::default(),
+            revocations: Revocations::default(),
+            sending: Mutex::default(),
             protocols,
             sessions: DashMap::new(),
             own: own.clone(),
@@ -281,9 +287,11 @@ impl HubState {
         self.start_wheel();
         let id = Secrets::raw_id();
         let grant = about.caller.verdict.granted()?.clone();
+        // While it is locked, what looks for the session waits for it.
+        let entry = self.sessions.entry(id);
         let cell = Arc::new(self.new_cell(id, self.new_session(), about)?);
         cell.admit(grant);
-        self.sessions.insert(id, cell.clone());
+        entry.insert(cell.clone());
         debug!(session = %id, "raw session opened");
         self.counters.opened.add(1);
         self.begin(&cell);
@@ -329,6 +337,14 @@ impl HubState {
         let owners = self.accounts.open(id, about.caller, self.now());
         // An account may have been made for nothing.
         let owners = owners.inspect_err(|_| self.arm_accounts())?;
+        if let (Some(grant), Some(asked)) = (about.caller.verdict.grant(), about.caller.asked)
+            && let Err(refusal) = self.revocations.judge(grant, asked)
+        {
+            if self.accounts.close(id, &owners, false, self.now()) {
+                self.arm_accounts();
+            }
+            return Err(refusal);
+        }
         let home: Weak<Self> = Arc::downgrade(self);
         let has_handler = self.app.has_handler();
         Ok(SessionCell::new(
@@ -560,9 +576,8 @@ impl Drop for HubState {
     fn drop(&mut self) {
         for cell in self.all() {
             cell.step(Origin::Outside, |state, now| {
-                let reason = state.session.close_reason().cloned();
-                let gone = || CloseReason::new(CloseCode::GOING_AWAY, "the server is gone");
-                state.session.abort(reason.unwrap_or_else(gone), now)
+                let gone = CloseReason::new(CloseCode::GOING_AWAY, "the server is gone");
+                state.session.cut_short(gone, now);
             });
         }
         self.node.deadlines.wake();

@@ -108,6 +108,16 @@ impl Local {
             .peek(|state| state.session.handle_alive(self.id, now));
     }
 
+    /// The peer has taken nothing for too long: the connection is dropped.
+    pub(crate) fn stall(&self) {
+        self.cell.step(Origin::Connection, |state, now| {
+            if state.session.is_current(self.id) {
+                state.let_go();
+                state.session.handle_stall(self.id, now);
+            }
+        });
+    }
+
     /// Hands what is to be sent now to `send`, until `send` says that it has no room. Pending means that the task is
     /// woken when there is more.
     pub(crate) fn poll_transmit(
@@ -175,12 +185,9 @@ impl Drop for Local {
     fn drop(&mut self) {
         let why = self.cell.step(Origin::Connection, |state, now| {
             let is_current = state.session.is_current(self.id);
-            if is_current {
-                state.connection = None;
-            }
             let has_ended = state.session.is_ended();
             if is_current {
-                (state.under_way, state.must_end) = (0, false);
+                state.let_go();
             }
             state.session.handle_detach(self.id, now);
             match (is_current, has_ended) {

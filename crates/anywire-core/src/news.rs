@@ -58,11 +58,15 @@ impl SessionCell {
         cx: &Context<'_>,
         seen: &mut Seen,
     ) -> Poll<Result<SocketEvent, CloseReason>> {
-        if let Some(received) = self.poll_receive(cx.waker()) {
-            return Poll::Ready(received.map(SocketEvent::Message));
+        // First, since messages may come without a pause.
+        let mut news = self.peek(|state| self.news(state, seen));
+        if news.is_none() {
+            if let Some(received) = self.poll_receive(cx.waker()) {
+                return Poll::Ready(received.map(SocketEvent::Message));
+            }
+            // The task is woken for what changes from now on.
+            news = self.peek(|state| self.news(state, seen));
         }
-        // Behind it, so that the task is woken for what changes from now on.
-        let news = self.peek(|state| self.news(state, seen));
         news.map_or(Poll::Pending, |event| Poll::Ready(Ok(event)))
     }
 
@@ -85,23 +89,30 @@ impl SessionCell {
     pub(crate) fn poll_attachment(
         &self,
         seen: &mut u32,
+        watcher: &mut u32,
         cx: &Context<'_>,
     ) -> Poll<Option<Attachment>> {
-        self.peek(|state| {
+        let waker = cx.waker().clone();
+        let (change, left) = self.peek(|state| {
             let version = state.session.contact_version();
             if version != *seen {
                 *seen = version;
-                return Poll::Ready(Some(self.attachment_of(state)));
+                return (Poll::Ready(Some(self.attachment_of(state))), None);
             }
             if state.session.is_ended() {
-                return Poll::Ready(None);
+                return (Poll::Ready(None), None);
             }
-            let watchers = &mut state.extra.get_or_insert_default().watchers;
-            if !watchers.iter().any(|other| other.will_wake(cx.waker())) {
-                watchers.push(cx.waker().clone());
+            let left = state.take_watcher(*watcher);
+            let extra = state.extra.get_or_insert_default();
+            if *watcher == 0 {
+                extra.last_watcher = extra.last_watcher.wrapping_add(1).max(1);
+                *watcher = extra.last_watcher;
             }
-            Poll::Pending
-        })
+            extra.watchers.push((*watcher, waker));
+            (Poll::Pending, left)
+        });
+        drop(left);
+        change
     }
 }
 
@@ -114,6 +125,8 @@ enum Changes {
         cell: Arc<SessionCell>,
         /// The version of what was seen last.
         seen: u32,
+        /// Its number among those who wait; 0 before it has waited.
+        watcher: u32,
     },
     /// Of a session of another node.
     Once(Option<Attachment>),
@@ -131,6 +144,7 @@ impl AttachmentChanges {
         Self(Changes::Here {
             cell,
             seen: version.wrapping_sub(1),
+            watcher: 0,
         })
     }
 
@@ -146,12 +160,29 @@ impl AttachmentChanges {
     }
 }
 
+impl Drop for AttachmentChanges {
+    fn drop(&mut self) {
+        let Changes::Here { cell, watcher, .. } = &self.0 else {
+            return;
+        };
+        if *watcher != 0 {
+            // Its task is not kept for what it does not wait for.
+            let left = cell.peek(|state| state.take_watcher(*watcher));
+            drop(left);
+        }
+    }
+}
+
 impl Stream for AttachmentChanges {
     type Item = Attachment;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Attachment>> {
         match &mut self.0 {
-            Changes::Here { cell, seen } => cell.poll_attachment(seen, cx),
+            Changes::Here {
+                cell,
+                seen,
+                watcher,
+            } => cell.poll_attachment(seen, watcher, cx),
             Changes::Once(attachment) => Poll::Ready(attachment.take()),
         }
     }

@@ -25,9 +25,12 @@ pub enum Place {
 /// An entry that the nodes decide upon.
 pub type Placing<'a> = Pin<Box<dyn Future<Output = Result<Place, Refusal>> + Send + 'a>>;
 
+/// A question that another node answers.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
 /// The cluster that a hub is a node of: see [`Hub::join`](crate::Hub::join).
 ///
-/// All calls but [`Nodes::enter`] are made while locks are held: they must return at once, and not call the hub.
+/// All calls but [`Nodes::enter`] and [`Nodes::is_by_grant`] are made while locks are held: they must return at once, and not call the hub.
 pub trait Nodes: Debug + Send + Sync + 'static {
     /// Lets an entry in whose session is not here. The hub has found that the entry may be let in: an attach shows its
     /// session's secret, an open is within the shares.
@@ -40,6 +43,9 @@ pub trait Nodes: Debug + Send + Sync + 'static {
         entry: Entry,
         caller: &'a Caller,
     ) -> Placing<'a>;
+
+    /// Whether a session of another node goes on by its grant, as that node says; `false` if it cannot be asked.
+    fn is_by_grant(&self, session: SessionId) -> Answering<'_>;
 
     /// A session has ended here, and its client need not be told any more.
     fn ended(&self, session: SessionId);

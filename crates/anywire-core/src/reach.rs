@@ -1,15 +1,15 @@
 //! Reaching sessions by what they are: one by its id, all of a principal, or an audience. In a cluster that asks the other nodes too.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use anywire_protocol::{CloseCode, CloseReason, Message, SessionId, TrySendError};
+use anywire_protocol::{CloseCode, CloseReason, Message, SessionId};
 
 use crate::deeds::{Deed, Reach, Reached, Reaching, SessionInfo, Whom};
 use crate::hub::{Hub, HubState};
 use crate::principal::Principal;
-use crate::session_cell::{Origin, SessionCell};
+use crate::session_cell::SessionCell;
 use crate::socket::Sender;
+use crate::topics::Offered;
 
 /// All sessions of a principal; see [`Hub::principal`].
 #[derive(Clone, Debug)]
@@ -36,9 +36,10 @@ impl PrincipalHandle {
         self.reach(Deed::Close(reason.into())).await.reach
     }
 
-    /// Puts it out: all its sessions close at once with 4970 and this text. Cancel safety is as of `send`.
+    /// Puts it out: all its sessions close at once with 4970 and this text, and those too that are about to open since the app was asked
+    /// about them before. Cancel safety is as of `send`.
     ///
-    /// That says nothing of what comes next: let [`authorize`](crate::Gate) refuse it first.
+    /// That says nothing of whom the app is asked about next: let [`authorize`](crate::Gate) refuse it first.
     pub async fn revoke(&self, text: impl Into<String>) -> Reach {
         self.reach(Deed::Revoke(text.into())).await.reach
     }
@@ -58,7 +59,8 @@ impl PrincipalHandle {
 
 /// The followers of topics, each session once; see [`Hub::audience`].
 ///
-/// What is published so is ordered with the other messages of one node, and not with what [`Hub::publish`] brings from other nodes.
+/// The followers of a topic hear in one order what is published there, so or by [`Hub::publish`], at one node. There is no order with what
+/// [`Hub::publish`] brings from other nodes.
 #[derive(Clone, Debug)]
 #[must_use = "an audience hears nothing until `publish` is called"]
 pub struct Audience {
@@ -112,13 +114,15 @@ impl Hub {
     ///
     /// Cancel safety: nothing happens if the future is dropped.
     pub async fn session(&self, id: SessionId) -> Option<Sender> {
-        if let Some(sender) = self.sender(id) {
-            return Some(sender);
+        if let Some(cell) = self.inner.session(id) {
+            // One that has ended is there until its client knows.
+            return (!cell.is_ended()).then(|| Sender::new(cell));
         }
         let nodes = self.inner.nodes()?.clone();
         let reached = nodes.clone().reach(Whom::Session(id), Deed::Tell).await;
         let info = reached.told.into_iter().next()?;
-        Some(Sender::elsewhere(info, nodes))
+        let longest = self.limits().max_message_bytes;
+        Some(Sender::elsewhere(info, nodes, longest))
     }
 
     /// All sessions of a principal, at all nodes.
@@ -156,21 +160,22 @@ impl Hub {
     /// Reaches the sessions of this node alone.
     pub fn reach_here(&self, whom: &Whom, deed: &Deed) -> Reached {
         let mut reached = Reached::default();
-        let deed = match deed {
-            Deed::Send(message) => {
-                let memory = &self.inner.node.memory;
-                let counted = message.clone();
-                Deed::Send(counted.counted_by(|bytes| memory.count_shared(bytes)))
-            }
-            other => other.clone(),
-        };
+        if let Deed::Send(message) = deed {
+            reached.reach.sessions = self.inner.send(whom, message.clone());
+            return reached;
+        }
+        if let (Whom::Principal(principal), Deed::Revoke(text)) = (whom, deed) {
+            let reason = CloseReason::new(CloseCode::REVOKED, text);
+            self.inner.revocations.put(principal.clone(), reason);
+        }
         for cell in self.inner.those(whom) {
             let is_meant = cell.peek(|state| match deed {
                 // Also one that is about to close in order.
                 Deed::Revoke(_) => !state.session.is_ended(),
                 _ => state.session.is_open(),
             });
-            if is_meant && self.inner.act(&cell, &deed, &mut reached.told) {
+            if is_meant {
+                act(&cell, deed, &mut reached.told);
                 reached.reach.sessions += 1;
             }
         }
@@ -186,49 +191,50 @@ impl HubState {
                 let ids = self.accounts.sessions(principal).into_iter();
                 ids.filter_map(|id| self.session(id)).collect()
             }
-            Whom::Followers {
-                topics,
-                except,
-                except_principals,
-            } => {
-                let followers = topics.iter().flat_map(|topic| self.topics.cells(topic));
-                let each: HashMap<_, _> = followers.map(|cell| (cell.id, cell)).collect();
-                let is_meant = |cell: &Arc<SessionCell>| {
-                    let principal = cell.owners.principal();
-                    !except.contains(&cell.id)
-                        && !principal.is_some_and(|principal| except_principals.contains(principal))
-                };
-                each.into_values().filter(is_meant).collect()
-            }
+            // Followers are only sent to.
+            Whom::Followers { .. } => Vec::new(),
         }
     }
 
-    /// Does it to one session. `false` if the session has ended meanwhile, or takes nothing.
-    fn act(&self, cell: &Arc<SessionCell>, deed: &Deed, told: &mut Vec<SessionInfo>) -> bool {
-        let sender = Sender::new(cell.clone());
-        match deed {
-            Deed::Tell => told.push(SessionInfo {
-                id: cell.id,
-                principal: cell.owners.principal().cloned(),
-                protocol: cell.protocol().to_owned(),
-                attachment: cell.attachment(),
-            }),
-            Deed::Send(message) => match sender.try_send(message.clone()) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => {
-                    let reason = CloseReason::new(CloseCode::TOO_SLOW, "the outbox is full");
-                    cell.step(Origin::Outside, |state, now| {
-                        state.session.abort(reason, now)
-                    });
-                    return false;
-                }
-                Err(_) => return false,
-            },
-            Deed::Close(reason) => sender.close(reason.clone()),
-            Deed::Revoke(text) => sender.revoke(text),
-            Deed::Subscribe(topic) => sender.subscribe(topic),
-            Deed::Unsubscribe(topic) => sender.unsubscribe(topic),
+    /// Sends to all of them, and closes those that have no room; returns how many have taken it. All hear in one order what is sent to the
+    /// same principal, or to the same topics.
+    fn send(&self, whom: &Whom, message: Message) -> usize {
+        let memory = &self.node.memory;
+        if let Whom::Followers {
+            topics,
+            except,
+            except_principals,
+        } = whom
+        {
+            let is_meant = |cell: &SessionCell| {
+                let principal = cell.owners.principal();
+                !except.contains(&cell.id)
+                    && !principal.is_some_and(|principal| except_principals.contains(principal))
+            };
+            return self.topics.publish_to(topics, is_meant, message, memory);
         }
-        true
+        let message = message.counted_by(|bytes| memory.count_shared(bytes));
+        let order = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        let offered = Offered::to(self.those(whom).iter(), &message);
+        drop(order);
+        offered.count()
+    }
+}
+
+/// Does it to one session.
+fn act(cell: &Arc<SessionCell>, deed: &Deed, told: &mut Vec<SessionInfo>) {
+    let sender = Sender::new(cell.clone());
+    match deed {
+        Deed::Tell => told.push(SessionInfo {
+            id: cell.id,
+            principal: cell.owners.principal().cloned(),
+            protocol: cell.protocol().to_owned(),
+            attachment: cell.attachment(),
+        }),
+        Deed::Send(_) => unreachable!("what is sent goes to all at once"),
+        Deed::Close(reason) => sender.close(reason.clone()),
+        Deed::Revoke(text) => sender.revoke(text),
+        Deed::Subscribe(topic) => sender.subscribe(topic),
+        Deed::Unsubscribe(topic) => sender.unsubscribe(topic),
     }
 }

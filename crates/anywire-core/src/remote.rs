@@ -70,6 +70,9 @@ pub trait RemoteConnection: Debug + Send + Sync {
     /// What [`Connection::alive`](crate::Connection::alive) does.
     fn alive(&self);
 
+    /// What [`Connection::stall`](crate::Connection::stall) does.
+    fn stall(&self);
+
     /// What [`Connection::poll_transmit`](crate::Connection::poll_transmit) does.
     fn poll_transmit(
         &self,

@@ -85,42 +85,51 @@ impl SessionCell {
 
     /// Goes on by a new grant, or ends.
     pub(crate) fn renew(self: &Arc<Self>, verdict: Verdict, origin: Origin) {
+        let end = self.end_by(&verdict);
         // The app's values are dropped when the lock is let go.
-        let old = self.step(origin, |state, now| match verdict {
+        let old = self.step(origin, |state, now| match (verdict, end) {
             // It may have ended while the app judged.
-            verdict if state.session.is_ended() => verdict.into_grant(),
-            Verdict::Granted(grant) if grant.principal() != self.owners.principal() => {
-                let text = "the credential is somebody else's";
-                let reason = CloseReason::new(CloseCode::CREDENTIAL_EXPIRED, text);
-                state.session.abort(reason, now);
-                Some(grant)
+            (verdict, _) if state.session.is_ended() => verdict.into_grant(),
+            (verdict, Some(reason)) => {
+                state.session.cut_short(reason, now);
+                verdict.into_grant()
             }
-            Verdict::Granted(grant) => {
+            (Verdict::Granted(grant), None) => {
                 let old = state.set_grant(grant, self.clock(), now);
                 state.session.confirm_credential();
                 state.renewals = state.renewals.wrapping_add(1);
                 old
             }
-            Verdict::Denied(refusal) => {
-                match refusal.reason().code {
-                    CloseCode::UNAUTHORIZED
-                    | CloseCode::FORBIDDEN
-                    | CloseCode::CREDENTIAL_EXPIRED => {
-                        state.session.abort(refusal.reason().clone(), now);
-                    }
-                    _ => {
-                        let wait = refusal.retry_after().unwrap_or(ASK_AGAIN_AFTER);
-                        state.session.ask_again(wait, now);
-                    }
-                }
+            (Verdict::Denied(refusal), None) => {
+                let wait = refusal.retry_after().unwrap_or(ASK_AGAIN_AFTER);
+                state.session.ask_again(wait, now);
                 None
             }
-            Verdict::NotAsked => {
+            (Verdict::NotAsked, None) => {
                 state.session.confirm_credential();
                 None
             }
         });
         drop(old);
+    }
+
+    /// Why what the app says of a credential ends the session, if it does.
+    pub(crate) fn end_by(&self, verdict: &Verdict) -> Option<CloseReason> {
+        match verdict {
+            Verdict::Granted(grant) if grant.principal() != self.owners.principal() => {
+                let text = "the credential is somebody else's";
+                Some(CloseReason::new(CloseCode::CREDENTIAL_EXPIRED, text))
+            }
+            Verdict::Denied(refusal) => {
+                let reason = refusal.reason();
+                let is_final = matches!(
+                    reason.code,
+                    CloseCode::UNAUTHORIZED | CloseCode::FORBIDDEN | CloseCode::CREDENTIAL_EXPIRED
+                );
+                is_final.then(|| reason.clone())
+            }
+            Verdict::Granted(_) | Verdict::NotAsked => None,
+        }
     }
 
     /// What lets the client in now.

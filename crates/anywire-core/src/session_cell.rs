@@ -108,8 +108,9 @@ pub(crate) struct Extra {
     pub(crate) grant: Option<Grant>,
     /// What the app's callbacks keep.
     pub(crate) slot: Slot,
-    /// The tasks that wait for changes of the attachment.
-    pub(crate) watchers: Vec<Waker>,
+    /// The tasks that wait for changes of the attachment, and their numbers.
+    pub(crate) watchers: Vec<(u32, Waker)>,
+    pub(crate) last_watcher: u32,
 }
 
 pub(crate) struct State {
@@ -441,6 +442,7 @@ impl SessionCell {
             wakers: watchers
                 .into_iter()
                 .flatten()
+                .map(|(_, waker)| waker)
                 .chain(state.receiver.take())
                 .collect(),
             credential: state.session.poll_credential(),
@@ -580,6 +582,19 @@ impl State {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
+    }
+
+    /// Takes out a task that waits for changes of the attachment.
+    pub(crate) fn take_watcher(&mut self, number: u32) -> Option<Waker> {
+        let watchers = &mut self.extra.as_mut()?.watchers;
+        let index = watchers.iter().position(|(other, _)| *other == number)?;
+        Some(watchers.swap_remove(index).1)
+    }
+
+    /// What carries the session goes, with what it holds.
+    pub(crate) fn let_go(&mut self) {
+        self.connection = None;
+        (self.under_way, self.must_end) = (0, false);
     }
 
     /// The app has taken a message: a connection that paused for want of room is to go on.

@@ -13,7 +13,7 @@ use anywire_protocol::{
 use tokio_stream::Stream;
 
 use crate::attachment::Attachment;
-use crate::deeds::{Deed, Reaching, SessionInfo, Whom};
+use crate::deeds::{Deed, Reach, Reaching, SessionInfo, Whom};
 use crate::grant::Grant;
 use crate::news::{AttachmentChanges, Seen, SocketEvent};
 use crate::nodes::Nodes;
@@ -235,6 +235,7 @@ enum Reference {
 struct Elsewhere {
     info: SessionInfo,
     nodes: Arc<dyn Nodes>,
+    max_message_bytes: usize,
 }
 
 impl Elsewhere {
@@ -255,8 +256,16 @@ impl Sender {
         Self(Reference::Here(cell))
     }
 
-    pub(crate) fn elsewhere(info: SessionInfo, nodes: Arc<dyn Nodes>) -> Self {
-        Self(Reference::Elsewhere(Arc::new(Elsewhere { info, nodes })))
+    pub(crate) fn elsewhere(
+        info: SessionInfo,
+        nodes: Arc<dyn Nodes>,
+        max_message_bytes: usize,
+    ) -> Self {
+        Self(Reference::Elsewhere(Arc::new(Elsewhere {
+            info,
+            nodes,
+            max_message_bytes,
+        })))
     }
 
     /// A socket's own session.
@@ -282,15 +291,24 @@ impl Sender {
     ///
     /// # Errors
     /// The message comes back. [`SendError::Closed`]: the session is over, open a new one. [`SendError::TooLarge`]: the
-    /// message is longer than `max_message_bytes`, split it.
+    /// message is longer than `max_message_bytes`, split it. [`SendError::Unanswered`]: the session lives at another node, which does
+    /// not answer; the message may arrive, or not.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         match &self.0 {
             Reference::Here(cell) => send(cell, message).await,
             Reference::Elsewhere(elsewhere) => {
-                let reached = elsewhere.ask(Deed::Send(message.clone())).await;
-                match reached.reach.sessions {
-                    0 => Err(SendError::Closed(message)),
+                if message.len() > elsewhere.max_message_bytes {
+                    return Err(SendError::TooLarge(message));
+                }
+                let Reach {
+                    sessions,
+                    silent_nodes,
+                    ..
+                } = elsewhere.ask(Deed::Send(message.clone())).await.reach;
+                match (sessions, silent_nodes) {
+                    (0, 0) => Err(SendError::Closed(message)),
+                    (0, _) => Err(SendError::Unanswered(message)),
                     _ => Ok(()),
                 }
             }
@@ -311,7 +329,13 @@ impl Sender {
                     connection.wake();
                 }
             }
-            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Send(message.into())),
+            Reference::Elsewhere(elsewhere) => {
+                let message = message.into();
+                if message.len() > elsewhere.max_message_bytes {
+                    return Err(TrySendError::TooLarge(message));
+                }
+                elsewhere.tell(Deed::Send(message));
+            }
         }
         Ok(())
     }

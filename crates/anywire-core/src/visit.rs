@@ -12,6 +12,7 @@ use tracing::debug;
 
 use crate::accounts::Caller;
 use crate::connection::Connection;
+use crate::entry::Head;
 use crate::grant::{Grant, Verdict};
 use crate::hub::{Hub, HubState};
 use crate::local::Local;
@@ -42,15 +43,24 @@ impl Hub {
         self.counted(visited)
     }
 
-    /// Finds the session that an attach names.
+    /// Finds the session that an attach names. `packets` are those that it brings, for [`Visit::attach`].
     ///
     /// # Errors
     /// Unknown session, wrong secret and wrong principal look the same.
-    pub fn find(&self, attach: &Attach, caller: &Caller) -> Result<Visit, Refusal> {
+    pub fn find(
+        &self,
+        attach: &Attach,
+        packets: &[Packet],
+        caller: &Caller,
+    ) -> Result<Visit, Refusal> {
         // The secret is checked in any case, so that both refusals take the same time.
         let is_valid = self.inner.has_secret(attach);
         let found = match self.inner.session(attach.session) {
             Some(cell) if is_valid => {
+                if packets.iter().any(is_about_request) && cell.end_by(&caller.verdict).is_some() {
+                    // That is no refusal of the request: it ends the session, before what it brings is taken (PROTOCOL §10.11).
+                    cell.renew(caller.verdict.clone(), Origin::Transport);
+                }
                 // Whoever shows the secret is told how the session has ended, whatever the app says now.
                 let is_asked = !cell.is_by_grant && !cell.is_ended();
                 self.visit(cell, attach.generation, caller, is_asked)
@@ -148,10 +158,24 @@ impl Hub {
     }
 
     /// Whether a session of this hub goes on by its grant, so that its requests are not asked about (PROTOCOL §10.10).
-    pub fn is_by_grant(&self, session: SessionId) -> bool {
+    pub fn is_by_grant_here(&self, session: SessionId) -> bool {
         self.inner
             .session(session)
             .is_some_and(|cell| cell.is_by_grant)
+    }
+
+    /// The same of a session that may be at another node.
+    pub(crate) async fn is_by_grant(&self, head: &Head) -> bool {
+        let session = head.session();
+        match (self.inner.nodes(), head) {
+            // An open is asked about before it is known whether it finds a session.
+            (Some(nodes), Head::Attach(attach))
+                if !self.has_session(session) && self.inner.has_secret(attach) =>
+            {
+                nodes.is_by_grant(session).await
+            }
+            _ => self.is_by_grant_here(session),
+        }
     }
 
     fn counted<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {

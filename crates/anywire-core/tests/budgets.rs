@@ -86,7 +86,7 @@ fn come_back(hub: &Hub, visit: &Visit, caller: &Caller) -> Result<Visit, Refusal
         received: Offset::default(),
         hold: None,
     };
-    hub.find(&attach, caller)
+    hub.find(&attach, &[], caller)
 }
 
 fn exceeded(hub: &Hub, scope: Scope, measure: Measure) -> u64 {

@@ -3,16 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
 use anywire_core::{
-    App, Budgets, Caller, Connection, Deed, End, Entry, Flow, Hub, Nodes, Outgoing, Place, Placing,
-    Reached, Reaching, Socket, Whom,
+    Answering, App, Budgets, Caller, Connection, Deed, End, Entry, Flow, Handler, Hub, Nodes,
+    Outgoing, Place, Placing, Reached, Reaching, Sender, Socket, SocketEvent, Whom,
 };
 use anywire_protocol::*;
 use tokio::sync::mpsc;
+use tokio_stream::Stream;
 
 fn open_packet(key: u8, generation: u64) -> Open {
     Open {
@@ -419,6 +421,143 @@ async fn an_end_is_told_even_after_a_callback_panicked_in_the_same_batch() {
     assert_eq!(*log.lock().unwrap(), ["1000"]);
 }
 
+/// Keeps nothing, and panics over the first message, while the second comes.
+#[derive(Clone, Default)]
+struct Fragile {
+    log: Arc<Mutex<Vec<String>>>,
+    connection: Arc<OnceLock<Connection>>,
+}
+
+impl Handler for Fragile {
+    type State = ();
+
+    fn on_open(&self, _: &Sender) {}
+
+    fn on_message(&self, _: &mut (), _: &Sender, message: Message) {
+        self.log
+            .lock()
+            .unwrap()
+            .push(message.as_text().unwrap().to_owned());
+        let second = [Packet::Message("second".into())].into_iter();
+        self.connection.get().unwrap().receive(second, 1).unwrap();
+        panic!("as the test asks");
+    }
+
+    fn on_close(&self, _: (), _: &Sender, reason: &CloseReason) {
+        self.log.lock().unwrap().push(reason.code.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_but_the_end_follows_a_callback_that_panicked() {
+    let fragile = Fragile::default();
+    let app = App::callbacks(fragile.clone());
+    let hub = Hub::new(Limits::default(), Budgets::default(), Vec::new(), app);
+    let connection = fragile.connection.get_or_init(|| connect(&hub, 1));
+    let first = [Packet::Message("first".into())].into_iter();
+    connection.receive(first, 1).unwrap();
+    assert_eq!(*fragile.log.lock().unwrap(), ["first", "1011"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_state_come_also_between_messages_without_end() {
+    let (hub, mut opened) = hub(Limits::default());
+    let connection = connect(&hub, 1);
+    let mut socket = opened.recv().await.unwrap();
+    let more = || [Packet::Message("more".into())].into_iter();
+    connection.receive(more(), 1).unwrap();
+    assert!(matches!(socket.next().await, Some(SocketEvent::Message(_))));
+    connection.receive(more(), 1).unwrap();
+    // A client of another transport.
+    let visit = hub
+        .open(&open_packet(1, 2), &[], &Caller::default())
+        .unwrap();
+    let hold = ConnectionMode::Exchange {
+        hold: Duration::from_secs(20),
+    };
+    let (_poll, _) = visit
+        .attach(Offset::new(0), Vec::new(), Transport::Poll, hold)
+        .unwrap();
+    let Some(SocketEvent::Attachment(now)) = socket.next().await else {
+        panic!("messages first")
+    };
+    assert_eq!(now.transport(), Some(Transport::Poll));
+    assert!(matches!(socket.next().await, Some(SocketEvent::Message(_))));
+}
+
+/// Counts by its references who may wake it.
+struct Idle;
+
+impl Wake for Idle {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_no_more_for_changes_is_not_kept() {
+    let (hub, mut opened) = hub(Limits::default());
+    let _connection = connect(&hub, 1);
+    let socket = opened.recv().await.unwrap();
+    let task = Arc::new(Idle);
+    let waker = task.clone().into();
+    let cx = &mut Context::from_waker(&waker);
+    let kept = Arc::strong_count(&task);
+    let mut two = [socket.attachment_changes(), socket.attachment_changes()];
+    for changes in &mut two {
+        let mut changes = Pin::new(changes);
+        assert!(changes.as_mut().poll_next(cx).is_ready(), "what it is now");
+        for _ in 0..3 {
+            assert!(changes.as_mut().poll_next(cx).is_pending());
+        }
+    }
+    assert_eq!(Arc::strong_count(&task), kept + 2);
+    let [one, other] = two;
+    drop(one);
+    assert_eq!(Arc::strong_count(&task), kept + 1, "the other still waits");
+    drop(other);
+    assert_eq!(Arc::strong_count(&task), kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_hear_in_one_order_what_is_published_at_once() {
+    const EACH: usize = 300;
+    let (hub, mut opened) = hub(Limits::default());
+    let (mut connections, mut sockets) = (Vec::new(), Vec::new());
+    for key in 0..6 {
+        connections.push(connect(&hub, key));
+        let socket = opened.recv().await.unwrap();
+        socket.subscribe("one");
+        socket.subscribe("two");
+        sockets.push(socket);
+    }
+    let mut publishers = tokio::task::JoinSet::new();
+    for name in ["a", "b", "c"] {
+        let hub = hub.clone();
+        publishers.spawn(async move {
+            for number in 0..EACH {
+                let message = format!("{name}{number}");
+                match name {
+                    "a" => drop(hub.publish("one", message)),
+                    "b" => {
+                        let audience = hub.audience().topic("two").topic("one");
+                        assert_eq!(audience.publish(message).await.sessions, 6);
+                    }
+                    _ => {
+                        let audience = hub.audience().topic("one");
+                        assert_eq!(audience.publish(message).await.sessions, 6);
+                    }
+                }
+            }
+        });
+    }
+    publishers.join_all().await;
+    let mut first = None;
+    for connection in &connections {
+        let (heard, _) = transmit(connection).await;
+        assert_eq!(heard.len(), 3 * EACH);
+        assert_eq!(*first.get_or_insert_with(|| heard.clone()), heard);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn when_the_hub_is_gone_its_apps_are_told() {
     let (hub, mut opened) = hub(Limits::default());
@@ -541,6 +680,10 @@ struct Alone;
 impl Nodes for Alone {
     fn enter<'a>(self: Arc<Self>, _: SessionId, entry: Entry, _: &'a Caller) -> Placing<'a> {
         Box::pin(async { Ok(Place::Here(entry)) })
+    }
+
+    fn is_by_grant(&self, _: SessionId) -> Answering<'_> {
+        Box::pin(async { false })
     }
 
     fn ended(&self, _: SessionId) {}

@@ -65,7 +65,7 @@ proptest! {
             // Nothing is taken: the key, the place, the session's counts.
             let visit = scene.hub.open(&open(NEW, 1, 0), &[], &scene.owner).unwrap();
             visit.attach(Offset::default(), messages(0, 1), Transport::Poll, HOLD).unwrap();
-            let visit = scene.hub.find(&scene.attach(scene.opened.secret, 5, 0), &scene.owner);
+            let visit = scene.hub.find(&scene.attach(scene.opened.secret, 5, 0), &[], &scene.owner);
             visit.unwrap().receive(Offset::default(), messages(0, 1), Transport::Poll).unwrap();
             assert_eq!(scene.hub.metrics().messages_up, before.0.messages_up + 2);
         });

@@ -9,7 +9,7 @@ use anywire_core::{
     Connection, End, Entered, Entry, Flow, Guest, Head, Hub, Intent, Outgoing, Refusal,
 };
 use anywire_protocol::{
-    CloseCode, ConnectionMode, Encoding, Limits, Packet, PayloadWriter, Transport,
+    CloseCode, ConnectionMode, Encoding, Limits, Packet, PayloadWriter, ProtocolError, Transport,
 };
 use bytes::Bytes;
 
@@ -38,6 +38,10 @@ impl Exchange {
     ) -> Result<Self, Refusal> {
         let limits = hub.limits().clone();
         let Parsed { head, mut rest } = Parsed::read(encoding, payload, false, &limits)?;
+        if transport == Transport::Jsonp && shows_credential(&head, &rest) {
+            let text = "a credential in the address of a script: send it by a form";
+            return Err(ProtocolError::malformed(text).into());
+        }
         let mut writer = PayloadWriter::new(encoding);
         let caller = guest.caller(hub, Some(&head), &rest).await;
         let (intent, ping) = match hold(&head) {
@@ -125,6 +129,13 @@ impl Exchange {
         drop(connection);
         Ok(writer.finish())
     }
+}
+
+/// Whether a request shows who its client is, beyond its session's secret.
+fn shows_credential(head: &Head, rest: &[Packet]) -> bool {
+    let opens_with_one = matches!(head, Head::Open(open) if open.credential.is_some());
+    let is_one = |packet: &Packet| matches!(packet, Packet::Credential(said) if !said.is_empty());
+    opens_with_one || rest.iter().any(is_one)
 }
 
 /// Takes the ping out of a request's packets; it has one at most.

@@ -77,6 +77,9 @@ pub enum SendError {
     /// The session closes or has closed: open a new one.
     #[error("the session is closed: open a new one")]
     Closed(Message),
+    /// The session lives at another node, which does not answer: the message may arrive, or not.
+    #[error("the node where the session lives does not answer: the message may arrive, or not")]
+    Unanswered(Message),
 }
 
 impl TrySendError {
@@ -104,7 +107,7 @@ impl SendError {
     /// The message that was not accepted.
     pub fn into_message(self) -> Message {
         match self {
-            Self::TooLarge(message) | Self::Closed(message) => message,
+            Self::TooLarge(message) | Self::Closed(message) | Self::Unanswered(message) => message,
         }
     }
 }

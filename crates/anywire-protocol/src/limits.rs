@@ -130,6 +130,8 @@ impl Limits {
     pub const MAX_OPEN_BYTES: usize = 16_384;
     /// 16: the most application sub-protocols in one open or offer. The server refuses more with 4960 (PROTOCOL §3.1).
     pub const MAX_PROTOCOLS: usize = 16;
+    /// 1,024: the longest name of a principal, in bytes.
+    pub const MAX_PRINCIPAL_BYTES: usize = 1_024;
     /// 10 s: how long a WebSocket may stay without an attach. Then the server closes it with 4901 (PROTOCOL §5.3).
     pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
     /// 20 s: how long a connection may refuse to take bytes that wait for it. Then the server drops it, which detaches.

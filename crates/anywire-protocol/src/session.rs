@@ -409,10 +409,12 @@ impl Session {
 
     /// A connection has ended. Nothing is lost: what it may not have delivered is still in the outbox.
     pub fn handle_detach(&mut self, id: ConnectionId, now: Timestamp) {
-        if self.is_current(id) {
-            self.end_if_raw();
-            self.detach(Detach::Lost, now);
-        }
+        self.lose_connection(id, Detach::Lost, now);
+    }
+
+    /// The connection has taken nothing for too long, and is dropped.
+    pub fn handle_stall(&mut self, id: ConnectionId, now: Timestamp) {
+        self.lose_connection(id, Detach::Stalled, now);
     }
 
     /// Takes the limits that *opened* announced: for a client, before its first attach.
@@ -458,7 +460,7 @@ impl Session {
         }
         if self.grant_ends_at().is_some_and(|at| at <= now) {
             let text = "what let the client in has run out, and was not renewed";
-            self.abort(CloseReason::new(CloseCode::CREDENTIAL_EXPIRED, text), now);
+            self.cut_short(CloseReason::new(CloseCode::CREDENTIAL_EXPIRED, text), now);
         }
         // Before the resume window, which may end at the same moment and says less.
         if self.left_at().is_some_and(|at| at <= now) {
@@ -502,6 +504,12 @@ impl Session {
         let until = now + self.limits.close_timeout;
         self.closing.abort(reason.sendable(), until);
         self.forget();
+    }
+
+    /// Closes at once, as [`Session::abort`] does, but for the reason of the close that was asked for before, if one was.
+    pub fn cut_short(&mut self, reason: CloseReason, now: Timestamp) {
+        let asked = self.close_reason().cloned();
+        self.abort(asked.unwrap_or(reason), now);
     }
 
     /// Gives up what has come of a message that is not whole, for want of memory: its sender begins it again (PROTOCOL
@@ -683,7 +691,13 @@ impl Session {
     /// Whether the peer is there. It counts as gone when nothing has carried the session for
     /// [`detached_after`](field@Limits::detached_after), and at once when the page has left.
     pub fn contact(&self) -> Contact {
-        self.contacts.contact()
+        match self.contacts.contact() {
+            Contact::Attached { .. } if self.is_ended() => Contact::Detached {
+                since: self.detached_at.max(self.heartbeat.heard()),
+                why: Detach::Closed,
+            },
+            contact => contact,
+        }
     }
 
     /// How often the contact has changed: a number that wraps.
@@ -843,8 +857,7 @@ impl Session {
                     if self.connection.is_none() {
                         self.detached_at = now;
                         if self.leaves_at.is_none() {
-                            self.contacts.hear(now);
-                            self.contacts.lose(Detach::Lost);
+                            self.contacts.brush(now);
                         }
                     }
                     // An exchange says nothing of the WebSocket beside it.
@@ -989,14 +1002,30 @@ impl Session {
         self.forget();
     }
 
+    fn lose_connection(&mut self, id: ConnectionId, why: Detach, now: Timestamp) {
+        if self.is_current(id) {
+            self.end_if_raw();
+            self.detach(why, now);
+        }
+    }
+
     fn detach(&mut self, why: Detach, now: Timestamp) {
+        // An answer ends its exchange before it has arrived.
+        let is_exchange = self
+            .connection
+            .as_ref()
+            .is_some_and(Connection::is_exchange);
+        let on_its_way = match is_exchange {
+            true => Limits::on_a_slow_line(self.outbox.bytes()),
+            false => Duration::ZERO,
+        };
         // A client's exchanges are under way when it has detached them, and the client knows what becomes of them.
         if self.role == Role::Server || self.connection_mode() == Some(ConnectionMode::Duplex) {
             self.closing.lose();
         }
         self.connection = None;
         self.detached_at = now;
-        self.contacts.lose(why);
+        self.contacts.lose(why, on_its_way);
     }
 
     /// A raw session ends with its connection (PROTOCOL §9).

@@ -147,3 +147,55 @@ fn session_id(session: &Session) -> ConnectionId {
     assert!(session.is_current(id));
     id
 }
+
+#[test]
+fn a_long_answer_on_a_slow_line_is_no_absence() {
+    let mut session = server();
+    // 16 bytes a millisecond: 12.5 s.
+    let long = Message::from("x".repeat(200_000));
+    session.send(long, at(0)).unwrap();
+    let hold = ConnectionMode::Exchange {
+        hold: Duration::from_secs(25),
+    };
+    let id = attach(&mut session, 1, hold, 0);
+    while !matches!(session.poll_transmit(id, at(0)), Transmit::Finished) {}
+    session.handle_detach(id, at(0));
+    pass(&mut session, 16_900);
+    assert_eq!(session.contact(), attached(0));
+    // What else the page sends meanwhile changes nothing.
+    send(&mut session, vec![], 16_900);
+    pass(&mut session, 25_000);
+    assert_eq!(session.contact_version(), 0);
+    pass(&mut session, 34_000);
+    assert_eq!(session.contact(), detached(16_900, Detach::Lost));
+    // A WebSocket that is lost has no answer on its way, however much waits.
+    let id = attach(&mut session, 2, ConnectionMode::Duplex, 40_000);
+    session.handle_detach(id, at(40_000));
+    pass(&mut session, 45_000);
+    assert_eq!(session.contact(), detached(40_000, Detach::Lost));
+}
+
+#[test]
+fn a_connection_that_takes_nothing_has_stalled() {
+    let mut session = server();
+    let id = attach(&mut session, 1, ConnectionMode::Duplex, 0);
+    session.handle_stall(id, at(1_000));
+    pass(&mut session, 6_000);
+    assert_eq!(session.contact(), detached(1_000, Detach::Stalled));
+    // One that is not the newest says nothing.
+    let newer = attach(&mut session, 2, ConnectionMode::Duplex, 7_000);
+    session.handle_stall(id, at(8_000));
+    pass(&mut session, 13_000);
+    assert_eq!(session.contact(), attached(7_000));
+    session.handle_detach(newer, at(13_000));
+}
+
+#[test]
+fn nobody_is_at_a_session_that_has_ended() {
+    let mut session = server();
+    attach(&mut session, 1, ConnectionMode::Duplex, 0);
+    session.abort(CloseCode::REVOKED.into(), at(1_000));
+    assert_eq!(session.contact(), detached(0, Detach::Closed));
+    // That is told as the end, and is no change beside it.
+    assert_eq!(session.contact_version(), 0);
+}

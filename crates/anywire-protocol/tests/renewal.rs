@@ -195,3 +195,15 @@ fn a_client_says_its_credential_on_each_connection_until_it_is_confirmed() {
     assert!(come(&mut client, id, "what").is_err());
     assert_eq!(end(&client), Some(4960));
 }
+
+#[test]
+fn a_grant_that_runs_out_leaves_the_reason_that_the_app_has_given() {
+    let mut session = session(Role::Server, Can::NONE);
+    session.grant(Some(at(10_000)), at(0));
+    session.send("unread".into(), at(0)).unwrap();
+    let banned = CloseCode::application(3_001).unwrap();
+    session.close(banned.into(), at(9_000));
+    assert!(!session.is_ended());
+    session.handle_timeout(at(10_000));
+    assert_eq!(end(&session), Some(3_001));
+}

@@ -5,9 +5,10 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use anywire_core::{Asks, Caller, Gate, Guest, Judge, Refusal, Verdict};
-use anywire_protocol::{CloseCode, Credential, Transport};
+use anywire_core::{Asks, Caller, Gate, Guest, Judge, Principal, Refusal, Verdict};
+use anywire_protocol::{CloseCode, Credential, Limits, Transport};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
 
 use crate::Config;
 use crate::keep::Keep;
@@ -46,17 +47,33 @@ impl Door {
     }
 }
 
+/// A header's place in its map.
+const HEADER_BYTES: usize = 104;
+
 fn caller(verdict: Verdict, address: Option<IpAddr>) -> Caller {
     Caller {
         verdict,
         address,
         opening: None,
+        asked: None,
     }
 }
 
 impl Gate for Door {
     fn unasked(&self) -> Caller {
         caller(Verdict::NotAsked, self.address)
+    }
+
+    fn held_bytes(&self) -> usize {
+        let Visitor {
+            headers,
+            path,
+            query,
+            ..
+        } = &self.visitor;
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES);
+        size_of::<Self>() + headers.sum::<usize>() + path.len() + query.len()
     }
 
     fn ask(
@@ -71,6 +88,7 @@ impl Gate for Door {
             address,
         } = *self;
         Box::pin(async move {
+            let asked = Some(Instant::now());
             let opening = (asks == Asks::Open).then(|| keep.of(&visitor)).flatten();
             let verdict = match authorize {
                 None => Verdict::default(),
@@ -85,10 +103,15 @@ impl Gate for Door {
             };
             Caller {
                 opening,
+                asked,
                 ..caller(verdict, address)
             }
         })
     }
+}
+
+fn is_too_long(principal: &Principal) -> bool {
+    principal.name().len() > Limits::MAX_PRINCIPAL_BYTES
 }
 
 /// What the app says.
@@ -97,6 +120,10 @@ async fn judge(authorize: &Authorize, visitor: Visitor) -> Verdict {
         Ok(grant) if grant.expires_in().is_some_and(|left| left.is_zero()) => {
             let text = "what was to let the client in has run out: get a new one";
             Verdict::Denied(Refusal::new(CloseCode::CREDENTIAL_EXPIRED, text))
+        }
+        Ok(grant) if grant.principal().is_some_and(is_too_long) => {
+            let text = "a principal's name of more than 1,024 bytes: the application must give a shorter one";
+            Verdict::Denied(Refusal::new(CloseCode::INTERNAL, text))
         }
         Ok(grant) => Verdict::Granted(grant),
         Err(denied) => Verdict::Denied(denied.into()),

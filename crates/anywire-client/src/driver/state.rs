@@ -165,10 +165,7 @@ pub(super) fn end_refused(
 ) {
     if reason.code == CloseCode::UNKNOWN_SESSION && is_close_out {
         // It has closed already; only its answer was lost (PROTOCOL §8.2.1).
-        let own = state.session.close_reason().cloned();
-        state
-            .session
-            .abort(own.unwrap_or_else(|| reason.clone()), now);
+        state.session.cut_short(reason.clone(), now);
     } else {
         state.session.abort(reason.clone(), now);
     }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::frame::{
     Claim, EndCode, IntentCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome,
-    VerdictCode, decode, encode, pieces, refusal, take_frame,
+    VerdictCode, decode, encode, encode_opening, pieces, refusal, take_frame,
 };
 use super::pipe::{LinkError, PING_AFTER, Pipe, Turn};
 use super::reach::{decode_reached, encode_ask};
@@ -144,6 +144,13 @@ impl Link {
             .await
     }
 
+    /// Whether a session of the home goes on by its grant; nothing if the link broke.
+    pub(crate) async fn is_by_grant(&self, session: SessionId) -> Option<bool> {
+        let session = *session.as_bytes();
+        self.ask(|question| ToHome::AskGrant { question, session })
+            .await
+    }
+
     /// Does something to the home's sessions: it is on its way when this returns. The future has no answer if the link breaks.
     ///
     /// Nothing is asked while so much waits on the link already that it looks dead.
@@ -242,17 +249,21 @@ impl Link {
             _ => return Err(NotEntered::Lost),
         };
         let (intent, hold) = IntentCode::of(entry.intent);
+        let opening = encode_opening(caller.opening.as_ref());
         self.say(&ToHome::Enter {
             stream: id,
             claim,
             verdict: VerdictCode::of(&caller.verdict),
+            asked_us: caller.asked.map(|asked| asked.elapsed().as_micros() as u64),
             address: caller.address,
             transport: entry.transport.index() as u8,
             intent,
             hold_ms: u32::try_from(hold.as_millis()).unwrap_or(u32::MAX),
             bytes: payload.len() as u32,
+            opening_bytes: opening.len() as u32,
         });
         remote.say_bytes(&payload, 0);
+        remote.say_bytes(&opening, 0);
         let entered = poll_fn(|cx| stream.poll_entered(cx)).await?;
         Ok(Entered {
             opened: entered.opened,
@@ -541,6 +552,10 @@ impl RemoteConnection for Remote {
 
     fn go_away(&self) {
         self.link.say(&ToHome::GoAway { stream: self.id });
+    }
+
+    fn stall(&self) {
+        self.link.say(&ToHome::Stall { stream: self.id });
     }
 
     fn violate(&self, error: ProtocolError) {

@@ -1,10 +1,10 @@
 //! What two nodes say to each other on a link, and how it becomes bytes. All frames of one link are in order; those of a stream
 //! are numbered besides, so that a frame that is missing cannot go unnoticed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use anywire_core::{Grant, Intent, Principal, Refusal, Verdict};
+use anywire_core::{Grant, Intent, Opening, Principal, Refusal, Verdict};
 use anywire_protocol::{CloseCode, ConnectionMode};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub(super) enum ToHome<'a> {
         claim: Claim,
         #[serde(borrow)]
         verdict: VerdictCode<'a>,
+        /// How long ago the app was asked, in microseconds; nothing if it was not.
+        asked_us: Option<u64>,
         address: Option<IpAddr>,
         /// The transport's place among all.
         transport: u8,
@@ -40,8 +42,10 @@ pub(super) enum ToHome<'a> {
         /// How long an exchange may be held, in milliseconds.
         hold_ms: u32,
         bytes: u32,
+        /// So many bytes follow behind them: what a session is to keep of the request, if this opens one.
+        opening_bytes: u32,
     },
-    /// Bytes of packets: first those of the entry, then those that came on the connection, in so many of its frames.
+    /// Bytes of packets: first those of the entry, with what is to be kept, then those that came on the connection, in so many of its frames.
     Bytes {
         stream: StreamId,
         number: u32,
@@ -57,6 +61,8 @@ pub(super) enum ToHome<'a> {
     GoAway { stream: StreamId },
     /// The client broke a rule below the packets.
     Violate { stream: StreamId, code: u16 },
+    /// The client takes nothing any more.
+    Stall { stream: StreamId },
     /// The connection is gone.
     Drop { stream: StreamId },
     /// Does this session live at your node, or has it ended there lately?
@@ -65,6 +71,8 @@ pub(super) enum ToHome<'a> {
     Ping,
     /// Have you a link to this node?
     AskLink { question: u32, node: [u8; 8] },
+    /// Does this session of yours go on by its grant?
+    AskGrant { question: u32, session: [u8; 16] },
     /// Do this to those of your sessions; the bytes are of `reach.rs`.
     Reach {
         question: u32,
@@ -145,6 +153,8 @@ pub(super) enum VerdictCode<'a> {
         principal: Option<&'a str>,
         /// How long it holds, in milliseconds; nothing if for good.
         left_ms: Option<u64>,
+        /// Whether values were left behind.
+        has_values: bool,
     },
     Denied {
         code: u16,
@@ -161,6 +171,7 @@ impl<'a> VerdictCode<'a> {
             Verdict::Granted(grant) => Self::Granted {
                 principal: grant.principal().map(Principal::name),
                 left_ms: grant.expires_in().map(|left| left.as_millis() as u64),
+                has_values: grant.has_values(),
             },
             Verdict::Denied(refusal) => Self::Denied {
                 code: refusal.reason().code.as_u16(),
@@ -171,9 +182,22 @@ impl<'a> VerdictCode<'a> {
         }
     }
 
+    /// Whether the app has given values that are not here.
+    pub(super) fn lacks_values(self) -> bool {
+        matches!(
+            self,
+            Self::Granted {
+                has_values: true,
+                ..
+            }
+        )
+    }
+
     pub(super) fn verdict(self) -> Verdict {
         match self {
-            Self::Granted { principal, left_ms } => {
+            Self::Granted {
+                principal, left_ms, ..
+            } => {
                 let left = left_ms.map(Duration::from_millis);
                 Verdict::Granted(Grant::relayed(principal.map(Principal::new), left))
             }
@@ -185,6 +209,57 @@ impl<'a> VerdictCode<'a> {
             Self::NotAsked => Verdict::NotAsked,
         }
     }
+}
+
+/// [`Opening`](anywire_core::Opening).
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OpeningCode<'a> {
+    #[serde(borrow)]
+    headers: Vec<(&'a str, &'a str)>,
+    path: Option<&'a str>,
+    query: Option<&'a str>,
+    peer: Option<SocketAddr>,
+}
+
+impl<'a> OpeningCode<'a> {
+    fn of(opening: &'a Opening) -> Self {
+        Self {
+            headers: opening.headers().collect(),
+            path: opening.path(),
+            query: opening.query(),
+            peer: opening.peer(),
+        }
+    }
+
+    fn opening(self) -> Opening {
+        let mut opening = Opening::default().with_peer(self.peer);
+        for (name, value) in self.headers {
+            opening = opening.with_header(name, value);
+        }
+        if let Some(path) = self.path {
+            opening = opening.with_path(path);
+        }
+        match self.query {
+            Some(query) => opening.with_query(query),
+            None => opening,
+        }
+    }
+}
+
+/// What is to be kept of a request, as bytes; none if that is nothing.
+pub(super) fn encode_opening(opening: Option<&Opening>) -> Vec<u8> {
+    let encode = |opening| postcard::to_stdvec(&OpeningCode::of(opening));
+    opening.map_or_else(Vec::new, |opening| {
+        encode(opening).expect("a buffer in memory takes everything")
+    })
+}
+
+/// The reverse.
+pub(super) fn decode_opening(bytes: &[u8]) -> Result<Option<Opening>, FrameError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(decode::<OpeningCode<'_>>(bytes)?.opening()))
 }
 
 /// A refusal that another node says.
@@ -315,12 +390,15 @@ mod tests {
                 verdict: VerdictCode::Granted {
                     principal: Some("ada"),
                     left_ms: Some(30_000),
+                    has_values: true,
                 },
+                asked_us: Some(12),
                 address: Some([127, 0, 0, 1].into()),
                 transport: 1,
                 intent: IntentCode::Exchange,
                 hold_ms: 25_000,
                 bytes: 90,
+                opening_bytes: 7,
             },
             ToHome::Bytes {
                 stream: 7,
@@ -341,6 +419,22 @@ mod tests {
         }
         let read: Vec<ToHome<'_>> = read.iter().map(|frame| decode(frame).unwrap()).collect();
         assert_eq!(read, up);
+    }
+
+    #[test]
+    fn what_is_to_be_kept_of_a_request_survives_too() {
+        let kept = Opening::default()
+            .with_header("user-agent", "old")
+            .with_header("user-agent", "older")
+            .with_path("/live")
+            .with_query("")
+            .with_peer(Some(([127, 0, 0, 1], 9).into()));
+        let bytes = encode_opening(Some(&kept));
+        let read = decode_opening(&bytes).unwrap().unwrap();
+        assert_eq!(OpeningCode::of(&read), OpeningCode::of(&kept));
+        assert!(encode_opening(None).is_empty());
+        assert!(decode_opening(&[]).unwrap().is_none());
+        assert!(decode_opening(&bytes[1..]).is_err());
     }
 
     #[test]

@@ -21,8 +21,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::frame::{
-    Claim, EndCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome, decode, encode, pieces,
-    take_frame,
+    Claim, EndCode, MAX_CHUNK_BYTES, RefusedCode, StreamId, ToEdge, ToHome, decode, decode_opening,
+    encode, pieces, take_frame,
 };
 use super::pipe::{LinkError, Pipe, Turn};
 use super::reach::{decode_ask, encode_reached};
@@ -148,9 +148,12 @@ enum Stream {
 struct Arriving {
     claim: Claim,
     caller: Caller,
+    /// The app has given values that are at the edge alone.
+    lacks_values: bool,
     transport: Transport,
     intent: Intent,
     bytes: usize,
+    opening_bytes: usize,
     payload: BytesMut,
     number: u32,
 }
@@ -176,11 +179,13 @@ impl Home {
                 stream,
                 claim,
                 verdict,
+                asked_us,
                 address,
                 transport,
                 intent,
                 hold_ms,
                 bytes,
+                opening_bytes,
             } => {
                 let transport = Transport::ALL.get(usize::from(transport));
                 let transport = *transport.ok_or(LinkError::Nonsense("an unknown transport"))?;
@@ -189,17 +194,22 @@ impl Home {
                         "a stream too many, or one that is there",
                     ));
                 }
+                let asked =
+                    asked_us.and_then(|age| Instant::now().checked_sub(Duration::from_micros(age)));
                 let arriving = Arriving {
                     claim,
                     caller: Caller {
                         verdict: verdict.verdict(),
                         address,
-                        // It opens none, or one whose opening another node has seen.
+                        // It comes behind the packets.
                         opening: None,
+                        asked,
                     },
+                    lacks_values: verdict.lacks_values(),
                     transport,
                     intent: intent.intent(Duration::from_millis(hold_ms.into())),
                     bytes: bytes as usize,
+                    opening_bytes: opening_bytes as usize,
                     payload: BytesMut::new(),
                     number: 0,
                 };
@@ -238,6 +248,11 @@ impl Home {
                     self.ready.push(stream);
                 }
             }
+            ToHome::Stall { stream } => {
+                if let Some(connection) = self.connection(stream) {
+                    connection.stall();
+                }
+            }
             ToHome::Drop { stream } => drop(self.streams.remove(&stream)),
             ToHome::Ask { question, session } => {
                 let is_so = self.sessions.has(SessionId::from_bytes(session));
@@ -245,6 +260,12 @@ impl Home {
             }
             ToHome::AskLink { question, node } => {
                 let is_so = self.sessions.is_linked(NodeId(node));
+                encode(&ToEdge::Answer { question, is_so }, &mut self.out);
+            }
+            ToHome::AskGrant { question, session } => {
+                let session = SessionId::from_bytes(session);
+                let hub = self.sessions.hub();
+                let is_so = hub.is_some_and(|hub| hub.is_by_grant_here(session));
                 encode(&ToEdge::Answer { question, is_so }, &mut self.out);
             }
             ToHome::Reach {
@@ -320,10 +341,11 @@ impl Home {
         match stream {
             Stream::Entering(arriving) => {
                 arriving.payload.extend_from_slice(bytes);
-                if arriving.payload.len() > arriving.bytes {
+                let whole = arriving.bytes + arriving.opening_bytes;
+                if arriving.payload.len() > whole {
                     return Err(LinkError::Nonsense("an entry longer than it said"));
                 }
-                if arriving.payload.len() == arriving.bytes
+                if arriving.payload.len() == whole
                     && let Some(Stream::Entering(arriving)) = self.streams.remove(&id)
                 {
                     self.enter(id, *arriving)?;
@@ -352,7 +374,10 @@ impl Home {
 
     /// All of an entry has come.
     fn enter(&mut self, id: StreamId, mut arriving: Arriving) -> Result<(), LinkError> {
-        let payload = mem::take(&mut arriving.payload).freeze();
+        let mut payload = mem::take(&mut arriving.payload);
+        let opening = payload.split_off(arriving.bytes);
+        arriving.caller.opening = decode_opening(&opening)?;
+        let payload = payload.freeze();
         let mut packets = decode_payload(Encoding::Binary, payload)
             .map_err(|_| LinkError::Nonsense("an entry that is no payload"))?
             .into_iter();
@@ -376,6 +401,11 @@ impl Home {
         // The store may name this node by an open whose answer was lost.
         let is_open = matches!(entry.head, Head::Open(_));
         if !is_mine && is_open && arriving.claim != Claim::Any {
+            if arriving.lacks_values && arriving.claim == Claim::New {
+                // The app would miss them when the session opens, and its client can come to this node itself.
+                self.refuse(id, RefusedCode::Verdict, &Refusal::draining());
+                return Ok(());
+            }
             let making = self.sessions.clone().make_mine(session);
             let making = Box::new((making, arriving, entry));
             self.streams.insert(id, Stream::Making(making));

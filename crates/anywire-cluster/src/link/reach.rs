@@ -66,6 +66,7 @@ enum AttachmentCode {
     Lost,
     Stalled,
     Left,
+    Closed,
 }
 
 /// What is asked, as bytes.
@@ -142,6 +143,7 @@ pub(super) fn encode_reached(reached: &Reached) -> Vec<u8> {
                 let code = match why {
                     Detach::Stalled => AttachmentCode::Stalled,
                     Detach::Left => AttachmentCode::Left,
+                    Detach::Closed => AttachmentCode::Closed,
                     // A reason that this version does not know is none better.
                     _ => AttachmentCode::Lost,
                 };
@@ -180,6 +182,7 @@ pub(super) fn decode_reached(reached: &[u8]) -> Result<Reached, FrameError> {
             AttachmentCode::Lost => Attachment::detached(since, Detach::Lost),
             AttachmentCode::Stalled => Attachment::detached(since, Detach::Stalled),
             AttachmentCode::Left => Attachment::detached(since, Detach::Left),
+            AttachmentCode::Closed => Attachment::detached(since, Detach::Closed),
         };
         Ok(SessionInfo::new(
             SessionId::from_bytes(info.id),

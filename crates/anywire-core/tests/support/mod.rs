@@ -201,19 +201,19 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -
         }
         Way::WrongSecret => {
             let wrong = Secret::from_bytes([9; 16]);
-            hub.find(&scene.attach(wrong, 9, 0), owner).err()
+            hub.find(&scene.attach(wrong, 9, 0), &[], owner).err()
         }
         Way::UnknownSession => {
             let attach = Attach {
                 session: SessionId::from_bytes([9; 16]),
                 ..scene.attach(secret, 9, 0)
             };
-            hub.find(&attach, owner).err()
+            hub.find(&attach, &[], owner).err()
         }
-        Way::AttachForeign => hub.find(&scene.attach(secret, 9, 0), &stranger).err(),
+        Way::AttachForeign => hub.find(&scene.attach(secret, 9, 0), &[], &stranger).err(),
         Way::AttachOlder(generation) => {
             let visit = hub
-                .find(&scene.attach(secret, generation, 0), owner)
+                .find(&scene.attach(secret, generation, 0), &[], owner)
                 .unwrap();
             visit
                 .attach(Offset::default(), brings, Transport::Poll, mode)
@@ -221,7 +221,7 @@ pub fn refused_by(scene: &Scene, way: Way, count: usize, mode: ConnectionMode) -
         }
         Way::SendOlder(generation) => {
             let visit = hub
-                .find(&scene.attach(secret, generation, 0), owner)
+                .find(&scene.attach(secret, generation, 0), &[], owner)
                 .unwrap();
             visit
                 .receive(Offset::default(), brings, Transport::Poll)

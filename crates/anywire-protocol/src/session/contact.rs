@@ -14,7 +14,7 @@ pub enum Contact {
     },
     /// Nothing carries it.
     Detached {
-        /// When it was carried last.
+        /// When it was carried last; of a session that has ended, when its peer was heard last.
         since: Timestamp,
         /// What became of what carried it.
         why: Detach,
@@ -27,10 +27,13 @@ pub enum Contact {
 pub enum Detach {
     /// The connection ended, and no other came.
     Lost,
-    /// The connection was silent, or took nothing, for too long, and was dropped.
+    /// The connection was silent, or took nothing, for too long, and was dropped. Only a WebSocket shows that; over HTTP it is
+    /// [`Detach::Lost`].
     Stalled,
     /// The page has left (PROTOCOL §8.8).
     Left,
+    /// The session has ended.
+    Closed,
 }
 
 /// A session's contact, and how often it has changed.
@@ -44,8 +47,8 @@ pub(crate) struct Contacts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Attached,
-    /// Whatever comes first undoes it.
-    Fading(Detach),
+    /// Whatever comes first undoes it. It takes so many seconds longer where an answer may still be on its way.
+    Fading(Detach, u16),
     Detached(Detach),
 }
 
@@ -56,7 +59,7 @@ impl Contacts {
             since: now,
             version: 0,
             // The connection is about to come.
-            state: State::Fading(Detach::Lost),
+            state: State::Fading(Detach::Lost, 0),
         }
     }
 
@@ -64,15 +67,24 @@ impl Contacts {
     pub(super) fn hear(&mut self, now: Timestamp) {
         match self.state {
             State::Attached => {}
-            State::Fading(_) => self.state = State::Attached,
+            State::Fading(..) => self.state = State::Attached,
             State::Detached(_) => self.change(State::Attached, now),
         }
     }
 
-    /// What carried is gone.
-    pub(super) fn lose(&mut self, why: Detach) {
+    /// A request came that carries nothing.
+    pub(super) fn brush(&mut self, now: Timestamp) {
+        if !matches!(self.state, State::Fading(..)) {
+            self.hear(now);
+            self.lose(Detach::Lost, Duration::ZERO);
+        }
+    }
+
+    /// What carried is gone; what it said last may be so long on its way.
+    pub(super) fn lose(&mut self, why: Detach, on_its_way: Duration) {
         if !matches!(self.state, State::Detached(_)) {
-            self.state = State::Fading(why);
+            let seconds = u16::try_from(on_its_way.as_secs()).unwrap_or(u16::MAX);
+            self.state = State::Fading(why, seconds);
         }
     }
 
@@ -90,12 +102,17 @@ impl Contacts {
 
     /// When it counts as detached what is gone since then.
     pub(super) fn fades_at(&self, detached_at: Timestamp, after: Duration) -> Option<Timestamp> {
-        matches!(self.state, State::Fading(_)).then(|| detached_at + after)
+        match self.state {
+            State::Fading(_, seconds) => {
+                Some(detached_at + after + Duration::from_secs(seconds.into()))
+            }
+            State::Attached | State::Detached(_) => None,
+        }
     }
 
     /// Nothing has come meanwhile.
     pub(super) fn fade(&mut self, detached_at: Timestamp) {
-        if let State::Fading(why) = self.state {
+        if let State::Fading(why, _) = self.state {
             self.change(State::Detached(why), detached_at);
         }
     }
@@ -103,7 +120,7 @@ impl Contacts {
     pub(super) fn contact(&self) -> Contact {
         let since = self.since;
         match self.state {
-            State::Attached | State::Fading(_) => Contact::Attached { since },
+            State::Attached | State::Fading(..) => Contact::Attached { since },
             State::Detached(why) => Contact::Detached { since, why },
         }
     }

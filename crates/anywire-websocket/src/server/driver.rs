@@ -59,6 +59,7 @@ type Asked = Pin<Box<dyn Future<Output = Result<Entered<Connection>, Refusal>> +
 struct Waiting {
     /// Nobody any more, once they have said what they ask for.
     guest: Option<Guest>,
+    guest_bytes: usize,
     protocols: Vec<String>,
     frames: usize,
     charge: Charge,
@@ -150,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             ),
             Start::Later { guest, protocols } => (
                 Phase::Waiting(Box::new(Waiting {
+                    guest_bytes: guest.held_bytes(),
                     guest: Some(guest),
                     protocols,
                     frames: 0,
@@ -205,6 +207,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 // What it was to take is not taken.
                 let is_stalled = !self.output.is_empty();
+                if let Phase::Carrying { connection, .. } = &self.phase
+                    && is_stalled
+                {
+                    connection.stall();
+                }
                 return Poll::Ready(match is_stalled {
                     true => Err(io::ErrorKind::TimedOut.into()),
                     false => Ok(()),
@@ -513,7 +520,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let held = self.decoder.held_bytes() + self.output.held_bytes();
         match &mut self.phase {
             Phase::Waiting(waiting) => {
-                if waiting.charge.set(held) {
+                if waiting.charge.set(held + waiting.guest_bytes) {
                     self.refuse(Refusal::no_memory().reason().clone());
                     return true;
                 }
