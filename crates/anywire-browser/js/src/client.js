@@ -64,6 +64,7 @@ export function createClient(socket, endpoints, protocols, options, reopen) {
   /**
    * A new session, which is to be opened.
    * @param {unknown[]} messages that it begins with
+   * @returns {Negotiator}
    */
   function begin(messages) {
     carrier = '';
@@ -130,7 +131,7 @@ export function createClient(socket, endpoints, protocols, options, reopen) {
     }
     countBuffered();
     socket.readyState = CONNECTING;
-    return session;
+    return negotiator;
   }
 
   /**
@@ -168,17 +169,19 @@ export function createClient(socket, endpoints, protocols, options, reopen) {
 
   function tellTransport() {
     var shown = shownTransport(carrier, http);
-    dispatch(function () {
-      if (hasLeft || socket.readyState === CLOSED) {
-        return;
-      }
-      if (shown && socket.readyState === CONNECTING) {
-        socket.readyState = OPEN;
-        socket.protocol = session.protocol_;
-        socket.id = session.id_;
-      }
-      setTransport(shown);
-    });
+    if (shown) {
+      dispatch(function () {
+        if (hasLeft || socket.readyState === CLOSED) {
+          return;
+        }
+        if (socket.readyState === CONNECTING) {
+          socket.readyState = OPEN;
+          socket.protocol = session.protocol_;
+          socket.id = session.id_;
+        }
+        setTransport(shown);
+      });
+    }
   }
 
   /** @param {string} transport */
@@ -218,7 +221,8 @@ export function createClient(socket, endpoints, protocols, options, reopen) {
     negotiator.leave_(mayReturn ? KEPT_PAGE_MS : '');
   });
 
-  begin(settings.first);
+  // Also while the application is asked who it is. A session that follows another is tried without an end.
+  begin(settings.first).expire_(settings.connectTimeoutMs);
   open('open', 'start');
 
   return {

@@ -6,7 +6,7 @@
 
 import { exec } from './language.js';
 import { pauseMs } from './negotiation/leg-state.js';
-import { createTimer } from './timers.js';
+import { createTimer, soon } from './timers.js';
 import { parseNumber } from './wire/packet.js';
 
 /** Others are asked together with this client: it waits for a random part of so much of what is left. */
@@ -39,8 +39,10 @@ export function createCredentials(settings, session, negotiator) {
   }
 
   function ask() {
-    var mine = {};
-    question = mine;
+    // A turn may come before the pause is over.
+    timer.stop_();
+    question = {};
+    var mine = question;
 
     /** @param {any} credential nothing, where the answer is yet to come */
     function done(credential) {
@@ -48,7 +50,10 @@ export function createCredentials(settings, session, negotiator) {
         question = undefined;
         if (credential === null) {
           session.credential_ = null;
-          session.abort_(4966, 'no credential');
+          // The caller may not have had its turn yet.
+          soon(settings, function () {
+            session.abort_(4966, 'no credential');
+          });
         } else if (session.credential_ === undefined) {
           session.credential_ = '' + credential;
           negotiator.feed_(input);
@@ -103,7 +108,6 @@ export function createCredentials(settings, session, negotiator) {
         negotiator.feed_(input);
       } else if (!question) {
         why = reason;
-        negotiator.expire_(settings.connectTimeoutMs);
         ask();
       }
     },

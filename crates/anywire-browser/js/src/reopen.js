@@ -29,8 +29,8 @@ export function reopen(options) {
     // The last turn: none while something carries a session, NaN before the first.
     /** @type {number | undefined} */
     var turnedAt;
-    // The new session, until something carries it, and why a credential is asked for.
-    /** @type {Session | null} */
+    // What opens the new session, until something carries it; and why a credential is asked for.
+    /** @type {Negotiator | null} */
     var session;
     var why = '';
     /** @type {ReopenMembers} */
@@ -43,7 +43,7 @@ export function reopen(options) {
 
     function turn() {
       if (session && --left < 0) {
-        session.expire_();
+        session.expire_(0);
       } else {
         open(why, 'turn');
       }
@@ -77,10 +77,8 @@ export function reopen(options) {
           return;
         }
         why = code === 4966 || code === 4935 ? 'expired' : 'reopen';
-        var isAtTurn = false;
+        var isAtTurn = !session && settings.now() - /** @type {number} */ (turnedAt) <= AT_TURN_MS;
         if (!session) {
-          var at = /** @type {number} */ (turnedAt);
-          isAtTurn = settings.now() - at <= AT_TURN_MS;
           members = { code: code, reason: reason, previous: ended.id_, unacknowledged: [], resent: resends };
           for (var i = 0; i < ended.outbox_.messages_.length; i++) {
             members.unacknowledged[i] = ended.outbox_.messages_[i].data_;

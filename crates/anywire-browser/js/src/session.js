@@ -213,10 +213,14 @@ export function createSession(clock, key, protocols, handlers) {
       }
       var message = createMessage(data);
       if (message.bytes_ > limits.maxMessageBytes) {
+        // Until the application hears of the end nothing may follow the message that was dropped.
+        session.hasDropped_ = true;
         abortSoon(4964, 'too-large');
-      } else if (outbox.bytes_ && outbox.bytes_ + message.bytes_ > MAX_OUTBOX_BYTES) {
-        abortSoon(4932, 'too-slow');
       } else {
+        if (outbox.bytes_ && outbox.bytes_ + message.bytes_ > MAX_OUTBOX_BYTES) {
+          // What comes until then is kept too: another session may bring it.
+          abortSoon(4932, 'too-slow');
+        }
         outbox.push_(message);
         handlers.onbuffer_();
         handlers.ontransmit_();
@@ -259,13 +263,11 @@ export function createSession(clock, key, protocols, handlers) {
   });
 
   /**
-   * The application hears of the end when its call has returned. Until then nothing may follow
-   * the message that was dropped.
+   * The application hears of the end when its call has returned.
    * @param {number} code
    * @param {string} name
    */
   function abortSoon(code, name) {
-    session.hasDropped_ = true;
     soon(clock, function () {
       session.abort_(code, name);
     });

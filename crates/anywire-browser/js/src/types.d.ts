@@ -518,8 +518,8 @@ interface Credentials {
 /** What an application names that wants a new session to follow one that has ended. */
 type Reopen = (
   settings: Settings,
-  /** Makes the session, which begins with these messages. */
-  begin: (messages: unknown[]) => Session,
+  /** Makes the session, which begins with these messages; returns what opens it. */
+  begin: (messages: unknown[]) => Negotiator,
   /** It is a turn: what waits for one goes on. */
   open: (why: string, input: 'turn') => void,
 ) => Reopening;

@@ -268,6 +268,38 @@ test('null gives up, when it opens and when it renews', () => {
   assert.equal(scene.session.closing.code, 4966, 'the server is told');
 });
 
+test('a page that returns, or is unblocked, before the application has answered opens nothing', async () => {
+  const { withPage } = await import('./support/page-life.js');
+  for (const happens of [
+    ({ fire }) => fire('online'), ({ fire }) => fire('pageshow', { persisted: true }), ({ fire }) => fire('visibilitychange'),
+    (_, client) => { client.block('websocket'); client.unblock('websocket'); client.block('poll'); client.unblock('poll'); },
+  ]) {
+    withPage((page) => {
+      let done;
+      const scene = createScene({ authorize: (why, answer) => { done = answer; } });
+      scene.advance(100);
+      happens(page, scene.client);
+      scene.advance(2000);
+      assert.equal(scene.network.websockets.length + scene.network.requests.length, 0);
+      done('late');
+      scene.advance(1000);
+      assert.deepEqual(scene.server.credentials, [{ how: 'websocket', credential: 'late' }]);
+      assert.deepEqual(scene.seen.events, ['transport', 'open']);
+      happens(page, scene.client);
+      scene.client.close();
+      scene.advance(1000);
+    });
+  }
+});
+
+test('null at once is told when the page has had its turn, also where events have none of their own', () => {
+  const scene = createScene({ authorize: () => null, turns: (pump) => { while (pump()) { /* the next */ } } });
+  assert.equal(scene.client.readyState, 0);
+  scene.advance(100);
+  assert.deepEqual(scene.seen.events, ['error', 'close']);
+  assert.equal(scene.seen.closes[0].code, 4966);
+});
+
 test('what fails while a grant is renewed is tried again', () => {
   const authorize = failing(3);
   const scene = createScene({ authorize: (why) => (why === 'open' ? 'first' : authorize(why, () => {})) });

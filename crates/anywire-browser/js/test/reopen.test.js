@@ -353,6 +353,131 @@ test('a page that returns meanwhile opens nothing between turns', async () => {
   });
 });
 
+for (const transport of ['poll', 'stream', 'events', 'jsonp']) {
+  (FULL.test(transport) ? testFull : test)(`between two sessions it is reconnecting, and no page event opens: ${transport}`, async () => {
+    const { withPage } = await import('./support/page-life.js');
+    withPage(({ fire }) => {
+      const scene = reopening({ transport, random: always(0.1) });
+      scene.seen.transports.length = 0;
+      scene.session.close(1012, '');
+      scene.advance(100);
+      scene.cut();
+      scene.network.plan.jsonp = always('lost');
+      // Behind the first turn.
+      scene.advance(1000);
+      const { length } = scene.network.requests;
+      fire('online');
+      scene.advance(1000);
+      assert.equal(scene.network.requests.length, length, 'it waits for its turn');
+      scene.advance(3 * REOPEN_MS);
+      assert.deepEqual([scene.client.transport, scene.seen.transports], ['reconnecting', ['reconnecting']]);
+      scene.mend();
+      scene.network.plan.jsonp = always('ok');
+      scene.advance(REOPEN_MS + 3000);
+      assert.equal(scene.client.readyState, 1);
+      scene.client.close();
+      scene.advance(3000);
+    });
+  });
+}
+
+test('it opens with the same key and for the same reason, however long that takes and whatever the first open may', () => {
+  for (const connectTimeoutMs of [3000, 5000, 20000]) {
+    const asked = [];
+    const keys = [];
+    const scene = reopening({
+      transport: 'poll', connectTimeoutMs,
+      authorize: (why) => {
+        asked.push(why);
+        return 'token';
+      },
+    });
+    scene.session.close(4935, '');
+    scene.advance(100);
+    scene.cut();
+    scene.network.plan.poll = (body) => {
+      keys.push(/"key":"(\w+)"/.exec(`${Buffer.from(body)}`)[1]);
+      return 'lost';
+    };
+    const from = scene.clock.now();
+    scene.advance(120000);
+    scene.mend();
+    scene.advance(REOPEN_MS + 500);
+    assert.equal(scene.client.readyState, 1, `${connectTimeoutMs}`);
+    assert.deepEqual(asked, ['open', 'expired']);
+    assert.deepEqual(new Set(keys), new Set([scene.session.key]));
+    assert.ok(keys.length >= 23, `${keys.length} turns in ${scene.clock.now() - from} ms`);
+  }
+});
+
+test('what the server wants no sooner comes no sooner, also after the time of a first open', () => {
+  const scene = reopening({ transport: 'poll' });
+  scene.session.close(1012, '');
+  scene.advance(100);
+  const at = [];
+  scene.server.refuse = { status: 503, code: 4903, headers: { 'retry-after': '60' } };
+  const { poll } = scene.server;
+  scene.server.poll = function (...request) {
+    at.push(scene.clock.now());
+    poll.apply(this, request);
+  };
+  scene.advance(10000);
+  scene.server.refuse = null;
+  scene.advance(70000);
+  assert.equal(scene.client.readyState, 1);
+  assert.ok(at[1] - at[0] >= 60000, `after ${at[1] - at[0]} ms`);
+});
+
+test('a WebSocket that is silent since the turn before is tried anew at each', () => {
+  const scene = reopening();
+  scene.session.close(1012, '');
+  scene.advance(100);
+  const at = [];
+  scene.network.plan.websocket = () => (at.push(scene.clock.now()), 'hangs');
+  scene.advance(5 * REOPEN_MS);
+  assert.deepEqual(at.slice(1).map((time, i) => time - at[i]), Array(at.length - 1).fill(REOPEN_MS));
+  assert.ok(at.length >= 5);
+});
+
+test('what an outbox without end has taken is given back whole', () => {
+  const scene = reopening();
+  scene.cut();
+  scene.advance(100);
+  const large = 'x'.repeat(999_000);
+  const sent = Array.from({ length: 70 }, (_, i) => `${i} ${large}`);
+  for (const message of sent) {
+    scene.client.send(message);
+  }
+  scene.client.send('after all');
+  scene.mend();
+  scene.advance(REOPEN_MS + 500);
+  assert.equal(scene.seen.reopens[0].code, 4932);
+  const { unacknowledged } = scene.seen.reopens[0];
+  assert.equal(unacknowledged.length, 71);
+  assert.ok(sent.every((message, i) => unacknowledged[i] === message));
+  assert.equal(unacknowledged[70], 'after all');
+});
+
+test('a turn asks in place of the pause after a failure, and nothing is asked behind it', () => {
+  const asked = [];
+  const scene = reopening({
+    backoff: { minMs: 3000, maxMs: 3000 },
+    authorize: (why) => {
+      asked.push(why);
+      if (asked.length === 2) {
+        throw new Error('not now');
+      }
+      return `token ${asked.length}`;
+    },
+    reopen: { maxMs: 1000 },
+  });
+  scene.session.close(1012, '');
+  scene.advance(30000);
+  assert.equal(scene.client.readyState, 1);
+  assert.deepEqual(asked, ['open', 'reopen', 'reopen']);
+  assert.deepEqual(scene.server.credentials.map(({ credential }) => credential), ['token 1', 'token 3']);
+});
+
 test('first messages belong to the first session, and the id is known while one is', () => {
   const scene = createScene({ reopen: true, first: ['login'] });
   assert.equal(scene.client.id, '');

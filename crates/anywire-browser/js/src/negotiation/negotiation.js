@@ -76,7 +76,8 @@ export function createNegotiation(settings, allowed, memory) {
         passed.giveUp_();
         return;
       }
-      due.giveUp_ = now + settings.connectTimeoutMs;
+      // One that follows another is tried at turns without an end.
+      due.giveUp_ = hasTurns ? Infinity : now + settings.connectTimeoutMs;
       startWebSocket();
       var delayMs = !websocket.phase_ || memory === 'fails' ? 0 :
         memory ? clamp(3 * +memory, MIN_DELAY_MS, MAX_DELAY_MS) : settings.httpDelayMs;
@@ -88,8 +89,12 @@ export function createNegotiation(settings, allowed, memory) {
 
     turn: function () {
       hasTurns = true;
-      if (now < notBefore) {
+      if (isLeaving || now < notBefore) {
         return;
+      }
+      // It has had all the time since the turn before.
+      if (/** @type {number} */ (due.deadline_) < now + GRACE_MS) {
+        dropSilent();
       }
       if (isOpen) {
         startWebSocket();
@@ -208,10 +213,8 @@ export function createNegotiation(settings, allowed, memory) {
     leave: function () {
       isLeaving = true;
       // Dropped while it connects, a WebSocket may be about to open a session: until the budget ends it may show.
-      delete due.poll;
-      delete due.websocket;
-      delete due.deadline_;
-      leaveIfIdle();
+      due = { giveUp_: now + settings.connectTimeoutMs };
+      mayNotStart();
     },
 
     allow: function (leg, isAllowed) {
@@ -333,16 +336,16 @@ export function createNegotiation(settings, allowed, memory) {
     }
   }
 
-  /** @returns {boolean} whether nothing may start */
-  function leaveIfIdle() {
+  /** Nothing starts before its time: the application may be asked for a credential. */
+  function mayNotStart() {
     if (isLeaving && !websocket.phase_ && !poll.phase_) {
       passed.giveUp_();
     }
-    return isLeaving;
+    return isLeaving || !(isOpen || due.giveUp_);
   }
 
   function startWebSocket() {
-    if (!leaveIfIdle() && websocket.isAllowed_ && !websocket.phase_) {
+    if (!mayNotStart() && websocket.isAllowed_ && !websocket.phase_) {
       // One that starts when the session is open offers nothing, and attaches when it is proven.
       start(websocket, isOpen ? 0 : websocket.hasStarted_ ? ++lastGeneration : lastGeneration);
       enter('connect');
@@ -350,7 +353,7 @@ export function createNegotiation(settings, allowed, memory) {
   }
 
   function startPoll() {
-    if (!leaveIfIdle() && poll.isAllowed_ && !poll.phase_) {
+    if (!mayNotStart() && poll.isAllowed_ && !poll.phase_) {
       delete due.grace_;
       // It is below the WebSocket's, which wins the race, or none came after it. One that is lost may
       // have attached all the same, and the server does not know that it is lost.
