@@ -200,9 +200,9 @@ declare namespace Anywire {
     resend?: boolean;
   }
 
-  /** What `reopen()` gives. */
+  /** What `reopen()` gives; `reopen` itself is none. */
   interface Reopen {
-    (...parts: never[]): unknown;
+    (...parts: never[]): { readonly opensAnew: unknown };
   }
 
   /** What became of a leg: noted when it attaches, when it is proven, and when it is lost or dropped. */

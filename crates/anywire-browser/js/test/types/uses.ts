@@ -60,6 +60,8 @@ new Anywire({ href: 'ws://h/' });
 
 // @ts-expect-error there is no such option
 new Anywire('/anywire', [], { reopen: { minMs: 1 } });
+// @ts-expect-error what `reopen()` gives is meant
+new Anywire('/anywire', [], { reopen: Anywire.reopen });
 // @ts-expect-error it is not a message
 mine.send(1);
 // @ts-expect-error there is no such transport
