@@ -5,10 +5,14 @@ use std::error::Error;
 use std::fmt::{self, Debug, Formatter};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anywire_protocol::{Credential, Loss, Outcome};
-use tokio::sync::OnceCell;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::legs::Owned;
 
 type Token = Result<String, Box<dyn Error + Send + Sync>>;
 type Asking = Pin<Box<dyn Future<Output = Token> + Send>>;
@@ -62,12 +66,44 @@ impl Debug for Credentials {
     }
 }
 
-/// One credential for the legs that open a session together: the app is asked once, unless it failed.
+/// One credential for the legs that open a session: the app is asked once, unless it failed. A leg that goes does not end the question.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     credentials: Credentials,
     why: Why,
-    asked: Arc<OnceCell<Credential>>,
+    asked: Arc<Mutex<Option<Question>>>,
+}
+
+/// What the app is asked, until none waits for the answer.
+#[derive(Debug)]
+struct Question {
+    _task: Owned,
+    answer: watch::Receiver<Option<Answer>>,
+}
+
+/// What the app has said, and when.
+type Answer = (Instant, Result<Credential, Loss>);
+
+impl Question {
+    fn ask(credentials: Credentials, why: Why) -> Self {
+        let (tell, answer) = watch::channel(None);
+        let task = Owned::spawn(async move {
+            let said = credentials.ask(why).await;
+            let _ = tell.send(Some((Instant::now(), said)));
+        });
+        Self {
+            _task: task,
+            answer,
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        match &*self.answer.borrow() {
+            Some((_, said)) => said.is_err(),
+            // A task that panics says nothing.
+            None => self.answer.has_changed().is_err(),
+        }
+    }
 }
 
 impl Admission {
@@ -79,13 +115,39 @@ impl Admission {
         }
     }
 
+    /// What the app says.
+    ///
+    /// Cancel safety: the question goes on, and the next call awaits the same answer.
     pub(crate) async fn credential(&self) -> Result<Credential, Loss> {
-        let asking = self
-            .asked
-            .get_or_try_init(|| self.credentials.ask(self.why));
-        asking.await.cloned()
+        let mut answer = {
+            let mut asked = self.lock();
+            asked.take_if(|question| question.has_failed());
+            let question =
+                asked.get_or_insert_with(|| Question::ask(self.credentials.clone(), self.why));
+            question.answer.clone()
+        };
+        let said = answer.wait_for(Option::is_some).await;
+        let said = said.ok().and_then(|said| said.clone());
+        said.map_or_else(
+            || Err(Loss::new(Outcome::Failed, "credential: a panic")),
+            |(_, said)| said,
+        )
+    }
+
+    /// Whether the app has said it too long ago for a leg that begins now.
+    pub(crate) fn is_stale(&self) -> bool {
+        let asked = self.lock();
+        let answer = asked.as_ref().map(|question| question.answer.borrow());
+        answer.is_some_and(|answer| answer.as_ref().is_some_and(|(at, _)| at.elapsed() >= FRESH))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Question>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A leg that begins so long after the app has given a credential asks for one of its own.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// No offer carries a longer one, whatever a server announces.
 const MAX_CREDENTIAL_BYTES: usize = 8_192;

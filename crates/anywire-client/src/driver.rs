@@ -187,7 +187,7 @@ impl Driver {
 
     fn decide(&mut self, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::StartWebSocket(generation) => self.start_websocket(generation, now),
+            Decision::StartWebSocket(generation) => self.start_websocket(generation),
             Decision::StartPoll(generation) => self.start_poll(generation, now),
             Decision::ProveWebSocket => self.prove_websocket(now),
             Decision::ProvePoll => self.prove_poll(),
@@ -228,11 +228,13 @@ impl Driver {
         }
     }
 
-    /// Ends a session that the app closed before any server knew it.
+    /// Ends a session that the app closed before it heard that a server knows it. A leg under way may open it all the same, and then
+    /// closes it (NEGOTIATION §7.4).
     fn leave_unopened(&mut self, now: Timestamp) {
         let mut state = self.shared.lock();
         if self.names.is_none() && !state.session.is_open() {
             state.session.cut_short(CloseCode::NORMAL.into(), now);
+            state.negotiation.handle_left();
         }
     }
 
@@ -291,7 +293,14 @@ impl Driver {
                 .status
                 .send_modify(|status| status.transport = None);
         }
-        self.linger_until = Some(now + LINGER);
+        let state = self.shared.lock();
+        let last_words = match self.names {
+            Some(_) => LINGER,
+            // A leg may be about to open it.
+            None => state.session.limits().close_timeout,
+        };
+        drop(state);
+        self.linger_until = Some(now + last_words);
         let (end, reason) = match self.has_given_up {
             true => (End::Unreachable, unreachable()),
             false => (End::Closed(reason.clone()), reason),
@@ -319,8 +328,9 @@ impl Driver {
         };
         let is_quiet = self.websocket.as_ref().is_none_or(WebSocketLeg::is_quiet)
             && self.poll.as_ref().is_none_or(PollLeg::is_quiet);
+        let is_idle = self.websocket.is_none() && self.poll.is_none();
         (state.session.is_finished() && is_quiet)
-            || self.names.is_none()
+            || self.names.is_none() && (is_idle || self.has_given_up)
             || self.shared.now() >= until
     }
 }

@@ -108,7 +108,9 @@ impl Shared {
             true => Err(TrySendError::Full(message)),
             false => state.session.send(message, self.now()),
         };
-        if let (Err(TrySendError::Full(_)), Some(waker)) = (&sent, waker) {
+        if let (Err(TrySendError::Full(_)), Some(waker)) = (&sent, waker)
+            && !state.senders.iter().any(|other| other.will_wake(waker))
+        {
             state.senders.push(waker.clone());
         }
         drop(state);
@@ -228,11 +230,17 @@ impl State {
             Decision::Drop => unacknowledged.clear(),
             Decision::Keep => {}
             Decision::Resend => {
-                let sent = unacknowledged.into_iter().map(|message| {
-                    let sent = self.session.send(message, now);
-                    sent.err().map(TrySendError::into_message)
+                // What is behind one that finds no room must not overtake it.
+                let mut is_full = false;
+                let left = unacknowledged.into_iter().filter_map(|message| {
+                    if is_full {
+                        return Some(message);
+                    }
+                    let refused = self.session.send(message, now).err()?;
+                    is_full = matches!(refused, TrySendError::Full(_));
+                    Some(refused.into_message())
                 });
-                unacknowledged = sent.flatten().collect();
+                unacknowledged = left.collect();
             }
         }
         // An app that takes no events is told of the last one.
@@ -302,6 +310,41 @@ mod tests {
         let sent = state.session.take_unacknowledged();
         let texts: Vec<_> = sent.iter().filter_map(Message::as_text).collect();
         assert_eq!(texts, ["one", "two", "three"]);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_tries_again_and_again_between_two_sessions_waits_once() {
+        let shared = shared();
+        end(&shared);
+        for _ in 0..3 {
+            let refused = shared.send("more".into(), Some(Waker::noop()));
+            assert!(matches!(refused, Err(TrySendError::Full(_))), "{refused:?}");
+        }
+        assert_eq!(shared.lock().senders.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_again_keeps_its_order_where_the_next_server_takes_less() {
+        let shared = shared();
+        let long = "x".repeat(900);
+        for text in ["one", &long, "three"] {
+            assert!(shared.send(text.into(), None).is_ok());
+        }
+        let left = end(&shared);
+        let limits = Limits::default().max_outbox_bytes(500);
+        let mut state = shared.lock();
+        state.begin_anew(Arc::new(limits), shared.now());
+        state.follow(left, shared.now());
+        let told = state.earlier.pop_front();
+        let Some(ClientEvent::Reopened(reopened)) = told else {
+            panic!("{told:?}");
+        };
+        let back: Vec<_> = reopened
+            .unacknowledged
+            .iter()
+            .filter_map(Message::as_text)
+            .collect();
+        assert_eq!(back, [&long, "three"]);
     }
 
     #[tokio::test]

@@ -53,8 +53,10 @@ pub struct Negotiation {
     turns: Option<Turns>,
     /// Whether this session is to follow another, and is not open yet.
     is_reopening: bool,
-    /// The turn for which the legs of such a session wait that have failed.
-    open_at: Option<Timestamp>,
+    /// The next turn, while nothing carries the session.
+    turn_at: Option<Timestamp>,
+    /// The application wants no session any more: no leg starts.
+    is_leaving: bool,
     memory: Option<Memory>,
     random: Box<dyn FnMut() -> f64 + Send>,
     decisions: VecDeque<Decision>,
@@ -84,7 +86,8 @@ impl Negotiation {
             was_proven: false,
             turns: None,
             is_reopening: false,
-            open_at: None,
+            turn_at: None,
+            is_leaving: false,
             memory,
             random: Box::new(random),
             decisions: VecDeque::new(),
@@ -123,8 +126,8 @@ impl Negotiation {
         self.last_generation = WEBSOCKET_GENERATION;
         self.poll_generation = Some(Generation::new(POLL_GENERATION));
         (self.give_up_at, self.grace_until, self.steady_at) = (None, None, None);
-        (self.missing_since, self.open_at) = (None, None);
-        self.open_at_turn(now);
+        (self.missing_since, self.turn_at) = (None, None);
+        self.handle_turn(now);
     }
 
     // What the world does.
@@ -172,7 +175,7 @@ impl Negotiation {
         self.note(leg, Outcome::Ok, "", now);
         (self.is_open, self.is_reopening) = (true, false);
         self.give_up_at = None;
-        self.open_at = None;
+        self.turn_at = None;
         self.missing_since = None;
         let state = self.leg_mut(leg);
         state.attach(now);
@@ -291,6 +294,14 @@ impl Negotiation {
         }
     }
 
+    /// The application has closed before the session is open: a leg that may have opened it goes on, no other starts
+    /// (NEGOTIATION §7.4).
+    pub fn handle_left(&mut self) {
+        self.is_leaving = true;
+        (self.websocket.deadline, self.websocket.retry_at) = (None, None);
+        (self.poll.retry_at, self.grace_until, self.turn_at) = (None, None, None);
+    }
+
     /// Allows or forbids a leg. A forbidden leg is dropped, and not started before it is allowed again (NEGOTIATION §7.3).
     pub fn allow(&mut self, leg: Transport, is_allowed: bool, now: Timestamp) {
         self.leg_mut(leg).is_allowed = is_allowed;
@@ -317,6 +328,10 @@ impl Negotiation {
             self.give_up_at = None;
             self.decisions.push_back(Decision::GiveUp);
         }
+        // Before what the turn undoes.
+        if is_due(self.turn_at) {
+            self.handle_turn(now);
+        }
         if is_due(self.grace_until) {
             self.grace_until = None;
             if self.websocket.is_started() && !self.websocket.is_attached() {
@@ -336,10 +351,6 @@ impl Negotiation {
         if is_due(self.steady_at) {
             self.steady_at = None;
             self.websocket.failures = 0;
-        }
-        if is_due(self.open_at) {
-            self.open_at = None;
-            self.open_at_turn(now);
         }
         if is_due(self.websocket.retry_at) {
             self.websocket.retry_at = None;
@@ -365,7 +376,7 @@ impl Negotiation {
             self.grace_until,
             self.websocket.deadline,
             self.steady_at,
-            self.open_at,
+            self.turn_at,
             self.websocket.retry_at,
             self.poll.retry_at,
         ]
@@ -519,19 +530,26 @@ impl Negotiation {
         }
     }
 
-    /// A turn at which a session is to be opened.
-    fn open_at_turn(&mut self, now: Timestamp) {
-        if self.turns.as_mut().is_none_or(Turns::attempt) {
-            self.start_legs(now);
-        } else {
-            self.give_up_if_idle();
+    /// Nothing carries the session, and a turn has come (NEGOTIATION §12.4).
+    fn handle_turn(&mut self, now: Timestamp) {
+        let soon = now + settings::GRACE;
+        let is_silent = |at: Option<Timestamp>| at.is_some_and(|at| at <= soon);
+        if !self.websocket.is_attached() && is_silent(self.websocket.deadline) {
+            // It has had all the time since the turn before.
+            self.drop_leg(Transport::WebSocket, Outcome::Silent, "", now);
+            self.websocket_lost(now);
+            self.websocket.retry_at = Some(now);
         }
+        if self.is_reopening && self.turns.as_mut().is_none_or(Turns::attempt) {
+            self.start_legs(now);
+        }
+        self.await_turn(now);
     }
 
-    /// A leg of a session that is not open has failed: it waits for the next turn.
+    /// The next turn at which the server wants an attempt.
     fn await_turn(&mut self, now: Timestamp) {
         let soonest = self.not_before.max(now + Duration::from_millis(1));
-        self.open_at = self.turns.as_ref().and_then(|turns| turns.from(soonest));
+        self.turn_at = self.turns.as_ref().and_then(|turns| turns.from(soonest));
         self.give_up_if_idle();
     }
 
@@ -540,13 +558,13 @@ impl Negotiation {
         let is_idle =
             !self.websocket.is_started() && !self.poll.is_started() && self.poll.retry_at.is_none();
         if is_idle && self.turns.as_ref().is_some_and(|turns| !turns.has_tries()) {
-            self.open_at = None;
+            self.turn_at = None;
             self.decisions.push_back(Decision::GiveUp);
         }
     }
 
     fn start_websocket(&mut self, now: Timestamp) {
-        if self.websocket.is_started() || !self.websocket.is_allowed {
+        if self.websocket.is_started() || !self.websocket.is_allowed || self.is_leaving {
             return;
         }
         let generation = if self.is_open {
@@ -563,7 +581,7 @@ impl Negotiation {
     }
 
     fn start_poll(&mut self, now: Timestamp) {
-        if self.poll.is_started() || !self.poll.is_allowed {
+        if self.poll.is_started() || !self.poll.is_allowed || self.is_leaving {
             return;
         }
         self.grace_until = None;
@@ -611,6 +629,7 @@ impl Negotiation {
             turns.draw((self.random)(), now);
             self.websocket.retry_at = self.websocket.retry_at.map(|at| self.by_turn(at, now));
             self.poll.retry_at = self.poll.retry_at.map(|at| self.by_turn(at, now));
+            self.turn_at = self.turn_after(now);
         }
     }
 

@@ -1167,6 +1167,8 @@ impl Session {
                 return None;
             }
             (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
+            // One that was never carried has no window: how long it may take to open is the negotiation's.
+            (Role::Client, _) if self.attaches == 0 => return None,
             // A client makes its exchanges itself: only an answer proves that the session lives.
             (Role::Client, _) => self.heartbeat.heard(),
         };

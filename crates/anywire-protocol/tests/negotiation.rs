@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use anywire_protocol::{
-    Decision, Loss, Memory, Negotiation, NegotiationSettings, Outcome, Timestamp, Transport,
+    Decision, Generation, Loss, Memory, Negotiation, NegotiationSettings, Outcome, Timestamp,
+    Transport,
 };
 use serde_json::{Value, json};
 
@@ -430,4 +431,67 @@ fn an_end_that_an_attach_at_a_turn_shows_is_followed_at_once() {
         let opens = now + Duration::from_millis(opens_after);
         assert_eq!(negotiation.handle_ended(shown), Some(opens));
     }
+}
+
+/// When a WebSocket starts that never answers and is alone, until 40 s have passed.
+fn starts_of_a_silent_websocket(negotiation: &mut Negotiation, mut now: Timestamp) -> Vec<u64> {
+    let mut starts = Vec::new();
+    while now.as_millis() < 40_000 {
+        while let Some(decision) = negotiation.poll_decision() {
+            if matches!(decision, Decision::StartWebSocket(_)) {
+                starts.push(now.as_millis());
+            }
+        }
+        // Timers are a little late.
+        let next = negotiation.poll_timeout().unwrap();
+        now = next.max(now) + Duration::from_millis(3);
+        negotiation.handle_timeout(now);
+    }
+    starts
+}
+
+#[test]
+fn a_websocket_that_is_silent_since_the_turn_before_is_tried_anew_at_each() {
+    let at = Timestamp::from_millis;
+    for ends in [false, true] {
+        let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+        negotiation.allow(Transport::Poll, false, at(0));
+        negotiation.take_turns(EVERY, u32::MAX);
+        negotiation.start(at(0));
+        negotiation.handle_attached(Transport::WebSocket, at(50));
+        let now = match ends {
+            true => {
+                let turn = negotiation.handle_ended(at(1_000)).unwrap();
+                negotiation.reopen(turn);
+                turn
+            }
+            false => {
+                let lost = Loss::new(Outcome::Closed, "");
+                negotiation.handle_lost(Transport::WebSocket, &lost, at(1_000));
+                at(1_000)
+            }
+        };
+        let starts = starts_of_a_silent_websocket(&mut negotiation, now);
+        for turn in [8_500, 13_500, 18_500, 23_500, 28_500, 33_500] {
+            let is_there = starts.iter().any(|start| start.abs_diff(turn) <= 10);
+            assert!(is_there, "none at {turn}, ends: {ends}: {starts:?}");
+        }
+    }
+}
+
+#[test]
+fn an_app_that_leaves_before_it_is_open_starts_no_leg_and_drops_none_for_its_silence() {
+    let at = Timestamp::from_millis;
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.start(at(0));
+    assert_eq!(
+        negotiation.poll_decision(),
+        Some(Decision::StartWebSocket(Some(Generation::new(2))))
+    );
+    negotiation.handle_left();
+    negotiation.handle_timeout(at(15_000));
+    assert_eq!(negotiation.poll_decision(), None);
+    // It may show until the budget is over.
+    negotiation.handle_timeout(at(20_000));
+    assert_eq!(negotiation.poll_decision(), Some(Decision::GiveUp));
 }

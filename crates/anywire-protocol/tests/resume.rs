@@ -323,3 +323,11 @@ fn errors_stay_small() {
         "every idle session pays for it"
     );
 }
+
+#[test]
+fn a_client_that_was_never_carried_has_no_window_that_ends() {
+    let mut client = Session::new(Role::Client, Arc::default(), Timestamp::default());
+    assert_eq!(client.poll_timeout(), None);
+    client.handle_timeout(Timestamp::from_millis(10_000_000));
+    assert!(!client.is_ended());
+}

@@ -255,3 +255,75 @@ async fn nothing_that_is_shown_tells_a_credential() {
     let shown = format!("{shown} {client:?} {:?}", client.attempts());
     assert!(!shown.contains("hush"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_token_that_comes_late_is_asked_for_once() {
+    // A WebSocket that says nothing is given up before.
+    const LATE: Duration = Duration::from_secs(6);
+    let mut clients = tokio::task::JoinSet::new();
+    for transport in ALL {
+        clients.spawn(async move {
+            let server = start().await;
+            let asked = Arc::new(AtomicUsize::new(0));
+            let count = asked.clone();
+            let builder = builder(&server, transport).credential(move |why| {
+                if why == Why::Open {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+                async {
+                    tokio::time::sleep(LATE).await;
+                    Ok("ada".to_owned())
+                }
+            });
+            let client = timeout(DEADLINE, builder.connect()).await.unwrap();
+            assert!(client.is_ok(), "{transport}: {client:?}");
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{transport}");
+        });
+    }
+    clients.join_all().await;
+}
+
+#[tokio::test]
+async fn an_app_that_panics_over_its_token_is_asked_again() {
+    for transport in ALL {
+        for is_header in [false, true] {
+            let server = start().await;
+            let asked = Arc::new(AtomicUsize::new(0));
+            let token = move || {
+                let is_first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+                async move {
+                    assert!(!is_first, "as the test asks");
+                    Ok("ada".to_owned())
+                }
+            };
+            let builder = builder(&server, transport);
+            let builder = match is_header {
+                true => builder.authorize(token),
+                false => builder.credential(move |_| token()),
+            };
+            let client = timeout(DEADLINE, builder.connect()).await;
+            let client = client.unwrap_or_else(|_| panic!("{transport} {is_header}"));
+            assert!(client.is_ok(), "{transport} {is_header}: {client:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_before_it_is_open_leaves_no_session_behind() {
+    for transport in ALL {
+        let config = Config::new().authorize(|_| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, Denied>(Grant::anonymous())
+        });
+        let server = TestServer::start(config).await;
+        let connecting = builder(&server, transport).connect();
+        let given_up = timeout(Duration::from_millis(300), connecting).await;
+        assert!(given_up.is_err(), "{transport}");
+        let began = Instant::now();
+        let closed = timeout(DEADLINE, server.seen.wait_closed(1)).await;
+        let reasons = closed.unwrap_or_else(|_| panic!("{transport}: it stays"));
+        assert_eq!(reasons[0].code, CloseCode::NORMAL, "{transport}");
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{transport}: {took:?}");
+    }
+}

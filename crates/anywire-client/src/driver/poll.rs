@@ -124,7 +124,7 @@ impl Driver {
         now: Timestamp,
     ) {
         let admission = match self.names {
-            None => self.admission(now),
+            None => self.admission(),
             Some(_) => None,
         };
         let Some(generation) = self.poll.as_ref().map(|leg| leg.generation) else {
@@ -294,7 +294,9 @@ impl Driver {
         }
         if !leg.is_attached {
             leg.is_attached = true;
-            state.negotiation.handle_attached(Transport::Poll, now);
+            if !state.session.is_ended() {
+                state.negotiation.handle_attached(Transport::Poll, now);
+            }
         }
         let session = &state.session;
         self.pace.bore_body(flight.body_bytes);

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anywire_protocol::{
     Can, CloseCode, CloseReason, Generation, Limits, Offset, Open, Opened, OpeningKey, PROOF_BYTES,
@@ -46,8 +45,8 @@ pub(crate) struct Driver {
     pub(super) shared: Arc<Shared>,
     /// What the session is opened with.
     pub(super) key: OpeningKey,
-    /// The credential that it is opened with, and since when it may be asked for.
-    pub(super) admission: Option<(Admission, Timestamp)>,
+    /// The credential that it is opened with.
+    pub(super) admission: Option<Admission>,
     /// What that credential is for.
     pub(super) why: Why,
     pub(super) renewal: Renewal,
@@ -135,15 +134,14 @@ impl Driver {
     }
 
     /// The credential that a leg opens with, if the app gives any. Legs that begin together have the same.
-    pub(super) fn admission(&mut self, now: Timestamp) -> Option<Admission> {
+    pub(super) fn admission(&mut self) -> Option<Admission> {
         let credentials = self.config.credentials.clone()?;
         let why = self.why;
-        self.admission
-            .take_if(|(_, since)| now.since(*since) >= FRESH);
+        self.admission.take_if(|admission| admission.is_stale());
         let admission = self
             .admission
-            .get_or_insert_with(|| (Admission::new(credentials, why), now));
-        Some(admission.0.clone())
+            .get_or_insert_with(|| Admission::new(credentials, why));
+        Some(admission.clone())
     }
 
     /// A leg is gone. What the server itself said of the session ends it.
@@ -183,9 +181,6 @@ pub(super) fn is_proof(content: &str, limits: &Limits) -> bool {
 
 /// What this client can beyond version 1. A program is no page that leaves.
 const CAN: Can = Can::PART.or(Can::VEIL).or(Can::CREDENTIAL);
-
-/// A leg that begins so long after another asks for a credential of its own.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// What a line is thought to carry in a millisecond, until it stalls with more than [`LARGE_BYTES`] on the way.
 pub(super) const FAIR_BYTES_PER_MS: u64 = 256;

@@ -11,9 +11,9 @@ use crate::legs::Failure;
 use crate::legs::websocket::{Beginning, Channel, Happened, WebSocketLeg, encoder};
 
 impl Driver {
-    pub(super) fn start_websocket(&mut self, generation: Option<Generation>, now: Timestamp) {
+    pub(super) fn start_websocket(&mut self, generation: Option<Generation>) {
         let (offer, admission) = match generation {
-            Some(generation) => (Offer::Open(self.open(generation)), self.admission(now)),
+            Some(generation) => (Offer::Open(self.open(generation)), self.admission()),
             None => {
                 let protocols = Vec::new();
                 (Offer::Later { protocols }, None)

@@ -1,6 +1,7 @@
 //! Polling: the exchanges under way. The driver decides what goes into them and reads the
 //! answers.
 
+use std::thread;
 use std::time::Duration;
 
 use anywire_protocol::{
@@ -109,6 +110,22 @@ impl Body {
     }
 }
 
+/// Answers for an exchange in which the app panics.
+struct Panicked {
+    slot: Slot,
+    tell: mpsc::Sender<Answered>,
+}
+
+impl Drop for Panicked {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let outcome = Err(Failure::new(Outcome::Failed, "a panic"));
+            let slot = self.slot;
+            let _ = self.tell.try_send(Answered { slot, outcome });
+        }
+    }
+}
+
 /// How an exchange went.
 pub(crate) struct Answered {
     pub(crate) slot: Slot,
@@ -146,11 +163,12 @@ impl PollLeg {
         };
         let body_bytes = body.payload.len();
         let task = Owned::spawn(async move {
+            let panicked = Panicked { slot, tell };
             let outcome = match body.whole(patience).await {
                 Ok(body) => exchanger.exchange(content_type, body, patience).await,
                 Err(failure) => Err(failure),
             };
-            let _ = tell.send(Answered { slot, outcome }).await;
+            let _ = panicked.tell.send(Answered { slot, outcome }).await;
         });
         let flight = Flight {
             _task: task,
