@@ -75,6 +75,33 @@ async fn a_grant_is_renewed_in_time_over_every_transport() {
 }
 
 #[tokio::test]
+async fn an_app_may_ask_before_a_grant_runs_out_over_every_transport() {
+    for variant in ALL {
+        let server = TestServer::start(config()).await;
+        let mut wire = Wire::present(server.addr, variant, "ada for 60000")
+            .await
+            .unwrap();
+        let session = server.server.session(wire.opened.session).await.unwrap();
+        let asks = async {
+            // While what carries the session is idle.
+            sleep(Duration::from_millis(300)).await;
+            session.renew();
+            Instant::now()
+        };
+        let (asked_at, asked) = tokio::join!(asks, wire.said());
+        assert!(asked.starts_with("ask "), "{variant:?}: {asked}");
+        assert!(asked_at.elapsed() < Duration::from_secs(2), "{variant:?}");
+        wire.renew("ada for 90000").await;
+        while wire.said().await != "ok" {}
+        let left = session.grant().expires_in().unwrap();
+        assert!(left > Duration::from_secs(80), "{variant:?}: {left:?}");
+        // Asked is asked: the next time is long before the end again.
+        wire.send("on").await;
+        assert_eq!(wire.recv_text().await, "on", "{variant:?}");
+    }
+}
+
+#[tokio::test]
 async fn one_that_is_not_renewed_ends_its_session_within_a_second_on_every_transport() {
     for variant in ALL {
         let server = TestServer::start(config()).await;

@@ -234,6 +234,7 @@ fn act(cell: &Arc<SessionCell>, deed: &Deed, told: &mut Vec<SessionInfo>) {
         Deed::Send(_) => unreachable!("what is sent goes to all at once"),
         Deed::Close(reason) => sender.close(reason.clone()),
         Deed::Revoke(text) => sender.revoke(text),
+        Deed::Renew => sender.renew(),
         Deed::Subscribe(topic) => sender.subscribe(topic),
         Deed::Unsubscribe(topic) => sender.unsubscribe(topic),
     }

@@ -166,6 +166,12 @@ impl Socket {
         self.sender.revoke(text);
     }
 
+    /// Asks the client to renew its grant now, and not only before that runs out: when what the user may do has changed. The app hears of
+    /// the new one as of any renewal. Nothing happens where the grant holds for good, or the client cannot renew.
+    pub fn renew(&self) {
+        self.sender.renew();
+    }
+
     /// The client's last attempts to connect, the oldest first: why the transport is what it is. Empty where all went well
     /// (PROTOCOL §7.6). At most 16 are kept.
     pub fn attempts(&self) -> Vec<Report> {
@@ -363,6 +369,17 @@ impl Sender {
                 });
             }
             Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Revoke(text.to_owned())),
+        }
+    }
+
+    /// Asks the client to renew its grant now, and not only before that runs out: when what the user may do has changed. The app hears of
+    /// the new one as of any renewal. Nothing happens where the grant holds for good, or the client cannot renew.
+    pub fn renew(&self) {
+        match &self.0 {
+            Reference::Here(cell) => {
+                cell.step(Origin::Outside, |state, now| state.session.ask_now(now));
+            }
+            Reference::Elsewhere(elsewhere) => elsewhere.tell(Deed::Renew),
         }
     }
 

@@ -539,6 +539,11 @@ impl Session {
         self.renewing.ask_again(after, now);
     }
 
+    /// Asks the client to renew its grant now: a server's. Nothing happens where that holds for good.
+    pub fn ask_now(&mut self, now: Timestamp) {
+        self.renewing.ask_now(now);
+    }
+
     /// Says a credential to the server, on each connection until it confirms: a client's. Where the two sides have not agreed that
     /// they can, nothing is said.
     pub fn renew(&mut self, credential: Credential) {

@@ -39,6 +39,7 @@ enum DeedCode<'a> {
     SendBinary(#[serde(borrow)] &'a [u8]),
     Close(u16, &'a str),
     Revoke(&'a str),
+    Renew,
     Subscribe(&'a str),
     Unsubscribe(&'a str),
 }
@@ -93,6 +94,7 @@ pub(super) fn encode_ask(whom: &Whom, deed: &Deed) -> Vec<u8> {
         Deed::Send(message) => DeedCode::SendBinary(message.as_bytes()),
         Deed::Close(reason) => DeedCode::Close(reason.code.as_u16(), reason.text()),
         Deed::Revoke(text) => DeedCode::Revoke(text),
+        Deed::Renew => DeedCode::Renew,
         Deed::Subscribe(topic) => DeedCode::Subscribe(topic),
         Deed::Unsubscribe(topic) => DeedCode::Unsubscribe(topic),
     };
@@ -126,6 +128,7 @@ pub(super) fn decode_ask(ask: &[u8]) -> Result<(Whom, Deed), FrameError> {
             Deed::Close(CloseReason::new(CloseCode::from_u16(code), text))
         }
         DeedCode::Revoke(text) => Deed::Revoke(text.to_owned()),
+        DeedCode::Renew => Deed::Renew,
         DeedCode::Subscribe(topic) => Deed::Subscribe(topic.to_owned()),
         DeedCode::Unsubscribe(topic) => Deed::Unsubscribe(topic.to_owned()),
     };
@@ -230,6 +233,7 @@ mod tests {
                 Deed::Send(Message::binary(&b"\xff"[..])),
                 Deed::Close(CloseCode::NORMAL.into()),
                 Deed::Revoke("why".into()),
+                Deed::Renew,
                 Deed::Subscribe("t".into()),
                 Deed::Unsubscribe("t".into()),
             ] {

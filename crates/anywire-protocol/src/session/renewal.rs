@@ -86,6 +86,17 @@ impl Renewing {
         }
     }
 
+    /// The client is asked now. Nothing happens where the grant holds for good, or a credential is being judged.
+    pub(super) fn ask_now(&mut self, now: Timestamp) {
+        if let Some(state) = &mut self.0
+            && let Some(term) = &mut state.term
+            && !state.is_judged
+            && term.asks_at > now
+        {
+            term.asks_at = now;
+        }
+    }
+
     /// A packet came.
     pub(super) fn take(&mut self, role: Role, content: Credential) -> Result<(), ProtocolError> {
         let state = self.0.get_or_insert_default();
