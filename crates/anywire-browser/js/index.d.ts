@@ -148,7 +148,7 @@ declare namespace Anywire {
      * - 'expired': it has run out, or the server did not accept what was given last.
      *
      * It returns the text, or a promise of one; or nothing, and calls `done` later. An empty text says nothing of the client. What throws, or is
-     * rejected, is tried again after a pause: for `connectTimeoutMs` while a session opens. `null` gives up: the session
+     * rejected, is tried again after a pause: for `connectTimeoutMs` while the first session opens. `null` gives up: the session
      * ends with 4966.
      */
     authorize?: string | Authorize;
