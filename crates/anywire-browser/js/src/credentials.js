@@ -39,14 +39,15 @@ export function createCredentials(settings, session, negotiator) {
   }
 
   function ask() {
-    // A turn may come before the pause is over.
-    timer.stop_();
+    // One that is not answered is asked again. A turn may come before the pause is over.
+    timer.set_(settings.connectTimeoutMs);
     question = {};
     var mine = question;
 
     /** @param {any} credential nothing, where the answer is yet to come */
     function done(credential) {
       if (question === mine && credential !== undefined) {
+        timer.stop_();
         question = undefined;
         if (credential === null) {
           session.credential_ = null;

@@ -77,15 +77,15 @@ export function reopen(options) {
           return;
         }
         why = code === 4966 || code === 4935 ? 'expired' : 'reopen';
-        var isAtTurn = !session && settings.now() - /** @type {number} */ (turnedAt) <= AT_TURN_MS;
-        if (!session) {
+        var isFirst = !session;
+        if (isFirst) {
           members = { code: code, reason: reason, previous: ended.id_, unacknowledged: [], resent: resends };
           for (var i = 0; i < ended.outbox_.messages_.length; i++) {
             members.unacknowledged[i] = ended.outbox_.messages_[i].data_;
           }
         }
         session = begin(resends ? members.unacknowledged : []);
-        if (isAtTurn) {
+        if (isFirst && settings.now() - /** @type {number} */ (turnedAt) <= AT_TURN_MS) {
           turn();
         }
         return true;

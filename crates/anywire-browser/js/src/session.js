@@ -217,8 +217,8 @@ export function createSession(clock, key, protocols, handlers) {
         session.hasDropped_ = true;
         abortSoon(4964, 'too-large');
       } else {
-        if (outbox.bytes_ && outbox.bytes_ + message.bytes_ > MAX_OUTBOX_BYTES) {
-          // What comes until then is kept too: another session may bring it.
+        // What is sent again was not too much before. What comes until the end is kept: another session may bring it.
+        if (session.id_ && outbox.bytes_ >= MAX_OUTBOX_BYTES) {
           abortSoon(4932, 'too-slow');
         }
         outbox.push_(message);

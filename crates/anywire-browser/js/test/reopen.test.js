@@ -439,23 +439,47 @@ test('a WebSocket that is silent since the turn before is tried anew at each', (
   assert.ok(at.length >= 5);
 });
 
-test('what an outbox without end has taken is given back whole', () => {
-  const scene = reopening();
-  scene.cut();
-  scene.advance(100);
-  const large = 'x'.repeat(999_000);
-  const sent = Array.from({ length: 70 }, (_, i) => `${i} ${large}`);
-  for (const message of sent) {
-    scene.client.send(message);
-  }
-  scene.client.send('after all');
-  scene.mend();
-  scene.advance(REOPEN_MS + 500);
-  assert.equal(scene.seen.reopens[0].code, 4932);
-  const { unacknowledged } = scene.seen.reopens[0];
-  assert.equal(unacknowledged.length, 71);
-  assert.ok(sent.every((message, i) => unacknowledged[i] === message));
-  assert.equal(unacknowledged[70], 'after all');
+for (const resend of [false, true]) {
+  test(`what an outbox without end has taken is given back whole, resent: ${resend}`, () => {
+    const scene = reopening({ reopen: { resend } });
+    scene.cut();
+    scene.advance(100);
+    const large = 'x'.repeat(999_000);
+    const sent = Array.from({ length: 70 }, (_, i) => `${i} ${large}`);
+    for (const message of sent) {
+      scene.client.send(message);
+    }
+    scene.client.send('after all');
+    scene.mend();
+    scene.advance(REOPEN_MS + 500);
+    assert.equal(scene.seen.reopens[0].code, 4932);
+    const { unacknowledged } = scene.seen.reopens[0];
+    assert.equal(unacknowledged.length, 71);
+    assert.ok(sent.every((message, i) => unacknowledged[i] === message));
+    assert.equal(unacknowledged[70], 'after all');
+    scene.advance(30000);
+    assert.equal(scene.server.sessions.length, 2);
+    assert.deepEqual([scene.session.inbox.length, scene.client.bufferedAmount], [resend ? 71 : 0, 0]);
+  });
+}
+
+test('an application that has not answered for connectTimeoutMs is asked again', () => {
+  const asked = [];
+  let scene;
+  scene = reopening({
+    authorize: (why, done) => {
+      asked.push(scene?.clock.now());
+      if (asked.length !== 2) {
+        done('token');
+      }
+    },
+  });
+  scene.session.close(1012, '');
+  scene.advance(18000);
+  assert.deepEqual([scene.client.readyState, asked.length], [0, 2]);
+  scene.advance(REOPEN_MS + 3000);
+  assert.deepEqual([scene.client.readyState, asked.length], [1, 3]);
+  assert.equal(asked[2] - asked[1], 20000);
 });
 
 test('a turn asks in place of the pause after a failure, and nothing is asked behind it', () => {
