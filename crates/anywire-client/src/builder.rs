@@ -184,7 +184,7 @@ impl ClientBuilder {
     /// A credential has 1 to 8,192 bytes. While it cannot be had, the attempt has failed and another follows, when a session is
     /// opened until [`ClientBuilder::connect_timeout`]. Legs that open a session together are let in by one credential.
     ///
-    /// Cancel safety: the client may drop the future, and ask again later.
+    /// Cancel safety: the client drops a future that is not ready after 20 s, and asks again later.
     ///
     /// ```no_run
     /// use anywire_client::{Client, Why};

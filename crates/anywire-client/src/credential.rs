@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anywire_protocol::{Credential, Loss, Outcome};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::legs::Owned;
 
@@ -88,7 +88,9 @@ impl Question {
     fn ask(credentials: Credentials, why: Why) -> Self {
         let (tell, answer) = watch::channel(None);
         let task = Owned::spawn(async move {
-            let said = credentials.ask(why).await;
+            let said = timeout(QUESTION_WITHIN, credentials.ask(why)).await;
+            let said =
+                said.unwrap_or_else(|_| Err(Loss::new(Outcome::Failed, "credential: no answer")));
             let _ = tell.send(Some((Instant::now(), said)));
         });
         Self {
@@ -145,6 +147,9 @@ impl Admission {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// 20 s: then a question is taken for one that nobody answers, and asked again.
+const QUESTION_WITHIN: Duration = Duration::from_secs(20);
 
 /// A leg that begins so long after the app has given a credential asks for one of its own.
 const FRESH: Duration = Duration::from_secs(5);

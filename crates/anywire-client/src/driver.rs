@@ -154,6 +154,8 @@ impl Driver {
                 return None;
             }
         }
+        // Before the negotiation has another leg try.
+        self.leave_unopened(now);
         loop {
             let decision = self.shared.lock().negotiation.poll_decision();
             match decision {
@@ -161,7 +163,6 @@ impl Driver {
                 None => break,
             }
         }
-        self.leave_unopened(now);
         self.renew(now);
         self.show_headers();
         self.transmit_websocket(now);

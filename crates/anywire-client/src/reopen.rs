@@ -111,7 +111,8 @@ pub struct Ended {
 pub enum Decision {
     /// They are sent again in the new session, in order and before all others. The server may then get a message twice: what is
     /// exactly once within a session is at least once across them. [`Reopened::unacknowledged`] has only what the new session
-    /// does not take because it is longer than its server allows.
+    /// does not take: what is longer than its server allows, and where that server takes less at once than the one before, the first
+    /// message that finds no room with all behind it.
     Resend,
     /// They are forgotten, and [`Reopened::unacknowledged`] is empty.
     Drop,

@@ -214,9 +214,14 @@ impl HubState {
             return self.topics.publish_to(topics, is_meant, message, memory);
         }
         let message = message.counted_by(|bytes| memory.count_shared(bytes));
-        let order = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        let offered = Offered::to(self.those(whom).iter(), &message);
-        drop(order);
+        let those = self.those(whom);
+        let offered = match those.len() {
+            0 | 1 => Offered::to(those.iter(), &message),
+            _ => {
+                let _order = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+                Offered::to(those.iter(), &message)
+            }
+        };
         offered.count()
     }
 }

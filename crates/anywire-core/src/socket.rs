@@ -166,8 +166,9 @@ impl Socket {
         self.sender.revoke(text);
     }
 
-    /// Asks the client to renew its grant now, and not only before that runs out: when what the user may do has changed. The app hears of
-    /// the new one as of any renewal. Nothing happens where the grant holds for good, or the client cannot renew.
+    /// Asks the client to renew its grant now, and not only before that runs out: when what the user may do has changed. It does so within
+    /// a fifth of [`renewal`](field@anywire_protocol::Limits::renewal), 6 s, and the app hears of the new grant as of any renewal. Nothing
+    /// happens where the grant holds for good, or the client cannot renew.
     pub fn renew(&self) {
         self.sender.renew();
     }
@@ -372,8 +373,9 @@ impl Sender {
         }
     }
 
-    /// Asks the client to renew its grant now, and not only before that runs out: when what the user may do has changed. The app hears of
-    /// the new one as of any renewal. Nothing happens where the grant holds for good, or the client cannot renew.
+    /// Asks the client to renew its grant now, and not only before that runs out: when what the user may do has changed. It does so within
+    /// a fifth of [`renewal`](field@anywire_protocol::Limits::renewal), 6 s, and the app hears of the new grant as of any renewal. Nothing
+    /// happens where the grant holds for good, or the client cannot renew.
     pub fn renew(&self) {
         match &self.0 {
             Reference::Here(cell) => {

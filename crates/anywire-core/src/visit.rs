@@ -57,7 +57,10 @@ impl Hub {
         let is_valid = self.inner.has_secret(attach);
         let found = match self.inner.session(attach.session) {
             Some(cell) if is_valid => {
-                if packets.iter().any(is_about_request) && cell.end_by(&caller.verdict).is_some() {
+                let is_newest =
+                    || attach.generation >= cell.peek(|state| state.session.generation());
+                let asks = packets.iter().any(is_about_request) && is_newest();
+                if asks && cell.end_by(&caller.verdict).is_some() {
                     // That is no refusal of the request: it ends the session, before what it brings is taken (PROTOCOL §10.11).
                     cell.renew(caller.verdict.clone(), Origin::Transport);
                 }

@@ -123,6 +123,7 @@ impl Negotiation {
         self.poll = LegState::new(self.poll.is_allowed);
         self.carry(None);
         (self.is_open, self.is_reopening) = (false, true);
+        self.is_leaving = false;
         self.last_generation = WEBSOCKET_GENERATION;
         self.poll_generation = Some(Generation::new(POLL_GENERATION));
         (self.give_up_at, self.grace_until, self.steady_at) = (None, None, None);
@@ -298,6 +299,13 @@ impl Negotiation {
     /// (NEGOTIATION §7.4).
     pub fn handle_left(&mut self) {
         self.is_leaving = true;
+        let starts = |decision: &Decision| {
+            matches!(
+                decision,
+                Decision::StartWebSocket(_) | Decision::StartPoll(_)
+            )
+        };
+        self.decisions.retain(|decision| !starts(decision));
         (self.websocket.deadline, self.websocket.retry_at) = (None, None);
         (self.poll.retry_at, self.grace_until, self.turn_at) = (None, None, None);
     }
@@ -538,7 +546,9 @@ impl Negotiation {
             // It has had all the time since the turn before.
             self.drop_leg(Transport::WebSocket, Outcome::Silent, "", now);
             self.websocket_lost(now);
-            self.websocket.retry_at = Some(now);
+            if !self.is_reopening {
+                self.websocket.retry_at = Some(now);
+            }
         }
         if self.is_reopening && self.turns.as_mut().is_none_or(Turns::attempt) {
             self.start_legs(now);
@@ -559,7 +569,9 @@ impl Negotiation {
             !self.websocket.is_started() && !self.poll.is_started() && self.poll.retry_at.is_none();
         if is_idle && self.turns.as_ref().is_some_and(|turns| !turns.has_tries()) {
             self.turn_at = None;
-            self.decisions.push_back(Decision::GiveUp);
+            if !self.decisions.contains(&Decision::GiveUp) {
+                self.decisions.push_back(Decision::GiveUp);
+            }
         }
     }
 
@@ -629,7 +641,7 @@ impl Negotiation {
             turns.draw((self.random)(), now);
             self.websocket.retry_at = self.websocket.retry_at.map(|at| self.by_turn(at, now));
             self.poll.retry_at = self.poll.retry_at.map(|at| self.by_turn(at, now));
-            self.turn_at = self.turn_after(now);
+            self.await_turn(now);
         }
     }
 

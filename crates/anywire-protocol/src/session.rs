@@ -80,6 +80,8 @@ pub struct Session {
     connection: Option<Connection>,
     generation: Generation,
     attaches: u32,
+    /// A server knows it: a client's.
+    is_adopted: bool,
     /// When the last connection was let go, or the session began.
     detached_at: Timestamp,
     /// Until when a page that has left may come back (PROTOCOL §8.8).
@@ -102,6 +104,7 @@ impl Session {
             connection: None,
             generation: Generation::default(),
             attaches: 0,
+            is_adopted: false,
             detached_at: now,
             leaves_at: None,
             contacts: Contacts::start(now),
@@ -420,6 +423,7 @@ impl Session {
     /// Takes the limits that *opened* announced: for a client, before its first attach.
     pub fn adopt(&mut self, limits: Arc<Limits>) {
         self.limits = limits;
+        self.is_adopted = true;
     }
 
     /// Asks the peer for a sign of life now, on a connection that lasts.
@@ -1172,8 +1176,8 @@ impl Session {
                 return None;
             }
             (Role::Server, None) => self.detached_at.max(self.heartbeat.heard()),
-            // One that was never carried has no window: how long it may take to open is the negotiation's.
-            (Role::Client, _) if self.attaches == 0 => return None,
+            // One that no server knows has no window: how long it may take to open is the negotiation's.
+            (Role::Client, _) if !self.is_adopted => return None,
             // A client makes its exchanges itself: only an answer proves that the session lives.
             (Role::Client, _) => self.heartbeat.heard(),
         };

@@ -495,3 +495,56 @@ fn an_app_that_leaves_before_it_is_open_starts_no_leg_and_drops_none_for_its_sil
     negotiation.handle_timeout(at(20_000));
     assert_eq!(negotiation.poll_decision(), Some(Decision::GiveUp));
 }
+
+#[test]
+fn no_turn_tries_what_the_server_wants_later_or_what_was_tried_enough() {
+    let at = Timestamp::from_millis;
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.take_turns(EVERY, u32::MAX);
+    negotiation.start(at(0));
+    negotiation.handle_timeout(at(300));
+    negotiation.handle_attached(Transport::Poll, at(400));
+    // The WebSocket says nothing yet, and the server wants nobody.
+    let mut loss = Loss::new(Outcome::Refused, "http 503");
+    loss.retry_after = Some(Duration::from_secs(60));
+    negotiation.handle_lost(Transport::Poll, &loss, at(1_000));
+    while negotiation.poll_decision().is_some() {}
+    let mut now = at(1_000);
+    while now < at(60_900) {
+        now = negotiation.poll_timeout().unwrap().min(at(60_900));
+        negotiation.handle_timeout(now);
+        while let Some(decision) = negotiation.poll_decision() {
+            let is_start = matches!(
+                decision,
+                Decision::StartWebSocket(_) | Decision::StartPoll(_)
+            );
+            assert!(!is_start, "{decision:?} at {now:?}");
+        }
+    }
+
+    let mut negotiation = Negotiation::new(NegotiationSettings::default(), None, || 0.5);
+    negotiation.allow(Transport::Poll, false, at(0));
+    negotiation.take_turns(EVERY, 2);
+    negotiation.start(at(0));
+    negotiation.handle_attached(Transport::WebSocket, at(50));
+    let turn = negotiation.handle_ended(at(1_000)).unwrap();
+    while negotiation.poll_decision().is_some() {}
+    negotiation.reopen(turn);
+    let mut said = Vec::new();
+    let mut now = turn;
+    for _ in 0..20 {
+        while let Some(decision) = negotiation.poll_decision() {
+            match decision {
+                Decision::StartWebSocket(_) => said.push(format!("start {}", now.as_millis())),
+                Decision::GiveUp => said.push(format!("give up {}", now.as_millis())),
+                _ => {}
+            }
+        }
+        let Some(next) = negotiation.poll_timeout() else {
+            break;
+        };
+        now = next;
+        negotiation.handle_timeout(now);
+    }
+    assert_eq!(said, ["start 3500", "start 8500", "give up 13500"]);
+}

@@ -325,9 +325,17 @@ fn errors_stay_small() {
 }
 
 #[test]
-fn a_client_that_was_never_carried_has_no_window_that_ends() {
-    let mut client = Session::new(Role::Client, Arc::default(), Timestamp::default());
-    assert_eq!(client.poll_timeout(), None);
-    client.handle_timeout(Timestamp::from_millis(10_000_000));
+fn a_client_that_no_server_knows_has_no_window_that_ends() {
+    let mut client = Session::new(Role::Client, Arc::default(), at(0));
+    // A poll leg attaches its first exchange before that is answered.
+    let hold = ConnectionMode::Exchange {
+        hold: Duration::ZERO,
+    };
+    let attached = client.handle_attach(Generation::new(1), Offset::new(0), hold, at(0));
+    client.handle_detach(attached.unwrap().id, at(10));
+    client.handle_timeout(at(10_000_000));
     assert!(!client.is_ended());
+    client.adopt(Arc::default());
+    client.handle_timeout(at(10_000_000));
+    assert!(client.is_ended());
 }

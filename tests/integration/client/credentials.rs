@@ -327,3 +327,51 @@ async fn a_client_that_gives_up_before_it_is_open_leaves_no_session_behind() {
         assert!(took < Duration::from_secs(5), "{transport}: {took:?}");
     }
 }
+
+#[tokio::test]
+async fn an_app_that_asks_early_gets_a_fresh_token_soon() {
+    for transport in ALL {
+        let config = Config::new().authorize(|_| async {
+            Ok::<_, Denied>(Grant::to("ada").lasting(Duration::from_secs(36_000)))
+        });
+        let server = TestServer::start(config).await;
+        let (asked, mut asks) = mpsc::unbounded_channel();
+        let builder = builder(&server, transport).credential(move |why| {
+            asked.send(why).unwrap();
+            async { Ok("ada".to_owned()) }
+        });
+        let client = builder.connect().await.unwrap();
+        assert_eq!(asks.recv().await, Some(Why::Open));
+        let session = server.server.session(client.id()).await.unwrap();
+        session.renew();
+        let began = Instant::now();
+        let why = timeout(DEADLINE, asks.recv()).await.unwrap();
+        assert_eq!(why, Some(Why::Expiring), "{transport}");
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(12), "{transport}: {took:?}");
+        client.close(CloseCode::NORMAL).await;
+    }
+}
+
+#[tokio::test]
+async fn the_app_is_asked_once_about_a_client_that_it_refuses() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let config = Config::new().authorize(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Err::<Grant, _>(Denied::forbidden("not you")) }
+    });
+    let server = TestServer::start(config).await;
+    let url = format!("ws://{}/anywire", server.addr);
+    let refused = Client::builder(&url)
+        .memory(OriginMemory::default())
+        .credential(|_| async { Ok("ada".to_owned()) })
+        .connect()
+        .await;
+    let Err(ConnectError::Refused(reason)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(reason.code, CloseCode::FORBIDDEN);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}

@@ -275,6 +275,7 @@ impl Driver {
             return self.poll_failed(flight, &failure, now);
         }
         let renewal = packets.iter().find_map(renewal);
+        let had_ended = self.shared.lock().session.is_ended();
         for packet in packets {
             if let Err(failure) = self.poll_packet(packet, now) {
                 return self.poll_failed(flight, &failure, now);
@@ -294,7 +295,7 @@ impl Driver {
         }
         if !leg.is_attached {
             leg.is_attached = true;
-            if !state.session.is_ended() {
+            if !had_ended {
                 state.negotiation.handle_attached(Transport::Poll, now);
             }
         }

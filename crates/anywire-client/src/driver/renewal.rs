@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anywire_protocol::{
-    Attach, Credential, Encoding, Fence, Packet, PayloadWriter, Timestamp, Transport,
-    decode_payload, veiled_bytes,
+    Attach, Credential, Encoding, Fence, Packet, PayloadWriter, Timestamp, decode_payload,
+    veiled_bytes,
 };
 use bytes::Bytes;
 use tokio::sync::OnceCell;
@@ -54,8 +54,7 @@ impl Driver {
     pub(super) fn show_headers(&mut self) {
         let is_attached = |leg: &WebSocketLeg| leg.attachment().is_some();
         let is_beside = self.websocket.as_ref().is_some_and(is_attached);
-        let may_poll = self.shared.lock().negotiation.is_allowed(Transport::Poll);
-        if !self.renewal.is_owed || self.config.credentials.is_some() || !is_beside || !may_poll {
+        if !self.renewal.is_owed || self.config.credentials.is_some() || !is_beside {
             return;
         }
         let Some((session, secret)) = self.names else {

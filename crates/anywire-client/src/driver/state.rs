@@ -111,6 +111,10 @@ impl Driver {
         let mut state = self.shared.lock();
         state.session.adopt(Arc::new(limits));
         state.session.agree(opened.can.and(CAN));
+        if state.session.is_ended() {
+            // The app has closed meanwhile: only the server is to hear of it.
+            return true;
+        }
         state.id = Some(opened.session);
         state.protocol = opened.protocol.as_str().into();
         self.was_unauthorized = false;

@@ -34,6 +34,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 struct Term {
     until: Timestamp,
     asks_at: Timestamp,
+    /// How long before the end the client is asked.
+    early: Duration,
 }
 
 impl Renewing {
@@ -61,6 +63,7 @@ impl Renewing {
             Term {
                 until,
                 asks_at: now + (until.since(now) - early),
+                early,
             }
         });
         if state.is_needless() {
@@ -180,11 +183,10 @@ impl Renewing {
         if let Some(id) = id {
             state.told = Some((id, now));
         }
-        let until = state
-            .term
-            .expect("only a grant that runs out is asked for")
-            .until;
-        Some(Renewal::Ask(until.since(now)).content())
+        let term = state.term.expect("only a grant that runs out is asked for");
+        // The client waits for a part of that, also where the app asks early.
+        let left = term.until.since(now).min(term.early);
+        Some(Renewal::Ask(left).content())
     }
 
     /// When the client is to be asked, or to be asked again.

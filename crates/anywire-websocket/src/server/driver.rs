@@ -37,7 +37,7 @@ enum Phase {
     /// Nothing is attached yet (PROTOCOL §5.3).
     Waiting(Box<Waiting>),
     /// The app is asked about the client, or other nodes where the session is; what came behind the open or attach packet waits.
-    Entering(Box<(Asked, Vec<Packet>)>),
+    Entering(Box<(Asked, Vec<Packet>, Charge)>),
     /// A session is attached.
     Carrying {
         connection: Connection,
@@ -454,6 +454,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 _ => return self.refuse(before_attach().into()),
             };
             let guest = waiting.guest.take().expect("they come once");
+            let mut charge = self.hub.memory().charge();
+            charge.set(waiting.guest_bytes);
             let entering = match guest {
                 Guest::Known(caller) => enter(&self.hub, head, &caller),
                 guest => {
@@ -467,7 +469,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             match entering {
                 Entering::Here(decided) => self.carry(decided, packets),
                 Entering::Elsewhere(asked) => {
-                    self.phase = Phase::Entering(Box::new((asked, packets.collect())));
+                    self.phase = Phase::Entering(Box::new((asked, packets.collect(), charge)));
                 }
             }
             return;
