@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anywire::{Asks, Config, Denied, Grant, Keep, Transport, Visitor};
-use anywire_protocol::{Can, Credential, Generation, Offset, Open, OpeningKey, Packet};
+use anywire_protocol::{Credential, Packet};
 use anywire_tests::http::request;
 use anywire_tests::server::TestServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use crate::wire::{ALL, Variant, Wire, escape, every, exchange, new_key, packet, upgrade};
+use crate::wire::{ALL, Variant, Wire, escape, every, exchange, new_key, open_by, packet, upgrade};
 
 /// What the app was asked.
 type Log = Arc<Mutex<Vec<(Asks, Transport, Option<String>)>>>;
@@ -139,15 +139,7 @@ async fn a_credential_never_stands_in_an_address() {
 async fn a_credential_never_stands_in_the_address_of_a_script() {
     let server = TestServer::start(by_token(&Log::default())).await;
     let token = "token of ada";
-    let open = Packet::Open(Box::new(Open {
-        key: OpeningKey::from_bytes([7; 16]),
-        generation: Generation::new(1),
-        received: Offset::default(),
-        hold: None,
-        protocols: Vec::new(),
-        can: Can::SPOKEN,
-        credential: Some(Credential::new(token)),
-    }));
+    let open = Packet::Open(Box::new(open_by(token)));
     let wire = Wire::present(server.addr, Variant::PollText, token)
         .await
         .unwrap();

@@ -224,15 +224,7 @@ impl Wire {
         variant: Variant,
         token: &str,
     ) -> Result<Self, (u16, u64)> {
-        let open = Open {
-            key: new_key(),
-            generation: Generation::new(1),
-            received: Offset::default(),
-            hold: None,
-            protocols: Vec::new(),
-            can: Can::SPOKEN,
-            credential: Some(Credential::new(token)),
-        };
+        let open = open_by(token);
         let refused = |answer: &Answer| (answer.status, answer.code());
         match variant {
             Variant::WebSocket => {
@@ -617,6 +609,19 @@ impl Wire {
                 assert_eq!(answer.status, 200);
             }
         }
+    }
+}
+
+/// An open with a credential.
+pub fn open_by(token: &str) -> Open {
+    Open {
+        key: new_key(),
+        generation: Generation::new(1),
+        received: Offset::default(),
+        hold: None,
+        protocols: Vec::new(),
+        can: Can::SPOKEN,
+        credential: Some(Credential::new(token)),
     }
 }
 
