@@ -148,7 +148,7 @@ impl Admission {
     }
 }
 
-/// 20 s: then a question is taken for one that nobody answers, and asked again.
+/// 20 s: a question that the app has not answered by then has failed, and the next leg asks again.
 const QUESTION_WITHIN: Duration = Duration::from_secs(20);
 
 /// A leg that begins so long after the app has given a credential asks for one of its own.

@@ -219,7 +219,7 @@ impl Accounts {
             return Err(exceeded);
         }
         if !self.has(&owners) {
-            // One was forgotten before this session counted in it, and nobody would find the session there.
+            // One was forgotten before this session counted in it: the session could not be found by its principal.
             self.of(&owners).for_each(|(_, usage, _)| usage.unopen());
             return self.open(session, caller, now);
         }

@@ -37,7 +37,7 @@ pub enum Deed {
     Close(CloseReason),
     /// Put its client out: close it at once, with 4970.
     Revoke(String),
-    /// Asks its client to renew its grant now.
+    /// Ask its client to renew its grant now.
     Renew,
     /// Have it follow a topic.
     Subscribe(String),

@@ -340,9 +340,7 @@ impl HubState {
         if let (Some(grant), Some(asked)) = (about.caller.verdict.grant(), about.caller.asked)
             && let Err(refusal) = self.revocations.judge(grant, asked)
         {
-            if self.accounts.close(id, &owners, false, self.now()) {
-                self.arm_accounts();
-            }
+            self.close_account(id, &owners, false);
             return Err(refusal);
         }
         let home: Weak<Self> = Arc::downgrade(self);
@@ -446,6 +444,13 @@ impl HubState {
         }
     }
 
+    /// A session counts in its owners' accounts no more.
+    fn close_account(&self, id: SessionId, owners: &Owners, was_used: bool) {
+        if self.accounts.close(id, owners, was_used, self.now()) {
+            self.arm_accounts();
+        }
+    }
+
     /// Has the wheel sweep the accounts without sessions in a while.
     fn arm_accounts(&self) {
         if !self.sweeps_accounts.swap(true, Ordering::Relaxed) {
@@ -517,12 +522,7 @@ impl Home for HubState {
             for tick in ticks.into_iter().flatten() {
                 self.node.deadlines.remove(tick, &Due::Session(cell.id));
             }
-            if self
-                .accounts
-                .close(cell.id, &cell.owners, was_used, self.now())
-            {
-                self.arm_accounts();
-            }
+            self.close_account(cell.id, &cell.owners, was_used);
             let index = || (self.sessions.len(), self.sessions.capacity());
             if is_to_shrink(&self.counters.closed, index) {
                 self.sessions.shrink_to_fit();

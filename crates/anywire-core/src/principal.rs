@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct Principal(Arc<str>);
 
 impl Principal {
-    /// A name that the app chooses: a user id, an account. A grant for one of more than 1,024 bytes lets nobody in.
+    /// A name that the app chooses: a user id, an account. The server refuses a grant for one of more than 1,024 bytes.
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(name.as_ref().into())
     }

@@ -222,7 +222,7 @@ impl HubState {
                 Offered::to(those.iter(), &message)
             }
         };
-        offered.count()
+        offered.hand_over()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::grant::Grant;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 
-/// 60 s: an app that takes longer to say who comes is asked again, if somebody was put out meanwhile.
+/// 60 s: an app that takes longer to say who comes is asked again, if a principal was put out meanwhile.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// 1 s: so long what another node says of a client may be on its way to here.
@@ -71,7 +71,7 @@ impl Revocations {
             None if !all.forgotten.as_ref().is_some_and(is_since) => return Ok(()),
             _ => {}
         }
-        let text = "whoever comes may have been put out meanwhile: come again";
+        let text = "the client may have been put out meanwhile: come again";
         let refusal = Refusal::new(CloseCode::OVERLOADED, text);
         Err(refusal.after(Duration::from_secs(1)))
     }

@@ -100,7 +100,7 @@ impl Topics {
         let followers = topic.followers();
         let offered = Offered::to(followers.values(), &message);
         drop(followers);
-        offered.count()
+        offered.hand_over()
     }
 
     /// Sends to those followers of these topics that are meant, to each once; returns to how many. Who follows one of the topics hears this
@@ -122,7 +122,7 @@ impl Topics {
         let meant = each.into_values().filter(|cell| is_meant(cell));
         let offered = Offered::to(meant, &message);
         drop(followers);
-        offered.count()
+        offered.hand_over()
     }
 
     fn topic(&self, name: &str) -> Option<Arc<Topic>> {
@@ -165,7 +165,7 @@ impl Offered {
     }
 
     /// Has the sessions' connections take it, and closes those that have no room. Returns how many have taken it.
-    pub(crate) fn count(self) -> usize {
+    pub(crate) fn hand_over(self) -> usize {
         for waker in self.wakers {
             waker.wake();
         }

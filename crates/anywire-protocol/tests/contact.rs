@@ -196,6 +196,6 @@ fn nobody_is_at_a_session_that_has_ended() {
     attach(&mut session, 1, ConnectionMode::Duplex, 0);
     session.abort(CloseCode::REVOKED.into(), at(1_000));
     assert_eq!(session.contact(), detached(0, Detach::Closed));
-    // That is told as the end, and is no change beside it.
+    // The app hears of that as the end, and of no change beside it.
     assert_eq!(session.contact_version(), 0);
 }

@@ -504,7 +504,7 @@ fn no_turn_tries_what_the_server_wants_later_or_what_was_tried_enough() {
     negotiation.start(at(0));
     negotiation.handle_timeout(at(300));
     negotiation.handle_attached(Transport::Poll, at(400));
-    // The WebSocket says nothing yet, and the server wants nobody.
+    // The WebSocket says nothing yet, and the server wants no attempt.
     let mut loss = Loss::new(Outcome::Refused, "http 503");
     loss.retry_after = Some(Duration::from_secs(60));
     negotiation.handle_lost(Transport::Poll, &loss, at(1_000));
